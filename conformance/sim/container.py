@@ -1,0 +1,67 @@
+"""What a program sees from inside a simulated container, and the table of programs.
+
+A program is a coroutine function that takes a `Container` and returns an exit code. The kubelet starts it, sets
+`stop` for SIGTERM and cancels it for SIGKILL. Programs meet the rest of the cluster only through the Kubernetes API
+(`kube`) and, as on a real node, through what the node itself shares: its hardware and the kubelet's plug-in socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.sim.clock import Clock
+    from conformance.sim.kube import Kube
+    from conformance.sim.node import SimNode
+
+
+@dataclass
+class Container:
+    """One run of one container.
+
+    Attributes:
+        pod: The Pod object as the API server had it when the container started.
+        name: Name of the container in the pod.
+        image: Image reference with its tag; programs read their own version from the tag.
+        command: Entry point and arguments, `command` then `args` of the container spec.
+        env: Environment, with what the device plugin's answer added.
+        node: The node that the container runs on.
+        kube: API client under the identity of the component.
+        clock: The cluster's clock; every wait of a program goes through it.
+        visible: UUIDs of the GPUs and MIG devices that the runtime injected; None means all of the node
+            (privileged operands, NVIDIA_VISIBLE_DEVICES=all).
+        files: Mounted files by absolute path (ConfigMap volumes), read anew at each access.
+        log: Appends one line to the container's log.
+        stop: Set when the container was asked to end (SIGTERM).
+    """
+
+    pod: Mapping[str, Any]
+    name: str
+    image: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    node: SimNode
+    kube: Kube
+    clock: Clock
+    visible: frozenset[str] | None
+    files: Callable[[str], str | None]
+    log: Callable[[str], None]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def version(self) -> str:
+        """Tag of the image, for example `v0.15.0`; empty where it has none."""
+        _, _, tag = self.image.rpartition("/")[2].partition(":")
+        return tag.partition("@")[0]
+
+    async def stopped(self) -> int:
+        """Wait for SIGTERM and return 0: the body of a program that only has to be there."""
+        await self.stop.wait()
+        return 0
+
+
+Program = Callable[[Container], Awaitable[int]]
+"""Runs until it ends by itself or `stop` is set; returns the exit code (0 to 255)."""

@@ -1,0 +1,96 @@
+"""Defects that can be switched on by name, each in one component.
+
+A fault is what makes a case believable: switched on, exactly the cases named here turn red. A component asks
+`faults.on(NAME)` at the one place where the defect sits; nothing else in the simulator knows of faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One defect.
+
+    Attributes:
+        name: How `--fault` calls it.
+        component: Module of the simulator that carries it.
+        breaks: What an observer of the cluster sees, in one sentence.
+        requirements: Rows of the documented behaviour whose cases it turns red.
+    """
+
+    name: str
+    component: str
+    breaks: str
+    requirements: tuple[str, ...]
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("hardware-loses-instance", "hardware", "the last GPU instance created on GPU 0 is gone at once",
+          ("D-01", "D-18", "D-19")),
+    Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices report a start one too high", ("D-01",)),
+    Fault("nvml-wrong-multiprocessors", "nvml", "every MIG device reports one multiprocessor too few",
+          ("D-01", "D-20", "D-26")),
+    Fault("nvml-doubled-uuid", "nvml", "the second MIG device of a GPU carries the UUID of the first",
+          ("D-01", "D-18", "D-20")),
+    Fault("smi-misses-device", "nvidia_smi", "`nvidia-smi -L` leaves out the last MIG device of each GPU",
+          ("D-18",)),
+    Fault("mig-manager-skips-pending", "mig_manager", "the state never passes through pending", ("D-02",)),
+    Fault("mig-manager-success-first", "mig_manager", "success is written before anything was changed", ("D-02",)),
+    Fault("mig-manager-never-answers", "mig_manager", "the state stays pending after the change", ("D-02", "D-04")),
+    Fault("mig-manager-forgets-last-gpu", "mig_manager", "the last GPU of the node keeps its old geometry", ("D-01",)),
+    Fault("mig-manager-leaves-paused", "mig_manager", "the deploy labels stay paused after success", ("D-05",)),
+    Fault("mig-manager-pauses-nothing", "mig_manager", "the operands run on while the geometry changes", ("D-05",)),
+    Fault("mig-manager-overrides-false", "mig_manager", "a deploy label that somebody set to false becomes true",
+          ("D-05",)),
+    Fault("mig-manager-deletes-user-pods", "mig_manager", "pods of users on the node are deleted with the operands",
+          ("D-05",)),
+    Fault("mig-manager-refuses-balanced", "mig_manager", "all-balanced is offered but ends in failed", ("D-04",)),
+    Fault("mig-manager-generates-no-balanced", "mig_manager", "the generated configuration lacks all-balanced",
+          ("D-15",)),
+    Fault("plugin-count-off-by-one", "device_plugin", "every resource advertises one device too few",
+          ("D-06", "D-07", "D-19")),
+    Fault("plugin-wrong-resource", "device_plugin", "MIG resources are advertised without the memory part of the profile",
+          ("D-07",)),
+    Fault("plugin-ignores-strategy", "device_plugin", "slices keep the names of strategy mixed under single", ("D-06",)),
+    Fault("plugin-adds-whole-gpus", "device_plugin", "nvidia.com/gpu is advertised beside the slices under mixed",
+          ("D-07", "D-21")),
+    Fault("plugin-tolerates-mixture", "device_plugin", "under single an uneven geometry is advertised all the same",
+          ("D-06",)),
+    Fault("plugin-extra-device", "device_plugin", "a container gets one device more than it asked for", ("D-20",)),
+    Fault("plugin-gives-whole-gpu", "device_plugin", "a container gets the whole GPU in place of the slice", ("D-20",)),
+    Fault("kubelet-hands-out-twice", "kubelet", "two pods get the same device", ("D-20",)),
+    Fault("kubelet-keeps-capacity", "kubelet", "capacity of a removed resource never falls to zero", ("D-06", "D-07")),
+    Fault("gfd-stale-labels", "feature_discovery", "labels of the former geometry stay beside the new ones", ("D-26",)),
+    Fault("gfd-wrong-count", "feature_discovery", "the count labels are one too high", ("D-26",)),
+    Fault("gfd-wrong-product", "feature_discovery", "the product label lacks the MIG suffix", ("D-26",)),
+    Fault("gfd-old-timestamp", "feature_discovery", "the timestamp is that of the first start for ever", ("D-26",)),
+    Fault("gfd-hides-invalid", "feature_discovery", "under single an uneven geometry is labelled as valid", ("D-26",)),
+    Fault("scheduler-ignores-resources", "scheduler", "pods are bound whether or not the resource is there", ("D-21",)),
+    Fault("scheduler-gives-no-reason", "scheduler", "the message of a Pending pod does not name the resource", ("D-21",)),
+    Fault("operator-forgets-plugin", "operator", "a strategy change does not reach the device plugin",
+          ("D-06", "D-07", "D-09")),
+)
+
+
+class UnknownFaultError(ValueError):
+    """A fault was asked for that does not exist; the message lists those that do."""
+
+
+class Faults:
+    """The faults that are switched on, None of them by default."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(names)
+        known = {fault.name for fault in FAULTS}
+        if unknown := sorted(self._names - known):
+            raise UnknownFaultError(f"no fault {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+
+    def on(self, name: str) -> bool:
+        """Whether the fault is switched on; the name must stand in `FAULTS`."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._names))
