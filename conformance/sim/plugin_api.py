@@ -83,7 +83,7 @@ class DevicePluginServer(Protocol):
         """Name of the extended resource, for example `nvidia.com/mig-1g.10gb`."""
 
     def devices(self) -> Sequence[Device]:
-        """The whole list; it replaces every former one."""
+        """Return the whole list; it replaces every former one."""
 
     def allocate(self, ids: Sequence[str]) -> AllocateResponse:
         """Answer for one container that is to get exactly these devices.
@@ -95,5 +95,19 @@ class DevicePluginServer(Protocol):
     def preferred(self, available: Collection[str], required: Collection[str], size: int) -> Sequence[str]:
         """Choose `size` of the available ids, the required ones among them.
 
-        The answer is shorter than `size` when too few are available; the kubelet then chooses by itself.
+        Raises:
+            AllocateError: Fewer than `size` are available.
         """
+
+
+class PluginRegistry(Protocol):
+    """The kubelet's side: where a plug-in of this node registers (`kubelet.sock`, service Registration)."""
+
+    def register(self, resource: str, plugin: DevicePluginServer) -> None:
+        """Announce a plug-in; one under the same resource name is replaced with its whole list."""
+
+    def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
+        """Close the plug-in's connection; without effect if another one holds the resource by now."""
+
+    async def restarted(self) -> None:
+        """Return when the kubelet made its socket anew after this call: it restarted and forgot every registration."""
