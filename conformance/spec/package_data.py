@@ -1,0 +1,22 @@
+"""The YAML files that are shipped beside these modules."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import yaml
+
+
+def read_text(name: str) -> str:
+    """The text of a data file of this package.
+
+    Raises:
+        FileNotFoundError: The package was installed without its data.
+    """
+    return (resources.files("conformance.spec") / name).read_text(encoding="utf-8")
+
+
+def read_yaml(name: str) -> Any:
+    """The parsed content of a data file of this package."""
+    return yaml.safe_load(read_text(name))

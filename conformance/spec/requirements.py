@@ -1,0 +1,39 @@
+"""The documented behaviour that the suite certifies, D-01 to D-28; the rows stand in requirements.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from conformance.spec.package_data import read_yaml
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One promise or failure mode of the documentation.
+
+    Attributes:
+        id: `D-01` to `D-28`.
+        title: A few words for tables.
+        statement: What must hold, where the real components differ from the documentation as they behave.
+        level: `core` is what a healthy cluster shows while everything goes well: it decides on the certificate.
+            `extended` is failures, reboots, live changes of the cluster and special platforms.
+        source: Where the promise is made and what it was checked against.
+    """
+
+    id: str
+    title: str
+    statement: str
+    level: Literal["core", "extended"]
+    source: str
+
+
+def _load() -> Mapping[str, Requirement]:
+    rows = [Requirement(**row) for row in read_yaml("requirements.yaml")["requirements"]]
+    return MappingProxyType({row.id: row for row in rows})
+
+
+REQUIREMENTS: Final = _load()
+"""All requirements by id, in order."""
