@@ -1,0 +1,57 @@
+"""The simulator's way to a Kubernetes API server: client, shared informers, names of kinds."""
+
+from conformance.sim.kube.client import Kube, ObjectList, PatchKind
+from conformance.sim.kube.errors import KubeError
+from conformance.sim.kube.informer import Event, Handler, Informer
+from conformance.sim.kube.resources import (
+    CLUSTER_POLICIES,
+    CONFIG_MAPS,
+    CONTROLLER_REVISIONS,
+    CRDS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    EVENTS,
+    LEASES,
+    NAMESPACES,
+    NODE_FEATURES,
+    NODES,
+    PODS,
+    RUNTIME_CLASSES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Key,
+    Object,
+    Resource,
+    key_of,
+)
+
+__all__ = [
+    "CLUSTER_POLICIES",
+    "CONFIG_MAPS",
+    "CONTROLLER_REVISIONS",
+    "CRDS",
+    "DAEMON_SETS",
+    "DEPLOYMENTS",
+    "EVENTS",
+    "LEASES",
+    "NAMESPACES",
+    "NODES",
+    "NODE_FEATURES",
+    "PODS",
+    "RUNTIME_CLASSES",
+    "SECRETS",
+    "SERVICES",
+    "SERVICE_ACCOUNTS",
+    "Event",
+    "Handler",
+    "Informer",
+    "Key",
+    "Kube",
+    "KubeError",
+    "Object",
+    "ObjectList",
+    "PatchKind",
+    "Resource",
+    "key_of",
+]

@@ -1,0 +1,52 @@
+"""From a kubeconfig to an address, a TLS context and credentials, by the rules of the official client."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes import config
+from kubernetes.client import Configuration
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one API server.
+
+    Attributes:
+        url: Address without a trailing slash.
+        tls: Context with the server's authority and the client certificate; None for plain HTTP.
+        headers: Credentials; empty where the client certificate is all there is.
+    """
+
+    url: str
+    tls: ssl.SSLContext | None
+    headers: dict[str, str]
+
+
+def load_connection(kubeconfig: Path, context: str | None = None) -> Connection:
+    """Read a kubeconfig; `context` None means its current one.
+
+    Raises:
+        kubernetes.config.ConfigException: The file is missing, broken, or has no such context.
+    """
+    loaded = Configuration()
+    config.load_kube_config(  # type: ignore[no-untyped-call]
+        str(kubeconfig), context=context, client_configuration=loaded, persist_config=False
+    )
+    token = loaded.get_api_key_with_prefix("BearerToken", alias="authorization")
+    headers = {"Authorization": token} if token else {}
+    return Connection(loaded.host.rstrip("/"), _tls_context(loaded), headers)
+
+
+def _tls_context(loaded: Configuration) -> ssl.SSLContext | None:
+    if not loaded.host.startswith("https:"):
+        return None
+    tls = ssl.create_default_context(cafile=loaded.ssl_ca_cert)
+    if not loaded.verify_ssl:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    if loaded.cert_file:
+        tls.load_cert_chain(loaded.cert_file, loaded.key_file)
+    return tls

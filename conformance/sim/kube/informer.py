@@ -1,0 +1,180 @@
+"""A local copy of objects that follows the server: list, then watch, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from conformance.sim.kube.errors import KubeError
+from conformance.sim.kube.resources import Key, Object, Resource, key_of
+from conformance.sim.tasks import Tasks
+
+if TYPE_CHECKING:
+    from conformance.sim.kube.client import Kube
+
+logger = logging.getLogger(__name__)
+
+WATCH_SECONDS: Final = 300
+"""Real seconds after which the server ends a watch by itself, so that a dead connection is noticed."""
+FIRST_RETRY: Final = 0.05
+LAST_RETRY: Final = 5.0
+"""Real seconds before the first and, doubling, any later attempt to reach a server that does not answer."""
+
+
+class Event(StrEnum):
+    """What happened to an object, as a watch says it."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+
+
+Handler = Callable[[Event, Object | None, Object], None]
+"""Called with the event, the former object (None when it is new to the cache) and the present one, which after a
+deletion is the last that was known."""
+
+
+class Informer:
+    """Objects of one kind and scope, kept up to date. Made by `Kube.informer`.
+
+    Attributes:
+        synced: Set once the first list is in the cache.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> None:
+        self.synced = asyncio.Event()
+        self._kube = kube
+        self._resource = resource
+        self._namespace = namespace
+        self._label_selector = label_selector
+        self._field_selector = field_selector
+        self._cache: dict[Key, Object] = {}
+        self._handlers: list[Handler] = []
+        self._version = ""
+        self._tasks = Tasks()
+
+    @property
+    def cache(self) -> Mapping[Key, Object]:
+        """All objects by namespace and name, as of the last event."""
+        return MappingProxyType(self._cache)
+
+    def get(self, name: str, namespace: str = "") -> Object | None:
+        """One object of the cache; None where there is none."""
+        return self._cache.get((namespace, name))
+
+    def on_change(self, handler: Handler) -> Callable[[], None]:
+        """Call `handler` for every object that is there, as ADDED, and for every later change.
+
+        Handlers run in the event loop, one after the other; they must be quick and must not raise.
+
+        Returns:
+            A function that ends it.
+        """
+        self._handlers.append(handler)
+        for item in list(self._cache.values()):
+            handler(Event.ADDED, None, item)
+
+        def unsubscribe() -> None:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+        return unsubscribe
+
+    def start(self) -> None:
+        """Begin to follow the server."""
+        self._tasks.spawn(self._follow(), f"informer {self._resource.plural}")
+
+    async def stop(self) -> None:
+        """End; the cache stays as it was."""
+        await self._tasks.stop()
+
+    async def _follow(self) -> None:
+        retry = FIRST_RETRY
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+                retry = FIRST_RETRY
+            except KubeError as error:
+                if error.expired:
+                    self._version = ""
+                    continue
+                logger.debug("%s: %s", self._resource.plural, error)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                logger.debug("%s: %r", self._resource.plural, error)
+            else:
+                continue
+            await asyncio.sleep(retry)
+            retry = min(retry * 2, LAST_RETRY)
+
+    async def _list(self) -> None:
+        """Bring the cache to the server's present state, telling the differences as events."""
+        listed = await self._kube.list(self._resource, self._namespace, self._label_selector, self._field_selector)
+        present = {key_of(item): item for item in listed.items}
+        for key in [key for key in self._cache if key not in present]:
+            self._apply(Event.DELETED, self._cache[key])
+        for item in present.values():
+            known = self._cache.get(key_of(item))
+            if known is None or known["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
+                self._apply(Event.ADDED if known is None else Event.MODIFIED, item)
+        self._version = listed.resource_version
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        query = {
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        if self._label_selector:
+            query["labelSelector"] = self._label_selector
+        if self._field_selector:
+            query["fieldSelector"] = self._field_selector
+        async with self._kube.open_watch(self._resource, self._namespace, query) as stream:
+            async for event in _events(stream):
+                self._handle(event["type"], event["object"])
+
+    def _handle(self, kind: str, item: Object) -> None:
+        if kind == "ERROR":
+            raise KubeError(item.get("code") or 0, item.get("reason") or "", item.get("message") or "")
+        self._version = item["metadata"]["resourceVersion"]
+        if kind != "BOOKMARK":
+            self._apply(Event(kind), item)
+
+    def _apply(self, event: Event, item: Object) -> None:
+        key = key_of(item)
+        former = self._cache.get(key)
+        if event is Event.DELETED:
+            if former is None:
+                return
+            del self._cache[key]
+        else:
+            event = Event.ADDED if former is None else Event.MODIFIED
+            self._cache[key] = item
+        for handler in tuple(self._handlers):
+            handler(event, former, item)
+
+
+async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+    """Cut a stream into its lines and read each; lines may be longer than the reader's own limit."""
+    rest = b""
+    async for chunk in stream.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)

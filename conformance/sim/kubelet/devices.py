@@ -1,0 +1,193 @@
+"""The kubelet's device manager: which devices a node offers and which container holds them.
+
+Source: device-plugin-and-gfd.md section 3, after kubernetes v1.36 pkg/kubelet/cm/devicemanager/manager.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from conformance.sim.clock import Clock
+from conformance.sim.faults import Faults
+from conformance.sim.plugin_api import HEALTHY, AllocateError, AllocateResponse, DevicePluginServer
+
+GRACE_SECONDS: Final = 300.0
+"""How long the devices of a plug-in that went away still count for capacity (kubelet, endpointStopGracePeriod)."""
+
+
+class DeviceError(Exception):
+    """A container cannot get its devices; the message is the kubelet's."""
+
+
+class Quantity(NamedTuple):
+    """What the Node object says of one resource."""
+
+    capacity: int
+    allocatable: int
+
+
+@dataclass(frozen=True)
+class _Devices:
+    """The devices of one resource.
+
+    Attributes:
+        plugin: Who serves them; None while nobody does.
+        healthy: Ids that may be given away, in the plug-in's order.
+        unhealthy: Ids that count for capacity only.
+        lost_at: When the plug-in went away; None while it is there.
+    """
+
+    plugin: DevicePluginServer | None = None
+    healthy: tuple[str, ...] = ()
+    unhealthy: tuple[str, ...] = ()
+    lost_at: float | None = None
+
+
+@dataclass
+class Grant:
+    """What one container got: the plug-ins' answers, for the runtime to carry out."""
+
+    answers: list[AllocateResponse] = field(default_factory=list)
+
+
+class DeviceManager:
+    """The devices of one node.
+
+    Attributes:
+        on_change: Called when the quantities changed, and may be replaced by whoever writes the node's status.
+    """
+
+    def __init__(self, clock: Clock, faults: Faults) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._faults = faults
+        self._resources: dict[str, _Devices] = {}
+        self._held: dict[str, dict[tuple[str, str], set[str]]] = {}
+        self._restarted = asyncio.Event()
+
+    def register(self, resource: str, plugin: DevicePluginServer) -> None:
+        """Take the whole device list of a plug-in; it replaces what was known under the name."""
+        devices = plugin.devices()
+        healthy = tuple(device.id for device in devices if device.health == HEALTHY)
+        unhealthy = tuple(device.id for device in devices if device.health != HEALTHY)
+        self._resources[resource] = _Devices(plugin, healthy, unhealthy)
+        self.on_change()
+
+    def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
+        """Note that the plug-in went away: nothing is allocatable any more, unless another one took over."""
+        devices = self._resources.get(resource)
+        if devices is None or devices.plugin is not plugin:
+            return
+        gone = devices.healthy + devices.unhealthy
+        self._resources[resource] = _Devices(unhealthy=gone, lost_at=self._clock.now())
+        self.on_change()
+
+    async def restarted(self) -> None:
+        """Wait until the kubelet restarts: every registration is forgotten then."""
+        await self._restarted.wait()
+
+    def restart(self) -> None:
+        """Start again from the checkpoint: the names and the holders are known, the devices are not."""
+        lost = _Devices(lost_at=self._clock.now())
+        self._resources = dict.fromkeys(self._resources, lost)
+        self._restarted.set()
+        self._restarted = asyncio.Event()
+        self.on_change()
+
+    def quantities(self) -> dict[str, Quantity]:
+        """Capacity and allocatable by resource; a name that was ever there stays, with zeros."""
+        counted = {}
+        for name, devices in self._resources.items():
+            total = 0 if self._expired(devices) else len(devices.healthy) + len(devices.unhealthy)
+            counted[name] = Quantity(total, len(devices.healthy))
+        return counted
+
+    def next_expiry(self) -> float | None:
+        """When the next capacity falls to zero (simulated time); None when none is about to."""
+        moments = (d.lost_at + GRACE_SECONDS for d in self._resources.values() if d.lost_at is not None and d.unhealthy)
+        return min((moment for moment in moments if moment > self._clock.now()), default=None)
+
+    def holds(self, pod: str) -> bool:
+        """Whether the pod with this uid holds devices."""
+        return any(holder[0] == pod for holders in self._held.values() for holder in holders)
+
+    def allocate(self, pod: str, container: str, limits: Mapping[str, str], reusable: dict[str, set[str]]) -> Grant:
+        """Give a container its devices.
+
+        Args:
+            pod: Uid of the pod.
+            container: Name of the container.
+            limits: Resource limits of the container; names that no plug-in ever served are not for this manager.
+            reusable: Devices by resource that init containers of the pod left to those after them.
+
+        Raises:
+            DeviceError: The devices are not there, or the plug-in refuses.
+        """
+        grant = Grant()
+        for resource, limit in limits.items():
+            if resource in self._resources and (wanted := int(limit)) > 0:
+                ids = self._choose(resource, pod, container, wanted, reusable.get(resource, set()))
+                self._held.setdefault(resource, {})[pod, container] = set(ids)
+                grant.answers.append(self._ask(resource, ids))
+        return grant
+
+    def held(self, pod: str, container: str) -> dict[str, set[str]]:
+        """Devices by resource that the container holds."""
+        holder = (pod, container)
+        return {resource: set(held[holder]) for resource, held in self._held.items() if holder in held}
+
+    def release(self, pod: str) -> None:
+        """Take back all devices of a pod."""
+        for holders in self._held.values():
+            for holder in [holder for holder in holders if holder[0] == pod]:
+                del holders[holder]
+
+    def _expired(self, devices: _Devices) -> bool:
+        if devices.lost_at is None or self._faults.on("kubelet-keeps-capacity"):
+            return False
+        return self._clock.now() >= devices.lost_at + GRACE_SECONDS
+
+    def _choose(self, resource: str, pod: str, container: str, wanted: int, reusable: set[str]) -> list[str]:
+        """Pick device ids in the order of the kubelet's checks, each with its message."""
+        devices = self._resources[resource]
+        before = self._held.get(resource, {}).get((pod, container), set())
+        if self._expired(devices):
+            raise DeviceError(f"cannot allocate unregistered device {resource}")
+        if not devices.healthy:
+            raise DeviceError(f"no healthy devices present; cannot allocate unhealthy devices {resource}")
+        if not before <= set(devices.healthy):
+            raise DeviceError(
+                f"previously allocated devices are no longer healthy; cannot allocate unhealthy devices {resource}"
+            )
+        if before:
+            return sorted(before)
+        chosen = [device for device in devices.healthy if device in reusable][:wanted]
+        return chosen + self._choose_free(resource, devices, wanted - len(chosen), set(chosen))
+
+    def _choose_free(self, resource: str, devices: _Devices, needed: int, chosen: set[str]) -> list[str]:
+        used = chosen | self._in_use(resource)
+        free = [device for device in devices.healthy if device not in used]
+        if len(free) < needed:
+            raise DeviceError(
+                f"requested number of devices unavailable for {resource}. Requested: {needed}, Available: {len(free)}"
+            )
+        if len(free) == needed or devices.plugin is None:
+            return free[:needed]
+        return list(devices.plugin.preferred(free, (), needed)) if needed else []
+
+    def _in_use(self, resource: str) -> set[str]:
+        if self._faults.on("kubelet-hands-out-twice"):
+            return set()
+        return {device for ids in self._held.get(resource, {}).values() for device in ids}
+
+    def _ask(self, resource: str, ids: list[str]) -> AllocateResponse:
+        plugin = self._resources[resource].plugin
+        if plugin is None:
+            raise DeviceError(f"no healthy devices present; cannot allocate unhealthy devices {resource}")
+        try:
+            return plugin.allocate(ids)
+        except AllocateError as error:
+            raise DeviceError(f"rpc error: code = Unknown desc = {error}") from error
