@@ -6,26 +6,35 @@ cmd/nvidia-mig-parted/assert/assert.go. Messages hold what the real program says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import yaml
 
+from conformance.spec.decoding import (
+    ConfigurationError,
+    boolean,
+    integer,
+    mapping,
+    refuse_others,
+    sequence,
+    string,
+    text_or_list,
+)
 from conformance.spec.profile import Profile, ProfileError
 
-Value = TypeVar("Value")
+__all__ = ["ALL_BALANCED", "ALL_DISABLED", "ALL_ENABLED", "ConfigurationError", "Configurations", "Entry", "parse"]
 
 VERSION: Final = "v1"
 ALL_DISABLED: Final = "all-disabled"
 ALL_ENABLED: Final = "all-enabled"
 ALL_BALANCED: Final = "all-balanced"
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where PyYAML was built with it: its messages are those of the real program."""
 _EVERY_GPU: Final = "all"
-
-
-class ConfigurationError(ValueError):
-    """mig-parted refuses the file, or the name that was to be selected from it; the message says why."""
+_FIELDS: Final = "map[string]json.RawMessage"
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Configurations:
     entries: Mapping[str, tuple[Entry, ...]]
 
     def select(self, name: str | None) -> tuple[Entry, ...]:
-        """The entries of a configuration; no name (None or empty) means the only configuration of the file.
+        """Return the entries of a configuration; no name (None or empty) means the only one of the file.
 
         Raises:
             ConfigurationError: No configuration of that name, or no name and not exactly one configuration.
@@ -77,44 +86,50 @@ def parse(text: str) -> Configurations:
         ConfigurationError: The file is refused; then none of its configurations can be used.
     """
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _LOADER)  # noqa: S506 - both loaders are safe ones
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"error converting YAML to JSON: {error}") from error
+        raise ConfigurationError(f"error converting YAML to JSON: {_problem(error)}") from error
     if content is None:
         return Configurations(MappingProxyType({}))
-    return _file(_mapping(content, "file"))
+    return _file(mapping(content, _FIELDS))
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """Say what is wrong and where as Go's port of libyaml does, which counts the lines of scanner errors from one."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f"yaml: {error}"
+    line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
+    return f"yaml: line {line}: {error.problem}" if line else f"yaml: {error.problem}"
 
 
 def _file(fields: dict[str, Any]) -> Configurations:
     if fields and "version" not in fields:
         raise ConfigurationError("unable to parse with missing 'version' field")
-    version = fields.pop("version", "")
-    if not isinstance(version, str):
-        raise ConfigurationError(f"version is no string: {version!r}")
+    version = string(fields.pop("version", ""))
     if version != VERSION:
         raise ConfigurationError(f"unknown version: {version}")
-    _refuse_others(fields, "mig-configs")
+    refuse_others(fields, "mig-configs")
     if "mig-configs" not in fields:
         return Configurations(MappingProxyType({}))
-    configurations = _mapping(fields["mig-configs"], "mig-configs")
+    configurations = mapping(fields["mig-configs"], _FIELDS)
     if not configurations:
         raise ConfigurationError("at least one entry in 'mig-configs' is required")
     return Configurations(MappingProxyType({name: _entries(name, listed) for name, listed in configurations.items()}))
 
 
 def _entries(name: str, listed: object) -> tuple[Entry, ...]:
-    items = _list(listed or [], name)
-    if not items:
+    listed_entries = sequence([] if listed is None else listed, "[]v1.MigConfigSpec")
+    if not listed_entries:
         raise ConfigurationError(f"at least one entry in '{name}' is required")
-    return tuple(_entry(_mapping(item, name)) for item in items)
+    return tuple(_entry(mapping(item, _FIELDS)) for item in listed_entries)
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
     for required in ("devices", "mig-enabled"):
         if required not in fields:
             raise ConfigurationError(f"missing required field: {required}")
-    _refuse_others(fields, "devices", "mig-enabled", "mig-devices", "device-filter")
-    enabled = _boolean(fields["mig-enabled"])
+    refuse_others(fields, "devices", "mig-enabled", "mig-devices", "device-filter")
+    enabled = boolean(fields["mig-enabled"])
     counts = fields.get("mig-devices")
     if enabled and counts is None:
         raise ConfigurationError("missing required field 'mig-devices' when 'mig-enabled' is true")
@@ -134,11 +149,11 @@ def _devices(value: object) -> tuple[int, ...] | None:
         return None
     if value is None or isinstance(value, str):
         raise ConfigurationError(f"invalid string input for 'devices': {value or ''}")
-    return tuple(_items(value, "devices", _integer))
+    return tuple(text_or_list(value, integer, "[]int"))
 
 
 def _mig_devices(value: object) -> dict[str, int]:
-    counts = {name: _integer(count, name) for name, count in _mapping(value, "mig-devices").items()}
+    counts = {name: integer(count) for name, count in mapping(value, "map[string]int").items()}
     for name, count in counts.items():
         _check_count(name, count)
     if counts and not any(counts.values()):
@@ -162,54 +177,4 @@ def _device_filter(value: object) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):
         return (value,)
-    return tuple(_items(value, "device-filter", _string))
-
-
-def _refuse_others(fields: Mapping[str, object], *known: str) -> None:
-    for name in fields:
-        if name not in known:
-            raise ConfigurationError(f"unexpected field: {name}")
-
-
-def _mapping(value: object, where: str) -> dict[str, Any]:
-    """A mapping with its keys as the text they have in JSON; null is an empty one."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"cannot unmarshal {_kind(value)} into Go value of a map ({where})")
-    return {key if isinstance(key, str) else str(key).lower(): item for key, item in value.items()}
-
-
-def _list(value: object, where: str) -> list[object]:
-    if not isinstance(value, list):
-        raise ConfigurationError(f"cannot unmarshal {_kind(value)} into Go value of a list ({where})")
-    return value
-
-
-def _items(value: object, where: str, read: Callable[[object, str], Value]) -> list[Value]:
-    return [read(item, where) for item in _list(value, where)]
-
-
-def _string(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"cannot unmarshal {_kind(value)} into Go value of type string ({where})")
-    return value
-
-
-def _integer(value: object, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(f"cannot unmarshal {_kind(value)} into Go value of type int ({where})")
-    return value
-
-
-def _boolean(value: object) -> bool:
-    """Null is false, as Go's decoder leaves the field alone."""
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise ConfigurationError(f"cannot unmarshal {_kind(value)} into Go value of type bool (mig-enabled)")
-
-
-def _kind(value: object) -> str:
-    """What Go calls the type of a JSON value."""
-    kinds: dict[type, str] = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
-    return kinds.get(type(value), "object")
+    return tuple(text_or_list(value, string, "[]string"))

@@ -9,7 +9,7 @@ import yaml
 
 
 def read_text(name: str) -> str:
-    """The text of a data file of this package.
+    """Return the text of a data file of this package.
 
     Raises:
         FileNotFoundError: The package was installed without its data.
@@ -18,5 +18,5 @@ def read_text(name: str) -> str:
 
 
 def read_yaml(name: str) -> Any:
-    """The parsed content of a data file of this package."""
+    """Return the parsed content of a data file of this package."""
     return yaml.safe_load(read_text(name))

@@ -50,7 +50,7 @@ class Release:
 
 
 def find_release(name: str) -> Release:
-    """The release with that name.
+    """Return the release with that name.
 
     Raises:
         UnknownReleaseError: No such release; the message lists those that exist.
@@ -62,13 +62,13 @@ def find_release(name: str) -> Release:
 
 @cache
 def releases() -> Mapping[str, Release]:
-    """All releases by name, oldest first."""
+    """Return all releases by name, oldest first."""
     table = read_yaml("releases.yaml")["releases"]
     return MappingProxyType({name: _release(name, values) for name, values in table.items()})
 
 
 def at_least(version: str, wanted: str) -> bool:
-    """Whether tag `version` is `wanted` or newer: `v0.14.2` is at least `v0.14.0`.
+    """Tell whether tag `version` is `wanted` or newer: `v0.14.2` is at least `v0.14.0`.
 
     Only the three numbers count; what follows them (`-ubi9`, `-rc.1`) does not.
 

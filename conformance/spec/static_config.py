@@ -1,4 +1,4 @@
-"""The mig-parted configuration that the operator ships as ConfigMap default-mig-parted-config; see static-config.yaml."""
+"""The mig-parted configuration that the operator ships in its own ConfigMap; the file is static-config.yaml."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from conformance.spec.package_data import read_text
 
 
 def static_text() -> str:
-    """The file as the ConfigMap holds it: 81 configurations as of mig-parted v0.15.0."""
+    """Return the file as the ConfigMap holds it: 81 configurations as of mig-parted v0.15.0."""
     return read_text("static-config.yaml")
 
 
 def static_configurations() -> Configurations:
-    """The same, parsed."""
+    """Return the same, parsed."""
     return parse(static_text())
