@@ -1,0 +1,190 @@
+"""One GPU: its MIG mode, its instances and who holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conformance.sim.hardware import compute
+from conformance.sim.hardware.errors import DriverError, ErrorCode
+from conformance.sim.hardware.instances import ComputeInstance, GpuInstance, mig_uuid
+from conformance.sim.hardware.placement import free_starts, may_add, remaining
+from conformance.spec.models import Board, GpuModel, ProfileRow
+
+
+@dataclass(frozen=True)
+class Client:
+    """A process that holds a GPU, or one of its MIG devices; None for an instance id means all of them."""
+
+    pid: int
+    gi_id: int | None = None
+    ci_id: int | None = None
+
+
+@dataclass(eq=False)
+class Gpu:
+    """One GPU of a node.
+
+    Attributes:
+        index: Position among the GPUs of the node, as NVML counts.
+        minor: Number of its device file, `/dev/nvidia<minor>`.
+        uuid: `GPU-` and a UUID.
+        model: What it is as MIG sees it.
+        board: The product.
+        pci_bus_id: Like `00000000:07:00.0`.
+        numa_node: NUMA node of its PCI slot.
+        mig_capable: False makes every MIG call end in `NOT_SUPPORTED`.
+        mode_current: Whether MIG is on.
+        mode_pending: The mode after the next reset or reboot; equal to `mode_current` when nothing waits.
+        clients: Processes that hold it.
+        loses_newest: The fault `hardware-loses-instance`: the newest instance is gone when somebody looks.
+    """
+
+    index: int
+    minor: int
+    uuid: str
+    model: GpuModel
+    board: Board
+    pci_bus_id: str
+    numa_node: int
+    mig_capable: bool = True
+    mode_current: bool = False
+    mode_pending: bool = False
+    clients: list[Client] = field(default_factory=list)
+    loses_newest: bool = False
+    _instances: list[GpuInstance] = field(default_factory=list)
+    _unseen: GpuInstance | None = None
+
+    @property
+    def created(self) -> list[GpuInstance]:
+        """The instances in the order of their creation."""
+        self._lose_newest()
+        return list(self._instances)
+
+    @property
+    def instances(self) -> list[GpuInstance]:
+        """The instances in the order in which NVML enumerates them: by id, so large profiles come first."""
+        return sorted(self.created, key=lambda instance: instance.id)
+
+    @property
+    def switches_at_once(self) -> bool:
+        """Whether a mode change needs no reset; Hopper and later. The mode is then lost in a reboot."""
+        return self.model.compute_capability[0] >= 9
+
+    def instance(self, gi_id: int) -> GpuInstance:
+        """The GPU instance of that id.
+
+        Raises:
+            DriverError: `NOT_FOUND`.
+        """
+        for instance in self._instances:
+            if instance.id == gi_id:
+                return instance
+        raise DriverError(ErrorCode.NOT_FOUND)
+
+    def set_mode(self, wanted: bool, *, needs_reboot: bool) -> bool:
+        """Switch MIG on or off and return whether that took effect.
+
+        It stays pending while instances or clients are there, on Ampere until a reset, and with `needs_reboot` until a
+        reboot. This is no error to NVML: the call succeeds.
+
+        Raises:
+            DriverError: `NOT_SUPPORTED` on a GPU without MIG.
+        """
+        if not self.mig_capable:
+            raise DriverError(ErrorCode.NOT_SUPPORTED)
+        self.mode_pending = wanted
+        busy = bool(self.clients or self._instances)
+        if wanted != self.mode_current and self.switches_at_once and not busy and not needs_reboot:
+            self.mode_current = wanted
+        return self.mode_current == wanted
+
+    def create_instance(self, row: ProfileRow, start: int | None = None) -> GpuInstance:
+        """Create a GPU instance; with `start` None the driver picks the highest free start.
+
+        Raises:
+            DriverError: `NOT_SUPPORTED` while MIG is off, `INSUFFICIENT_RESOURCES` when it does not fit,
+                `INVALID_ARGUMENT` for a start that the profile does not have.
+        """
+        self._require_mig()
+        if start is not None and start not in row.placements.starts:
+            raise DriverError(ErrorCode.INVALID_ARGUMENT)
+        starts = free_starts(row, self._instances) if may_add(self.model, row, self._instances) else ()
+        if not starts or (start is not None and start not in starts):
+            raise DriverError(ErrorCode.INSUFFICIENT_RESOURCES)
+        instance = GpuInstance.at(self.model, row, starts[-1] if start is None else start)
+        self._instances.append(instance)
+        self._unseen = instance
+        return instance
+
+    def destroy_instance(self, instance: GpuInstance) -> None:
+        """Remove a GPU instance.
+
+        Raises:
+            DriverError: `IN_USE` while it has compute instances or a process holds it.
+        """
+        if instance.compute_instances or self._held(instance.id, None):
+            raise DriverError(ErrorCode.IN_USE)
+        self._instances.remove(instance)
+
+    def create_compute_instance(self, instance: GpuInstance, profile: int) -> ComputeInstance:
+        """Create a compute instance of `profile` (see `compute.SIZES`) with the lowest free id.
+
+        Raises:
+            DriverError: `INVALID_ARGUMENT` for a profile the instance does not offer, `INSUFFICIENT_RESOURCES` when
+                too few slices are left.
+        """
+        slices = compute.offered(instance, profile)
+        if slices is None:
+            raise DriverError(ErrorCode.INVALID_ARGUMENT)
+        if slices > compute.free_slices(instance):
+            raise DriverError(ErrorCode.INSUFFICIENT_RESOURCES)
+        used = {existing.id for existing in instance.compute_instances}
+        ci_id = next(number for number in range(instance.row.slices) if number not in used)
+        created = ComputeInstance(ci_id, slices, mig_uuid(self.uuid, instance.id, ci_id))
+        instance.compute_instances.append(created)
+        instance.compute_instances.sort(key=lambda each: each.id)
+        return created
+
+    def destroy_compute_instance(self, instance: GpuInstance, ci_id: int) -> None:
+        """Remove a compute instance.
+
+        Raises:
+            DriverError: `IN_USE` while a process holds it, `NOT_FOUND` if there is none of that id.
+        """
+        found = [existing for existing in instance.compute_instances if existing.id == ci_id]
+        if not found:
+            raise DriverError(ErrorCode.NOT_FOUND)
+        if self._held(instance.id, ci_id):
+            raise DriverError(ErrorCode.IN_USE)
+        instance.compute_instances.remove(found[0])
+
+    def remaining(self, row: ProfileRow) -> int:
+        """How many more instances of `row` fit; all that the profile allows while MIG is off, as on a real H100."""
+        return remaining(self.model, row, self._instances)
+
+    def reset(self) -> None:
+        """Lose the instances and take on the pending mode."""
+        self._instances.clear()
+        self.mode_current = self.mode_pending
+
+    def reboot(self) -> None:
+        """Lose processes and instances; the mode is lost where it switches at once, else the pending one applies."""
+        self.clients.clear()
+        if self.switches_at_once:
+            self.mode_pending = False
+        self.reset()
+
+    def _require_mig(self) -> None:
+        if not (self.mig_capable and self.mode_current):
+            raise DriverError(ErrorCode.NOT_SUPPORTED)
+
+    def _held(self, gi_id: int, ci_id: int | None) -> bool:
+        return any(
+            client.gi_id == gi_id and (ci_id is None or client.ci_id in {None, ci_id})
+            for client in self.clients
+        )
+
+    def _lose_newest(self) -> None:
+        if self.loses_newest and self._unseen in self._instances:
+            self._instances.remove(self._unseen)
+        self._unseen = None

@@ -1,0 +1,109 @@
+"""All GPUs of one node, with the driver that rules them."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Collection, Sequence
+
+from conformance.sim.faults import Faults
+from conformance.sim.hardware.errors import ResetRefusedError, ResetUnsupportedError
+from conformance.sim.hardware.gpu import Client, Gpu
+from conformance.spec.models import Board, GpuModel, find_board
+
+PCI_BUSES = ("07", "0F", "47", "4E", "87", "90", "B7", "BD")
+"""PCI buses of the eight GPUs of a DGX A100; further GPUs repeat them in the next PCI domain."""
+
+
+class NodeHardware:
+    """The GPUs of a node; the same arguments give the same UUIDs.
+
+    Attributes:
+        gpus: In index order.
+        faults: Those that are switched on; its faces ask here too.
+        driver_version: As NVML says it.
+        cuda: Highest CUDA version of the driver.
+        machine: DMI product name of the node.
+        boot_id: Changes with each reboot.
+        init_error: Code that initialising NVML fails with (9: driver not loaded); None when the driver is well.
+        mode_needs_reboot: A mode change waits for a reboot on every GPU, and resets are impossible.
+        profiles_need_mig: As old drivers, profiles cannot be listed while MIG is off.
+    """
+
+    def __init__(
+        self,
+        boards: Sequence[str | tuple[GpuModel, Board]],
+        seed: int = 0,
+        node: str = "node",
+        faults: Faults | None = None,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.driver_version = "580.159.04"
+        self.cuda = (13, 0)
+        self.machine = "Simulated-HGX"
+        self.init_error: int | None = None
+        self.mode_needs_reboot = False
+        self.profiles_need_mig = False
+        self._name = f"{seed}/{node}"
+        self._boots = 0
+        self.gpus = [self._gpu(index, board, len(boards)) for index, board in enumerate(boards)]
+
+    @property
+    def boot_id(self) -> str:
+        """Kernel's boot id, `/proc/sys/kernel/random/boot_id`."""
+        return str(self._uuid(f"boot/{self._boots}"))
+
+    def hold(self, gpu_index: int, pid: int, gi_id: int | None = None, ci_id: int | None = None) -> None:
+        """Let a process hold a GPU, or with the ids one of its GPU instances or MIG devices."""
+        self.gpus[gpu_index].clients.append(Client(pid, gi_id, ci_id))
+
+    def release(self, pid: int | None = None) -> None:
+        """End what process `pid` holds; None ends all processes."""
+        for gpu in self.gpus:
+            gpu.clients = [client for client in gpu.clients if pid is not None and client.pid != pid]
+
+    def set_mode(self, gpu: Gpu, wanted: bool) -> bool:
+        """Switch MIG on or off on one GPU and return whether that took effect; see `Gpu.set_mode`.
+
+        Raises:
+            DriverError: `NOT_SUPPORTED` on a GPU without MIG.
+        """
+        return gpu.set_mode(wanted, needs_reboot=self.mode_needs_reboot)
+
+    def reset(self, indices: Collection[int] | None = None) -> None:
+        """Reset GPUs, all of them for None: instances are lost and pending modes take effect. All or nothing.
+
+        Raises:
+            ResetUnsupportedError: With `mode_needs_reboot`.
+            ResetRefusedError: Processes hold some of these GPUs.
+        """
+        chosen = [gpu for gpu in self.gpus if indices is None or gpu.index in indices]
+        if self.mode_needs_reboot:
+            raise ResetUnsupportedError
+        if busy := tuple(gpu for gpu in chosen if gpu.clients):
+            raise ResetRefusedError(busy)
+        for gpu in chosen:
+            gpu.reset()
+
+    def reboot(self) -> None:
+        """Restart the node: no process is left, and each GPU reboots as its generation does."""
+        self._boots += 1
+        for gpu in self.gpus:
+            gpu.reboot()
+
+    def _gpu(self, index: int, board: str | tuple[GpuModel, Board], count: int) -> Gpu:
+        model, product = find_board(board) if isinstance(board, str) else board
+        domain, slot = divmod(index, len(PCI_BUSES))
+        return Gpu(
+            index=index,
+            minor=index,
+            uuid=f"GPU-{self._uuid(f'gpu/{index}/{product.slug}')}",
+            model=model,
+            board=product,
+            pci_bus_id=f"{domain:08X}:{PCI_BUSES[slot]}:00.0",
+            numa_node=0 if index < (count + 1) // 2 else 1,
+            loses_newest=index == 0 and self.faults.on("hardware-loses-instance"),
+        )
+
+    def _uuid(self, what: str) -> uuid.UUID:
+        return uuid.UUID(bytes=hashlib.sha256(f"{self._name}/{what}".encode()).digest()[:16], version=4)

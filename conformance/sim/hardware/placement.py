@@ -1,0 +1,52 @@
+"""Where GPU instances lie on the memory axis of a GPU, and what number they get there.
+
+The driver is the only judge of what fits: mig-parted has no table of its own and learns from refusals. The placement
+rule (highest free start) is the one that the golden recordings show in `mig_after`. Real drivers place the first
+instance of a profile in the same way, but not always the later ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from conformance.sim.hardware.instances import GpuInstance
+from conformance.spec.models import Engines, GpuModel, ProfileRow
+
+MEDIA_ENGINES: tuple[Callable[[Engines], int], ...] = (
+    lambda engines: engines.decoder,
+    lambda engines: engines.encoder,
+    lambda engines: engines.jpeg,
+    lambda engines: engines.ofa,
+)
+
+
+def free_starts(row: ProfileRow, taken: Iterable[GpuInstance]) -> tuple[int, ...]:
+    """Starts at which an instance of `row` would overlap none of `taken`, in rising order."""
+    used = {unit for instance in taken for unit in instance.units}
+    size = row.placements.size
+    return tuple(start for start in sorted(row.placements.starts) if used.isdisjoint(range(start, start + size)))
+
+
+def may_add(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) -> bool:
+    """Whether counts and media engines leave room for one more instance of `row`; says nothing of the memory axis.
+
+    A GPU has one OFA, so one instance with media extensions, and `+me.all` leaves its neighbours none at all.
+    Source: MIG User Guide, profiles with media extensions.
+    """
+    if sum(instance.row is row for instance in taken) >= row.max_instances:
+        return False
+    engines = [instance.row.engines for instance in taken] + [row.engines]
+    return all(sum(map(count, engines)) <= _engines_of_gpu(model, count) for count in MEDIA_ENGINES)
+
+
+def remaining(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) -> int:
+    """How many more instances of `row` could be created, 0 to `row.max_instances`."""
+    added = list(taken)
+    while may_add(model, row, added) and (starts := free_starts(row, added)):
+        added.append(GpuInstance.at(model, row, starts[-1]))
+    return len(added) - len(taken)
+
+
+def _engines_of_gpu(model: GpuModel, count: Callable[[Engines], int]) -> int:
+    """Engines of one kind on the whole GPU: as many as any uniform geometry uses."""
+    return max(count(row.engines) * row.max_instances for row in model.profiles)

@@ -1,0 +1,101 @@
+"""What every NVML call shares: initialisation, the view of a container, errors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import pynvml
+
+from conformance.sim.hardware import ComputeInstance, DriverError, ErrorCode, Gpu, GpuInstance, NodeHardware
+from conformance.sim.nvml import handles
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="NvmlBase")
+
+
+def nvml_call(function: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Mark a function of NVML: it needs an initialised library and raises the errors of `pynvml`."""
+
+    @functools.wraps(function)
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self.initialised:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
+        try:
+            return function(self, *args, **kwargs)
+        except DriverError as refused:
+            raise pynvml.NVMLError(int(refused.code)) from refused
+
+    return call
+
+
+class NvmlBase:
+    """The library as one process sees it.
+
+    Attributes:
+        hardware: The node's GPUs.
+        visible: UUIDs of GPUs and MIG devices that the process may use; None for all of them and for the right to
+            configure and monitor MIG, as privileged operands have.
+        initialised: Whether `nvmlInit` succeeded and `nvmlShutdown` did not follow.
+    """
+
+    def __init__(self, hardware: NodeHardware, visible: frozenset[str] | None = None) -> None:
+        self.hardware = hardware
+        self.visible = visible
+        self.initialised = False
+
+    def gpus(self) -> list[Gpu]:
+        """The GPUs that this process can open, in index order: those it may use and parents of its MIG devices."""
+        if self.visible is None:
+            return self.hardware.gpus
+        return [gpu for gpu in self.hardware.gpus if gpu.uuid in self.visible or self.mig_devices(gpu)]
+
+    def mig_devices(self, gpu: Gpu) -> list[tuple[GpuInstance, ComputeInstance]]:
+        """The MIG devices of `gpu` that this process may use, in the order of their index."""
+        return [
+            (instance, compute)
+            for instance in gpu.instances
+            for compute in instance.compute_instances
+            if self.visible is None or compute.uuid in self.visible
+        ]
+
+    def gpu_of(self, handle: Any) -> Gpu:
+        """The GPU behind the handle of a GPU; a MIG device's handle is refused with `INVALID_ARGUMENT`."""
+        return self._gpu_at(handles.unpack(handle, handles.Kind.GPU).gpu)
+
+    def parent_of(self, handle: Any) -> Gpu:
+        """The GPU behind the handle of a GPU or of a MIG device."""
+        return self._gpu_at(handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE).gpu)
+
+    def mig_device_of(self, handle: Any) -> tuple[Gpu, GpuInstance, ComputeInstance]:
+        """GPU, GPU instance and compute instance behind the handle of a MIG device."""
+        return self._compute(handle, handles.Kind.MIG_DEVICE)
+
+    def gpu_instance_of(self, handle: Any) -> tuple[Gpu, GpuInstance]:
+        """GPU and GPU instance behind the handle of a GPU instance."""
+        at = handles.unpack(handle, handles.Kind.GPU_INSTANCE)
+        gpu = self._gpu_at(at.gpu)
+        return gpu, gpu.instance(at.gpu_instance)
+
+    def compute_instance_of(self, handle: Any) -> tuple[Gpu, GpuInstance, ComputeInstance]:
+        """GPU, GPU instance and compute instance behind the handle of a compute instance."""
+        return self._compute(handle, handles.Kind.COMPUTE_INSTANCE)
+
+    def require_privilege(self) -> None:
+        """Refuse what only a process with access to all of the node may do, with `NO_PERMISSION`."""
+        if self.visible is not None:
+            raise DriverError(ErrorCode.NO_PERMISSION)
+
+    def _compute(self, handle: Any, kind: handles.Kind) -> tuple[Gpu, GpuInstance, ComputeInstance]:
+        at = handles.unpack(handle, kind)
+        gpu = self._gpu_at(at.gpu)
+        instance = gpu.instance(at.gpu_instance)
+        for compute in instance.compute_instances:
+            if compute.id == at.compute_instance:
+                return gpu, instance, compute
+        raise DriverError(ErrorCode.NOT_FOUND)
+
+    def _gpu_at(self, index: int) -> Gpu:
+        return self.hardware.gpus[index]

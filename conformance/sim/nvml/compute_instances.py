@@ -1,0 +1,139 @@
+# ruff: noqa: N802 - the functions have the names of NVML
+# ruff: noqa: N803 - and the arguments those of pynvml
+"""Compute instances: what a GPU instance offers, and making and removing them.
+
+Index NVML_COMPUTE_INSTANCE_PROFILE_* and the driver's id are the same number here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pynvml
+
+from conformance.sim.hardware import DriverError, ErrorCode, Gpu, GpuInstance
+from conformance.sim.hardware.compute import SIZES, capacity, free_slices, multiprocessors, offered
+from conformance.sim.nvml import handles
+from conformance.sim.nvml.base import NvmlBase, nvml_call
+
+PROFILE_OF_SLICES = {slices: profile for profile, slices in SIZES.items()}
+
+
+class ComputeInstanceCalls(NvmlBase):
+    """Functions on compute instances and their profiles."""
+
+    @nvml_call
+    def nvmlGpuInstanceGetComputeInstanceProfileInfo(
+        self, device: Any, profile: int, engProfile: int, version: int = 2
+    ) -> Any:
+        """What a compute profile is made of inside the GPU instance `device`, the name pynvml gives the argument.
+
+        Raises:
+            NVMLError: `NOT_SUPPORTED` for a profile that this instance does not offer, `INVALID_ARGUMENT` for an
+                unknown index or engine profile, `FUNCTION_NOT_FOUND` for an unknown version.
+        """
+        gpu, instance = self.gpu_instance_of(device)
+        known = 0 <= profile < pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT
+        if not known or engProfile != pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED:
+            raise DriverError(ErrorCode.INVALID_ARGUMENT)
+        slices = offered(instance, profile)
+        if slices is None:
+            raise DriverError(ErrorCode.NOT_SUPPORTED)
+        return _profile_info(gpu, instance, slices, version)
+
+    def nvmlGpuInstanceGetComputeInstanceProfileInfoV(
+        self, device: Any, profile: int, engProfile: int, version: int = 2
+    ) -> Any:
+        """The same."""
+        return self.nvmlGpuInstanceGetComputeInstanceProfileInfo(device, profile, engProfile, version)
+
+    @nvml_call
+    def nvmlGpuInstanceGetComputeInstanceRemainingCapacity(self, gpuInstance: Any, profileId: int) -> int:
+        """How many more compute instances of the profile fit."""
+        instance = self.gpu_instance_of(gpuInstance)[1]
+        return free_slices(instance) // _slices(instance, profileId)
+
+    @nvml_call
+    def nvmlGpuInstanceCreateComputeInstance(self, gpuInstance: Any, profileId: int) -> Any:
+        """Create a compute instance; `INSUFFICIENT_RESOURCES` when too few slices are left."""
+        self.require_privilege()
+        gpu, instance = self.gpu_instance_of(gpuInstance)
+        created = gpu.create_compute_instance(instance, profileId)
+        return handles.pack(handles.Kind.COMPUTE_INSTANCE, gpu, instance, created)
+
+    @nvml_call
+    def nvmlComputeInstanceDestroy(self, computeInstance: Any) -> int:
+        """Remove a compute instance; `IN_USE` while a client holds it."""
+        self.require_privilege()
+        gpu, instance, compute = self.compute_instance_of(computeInstance)
+        gpu.destroy_compute_instance(instance, compute.id)
+        return int(pynvml.NVML_SUCCESS)
+
+    @nvml_call
+    def nvmlGpuInstanceGetComputeInstances(
+        self, gpuInstance: Any, profileId: int, computeInstancesRef: Any, countRef: Any
+    ) -> int:
+        """The compute instances of one profile by rising id, into an array of `c_nvmlComputeInstance_t`."""
+        self.require_privilege()
+        gpu, instance = self.gpu_instance_of(gpuInstance)
+        slices = _slices(instance, profileId)
+        found = [
+            handles.pack(handles.Kind.COMPUTE_INSTANCE, gpu, instance, compute)
+            for compute in instance.compute_instances
+            if compute.slices == slices
+        ]
+        handles.fill(computeInstancesRef, countRef, found)
+        return int(pynvml.NVML_SUCCESS)
+
+    @nvml_call
+    def nvmlGpuInstanceGetComputeInstanceById(self, gpuInstance: Any, computeInstanceId: int) -> Any:
+        """Handle of the compute instance with that id; `NOT_FOUND` if there is none."""
+        self.require_privilege()
+        gpu, instance = self.gpu_instance_of(gpuInstance)
+        for compute in instance.compute_instances:
+            if compute.id == computeInstanceId:
+                return handles.pack(handles.Kind.COMPUTE_INSTANCE, gpu, instance, compute)
+        raise DriverError(ErrorCode.NOT_FOUND)
+
+    @nvml_call
+    def nvmlComputeInstanceGetInfo_v2(self, computeInstance: Any) -> Any:
+        """Device, GPU instance, id, profile id and placement of a compute instance."""
+        gpu, instance, compute = self.compute_instance_of(computeInstance)
+        earlier = sum(each.slices for each in instance.compute_instances if each.id < compute.id)
+        return pynvml.c_nvmlComputeInstanceInfo_t(
+            device=handles.pack(handles.Kind.GPU, gpu),
+            gpuInstance=handles.pack(handles.Kind.GPU_INSTANCE, gpu, instance),
+            id=compute.id,
+            profileId=PROFILE_OF_SLICES[compute.slices],
+            placement=pynvml.c_nvmlComputeInstancePlacement_t(start=earlier, size=compute.slices),
+        )
+
+    def nvmlComputeInstanceGetInfo(self, computeInstance: Any) -> Any:
+        """The same."""
+        return self.nvmlComputeInstanceGetInfo_v2(computeInstance)
+
+
+def _slices(instance: GpuInstance, profile_id: int) -> int:
+    slices = offered(instance, profile_id)
+    if slices is None:
+        raise DriverError(ErrorCode.INVALID_ARGUMENT)
+    return slices
+
+
+def _profile_info(gpu: Gpu, instance: GpuInstance, slices: int, version: int) -> Any:
+    if version not in {1, 2}:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+    info = (
+        pynvml.c_nvmlComputeInstanceProfileInfo_t() if version == 1
+        else pynvml.c_nvmlComputeInstanceProfileInfo_v2_t()
+    )
+    engines = instance.row.engines
+    info.id, info.sliceCount = PROFILE_OF_SLICES[slices], slices
+    info.instanceCount = capacity(instance, slices)
+    info.multiprocessorCount = multiprocessors(gpu.model, instance, slices)
+    info.sharedCopyEngineCount, info.sharedDecoderCount = engines.copy, engines.decoder
+    info.sharedEncoderCount, info.sharedJpegCount, info.sharedOfaCount = engines.encoder, engines.jpeg, engines.ofa
+    if version == 2:
+        part = "" if slices == instance.row.slices else f"{slices}c."
+        info.name = f"MIG {part}{instance.row.name}".encode()
+    return info
