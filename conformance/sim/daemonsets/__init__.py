@@ -1,0 +1,8 @@
+"""The DaemonSet controller: one pod of every DaemonSet on every node that it selects.
+
+Source: Kubernetes v1.36, pkg/controller/daemon. It runs only where the API server has no controller manager.
+"""
+
+from conformance.sim.daemonsets.controller import DaemonSets
+
+__all__ = ["DaemonSets"]

@@ -1,0 +1,118 @@
+"""The controller's loop: watches DaemonSets, nodes and pods, and carries out the plan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.sim.clock import Clock
+from conformance.sim.daemonsets.placement import judge, node_of, pod_for
+from conformance.sim.daemonsets.revisions import Revisions
+from conformance.sim.daemonsets.rollout import is_ending, plan, status
+from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Event, Key, Kube, KubeError, Object, key_of
+from conformance.sim.workqueue import WorkQueue
+
+AGENT = "kube-controller-manager"
+
+
+class DaemonSets:
+    """Runs the DaemonSets of the whole cluster.
+
+    Args:
+        kube: Client; what is written carries the name of the real controller manager.
+        clock: The cluster's clock.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock) -> None:
+        self._kube = kube.named(AGENT)
+        self._daemon_sets = kube.informer(DAEMON_SETS)
+        self._nodes = kube.informer(NODES)
+        self._pods = kube.informer(PODS)
+        self._revisions = Revisions(self._kube)
+        self._queue: WorkQueue[Key] = WorkQueue(self._sync, clock)
+        self._owned: dict[str, dict[str, Object]] = defaultdict(dict)
+        self._expected: dict[str, set[str]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await asyncio.gather(*(item.synced.wait() for item in (self._daemon_sets, self._nodes, self._pods)))
+        await self._revisions.synced()
+        unsubscribe = (
+            self._daemon_sets.on_change(self._daemon_set_changed),
+            self._nodes.on_change(self._node_changed),
+            self._pods.on_change(self._pod_changed),
+        )
+        try:
+            await self._queue.run()
+        finally:
+            for end in unsubscribe:
+                end()
+
+    def _daemon_set_changed(self, event: Event, _: Object | None, new: Object) -> None:
+        if event is Event.DELETED:
+            self._owned.pop(new["metadata"]["uid"], None)
+            self._expected.pop(new["metadata"]["uid"], None)
+        else:
+            self._queue.add(key_of(new))
+
+    def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
+        """Wake only the DaemonSets whose verdict changes: nodes change all the time, mostly in what does not matter."""
+        for key, daemon_set in self._daemon_sets.cache.items():
+            if event is not Event.MODIFIED or old is None or judge(daemon_set, old) != judge(daemon_set, new):
+                self._queue.add(key)
+
+    def _pod_changed(self, event: Event, _: Object | None, new: Object) -> None:
+        owner = next((ref for ref in new["metadata"].get("ownerReferences", ()) if ref.get("controller")), None)
+        if owner is None or owner["kind"] != "DaemonSet":
+            return
+        uid = new["metadata"]["uid"]
+        if event is Event.DELETED:
+            self._owned[owner["uid"]].pop(uid, None)
+        else:
+            self._owned[owner["uid"]][uid] = new
+        if event is Event.ADDED or event is Event.DELETED or is_ending(new):
+            self._expected[owner["uid"]].discard(uid)
+        self._queue.add((new["metadata"]["namespace"], owner["name"]))
+
+    async def _sync(self, key: Key) -> None:
+        daemon_set = self._daemon_sets.cache.get(key)
+        if daemon_set is None or "deletionTimestamp" in daemon_set["metadata"]:
+            return
+        uid = daemon_set["metadata"]["uid"]
+        if self._expected[uid]:
+            return  # The event that is still to come brings the key back.
+        revision = await self._revisions.current(daemon_set)
+        pods: dict[str, list[Object]] = defaultdict(list)
+        for pod in self._owned[uid].values():
+            pods[node_of(pod)].append(pod)
+        verdicts = {node["metadata"]["name"]: judge(daemon_set, node) for node in self._nodes.cache.values()}
+        todo = plan(daemon_set, verdicts, pods, revision)
+        await asyncio.gather(
+            *(self._create(uid, pod_for(daemon_set, node, revision)) for node in todo.create_on),
+            *(self._delete(uid, pod) for pod in todo.delete),
+        )
+        if not self._expected[uid]:
+            await self._write_status(daemon_set, status(daemon_set, verdicts, pods, revision))
+
+    async def _create(self, uid: str, pod: Object) -> None:
+        created = await self._kube.create(PODS, pod)
+        if created["metadata"]["uid"] not in self._owned[uid]:
+            self._expected[uid].add(created["metadata"]["uid"])
+
+    async def _delete(self, uid: str, pod: Mapping[str, Any]) -> None:
+        meta = pod["metadata"]
+        self._expected[uid].add(meta["uid"])
+        try:
+            await self._kube.delete(PODS, meta["name"], meta["namespace"], uid=meta["uid"])
+        except KubeError as error:
+            self._expected[uid].discard(meta["uid"])
+            if not error.not_found and not error.conflict:
+                raise
+
+    async def _write_status(self, daemon_set: Object, wanted: Mapping[str, int | None]) -> None:
+        found = daemon_set.get("status", {})
+        if any(found.get(counter) != value for counter, value in wanted.items()):
+            namespace, name = key_of(daemon_set)
+            await self._kube.patch(DAEMON_SETS, name, {"status": wanted}, namespace, subresource="status")

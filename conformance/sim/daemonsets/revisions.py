@@ -1,0 +1,78 @@
+"""ControllerRevisions: the history of a DaemonSet's template, and the hash that its pods carry.
+
+Source: Kubernetes v1.36, pkg/controller/history and pkg/controller/daemon/update.go. Old revisions are not pruned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from conformance.sim.kube import CONTROLLER_REVISIONS, Kube
+
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""Characters of generated names: no vowels and nothing that looks like one."""
+_LENGTH: Final = 10
+
+
+class Revisions:
+    """Keeps the newest ControllerRevision of every DaemonSet equal to its template."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._known = kube.informer(CONTROLLER_REVISIONS)
+        self._newest: dict[str, str] = {}
+
+    async def synced(self) -> None:
+        """Wait until the revisions that exist are known."""
+        await self._known.synced.wait()
+
+    async def current(self, daemon_set: Mapping[str, Any]) -> str:
+        """Return the hash of the present template; writes its ControllerRevision when that is not the newest already."""
+        uid = daemon_set["metadata"]["uid"]
+        hashed = template_hash(daemon_set)
+        if self._newest.get(uid) != hashed:
+            await self._make_newest(daemon_set, hashed)
+            self._newest[uid] = hashed
+        return hashed
+
+    async def _make_newest(self, daemon_set: Mapping[str, Any], hashed: str) -> None:
+        meta = daemon_set["metadata"]
+        namespace, name = meta["namespace"], f"{meta['name']}-{hashed}"
+        mine = {
+            item["metadata"]["name"]: item["revision"]
+            for item in self._known.cache.values()
+            if any(owner["uid"] == meta["uid"] for owner in item["metadata"].get("ownerReferences", ()))
+        }
+        newest = max(mine.values(), default=0)
+        if name not in mine:
+            await self._kube.create(CONTROLLER_REVISIONS, _revision(daemon_set, name, hashed, newest + 1))
+        elif mine[name] != newest:
+            await self._kube.patch(CONTROLLER_REVISIONS, name, {"revision": newest + 1}, namespace)
+
+
+def template_hash(daemon_set: Mapping[str, Any]) -> str:
+    """Hash the pod template, spelled as Kubernetes spells them."""
+    template = json.dumps(daemon_set["spec"]["template"], sort_keys=True).encode()
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in hashlib.sha256(template).digest()[:_LENGTH])
+
+
+def _revision(daemon_set: Mapping[str, Any], name: str, hashed: str, number: int) -> dict[str, Any]:
+    meta = daemon_set["metadata"]
+    template = daemon_set["spec"]["template"]
+    owner = {
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "name": meta["name"], "uid": meta["uid"],
+        "controller": True, "blockOwnerDeletion": True,
+    }  # fmt: skip
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": meta["namespace"],
+            "labels": dict(template["metadata"].get("labels") or {}) | {"controller-revision-hash": hashed},
+            "ownerReferences": [owner],
+        },
+        "data": {"spec": {"template": {**template, "$patch": "replace"}}},
+        "revision": number,
+    }

@@ -1,0 +1,124 @@
+"""Which pods of a DaemonSet to make, to delete and to replace, and what its status says: pure functions.
+
+Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go and update.go (without surge).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance.sim.daemonsets.placement import Verdict
+
+Manifest = Mapping[str, Any]
+PodsByNode = Mapping[str, Sequence[Manifest]]
+
+REVISION_LABEL: Final = "controller-revision-hash"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do now.
+
+    Attributes:
+        create_on: Nodes that need a pod.
+        delete: Pods to delete.
+    """
+
+    create_on: tuple[str, ...]
+    delete: tuple[Manifest, ...]
+
+
+def plan(daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str) -> Plan:
+    """Bring every node to exactly one pod; once that holds, replace outdated pods as far as the strategy allows.
+
+    A pod on its way out counts as there: its successor comes when it has gone.
+
+    Args:
+        daemon_set: The DaemonSet.
+        verdicts: Its verdict by node.
+        pods: Its pods by node, also on nodes that it does not want.
+        revision: Hash of the present template.
+    """
+    create_on = tuple(node for node, verdict in verdicts.items() if verdict.create and not pods.get(node))
+    delete = [pod for node, on_node in pods.items() for pod in _surplus(verdicts.get(node), on_node)]
+    if not create_on and not delete and daemon_set["spec"]["updateStrategy"]["type"] == "RollingUpdate":
+        delete = _outdated(daemon_set, verdicts, pods, revision)
+    return Plan(create_on, tuple(delete))
+
+
+def status(
+    daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str
+) -> dict[str, int | None]:
+    """Compute the status of a DaemonSet; None stands for counters that the API leaves out at zero."""
+    wanted = [node for node, verdict in verdicts.items() if verdict.create]
+    placed = [min(pods[node], key=_age) for node in wanted if pods.get(node)]
+    available = sum(is_ready(pod) for pod in placed)
+    optional = {
+        "updatedNumberScheduled": sum(_revision(pod) == revision for pod in placed),
+        "numberAvailable": available,
+        "numberUnavailable": len(wanted) - available,
+    }
+    return {
+        "currentNumberScheduled": len(placed),
+        "numberMisscheduled": sum(bool(on_node) and node not in wanted for node, on_node in pods.items()),
+        "desiredNumberScheduled": len(wanted),
+        "numberReady": available,
+        "observedGeneration": daemon_set["metadata"]["generation"],
+    } | {name: count or None for name, count in optional.items()}
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Whether the pod's condition Ready is true; with no minReadySeconds that makes it available too."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def is_ending(pod: Manifest) -> bool:
+    """Whether the pod has been asked to end."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def _surplus(verdict: Verdict | None, on_node: Sequence[Manifest]) -> list[Manifest]:
+    """Pods of one node that must go: all where they may not stay, else failed ones and all but the oldest."""
+    live = [pod for pod in on_node if not is_ending(pod)]
+    if verdict is None or not verdict.keep:
+        return live
+    failed = [pod for pod in live if pod.get("status", {}).get("phase") == "Failed"]
+    running = sorted((pod for pod in live if pod not in failed), key=_age)
+    return failed + running[1:]
+
+
+def _outdated(daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str) -> list[Manifest]:
+    """Outdated pods to replace now: the unavailable ones, then others while the limit of unavailable pods allows."""
+    wanted = [node for node, verdict in verdicts.items() if verdict.create]
+    unavailable = 0
+    broken: list[Manifest] = []
+    candidates: list[Manifest] = []
+    for node in wanted:
+        on_node = pods.get(node, ())
+        if len(on_node) != 1 or is_ending(on_node[0]):
+            unavailable += 1
+        elif _revision(on_node[0]) == revision:
+            unavailable += not is_ready(on_node[0])
+        else:
+            (candidates if is_ready(on_node[0]) else broken).append(on_node[0])
+    free = max(_max_unavailable(daemon_set, len(wanted)) - unavailable - len(broken), 0)
+    return broken + candidates[:free]
+
+
+def _max_unavailable(daemon_set: Manifest, desired: int) -> int:
+    limit = daemon_set["spec"]["updateStrategy"].get("rollingUpdate", {}).get("maxUnavailable", 1)
+    if isinstance(limit, str):
+        return math.ceil(int(limit.removesuffix("%")) * desired / 100)
+    return int(limit)
+
+
+def _revision(pod: Manifest) -> str:
+    return str(pod["metadata"].get("labels", {}).get(REVISION_LABEL, ""))
+
+
+def _age(pod: Manifest) -> tuple[str, str]:
+    return pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]

@@ -1,0 +1,103 @@
+"""Node Feature Discovery: what its workers find on simulated nodes, and its master, which labels nodes.
+
+Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/nfd-worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from conformance.sim.clock import Clock
+from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object
+from conformance.sim.workqueue import WorkQueue
+
+NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
+"""Label of a NodeFeature that says which node it speaks of."""
+OWNED_ANNOTATION: Final = "nfd.node.kubernetes.io/feature-labels"
+"""Annotation of a node in which the master keeps the names of the labels it set."""
+SETTLE_SECONDS: Final = 1.0
+"""The master collects changes for so long (cluster time) before it writes."""
+_PREFIX: Final = "feature.node.kubernetes.io/"
+
+WORKER_LABELS: Final[Mapping[str, str]] = {
+    _PREFIX + name: value
+    for name, value in {
+        "kernel-version.full": "6.8.0-90-generic",
+        "kernel-version.major": "6",
+        "kernel-version.minor": "8",
+        "pci-0302_10de.present": "true",
+        "pci-10de.present": "true",
+        "system-os_release.ID": "ubuntu",
+        "system-os_release.VERSION_ID": "24.04",
+    }.items()
+}
+"""What the worker of a node with NVIDIA GPUs (PCI class 0302, vendor 10de) finds."""
+
+
+def worker_feature(node: str, namespace: str) -> Object:
+    """Build the NodeFeature that NFD's own worker publishes for a node with NVIDIA GPUs."""
+    return {
+        "metadata": {"name": node, "namespace": namespace, "labels": {NODE_NAME_LABEL: node}},
+        "spec": {"labels": dict(WORKER_LABELS)},
+    }
+
+
+class NfdMaster:
+    """Copies the labels of NodeFeature objects to their nodes, and takes off those that it set and no longer finds."""
+
+    def __init__(self, kube: Kube, clock: Clock) -> None:
+        self._kube = kube.named("nfd-master")
+        self._nodes = kube.informer(NODES)
+        self._features = kube.informer(NODE_FEATURES)
+        self._queue: WorkQueue[str] = WorkQueue(self._update, clock)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await asyncio.gather(self._nodes.synced.wait(), self._features.synced.wait())
+        unsubscribe = (self._nodes.on_change(self._node_changed), self._features.on_change(self._feature_changed))
+        try:
+            await self._queue.run()
+        finally:
+            for end in unsubscribe:
+                end()
+
+    def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
+        if event is Event.ADDED:
+            self._queue.add(new["metadata"]["name"])
+
+    def _feature_changed(self, _event: Event, _: Object | None, new: Object) -> None:
+        if node := _subject(new):
+            self._queue.add_later(node, SETTLE_SECONDS)
+
+    async def _update(self, name: str) -> None:
+        if (node := self._nodes.get(name)) is None:
+            return
+        wanted: dict[str, str] = {}
+        for _, feature in sorted(self._features.cache.items()):
+            if _subject(feature) == name:
+                wanted |= feature["spec"].get("labels") or {}
+        if patch := label_patch(node, wanted):
+            await self._kube.patch(NODES, name, patch)
+
+
+def label_patch(node: Object, wanted: Mapping[str, str]) -> Object | None:
+    """Build the merge patch that gives a node the wanted labels and takes off former ones; None if nothing changes."""
+    labels = node["metadata"].get("labels") or {}
+    owned = (node["metadata"].get("annotations") or {}).get(OWNED_ANNOTATION, "")
+    former = {_full(name) for name in owned.split(",") if name}
+    changed: dict[str, str | None] = {name: None for name in former - wanted.keys() if name in labels}
+    changed |= {name: value for name, value in wanted.items() if labels.get(name) != value}
+    owns = ",".join(sorted(name.removeprefix(_PREFIX) for name in wanted))
+    if not changed and owns == owned:
+        return None
+    return {"metadata": {"labels": changed, "annotations": {OWNED_ANNOTATION: owns}}}
+
+
+def _full(name: str) -> str:
+    return name if "/" in name else _PREFIX + name
+
+
+def _subject(feature: Object) -> str:
+    return str((feature["metadata"].get("labels") or {}).get(NODE_NAME_LABEL, ""))

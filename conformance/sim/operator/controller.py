@@ -1,0 +1,183 @@
+"""The operator's loop: from ClusterPolicy to node labels, ConfigMaps, DaemonSets, and back to its status.
+
+Source: NVIDIA/gpu-operator v26.7.0, controllers/clusterpolicy_controller.go and nodelabeling_controller.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from conformance.sim.clock import Clock
+from conformance.sim.faults import Faults
+from conformance.sim.kube import (
+    CLUSTER_POLICIES,
+    CONFIG_MAPS,
+    DAEMON_SETS,
+    NODES,
+    Event,
+    Kube,
+    Object,
+)
+from conformance.sim.operator.labels import is_gpu_node, label_patch, wakes
+from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
+from conformance.sim.operator.status import (
+    NOT_READY,
+    READY,
+    conditions,
+    is_daemon_set_ready,
+    same_conditions,
+    with_times,
+)
+from conformance.sim.workqueue import WorkQueue
+from conformance.spec.names import DEVICE_PLUGIN_APP
+from conformance.spec.releases import Release
+
+AGENT: Final = "gpu-operator"
+NOT_READY_SECONDS: Final = 5.0
+"""Cluster seconds until the operator looks again while an operand is not ready."""
+NO_FEATURES_SECONDS: Final = 45.0
+"""Cluster seconds until it looks again while no node carries labels of Node Feature Discovery."""
+_NFD_PREFIX: Final = "feature.node.kubernetes.io/"
+_POLICY: Final = "cluster-policy"
+_NODES: Final = "nodes"
+
+
+class Operator:
+    """The GPU Operator of one cluster.
+
+    Args:
+        kube: Client; what is written carries the operator's name.
+        clock: The cluster's clock.
+        namespace: Where the operator is installed and its operands run.
+        release: As which release it behaves.
+        faults: Defects that are switched on.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, namespace: str, release: Release, faults: Faults) -> None:
+        self._kube = kube.named(AGENT)
+        self._clock = clock
+        self._namespace = namespace
+        self._reconciler = "node-label-reconciler" in release.fixes
+        self._client_label = "client-label" in release.fixes
+        self._by_generation = "generation-readiness" in release.fixes
+        self._forgets_plugin = faults.on("operator-forgets-plugin")
+        self._policies = kube.informer(CLUSTER_POLICIES)
+        self._nodes = kube.informer(NODES)
+        self._daemon_sets = kube.informer(DAEMON_SETS)
+        self._config_maps = kube.informer(CONFIG_MAPS, namespace)
+        self._queue: WorkQueue[str] = WorkQueue(self._work, clock)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        informers = (self._policies, self._nodes, self._daemon_sets, self._config_maps)
+        await asyncio.gather(*(informer.synced.wait() for informer in informers))
+        unsubscribe = (
+            self._policies.on_change(self._policy_changed),
+            self._nodes.on_change(self._node_changed),
+            self._daemon_sets.on_change(self._daemon_set_changed),
+        )
+        try:
+            await self._queue.run()
+        finally:
+            for end in unsubscribe:
+                end()
+
+    def _policy_changed(self, event: Event, old: Object | None, new: Object) -> None:
+        """Pass over changes of the status alone: they keep the generation."""
+        if event is Event.MODIFIED and old and old["metadata"]["generation"] == new["metadata"]["generation"]:
+            return
+        self._queue.add(_NODES)
+        self._queue.add(_POLICY)
+
+    def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
+        labels = new["metadata"].get("labels") or {}
+        former = old["metadata"].get("labels") or {} if old else {}
+        if event is not Event.DELETED and wakes(former, labels, reconciler=self._reconciler):
+            self._queue.add(_NODES)
+            self._queue.add(_POLICY)
+
+    def _daemon_set_changed(self, _event: Event, _: Object | None, new: Object) -> None:
+        if new["metadata"]["namespace"] == self._namespace:
+            self._queue.add(_POLICY)
+
+    async def _work(self, key: str) -> None:
+        """One reconcile: of the node labels, or of the policy, which before v26.7.0 includes the labels."""
+        policy = min(self._policies.cache.values(), key=_age, default=None)
+        if policy is None:
+            return
+        if key == _NODES or not self._reconciler:
+            await self._label_nodes(policy)
+        if key == _POLICY:
+            await self._reconcile(policy)
+
+    async def _label_nodes(self, policy: Object) -> None:
+        for node in tuple(self._nodes.cache.values()):
+            if patch := label_patch(node["metadata"].get("labels") or {}, policy, client=self._client_label):
+                await self._kube.patch(NODES, node["metadata"]["name"], {"metadata": {"labels": patch}})
+
+    async def _reconcile(self, policy: Object) -> None:
+        labels = [node["metadata"].get("labels") or {} for node in self._nodes.cache.values()]
+        gpu_nodes = sum(is_gpu_node(item) for item in labels)
+        await self._own_config_maps()
+        lagging = await self._own_daemon_sets(policy) if gpu_nodes else []
+        found_features = any(name.startswith(_NFD_PREFIX) for item in labels for name in item)
+        await self._write_status(policy, lagging, found_features=found_features, gpu_nodes=gpu_nodes)
+        if lagging:
+            self._queue.add_later(_POLICY, NOT_READY_SECONDS)
+        elif not found_features:
+            self._queue.add_later(_POLICY, NO_FEATURES_SECONDS)
+
+    async def _own_config_maps(self) -> None:
+        """Make the operator's ConfigMaps, and put back what somebody edited."""
+        for wanted in config_maps(self._namespace):
+            found = self._config_maps.get(wanted["metadata"]["name"], self._namespace)
+            if found is None:
+                await self._kube.create(CONFIG_MAPS, wanted)
+            elif found.get("data") != wanted["data"]:
+                await self._kube.replace(CONFIG_MAPS, wanted)
+
+    async def _own_daemon_sets(self, policy: Object) -> list[str]:
+        """Make, change and remove DaemonSets; return the states that are not ready."""
+        wanted = daemon_sets(policy, self._namespace)
+        lagging = []
+        for state, (name, _) in STATES.items():
+            found = self._daemon_sets.get(name, self._namespace)
+            if state in wanted:
+                if not await self._own_daemon_set(wanted[state], found):
+                    lagging.append(state)
+            elif found is not None:
+                await self._kube.delete(DAEMON_SETS, name, self._namespace)
+        return lagging
+
+    async def _own_daemon_set(self, wanted: Object, found: Object | None) -> bool:
+        """Bring one DaemonSet to what is wanted; return whether it is ready."""
+        if found is None:
+            await self._kube.create(DAEMON_SETS, wanted)
+            return False
+        forgotten = self._forgets_plugin and wanted["metadata"]["name"] == DEVICE_PLUGIN_APP
+        if _hash(found) != _hash(wanted) and not forgotten:
+            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            await self._kube.replace(DAEMON_SETS, {**wanted, "metadata": wanted["metadata"] | version})
+            return False
+        return is_daemon_set_ready(found, by_generation=self._by_generation)
+
+    async def _write_status(self, policy: Object, lagging: list[str], *, found_features: bool, gpu_nodes: int) -> None:
+        state = NOT_READY if lagging else READY
+        wanted = conditions(lagging, found_features=found_features, gpu_nodes=gpu_nodes)
+        found = policy.get("status", {})
+        if found.get("state") == state and same_conditions(wanted, found.get("conditions", ())):
+            return
+        now = self._clock.time().strftime("%Y-%m-%dT%H:%M:%SZ")
+        timed = with_times(wanted, found.get("conditions", ()), now)
+        status = {"state": state, "namespace": self._namespace, "conditions": timed}
+        name = policy["metadata"]["name"]
+        await self._kube.patch(CLUSTER_POLICIES, name, {"status": status}, subresource="status")
+
+
+def _age(policy: Object) -> tuple[str, str]:
+    return policy["metadata"]["creationTimestamp"], policy["metadata"]["name"]
+
+
+def _hash(daemon_set: Object) -> str:
+    return str((daemon_set["metadata"].get("annotations") or {}).get(HASH_ANNOTATION, ""))

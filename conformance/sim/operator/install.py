@@ -1,0 +1,139 @@
+"""What Helm and the Node Feature Discovery chart leave in a cluster before the operator works.
+
+Source: NVIDIA/gpu-operator v26.7.0, deployments/gpu-operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from conformance.sim.kube import (
+    CLUSTER_POLICIES,
+    CONFIG_MAPS,
+    CRDS,
+    NAMESPACES,
+    NODE_FEATURES,
+    RUNTIME_CLASSES,
+    SERVICE_ACCOUNTS,
+    Kube,
+    KubeError,
+    Object,
+    Resource,
+)
+from conformance.sim.operator.manifests import STATES, load
+from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
+from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
+
+CUSTOM_CONFIG_MAP: Final = "custom-mig-config"
+"""ConfigMap made from a configuration file given at the start."""
+_CDI_BY_DEFAULT: Final = "v0.18.0"
+"""First device plugin in whose operator release (v25.10.0) the chart switches CDI on."""
+_SERVED_SECONDS: Final = 10.0
+"""Real seconds that a server may take until it serves a new kind."""
+_LOOK_AGAIN: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What the person who installs the operator chooses.
+
+    Attributes:
+        release: Operator release.
+        namespace: Where it goes.
+        strategy: ClusterPolicy `spec.mig.strategy`; empty leaves it out.
+        default_configuration: `migManager.config.default`: `all-disabled`, or empty for none.
+        custom_configuration: Text of a mig-parted file that becomes a ConfigMap; None: configurations are generated.
+        with_reboot: Whether mig-manager may reboot the node (env WITH_REBOOT).
+    """
+
+    release: Release = field(default_factory=lambda: find_release(DEFAULT_RELEASE))
+    namespace: str = OPERATOR_NAMESPACE
+    strategy: str = "single"
+    default_configuration: str = "all-disabled"
+    custom_configuration: str | None = None
+    with_reboot: bool = False
+
+
+async def install(kube: Kube, wanted: Installation) -> None:
+    """Make the objects; those that are there already stay as they are.
+
+    Raises:
+        KubeError: The server refuses, or does not serve the new kinds after some seconds.
+    """
+    kube = kube.named("helm")
+    for definition in ("crd-cluster-policy.yaml", "crd-node-feature.yaml"):
+        await _ensure(kube, CRDS, load(definition))
+    await _ensure(kube, NAMESPACES, _named(wanted.namespace))
+    await _ensure(kube, RUNTIME_CLASSES, _named(RUNTIME_CLASS) | {"handler": RUNTIME_CLASS})
+    for account in sorted(_service_accounts()):
+        await _ensure(kube, SERVICE_ACCOUNTS, _named(account, wanted.namespace))
+    if wanted.custom_configuration is not None:
+        data = {"data": {CONFIG_KEY: wanted.custom_configuration}}
+        await _ensure(kube, CONFIG_MAPS, _named(CUSTOM_CONFIG_MAP, wanted.namespace) | data)
+    async with asyncio.timeout(_SERVED_SECONDS):
+        await _until_served(kube, NODE_FEATURES)
+        await _until_served(kube, CLUSTER_POLICIES)
+    await _ensure(kube, CLUSTER_POLICIES, cluster_policy(wanted))
+
+
+def cluster_policy(wanted: Installation) -> Object:
+    """Build the ClusterPolicy that the chart makes of these choices."""
+    policy: Object = _filled(load("cluster-policy.yaml"), wanted.release)
+    policy["metadata"]["labels"] |= {
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/version": wanted.release.name,
+        "helm.sh/chart": f"gpu-operator-{wanted.release.name}",
+    }
+    spec = policy["spec"]
+    spec["mig"] = {"strategy": wanted.strategy} if wanted.strategy else {}
+    spec["cdi"]["enabled"] = at_least(wanted.release.device_plugin, _CDI_BY_DEFAULT)
+    manager = spec["migManager"]
+    manager["config"]["default"] = wanted.default_configuration
+    if wanted.custom_configuration is not None:
+        manager["config"]["name"] = CUSTOM_CONFIG_MAP
+    if wanted.with_reboot:
+        manager["env"] = [{"name": "WITH_REBOOT", "value": "true"}]
+    return policy
+
+
+async def _ensure(kube: Kube, resource: Resource, wanted: Object) -> None:
+    try:
+        await kube.create(resource, wanted)
+    except KubeError as error:
+        if not error.already_exists:
+            raise
+
+
+async def _until_served(kube: Kube, resource: Resource) -> None:
+    """Wait: a server serves a new kind a moment after it has accepted the definition."""
+    while True:
+        try:
+            await kube.list(resource)
+        except KubeError as error:
+            if not error.not_found:
+                raise
+            await asyncio.sleep(_LOOK_AGAIN)
+        else:
+            return
+
+
+def _filled(value: Any, release: Release) -> Any:
+    """Return a copy in which every `$name` is replaced by that field of the release."""
+    if isinstance(value, dict):
+        return {key: _filled(item, release) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, release) for item in value]
+    if isinstance(value, str) and value.startswith("$"):
+        return getattr(release, value.removeprefix("$"))
+    return value
+
+
+def _named(name: str, namespace: str | None = None) -> Object:
+    return {"metadata": {"name": name} | ({"namespace": namespace} if namespace else {})}
+
+
+def _service_accounts() -> set[str]:
+    manifests = (load(f"daemonsets/{name}.yaml") for name, _ in STATES.values())
+    return {manifest["spec"]["template"]["spec"]["serviceAccountName"] for manifest in manifests}
