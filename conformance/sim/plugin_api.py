@@ -40,7 +40,7 @@ class Mount:
 
     container_path: str
     host_path: str
-    read_only: bool = True
+    read_only: bool = False
 
 
 @dataclass(frozen=True)

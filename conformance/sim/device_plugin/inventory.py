@@ -1,0 +1,196 @@
+"""The GPUs and MIG devices of a node, read through NVML as the device plugin and GPU Feature Discovery read them.
+
+Source: go-nvlib 0.12.0, pkg/nvlib/device (device.go, mig_device.go), as vendored by
+NVIDIA/k8s-device-plugin v0.20.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pynvml
+
+from conformance.sim.device_plugin.profile_names import ProfileNameError, full_profile, profile
+from conformance.sim.nvml import Nvml
+from conformance.spec.profile import Profile
+
+_MIB: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """NVML's attribute record of a MIG device; the engines are those of its GPU instance."""
+
+    memory_mib: int
+    multiprocessors: int
+    gpu_slices: int
+    compute_slices: int
+    copy: int
+    decoder: int
+    encoder: int
+    jpeg: int
+    ofa: int
+
+
+@dataclass(frozen=True)
+class MigDevice:
+    """A compute instance, which is what users get.
+
+    Attributes:
+        index: NVML's MIG index below the parent; it can have gaps.
+        uuid: `MIG-` and a UUID.
+        gpu_instance: Id of the GPU instance on its GPU.
+        compute_instance: Id within the GPU instance.
+        profile: Its kind.
+        attributes: What NVML says it has.
+    """
+
+    index: int
+    uuid: str
+    gpu_instance: int
+    compute_instance: int
+    profile: Profile
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU.
+
+    Attributes:
+        index: NVML's index.
+        minor: Number of its device file, `/dev/nvidia<minor>`.
+        uuid: `GPU-` and a UUID.
+        name: Product name, such as `NVIDIA H100 80GB HBM3`.
+        numa: NUMA node; None where the machine names none.
+        memory_mib: Whole memory in MiB.
+        capability: CUDA compute capability, major and minor.
+        mig_capable: Whether NVML knows a MIG mode for it.
+        mig_enabled: The current mode; a pending one counts for nothing.
+        offered: Full profiles it offers, in the order of NVML's indexes; empty if it is not capable.
+        devices: MIG devices in NVML's order; a GPU instance without a compute instance gives none.
+    """
+
+    index: int
+    minor: int
+    uuid: str
+    name: str
+    numa: int | None
+    memory_mib: int
+    capability: tuple[int, int]
+    mig_capable: bool
+    mig_enabled: bool
+    offered: tuple[Profile, ...]
+    devices: tuple[MigDevice, ...]
+
+
+def read_gpus(nvml: Nvml) -> tuple[Gpu, ...]:
+    """Read every GPU; NVML must be initialised.
+
+    Raises:
+        pynvml.NVMLError: NVML refuses something other than an unsupported profile or an absent device.
+        ProfileNameError: A profile has an index that the library does not know.
+    """
+    return tuple(_read_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount()))
+
+
+def _read_gpu(nvml: Nvml, index: int) -> Gpu:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    mode = _unless_absent(lambda: nvml.nvmlDeviceGetMigMode(handle))
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    capable = mode is not None
+    return Gpu(
+        index=index,
+        minor=nvml.nvmlDeviceGetMinorNumber(handle),
+        uuid=nvml.nvmlDeviceGetUUID(handle),
+        name=nvml.nvmlDeviceGetName(handle),
+        numa=_unless_absent(lambda: nvml.nvmlDeviceGetNumaNodeId(handle)),
+        memory_mib=nvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB,
+        capability=(major, minor),
+        mig_capable=capable,
+        mig_enabled=capable and mode[0] == pynvml.NVML_DEVICE_MIG_ENABLE,
+        **(_partitions(nvml, handle) if capable else {"offered": (), "devices": ()}),
+    )
+
+
+def _partitions(nvml: Nvml, gpu: Any) -> dict[str, tuple[Any, ...]]:
+    total = nvml.nvmlDeviceGetMemoryInfo(gpu).total
+    indexes = range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT)
+    profiles = dict(_present(lambda index: nvml.nvmlDeviceGetGpuInstanceProfileInfo(gpu, index), indexes))
+    places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(gpu))
+    handles = _present(lambda place: nvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, place), places)
+    return {
+        "offered": tuple(full_profile(index, info.memorySizeMB, total) for index, info in profiles.items()),
+        "devices": tuple(_mig_device(nvml, gpu, profiles, place, device) for place, device in handles),
+    }
+
+
+def _mig_device(nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], index: int, device: Any) -> MigDevice:
+    total = nvml.nvmlDeviceGetMemoryInfo(gpu).total
+    record = nvml.nvmlDeviceGetAttributes_v2(device)
+    gpu_instance_id = nvml.nvmlDeviceGetGpuInstanceId(device)
+    compute_instance_id = nvml.nvmlDeviceGetComputeInstanceId(device)
+    gpu_instance = nvml.nvmlDeviceGetGpuInstanceById(gpu, gpu_instance_id)
+    compute_instance = nvml.nvmlGpuInstanceGetComputeInstanceById(gpu_instance, compute_instance_id)
+    return MigDevice(
+        index=index,
+        uuid=nvml.nvmlDeviceGetUUID(device),
+        gpu_instance=gpu_instance_id,
+        compute_instance=compute_instance_id,
+        profile=profile(
+            _index_of(profiles, nvml.nvmlGpuInstanceGetInfo(gpu_instance).profileId),
+            _index_of(
+                _compute_profiles(nvml, gpu_instance), nvml.nvmlComputeInstanceGetInfo_v2(compute_instance).profileId
+            ),
+            record.memorySizeMB,
+            total,
+        ),
+        attributes=Attributes(
+            memory_mib=record.memorySizeMB,
+            multiprocessors=record.multiprocessorCount,
+            gpu_slices=record.gpuInstanceSliceCount,
+            compute_slices=record.computeInstanceSliceCount,
+            copy=record.sharedCopyEngineCount,
+            decoder=record.sharedDecoderCount,
+            encoder=record.sharedEncoderCount,
+            jpeg=record.sharedJpegCount,
+            ofa=record.sharedOfaCount,
+        ),
+    )
+
+
+def _compute_profiles(nvml: Nvml, gpu_instance: Any) -> dict[int, Any]:
+    shared = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
+    indexes = range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT)
+    return dict(
+        _present(
+            lambda index: nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, index, shared), indexes
+        )
+    )
+
+
+def _index_of(profiles: Mapping[int, Any], wanted: int) -> int:
+    for index, info in profiles.items():
+        if info.id == wanted:
+            return index
+    raise ProfileNameError("no matching profile IDs found")
+
+
+def _present(ask: Callable[[int], Any], indexes: Iterable[int]) -> Iterator[tuple[int, Any]]:
+    """Ask for every index; those that NVML does not support or does not have are left out."""
+    for index in indexes:
+        answer = _unless_absent(lambda index=index: ask(index))  # type: ignore[misc]
+        if answer is not None:
+            yield index, answer
+
+
+def _unless_absent(ask: Callable[[], Any]) -> Any:
+    absent = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_INVALID_ARGUMENT, pynvml.NVML_ERROR_NOT_FOUND)
+    try:
+        return ask()
+    except pynvml.NVMLError as error:
+        if error.value in absent:
+            return None
+        raise

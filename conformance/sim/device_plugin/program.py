@@ -1,0 +1,96 @@
+"""The program `nvidia-device-plugin`: enumerate once, register, stay; anew only when the kubelet restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from conformance.sim.container import Container
+from conformance.sim.device_plugin.cdi import FILE
+from conformance.sim.device_plugin.klog import Klog
+from conformance.sim.device_plugin.server import ResourceServer
+from conformance.sim.device_plugin.settings import Settings, SettingsError, read_settings
+from conformance.sim.device_plugin.start import Started, StartError, start
+from conformance.sim.nvml import Nvml
+from conformance.spec.releases import at_least
+
+WHOLE_NAMES_SINCE: Final = "v0.20.0"
+"""From here on profiles are matched in whole, and shared devices can be packed (k8s-device-plugin CHANGELOG.md)."""
+_SOCKETS: Final = "/var/lib/kubelet/device-plugins"
+_CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
+
+
+async def device_plugin(container: Container) -> int:
+    """Serve the devices of the container's node until SIGTERM.
+
+    A geometry that changes meanwhile is not noticed: only a new start enumerates again.
+
+    Returns:
+        0 after SIGTERM; 1 where the settings or the geometry cannot be served, with the reason in the log.
+    """
+    log = Klog(container.log, container.clock.time)
+    again = True
+    while again:
+        try:
+            started = _start(container, log)
+        except (SettingsError, StartError) as error:
+            log.failure("main.go:198", f"error starting plugins: {error}")
+            return 1
+        again = await _serve(container, started.servers, log)
+    return 0
+
+
+def _start(container: Container, log: Klog) -> Started:
+    node = container.node
+    settings = read_settings(container.command, container.env, container.files, log)
+    is_new = not container.version or at_least(container.version, WHOLE_NAMES_SINCE)
+    started = start(
+        Nvml(node.hardware, container.visible),
+        settings if is_new else _as_before(settings),
+        whole_names=is_new,
+        faults=node.faults,
+        log=log,
+        control_nodes=_CONTROL_NODES,
+    )
+    if started.cdi is not None:
+        node.files[FILE] = json.dumps(started.cdi)
+    return started
+
+
+def _as_before(settings: Settings) -> Settings:
+    return replace(settings, allocation_policy="distributed")
+
+
+async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:
+    """Keep the servers registered; returns True when the kubelet restarted and all has to begin anew."""
+    devices = container.node.devices
+    for server in servers:
+        devices.register(server.resource, server)
+        log.info("server.go:149", f"Registered device plugin for '{server.resource}' with Kubelet")
+    if not servers:
+        log.info("main.go:416", "No devices found. Waiting indefinitely.")
+    stopped = asyncio.ensure_future(container.stop.wait())
+    restarted = asyncio.ensure_future(devices.restarted())
+    try:
+        await asyncio.wait({stopped, restarted}, return_when=asyncio.FIRST_COMPLETED)
+        again = not container.stop.is_set()
+    finally:
+        stopped.cancel()
+        restarted.cancel()
+        for server in servers:
+            devices.unregister(server.resource, server)
+    if again:
+        log.info("main.go:319", f"inotify: {_SOCKETS}/kubelet.sock created, restarting.")
+    else:
+        log.info("main.go:336", 'Received signal "terminated", shutting down.')
+    for server in servers:
+        log.info("server.go:167", f"Stopping to serve '{server.resource}' on {_SOCKETS}/{socket_name(server.resource)}")
+    return again
+
+
+def socket_name(resource: str) -> str:
+    """File name of the socket on which the plugin serves `resource`."""
+    return f"nvidia-{resource.partition('/')[2]}.sock"

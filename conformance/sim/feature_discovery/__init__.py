@@ -1,0 +1,8 @@
+"""GPU Feature Discovery: labels a node by its GPUs and MIG devices, through Node Feature Discovery.
+
+Behaviour: NVIDIA/k8s-device-plugin v0.20.0, whose image holds this program too.
+"""
+
+from conformance.sim.feature_discovery.program import feature_discovery
+
+__all__ = ["feature_discovery"]
