@@ -1,0 +1,177 @@
+"""What became different between two views of one object, as changes for the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from conformance.cluster.changes import (
+    Gap,
+    LabelChange,
+    NodeChange,
+    PodChange,
+    PodEvent,
+    PolicyChange,
+    ResourceChange,
+)
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.timeline import Timeline
+from conformance.cluster.views import NodeView, PolicyView, Raw
+from conformance.spec.names import PREFIX
+
+_POLICY_FIELDS = ("strategy", "config_name", "state")
+_NODE_FIELDS = ("ready", "unschedulable", "boot_id", "taints")
+
+
+def gap(sequence: int, time: float, what: str) -> Gap:
+    """Make a place in the timeline where changes may be missing."""
+    return Gap(sequence=sequence, time=time, node="", what=what)
+
+
+def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Raw) -> None:
+    """Record what is different of a node: labels first, then resources, then the rest."""
+    if old is None or new is None:
+        name = (old or new).name  # type: ignore[union-attr] # one of them is there
+        timeline.add(partial(_node_change, name, "present", str(old is not None), str(new is not None)))
+    if new is None:
+        return
+    _labels(timeline, nvidia_labels(old.labels) if old else {}, new, raw)
+    for field in ("allocatable", "capacity"):
+        _resources(timeline, new.name, field, getattr(old, field) if old else {}, getattr(new, field))
+    for field in _NODE_FIELDS if old else ():
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            timeline.add(partial(_node_change, new.name, field, _text(before), _text(after)))
+
+
+def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) -> None:
+    """Record the steps in the life of a pod that lie between two views of it."""
+    del raw
+    if old is not None and new is not None and old.uid != new.uid:
+        _pod_events(timeline, old, [PodEvent.GONE])
+        old = None
+    subject = new or old
+    if subject is not None:
+        _pod_events(timeline, subject, _steps(old, new))
+
+
+def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, raw: Raw) -> None:
+    """Record what is different of a ClusterPolicy that was and is there."""
+    if old is None or new is None:
+        return
+    for field in _POLICY_FIELDS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            timeline.add(partial(_policy_change, new, field, before, after, _spec_writer(raw)))
+
+
+def nvidia_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Keep the labels under `nvidia.com/`."""
+    return {key: value for key, value in labels.items() if key.startswith(PREFIX)}
+
+
+def _labels(timeline: Timeline, before: dict[str, str], new: NodeView, raw: Raw) -> None:
+    after = nvidia_labels(new.labels)
+    if before == after:
+        return
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    writer = _writer(raw, changed & after.keys())
+    timeline.add(
+        lambda sequence, time: LabelChange(
+            sequence=sequence, time=time, node=new.name, before=before, after=after, version=new.version, writer=writer
+        )
+    )
+
+
+def _writer(raw: Raw, labels: set[str]) -> str:
+    """Field manager that owns one of `labels`; a removed label has no owner."""
+    for entry in reversed(raw["metadata"].get("managedFields") or ()):
+        owned = (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels")) or {}
+        if any(f"f:{label}" in owned for label in labels):
+            return str(entry.get("manager", ""))
+    return ""
+
+
+def _spec_writer(raw: Raw) -> str:
+    """Field manager of the newest write to the spec."""
+    entries = [
+        entry for entry in raw["metadata"].get("managedFields") or () if "f:spec" in (entry.get("fieldsV1") or {})
+    ]
+    newest = sorted(entries, key=lambda entry: str(entry.get("time", "")))[-1:]
+    return "".join(str(entry.get("manager", "")) for entry in newest)
+
+
+def _policy_change(
+    view: PolicyView, field: str, before: str | None, after: str | None, writer: str, sequence: int, time: float
+) -> PolicyChange:
+    return PolicyChange(
+        sequence=sequence,
+        time=time,
+        node="",
+        policy=view.name,
+        field=field,
+        before=before,
+        after=after,
+        version=view.version,
+        writer=writer,
+    )
+
+
+def _resources(timeline: Timeline, name: str, field: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    for resource in sorted(before.keys() | after.keys()):
+        if before.get(resource) != after.get(resource):
+            timeline.add(partial(_resource_change, name, field, resource, before.get(resource), after.get(resource)))
+
+
+def _steps(old: PodView | None, new: PodView | None) -> list[PodEvent]:
+    if new is None:
+        return [PodEvent.GONE]
+    appeared = old is None or old.node != new.node
+    checks = {
+        PodEvent.APPEARED: appeared,
+        PodEvent.RESTARTED: old is not None and new.restarts > old.restarts,
+        PodEvent.READY: new.ready and (appeared or not _was(old, "ready")),
+        PodEvent.UNREADY: not new.ready and _was(old, "ready"),
+        PodEvent.ENDED: new.ended and (appeared or not _was(old, "ended")),
+        PodEvent.TERMINATING: new.terminating and (appeared or not _was(old, "terminating")),
+    }
+    return [event for event, happened in checks.items() if happened]
+
+
+def _was(old: PodView | None, field: str) -> bool:
+    return old is not None and bool(getattr(old, field))
+
+
+def _pod_events(timeline: Timeline, view: PodView, events: list[PodEvent]) -> None:
+    for event in events:
+        timeline.add(partial(_pod_change, view, event))
+
+
+def _pod_change(view: PodView, event: PodEvent, sequence: int, time: float) -> PodChange:
+    return PodChange(
+        sequence=sequence,
+        time=time,
+        node=view.node or "",
+        namespace=view.namespace,
+        name=view.name,
+        app=view.app,
+        uid=view.uid,
+        event=event,
+    )
+
+
+def _resource_change(
+    name: str, field: str, resource: str, before: int | None, after: int | None, sequence: int, time: float
+) -> ResourceChange:
+    return ResourceChange(
+        sequence=sequence, time=time, node=name, resource=resource, field=field, before=before, after=after
+    )
+
+
+def _node_change(name: str, field: str, before: str, after: str, sequence: int, time: float) -> NodeChange:
+    return NodeChange(sequence=sequence, time=time, node=name, field=field, before=before, after=after)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,82 @@
+"""Commands in containers, over a WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+from kubernetes import client as kubernetes_client
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL
+
+from conformance.cluster.errors import ClusterError
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.transport import USER_AGENT, Transport
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Outcome of one command.
+
+    Attributes:
+        exit_code: 0 to 255.
+        stdout: What it printed.
+        stderr: What it printed to standard error.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def execute(transport: Transport, pod: PodView, command: Sequence[str], container: str | None) -> Execution:
+    """Run `command` in a container (None: the only one).
+
+    The client swaps a method of the ApiClient while it executes (kubernetes-client/python issue 928), so every
+    command gets an ApiClient of its own.
+
+    Raises:
+        ClusterError: The command could not be started, or did not end within `limits.request` real seconds.
+    """
+    what = f"command {' '.join(command)!r} in pod {pod}"
+    seconds = transport.limits.request
+    with kubernetes_client.ApiClient(transport.configuration) as client:
+        client.user_agent = USER_AGENT
+        target = {} if container is None else {"container": container}
+        try:
+            channel = stream(
+                kubernetes_client.CoreV1Api(client).connect_get_namespaced_pod_exec,
+                pod.name,
+                pod.namespace,
+                command=list(command),
+                stdin=False,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+                **target,
+            )
+        except kubernetes_client.ApiException as error:
+            raise ClusterError(f"cannot start {what}: {error.reason}") from error
+        try:
+            channel.run_forever(timeout=seconds)
+            if channel.is_open():
+                raise ClusterError(f"{what} did not end within {seconds:g} s")
+            return Execution(
+                exit_code=_exit_code(what, channel.read_channel(ERROR_CHANNEL)),
+                stdout=channel.read_stdout() if channel.peek_stdout() else "",
+                stderr=channel.read_stderr() if channel.peek_stderr() else "",
+            )
+        finally:
+            channel.close()
+
+
+def _exit_code(what: str, status: str) -> int:
+    answer = yaml.safe_load(status) or {}
+    if answer.get("status") == "Success":
+        return 0
+    for cause in (answer.get("details") or {}).get("causes") or ():
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"])
+    raise ClusterError(f"{what} failed: {answer.get('message', 'the connection ended without a status')}")

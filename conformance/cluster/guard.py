@@ -1,0 +1,101 @@
+"""Notices that somebody else changes what this run is testing (a GitOps controller, a colleague, another tool)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from conformance.cluster.changes import Change, LabelChange, PolicyChange
+from conformance.cluster.errors import ClusterError, ForeignChangeError
+from conformance.cluster.timeline import Timeline
+from conformance.spec.names import MIG_CONFIG
+
+_STAMPED_DEFAULT = "all-disabled"
+"""What the operator writes on a node without the label (gpu-operator v26.7.0, node labelling controller)."""
+_SPEC_FIELDS = ("strategy", "config_name")
+
+
+class Guard:
+    """Knows this run's own writes by the resourceVersion they got, and calls every other one foreign.
+
+    Watched are ClusterPolicy's strategy and configuration name, always, and `mig.config` of the nodes given to `add`.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._lock = threading.Lock()
+        self._nodes: set[str] = set()
+        self._own: set[str] = set()
+        self._writing = 0
+        self._mark = timeline.mark()
+        self._lost: ClusterError | None = None
+
+    def add(self, nodes: Iterable[str]) -> None:
+        """From now on watch `mig.config` of these nodes too."""
+        with self._lock:
+            self._nodes |= set(nodes)
+
+    @contextmanager
+    def writing(self) -> Iterator[set[str]]:
+        """While open nothing is judged; put the resourceVersion of each write into the set it gives."""
+        with self._lock:
+            self._writing += 1
+        versions: set[str] = set()
+        try:
+            yield versions
+        finally:
+            with self._lock:
+                self._own |= versions
+                self._writing -= 1
+
+    def owns(self, version: str) -> bool:
+        """Whether the write that gave this resourceVersion was one of this run."""
+        with self._lock:
+            return version in self._own
+
+    def lose(self, error: ClusterError) -> None:
+        """Make every later check raise `error` (the lease was lost)."""
+        with self._lock:
+            self._lost = self._lost or error
+
+    def forgive(self) -> None:
+        """Take everything up to now as it is; used before the restore, which must go on."""
+        with self._lock:
+            self._mark = self._timeline.mark()
+            self._lost = None
+
+    def check(self) -> None:
+        """Raise if somebody else changed something since the last check.
+
+        Raises:
+            ForeignChangeError: Says what, from what to what, and who where the server knows.
+            ClusterError: What `lose` was given.
+        """
+        with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            if self._writing:
+                return
+            changes = self._timeline.since(self._mark)
+            self._mark += len(changes)
+            foreign = [text for change in changes if (text := self._foreign(change))]
+        if foreign:
+            raise ForeignChangeError(
+                f"somebody else changed what this run is testing: {'; '.join(foreign)}. Results after this would say "
+                "nothing; stop whatever writes it (GitOps, another tool), then run again"
+            )
+
+    def _foreign(self, change: Change) -> str:
+        if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and change.version not in self._own:
+            return f"{change.describe()}{_by(change.writer)}"
+        if isinstance(change, LabelChange) and change.node in self._nodes and change.version not in self._own:
+            before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
+            stamped = not before and after == _STAMPED_DEFAULT
+            if before != after and not stamped:
+                return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{_by(change.writer)}"
+        return ""
+
+
+def _by(writer: str) -> str:
+    return f" (by {writer})" if writer else ""

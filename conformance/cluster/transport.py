@@ -1,0 +1,257 @@
+"""JSON requests through the official client, which brings kube contexts, exec plug-ins, proxies, TLS and tokens.
+
+Raw dictionaries in and out: the client's models cost many times more than the requests, reject integer quantities and
+fail on answers of kind Status (client 37.0.2, platform-experiments.md 5).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlparse
+
+import tenacity
+import urllib3
+from kubernetes import client as kubernetes_client
+from kubernetes import config as kubernetes_config
+from kubernetes.watch.watch import iter_resp_lines
+
+from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.limits import Limits
+
+USER_AGENT = "mig-conformance"
+FIELD_MANAGER = "mig-conformance"
+
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class PatchKind(StrEnum):
+    """How a patch is to be understood; the value is its content type."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+
+
+class _NotSentError(UnreachableError):
+    """The request did not reach the API server, or was turned away unread: it may be sent again."""
+
+
+class Transport:
+    """One API server under one identity. Safe to use from several threads, but for `exec`, which makes its own."""
+
+    def __init__(self, configuration: Any, limits: Limits) -> None:
+        self.configuration = configuration
+        self.limits = limits
+        self._client = kubernetes_client.ApiClient(configuration)
+        self._client.user_agent = USER_AGENT
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return str(self.configuration.host)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Read an object or a list.
+
+        Raises:
+            ApiError: The server refused.
+            UnreachableError: It does not answer, tried again for `limits.request` seconds.
+        """
+        return self._json("GET", path, query=query)
+
+    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Read something that is not JSON (a log)."""
+        return self._retried("GET", path, query=query).decode("utf-8", errors="replace")
+
+    def create(self, path: str, body: Body) -> dict[str, Any]:
+        """POST an object to its collection."""
+        return self._json("POST", path, body=body, query={"fieldManager": FIELD_MANAGER})
+
+    def replace(self, path: str, body: Body) -> dict[str, Any]:
+        """PUT an object; a stale resourceVersion in it gives ApiError 409."""
+        return self._json("PUT", path, body=body, query={"fieldManager": FIELD_MANAGER})
+
+    def patch(self, path: str, body: Body, kind: PatchKind = PatchKind.MERGE) -> dict[str, Any]:
+        """PATCH an object; a failed `test` of a JSON patch gives ApiError 422."""
+        return self._json("PATCH", path, body=body, query={"fieldManager": FIELD_MANAGER}, content=kind)
+
+    def delete(self, path: str, *, grace: int | None = None) -> None:
+        """DELETE an object; one that is not there is fine. `grace`: seconds for pods, None for their own."""
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        try:
+            self._json("DELETE", path, body=body | ({} if grace is None else {"gracePeriodSeconds": grace}))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def probe(self) -> dict[str, Any]:
+        """Ask for the server's version, once, with the short limit `limits.connect`."""
+        return cast("dict[str, Any]", json.loads(self._once("GET", "/version", timeout=self.limits.connect)))
+
+    def stream(self, path: str, query: Mapping[str, str], seconds: float) -> Stream:
+        """Open a watch that the server ends after about `seconds` real seconds."""
+        response = self._send("GET", path, query=query, timeout=(self.limits.connect, seconds + self.limits.connect))
+        if response.status != 200:
+            raise _refusal(f"GET {path}", response.status, response.read())
+        return Stream(response.response, self.server)
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
+
+    def _retried(self, method: str, path: str, **options: Any) -> bytes:
+        again = UnreachableError if method == "GET" else _NotSentError
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(again),
+            stop=tenacity.stop_after_delay(self.limits.request),
+            wait=tenacity.wait_exponential_jitter(initial=0.05, max=2, jitter=0.05),
+            reraise=True,
+        )(self._once, method, path, **options)
+
+    def _once(self, method: str, path: str, timeout: float | None = None, **options: Any) -> bytes:
+        response = self._send(method, path, timeout=timeout or self.limits.request, **options)
+        try:
+            data = response.read()
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(f"{self.server} broke off its answer to {method} {path}: {error}") from error
+        if not 200 <= response.status < 300:
+            raise _refusal(f"{method} {path}", response.status, data)
+        return cast("bytes", data)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float | tuple[float, float],
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content: str = "application/json",
+    ) -> Any:
+        try:
+            # Auth first: an exec plug-in or token refresh runs here.
+            request = self._client.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": "application/json, */*", "Content-Type": content},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            return self._client.call_api(*request, _request_timeout=timeout)
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            raise _NotSentError(self._silent(error)) from error
+        except urllib3.exceptions.MaxRetryError as error:
+            refused = isinstance(error.reason, urllib3.exceptions.NewConnectionError)
+            raise (_NotSentError if refused else UnreachableError)(self._silent(error.reason or error)) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(self._silent(error)) from error
+        except kubernetes_client.ApiException as error:
+            raise UnreachableError(self._silent(error.reason)) from error
+
+    def _silent(self, why: object) -> str:
+        return (
+            f"the API server {self.server} does not answer: {why}; check the kubeconfig's server address and "
+            "certificates, and that the cluster runs"
+        )
+
+
+class Stream:
+    """Lines of one watch. `close` may be called from another thread and ends the iteration."""
+
+    def __init__(self, response: Any, server: str) -> None:
+        self._response = response
+        self._server = server
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield lines until the server ends the watch.
+
+        Raises:
+            UnreachableError: The connection broke or fell silent.
+        """
+        try:
+            yield from iter_resp_lines(self._response)  # type: ignore[no-untyped-call]
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # ValueError: urllib3 reads from a file that `close` has closed.
+            raise UnreachableError(f"the watch on {self._server} broke off: {error}") from error
+        finally:
+            self._response.close()
+
+    def close(self) -> None:
+        """End the iteration by shutting the socket, as the client's own `Watch.stop` does."""
+        connection = getattr(self._response, "connection", None)
+        sock = getattr(connection, "sock", None)
+        if sock is not None:
+            shut(sock)
+
+
+def shut(sock: Any) -> None:
+    """Shut down both directions of a socket; one that is closed already is fine."""
+    try:
+        sock.shutdown(2)
+    except OSError:
+        return
+
+
+def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
+    """Read a kubeconfig and make sure that its API server answers; nothing is written to that file.
+
+    Raises:
+        ClusterError: No such file, not a kubeconfig, or no such context (the message lists those that exist).
+        UnreachableError: The server does not answer within `limits.connect` real seconds.
+        ApiError: It refuses the credentials.
+    """
+    if not kubeconfig.is_file():
+        raise ClusterError(f"no kubeconfig at {kubeconfig}; name one with --kubeconfig")
+    configuration = kubernetes_client.Configuration()
+    try:
+        kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+        )
+    except (kubernetes_config.ConfigException, ValueError, TypeError) as error:
+        raise ClusterError(f"{kubeconfig}: {error}{_known_contexts(kubeconfig)}") from error
+    configuration.retries = urllib3.Retry(total=0, redirect=3)
+    configuration.keep_alive = True
+    if _is_loopback(configuration.host):
+        configuration.proxy = None
+    transport = Transport(configuration, limits)
+    transport.probe()
+    return transport
+
+
+def _known_contexts(kubeconfig: Path) -> str:
+    try:
+        contexts, _ = kubernetes_config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+            config_file=str(kubeconfig)
+        )
+    except (kubernetes_config.ConfigException, ValueError, TypeError):
+        return ""
+    return f"; it has the contexts: {', '.join(sorted(context['name'] for context in contexts))}"
+
+
+def _is_loopback(host: str) -> bool:
+    name = urlparse(host).hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _refusal(what: str, status: int, data: bytes) -> ClusterError:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        answer = {}
+    reason = answer.get("reason", "") if isinstance(answer, dict) else ""
+    message = answer.get("message", "") if isinstance(answer, dict) else ""
+    message = message or data.decode("utf-8", errors="replace")[:300]
+    if status == 429:
+        return _NotSentError(f"{what}: the API server is overloaded: {message}")
+    return ApiError(what, status, reason, message)

@@ -1,0 +1,127 @@
+"""Waits: driven by the watch, bounded by a limit, explained when they end in vain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from conformance.cluster.clock import ClusterClock
+from conformance.cluster.errors import WaitTimeout
+from conformance.cluster.store import Store
+
+T = TypeVar("T")
+
+_LOOK_AGAIN = 0.05
+"""Real seconds after which a wait looks again although nothing changed: what it waits for may lie in the clock."""
+_TELL_EVERY = 1.0
+"""Real seconds between two reports of progress."""
+_TIMELINE_LINES = 12
+
+
+class Progress(Protocol):
+    """Called at the start of a wait and about once a real second: what is waited for, where, for how long so far."""
+
+    def __call__(self, what: str, node: str | None, seconds: float) -> None:
+        """`seconds` of the cluster's clock; `node` is None where the wait is not for one node."""
+        ...
+
+
+def silent(what: str, node: str | None, seconds: float) -> None:
+    """Say nothing."""
+    del what, node, seconds
+
+
+@dataclass
+class Deadline:
+    """A limit in seconds of the cluster's clock, with a stop after as many real seconds as that takes at the least.
+
+    A simulated clock may stand still for a while on a busy machine; the real stop keeps a wait finite all the same.
+    """
+
+    clock: ClusterClock
+    limit: float
+
+    def __post_init__(self) -> None:
+        self._started = self.clock.now()
+        self._real_end = time.monotonic() + self.limit / min(self.clock.scale, 1.0)
+
+    @property
+    def passed(self) -> float:
+        """Seconds of the cluster's clock since the start."""
+        return self.clock.now() - self._started
+
+    @property
+    def over(self) -> bool:
+        """The limit is reached."""
+        return self.passed >= self.limit or time.monotonic() >= self._real_end
+
+    @property
+    def real_left(self) -> float:
+        """Real seconds until it may be over; never below a millisecond."""
+        left = min((self.limit - self.passed) / self.clock.scale, self._real_end - time.monotonic())
+        return max(left, 0.001)
+
+
+class Waiter:
+    """Waits on one store.
+
+    Attributes:
+        progress: Told what is being waited for.
+        guard: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
+    """
+
+    def __init__(self, store: Store, clock: ClusterClock) -> None:
+        self._store = store
+        self._clock = clock
+        self.progress: Progress = silent
+        self.guard: Callable[[], None] = lambda: None
+
+    def wait(
+        self,
+        look: Callable[[], T | None],
+        what: str,
+        limit: float,
+        *,
+        node: str | None = None,
+        hold: float = 0.0,
+        last_seen: Callable[[], str] | None = None,
+        look_at: str = "",
+    ) -> T:
+        """See `Cluster.wait`."""
+        deadline = Deadline(self._clock, limit)
+        held: Deadline | None = None
+        for _ in self._looks(deadline, what, node):
+            value = look()
+            if value and (held := held or Deadline(self._clock, hold)).over:
+                return value
+            held = held if value else None
+        raise WaitTimeout(
+            what,
+            node=node,
+            seconds=deadline.passed,
+            last_seen=last_seen() if last_seen else "",
+            look_at=look_at,
+            timeline=self._store.timeline.render(node=node, last=_TIMELINE_LINES) if node else (),
+        )
+
+    def observe(self, look: Callable[[], T | None], seconds: float, what: str, node: str | None = None) -> T | None:
+        """See `Cluster.observe`."""
+        deadline = Deadline(self._clock, seconds)
+        return next((value for _ in self._looks(deadline, what, node) if (value := look())), None)
+
+    def _looks(self, deadline: Deadline, what: str, node: str | None) -> Iterator[None]:
+        """Yield at once, after every change, and a last time when the deadline is over."""
+        told = 0.0
+        while True:
+            revision, over = self._store.revision, deadline.over
+            self._store.check()
+            self.guard()
+            if time.monotonic() - told >= _TELL_EVERY:
+                self.progress(what, node, deadline.passed)
+                told = time.monotonic()
+            yield
+            if over:
+                return
+            self._store.wait_beyond(revision, min(_LOOK_AGAIN, deadline.real_left))

@@ -1,0 +1,147 @@
+"""Keeps one table of the store true: list, watch from there, resume, list anew when the server has forgotten."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, Generic
+
+import tenacity
+
+from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.store import Store, Table, V, key_of
+from conformance.cluster.transport import Stream, Transport
+
+_PAGE = "500"
+_GONE = 410
+
+
+class _ExpiredError(Exception):
+    """The server no longer knows the version to resume from."""
+
+
+class Watcher(Generic[V]):
+    """One thread that feeds one table until `stop`.
+
+    When the API server has not answered for `limits.unreachable` real seconds, or refuses, the store is told and every
+    wait ends with that error.
+    """
+
+    def __init__(self, transport: Transport, store: Store, table: Table[V], path: str) -> None:
+        self._transport = transport
+        self._store = store
+        self._table = table
+        self._path = path
+        self._version: str | None = None
+        self._stream: Stream | None = None
+        self._stopped = threading.Event()
+        self._last_answer = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"watch {table.title}", daemon=True)
+
+    def start(self) -> None:
+        """Read the first list in the caller's thread, then watch in a thread of its own.
+
+        Raises:
+            ApiError: The server refuses to list these objects.
+            UnreachableError: It does not answer.
+        """
+        self._list()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch; returns when the thread has ended, after two real seconds at most."""
+        self._stopped.set()
+        if (stream := self._stream) is not None:
+            stream.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._patiently()
+        except ApiError as error:
+            self._store.fail(
+                ClusterError(f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?")
+            )
+        except ClusterError as error:
+            if not self._stopped.is_set():
+                self._store.fail(error)
+        except Exception as error:  # noqa: BLE001 - an object that cannot be read must end the waits, not only a thread
+            self._store.fail(ClusterError(f"cannot read what the watch of {self._table.title} sent: {error!r}"))
+
+    def _patiently(self) -> None:
+        """One list or one watch, again and again with growing pauses while the server is silent or forgetful."""
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((UnreachableError, _ExpiredError)),
+            stop=lambda _: self._stopped.is_set() or self._given_up(),
+            wait=tenacity.wait_exponential_jitter(initial=0.02, max=2, jitter=0.02),
+            sleep=lambda seconds: self._pause(seconds),
+            reraise=True,
+        )(self._step)
+
+    def _pause(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
+    def _given_up(self) -> bool:
+        return time.monotonic() - self._last_answer > self._transport.limits.unreachable
+
+    def _step(self) -> None:
+        if self._stopped.is_set():
+            return
+        if self._version is None:
+            self._list()
+        else:
+            self._watch(self._version)
+
+    def _list(self) -> None:
+        objects: dict[tuple[str, str], Any] = {}
+        query = {"limit": _PAGE}
+        while True:
+            page = self._transport.get(self._path, query)
+            objects |= {key_of(item): item for item in page["items"]}
+            token = page["metadata"].get("continue")
+            if not token:
+                break
+            query = {"limit": _PAGE, "continue": token}
+        self._last_answer = time.monotonic()
+        self._store.replace(self._table, objects)
+        self._version = page["metadata"]["resourceVersion"]
+
+    def _watch(self, version: str) -> None:
+        seconds = self._transport.limits.watch
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        try:
+            self._stream = self._transport.stream(self._path, query, seconds)
+        except ApiError as error:
+            if error.status != _GONE:
+                raise
+            self._forget()
+        self._last_answer = time.monotonic()
+        try:
+            for line in self._stream or ():
+                self._last_answer = time.monotonic()
+                if line:
+                    self._take(json.loads(line))
+        finally:
+            self._stream = None
+
+    def _take(self, event: dict[str, Any]) -> None:
+        raw = event["object"]
+        if event["type"] == "ERROR":
+            if raw.get("code") == _GONE:
+                self._forget()
+            raise UnreachableError(f"the watch of {self._table.title} ended: {raw.get('message', raw)}")
+        self._version = raw["metadata"]["resourceVersion"]
+        if event["type"] != "BOOKMARK":
+            self._store.apply(self._table, raw, deleted=event["type"] == "DELETED")
+
+    def _forget(self) -> None:
+        self._version = None
+        raise _ExpiredError
