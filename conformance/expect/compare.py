@@ -1,0 +1,60 @@
+"""Comparison of whole mappings, multisets and sequences, with what is missing and what is too much told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from conformance.expect.place import Finding
+
+
+def compare_mappings(
+    expected: Mapping[str, object], found: Mapping[str, object], *, only_differences: bool = False
+) -> Finding | None:
+    """Compare keys and values; None where both are equal.
+
+    Args:
+        expected: What must be there.
+        found: What is there.
+        only_differences: Show only the keys that differ as expected and found; for mappings too long to read.
+    """
+    differing = {key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
+    differing |= expected.keys() ^ found.keys()
+    if not differing:
+        return None
+    shown = differing if only_differences else expected.keys() | found.keys()
+    return Finding(
+        expected=_items({key: value for key, value in expected.items() if key in shown}),
+        found=_items({key: value for key, value in found.items() if key in shown}),
+        missing=tuple(sorted(expected.keys() - found.keys())),
+        unexpected=tuple(sorted(found.keys() - expected.keys())),
+    )
+
+
+def compare_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> Finding | None:
+    """Compare how many there are of each; None where both are equal. A count of 0 is the same as none."""
+    wanted, seen = Counter(expected), Counter(found)
+    missing, unexpected = wanted - seen, seen - wanted
+    if not missing and not unexpected:
+        return None
+    return Finding(_items(+wanted), _items(+seen), _amounts(missing), _amounts(unexpected))
+
+
+def compare_sequences(expected: Sequence[str], found: Sequence[str]) -> Finding | None:
+    """Compare in order; None where both are equal."""
+    if list(expected) == list(found):
+        return None
+    missing, unexpected = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    return Finding(tuple(expected), tuple(found), _amounts(missing), _amounts(unexpected))
+
+
+def _items(mapping: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(f"{key}: {_text(value)}" for key, value in sorted(mapping.items()))
+
+
+def _text(value: object) -> str:
+    return "''" if value == "" else str(value)
+
+
+def _amounts(counts: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(key if count == 1 else f"{key} ({count} times)" for key, count in sorted(counts.items()))

@@ -1,0 +1,33 @@
+"""Which entries of a mig-parted configuration speak of which GPU.
+
+Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/helpers.go and pkg/types/device.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conformance.expect.observed import ObservedGpu
+from conformance.spec.mig_parted import Entry
+
+
+def matching_entries(gpu: ObservedGpu, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries that match the GPU by index and by device filter, in the order of the file."""
+    return tuple(entry for entry in entries if _by_index(gpu, entry) and _by_filter(gpu, entry))
+
+
+def _by_index(gpu: ObservedGpu, entry: Entry) -> bool:
+    return entry.devices is None or gpu.index in entry.devices
+
+
+def _by_filter(gpu: ObservedGpu, entry: Entry) -> bool:
+    return not entry.device_filter or any(_is_of(gpu, wanted) for wanted in entry.device_filter)
+
+
+def _is_of(gpu: ObservedGpu, wanted: str) -> bool:
+    """Compare with `0x<device><vendor>` or `0x<device><vendor>:0x<subsystem>`; anything else is of no GPU."""
+    device, separator, subsystem = wanted.partition(":")
+    try:
+        return int(device, 16) == gpu.device_id and (not separator or int(subsystem, 16) == gpu.subsystem_id)
+    except ValueError:
+        return False

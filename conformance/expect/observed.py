@@ -1,0 +1,168 @@
+"""GPUs as they were read: by the probe through NVML, or out of what `nvidia-smi -L` prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from conformance.spec.models import Engines
+from conformance.spec.profile import Profile
+
+_GPU_LINE: Final = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9A-Fa-f-]+)\)")
+_DEVICE_LINE: Final = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):\s*\(UUID: (MIG-\S+)\)")
+
+
+class UnreadableError(ValueError):
+    """An answer does not have the form that was agreed; the message shows what could not be read."""
+
+
+@dataclass(frozen=True)
+class ObservedInstance:
+    """One MIG device.
+
+    Attributes:
+        profile: Its profile.
+        gpu_instance: Id of the GPU instance.
+        compute_instance: Id of the compute instance within it.
+        start: Where the GPU instance lies on the memory axis; None where the reader may not know.
+        size: Its length there; None as above.
+        uuid: UUID of the device, `MIG-...`.
+        memory_mib: Framebuffer of the GPU instance; None where the reader may not know.
+        multiprocessors: SMs of the device; None as above.
+        gpu_slices: Compute slices of the GPU instance.
+        compute_slices: Compute slices of the compute instance.
+        engines: Its engines; None as above.
+    """
+
+    profile: Profile
+    gpu_instance: int
+    compute_instance: int
+    uuid: str
+    gpu_slices: int
+    compute_slices: int
+    start: int | None = None
+    size: int | None = None
+    memory_mib: int | None = None
+    multiprocessors: int | None = None
+    engines: Engines | None = None
+
+
+@dataclass(frozen=True)
+class ObservedGpu:
+    """One GPU.
+
+    Attributes:
+        index: Its index in NVML, which is its place in PCI order.
+        name: Product name of NVML.
+        uuid: `GPU-...`.
+        device_id: PCI device and vendor id in one word, 0x233010DE.
+        subsystem_id: PCI subsystem id in one word; None where unknown.
+        memory_mib: Framebuffer of the whole GPU.
+        capability: CUDA compute capability, (9, 0).
+        mig_capable: Whether it can do MIG at all.
+        mode: Whether MIG is on now; False where it is not capable.
+        pending_mode: The mode after the next reset.
+        profiles: GPU-instance profiles that NVML offers, name to largest count; empty where they were not read.
+        instances: Its MIG devices in the order of NVML.
+    """
+
+    index: int
+    name: str
+    uuid: str
+    device_id: int
+    memory_mib: int
+    capability: tuple[int, int]
+    mig_capable: bool = True
+    mode: bool = False
+    pending_mode: bool = False
+    subsystem_id: int | None = None
+    profiles: Mapping[str, int] = field(default_factory=dict)
+    instances: tuple[ObservedInstance, ...] = ()
+
+
+@dataclass(frozen=True)
+class ListedDevice:
+    """One MIG line of `nvidia-smi -L`."""
+
+    profile: str
+    index: int
+    uuid: str
+
+
+@dataclass(frozen=True)
+class ListedGpu:
+    """One GPU line of `nvidia-smi -L` with the MIG lines below it."""
+
+    index: int
+    name: str
+    uuid: str
+    devices: tuple[ListedDevice, ...] = ()
+
+
+def read_device_list(text: str) -> tuple[ListedGpu, ...]:
+    """Read what `nvidia-smi -L` printed; no GPU at all gives an empty tuple.
+
+    Raises:
+        UnreadableError: A line is neither a GPU nor a MIG device of one.
+    """
+    found: list[tuple[re.Match[str], list[ListedDevice]]] = []
+    for line in text.splitlines():
+        if gpu := _GPU_LINE.fullmatch(line.rstrip()):
+            found.append((gpu, []))
+        elif (device := _DEVICE_LINE.fullmatch(line.rstrip())) and found:
+            found[-1][1].append(ListedDevice(device[1], int(device[2]), device[3]))
+        elif line.strip() and line.strip() != "No devices found.":
+            raise UnreadableError(f"no line of nvidia-smi -L: {line!r}")
+    return tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
+
+
+def read_probe(data: Mapping[str, Any]) -> tuple[ObservedGpu, ...]:
+    """Read the answer of the probe (`conformance.probe`, format 1).
+
+    Raises:
+        UnreadableError: The answer has another format, or lacks a field.
+    """
+    if data.get("probe") != 1:
+        raise UnreadableError(f"no answer of the probe in format 1: {str(data)[:200]}")
+    try:
+        return tuple(_gpu(gpu) for gpu in data["gpus"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableError(f"the probe's answer cannot be read: {error!r}") from error
+
+
+def _gpu(gpu: Mapping[str, Any]) -> ObservedGpu:
+    mig = gpu["mig"]
+    major, minor = gpu["capability"]
+    return ObservedGpu(
+        index=gpu["index"],
+        name=gpu["name"],
+        uuid=gpu["uuid"],
+        device_id=gpu["device_id"],
+        memory_mib=gpu["memory_mib"],
+        capability=(major, minor),
+        mig_capable=mig["capable"],
+        mode=bool(mig["current"]),
+        pending_mode=bool(mig["pending"]),
+        subsystem_id=gpu["subsystem_id"],
+        profiles={profile["name"]: profile["max_instances"] for profile in gpu["profiles"] or ()},
+        instances=tuple(_instance(instance) for instance in gpu["instances"]),
+    )
+
+
+def _instance(instance: Mapping[str, Any]) -> ObservedInstance:
+    engines = instance["engines"]
+    return ObservedInstance(
+        profile=Profile.parse(instance["profile"]),
+        gpu_instance=instance["gi"],
+        compute_instance=instance["ci"],
+        uuid=instance["uuid"],
+        gpu_slices=instance["slices_gi"],
+        compute_slices=instance["slices_ci"],
+        start=instance["start"],
+        size=instance["size"],
+        memory_mib=instance["memory_mib"],
+        multiprocessors=instance["multiprocessors"],
+        engines=Engines(**engines) if engines else None,
+    )
