@@ -1,0 +1,117 @@
+"""The operator's validator: one step after the other shows that driver, toolkit, CUDA and device plugin work.
+
+Source: NVIDIA/gpu-operator v26.7.0, cmd/nvidia-validator/main.go and validator/manifests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Final
+
+from conformance.sim.container import Container
+from conformance.sim.kube import NODES, PODS, Kube, Object
+from conformance.sim.operands import DRIVER_LOADED, TOOLKIT_RUNS, until
+from conformance.sim.operator.manifests import load
+from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX
+
+CUDA_VALIDATOR_APP: Final = "nvidia-cuda-validator"
+WORKLOAD_TRIES: Final = 60
+"""Looks at the CUDA pod until the validator gives up."""
+RESOURCE_TRIES: Final = 30
+"""Looks at the node's capacity until the validator gives up."""
+_READY_FILES: Final = PurePosixPath("/run/nvidia/validations")
+
+
+async def validator(container: Container) -> int:
+    """Validate the component of the variable COMPONENT and leave its ready-file; without one, hold the result.
+
+    The container that holds it removes all ready-files when it is asked to end: what starts later waits for a new
+    validation.
+    """
+    component = container.env.get("COMPONENT", "")
+    if not component:
+        container.log("all validations are successful")
+        await container.stop.wait()
+        _forget_validations(container.node.files)
+        return 0
+    code = await _STEPS[component](container)
+    if code == 0:
+        container.node.files[str(_READY_FILES / f"{component}-ready")] = ""
+        container.log(f"{component} is validated")
+    return code
+
+
+def _forget_validations(files: dict[str, str]) -> None:
+    for path in [path for path in files if PurePosixPath(path).match(str(_READY_FILES / "[!.]*-ready"))]:
+        del files[path]
+
+
+async def _validate_driver(container: Container) -> int:
+    node = container.node
+    loaded = "the driver"
+    return await until(container, loaded, lambda: DRIVER_LOADED in node.files and node.hardware.init_error is None)
+
+
+async def _validate_toolkit(container: Container) -> int:
+    return await until(container, "the container toolkit", lambda: TOOLKIT_RUNS in container.node.files)
+
+
+async def _validate_cuda(container: Container) -> int:
+    """Run the CUDA sample in a pod of its own, as a user would."""
+    kube, namespace, node = container.kube, container.env["OPERATOR_NAMESPACE"], container.env["NODE_NAME"]
+    pods = kube.informer(PODS)
+    await pods.synced.wait()
+    for former in _cuda_pods(kube, namespace, node):
+        await kube.delete(PODS, former["metadata"]["name"], namespace, uid=former["metadata"]["uid"])
+    created = await kube.create(PODS, _cuda_pod(container, namespace, node))
+    name = created["metadata"]["name"]
+
+    def succeeded() -> bool:
+        return (pods.get(name, namespace) or {}).get("status", {}).get("phase") == "Succeeded"
+
+    return await until(container, f"pod {name}", succeeded, WORKLOAD_TRIES)
+
+
+async def _validate_plugin(container: Container) -> int:
+    """Look for any GPU resource in the node's capacity, which within kubelet's grace may be that of a former plugin."""
+    nodes, name = container.kube.informer(NODES), container.env["NODE_NAME"]
+    await nodes.synced.wait()
+
+    def offered() -> bool:
+        capacity = (nodes.get(name) or {}).get("status", {}).get("capacity", {})
+        return any(
+            amount != "0" and resource.startswith((GPU_RESOURCE, MIG_RESOURCE_PREFIX))
+            for resource, amount in capacity.items()
+        )
+
+    return await until(container, "GPU resources", offered, RESOURCE_TRIES)
+
+
+_STEPS: Final[Mapping[str, Callable[[Container], Awaitable[int]]]] = {
+    "driver": _validate_driver,
+    "toolkit": _validate_toolkit,
+    "cuda": _validate_cuda,
+    "plugin": _validate_plugin,
+}
+
+
+def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[Object]:
+    return [
+        pod
+        for pod in kube.informer(PODS).cache.values()
+        if pod["metadata"]["namespace"] == namespace
+        and (pod["metadata"].get("labels") or {}).get("app") == CUDA_VALIDATOR_APP
+        and pod["spec"].get("nodeName") == node
+    ]
+
+
+def _cuda_pod(container: Container, namespace: str, node: str) -> Object:
+    """Fill the pod's manifest: it runs on the validator's node, with its image, and goes with its DaemonSet."""
+    pod: Object = load("cuda-validator.yaml")
+    owners = container.pod["metadata"].get("ownerReferences", [])
+    pod["metadata"] |= {"namespace": namespace, "ownerReferences": [owner | {"controller": False} for owner in owners]}
+    pod["spec"]["nodeName"] = node
+    for part in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
+        part["image"] = container.image
+    return pod
