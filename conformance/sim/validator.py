@@ -6,11 +6,13 @@ Source: NVIDIA/gpu-operator v26.7.0, cmd/nvidia-validator/main.go and validator/
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
 from conformance.sim.container import Container
 from conformance.sim.kube import NODES, PODS, Kube, Object
+from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operands import DRIVER_LOADED, TOOLKIT_RUNS, until
 from conformance.sim.operator.manifests import load
 from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX
@@ -63,12 +65,13 @@ async def _validate_cuda(container: Container) -> int:
     pods = kube.informer(PODS)
     await pods.synced.wait()
     for former in _cuda_pods(kube, namespace, node):
-        await kube.delete(PODS, former["metadata"]["name"], namespace, uid=former["metadata"]["uid"])
-    created = await kube.create(PODS, _cuda_pod(container, namespace, node))
+        await insist_unless_gone(partial(kube.delete, PODS, former, namespace))
+    created = await insist(partial(kube.create, PODS, _cuda_pod(container, namespace, node)))
     name = created["metadata"]["name"]
 
     def succeeded() -> bool:
-        return (pods.get(name, namespace) or {}).get("status", {}).get("phase") == "Succeeded"
+        pod = pods.get(name, namespace)
+        return pod is not None and bool(pod.get("status", {}).get("phase") == "Succeeded")
 
     return await until(container, f"pod {name}", succeeded, WORKLOAD_TRIES)
 
@@ -96,9 +99,9 @@ _STEPS: Final[Mapping[str, Callable[[Container], Awaitable[int]]]] = {
 }
 
 
-def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[Object]:
+def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
     return [
-        pod
+        pod["metadata"]["name"]
         for pod in kube.informer(PODS).cache.values()
         if pod["metadata"]["namespace"] == namespace
         and (pod["metadata"].get("labels") or {}).get("app") == CUDA_VALIDATOR_APP
