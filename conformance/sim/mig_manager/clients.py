@@ -1,0 +1,129 @@
+"""The pods that use the GPUs of a node: waiting for their end, and deleting validators.
+
+Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go; before v0.13.0, reconfigure-mig.sh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import aiohttp
+
+from conformance.sim.clock import Clock
+from conformance.sim.kube import PODS, Kube, KubeError, Object
+from conformance.sim.mig_manager.errors import StuckError
+from conformance.spec import names
+
+WAIT_SECONDS: Final = 300.0
+"""Limit of every single wait."""
+POLL_SECONDS: Final = 1.0
+"""Between two looks for the pods of an operand; the first look comes after as long."""
+CLIENT_POLL_SECONDS: Final = 5.0
+"""Between two looks for third-party clients; the first look comes at once."""
+SCRIPT_POLL_SECONDS: Final = 0.1
+"""In place of the watch that `kubectl wait` opens."""
+_TIMED_OUT: Final = "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline"
+
+OPERANDS: Final = (
+    ("device-plugin", names.DEVICE_PLUGIN_APP, "the device-plugin"),
+    ("gpu-feature-discovery", names.FEATURE_DISCOVERY_APP, "gpu-feature-discovery"),
+    ("dcgm-exporter", names.DCGM_EXPORTER_APP, "dcgm-exporter"),
+    ("dcgm", names.DCGM_APP, "dcgm"),
+)
+"""Short name, `app` label and spelling in the log of the operands that are waited for, in this order."""
+
+
+class GpuClients:
+    """Pods on one node.
+
+    Args:
+        kube: API client.
+        clock: The cluster's clock.
+        node: Name of the node.
+        namespace: Where the operands are.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, node: str, namespace: str) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._node = node
+        self._namespace = namespace
+        self._pods = kube.informer(PODS)
+
+    async def wait_for_operand(self, app: str) -> None:
+        """Look each second until no pod with that `app` label is left, in whatever phase.
+
+        Raises:
+            StuckError: One is still there after five minutes.
+        """
+        await self._poll(lambda: not self._of_app(app), POLL_SECONDS, first_after=POLL_SECONDS)
+
+    async def wait_for_third_parties(self) -> None:
+        """Look every five seconds until no DaemonSet's pod that selects `nvidia.com/gpu.deploy.client` is left.
+
+        Raises:
+            StuckError: One is still there after five minutes.
+        """
+        await self._poll(lambda: not any(map(_is_third_party, self._on_node())), CLIENT_POLL_SECONDS, 0.0)
+
+    async def wait_unless_late(self, app: str) -> None:
+        """Wait as `kubectl wait --for=delete` in the script does: after five minutes the run goes on."""
+        with suppress(StuckError):
+            await self._poll(lambda: not self._of_app(app), SCRIPT_POLL_SECONDS, first_after=0.0)
+
+    async def delete(self, app: str) -> None:
+        """Delete the pods with that `app` label, without waiting for their end.
+
+        Raises:
+            StuckError: The API server refused or did not answer.
+        """
+        await self._delete(self._of_app(app))
+
+    async def delete_those_of_users(self) -> None:
+        """Delete every pod of the node outside the operators' and the system's namespaces: a defect to switch on.
+
+        Raises:
+            StuckError: The API server refused or did not answer.
+        """
+        kept = {self._namespace, "kube-system"}
+        await self._delete([pod for pod in self._on_node() if pod["metadata"]["namespace"] not in kept])
+
+    def _on_node(self) -> list[Object]:
+        return [pod for pod in self._pods.cache.values() if pod["spec"].get("nodeName") == self._node]
+
+    def _of_app(self, app: str) -> list[Object]:
+        return [
+            pod
+            for pod in self._on_node()
+            if pod["metadata"]["namespace"] == self._namespace and _labels(pod).get("app") == app
+        ]
+
+    async def _poll(self, satisfied: Callable[[], bool], seconds: float, first_after: float) -> None:
+        deadline = self._clock.now() + WAIT_SECONDS
+        await self._clock.sleep(first_after)
+        while not satisfied():
+            if self._clock.now() + seconds > deadline:
+                await self._clock.sleep(deadline - self._clock.now())
+                raise StuckError(_TIMED_OUT)
+            await self._clock.sleep(seconds)
+
+    async def _delete(self, pods: list[Object]) -> None:
+        for pod in pods:
+            name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+            try:
+                await self._kube.delete(PODS, name, namespace)
+            except (KubeError, aiohttp.ClientError, TimeoutError) as error:
+                if not (isinstance(error, KubeError) and error.not_found):
+                    raise StuckError(f"failed to delete pod {namespace}/{name}: {error}") from error
+
+
+def _labels(pod: Object) -> dict[str, Any]:
+    return pod["metadata"].get("labels") or {}
+
+
+def _is_third_party(pod: Object) -> bool:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    selects = pod["spec"].get("nodeSelector") or {}
+    return names.DEPLOY_CLIENT in selects and any(owner["kind"] == "DaemonSet" for owner in owners)

@@ -1,0 +1,141 @@
+"""What one mig-manager process works with: its settings, its node, and the tools that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from conformance.sim import mig_parted, nvidia_smi
+from conformance.sim.container import Container
+from conformance.sim.mig_manager.behaviour import Behaviour
+from conformance.sim.mig_manager.errors import StepError
+from conformance.sim.mig_parted.output import log_line
+from conformance.sim.nvml import Nvml
+
+_HOST_MOUNT = "/host"
+"""Where the operator's DaemonSet mounts the root of the host."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment of the container, as cmd/nvidia-mig-manager/main.go reads it.
+
+    Attributes:
+        node: NODE_NAME.
+        config_file: CONFIG_FILE; empty for none.
+        default_config_file: DEFAULT_CONFIG_FILE; empty for none.
+        clients_namespace: DEFAULT_GPU_CLIENTS_NAMESPACE, where the operands are.
+        clients_file: GPU_CLIENTS_FILE, which lists services of the host; empty for none.
+        with_reboot: WITH_REBOOT.
+        cdi_enabled: CDI_ENABLED.
+        host_mount: HOST_ROOT_MOUNT.
+    """
+
+    node: str
+    config_file: str
+    default_config_file: str
+    clients_namespace: str
+    clients_file: str
+    with_reboot: bool
+    cdi_enabled: bool
+    host_mount: str
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> Settings:
+        """Take the settings from an environment."""
+        return cls(
+            node=env.get("NODE_NAME", ""),
+            config_file=env.get("CONFIG_FILE", ""),
+            default_config_file=env.get("DEFAULT_CONFIG_FILE", ""),
+            clients_namespace=env.get("DEFAULT_GPU_CLIENTS_NAMESPACE", "default"),
+            clients_file=env.get("GPU_CLIENTS_FILE", ""),
+            with_reboot=env.get("WITH_REBOOT", "") == "true",
+            cdi_enabled=env.get("CDI_ENABLED", "") == "true",
+            host_mount=env.get("HOST_ROOT_MOUNT", _HOST_MOUNT),
+        )
+
+
+class _WithoutLastGpu(Nvml):
+    """NVML in which the last GPU of the node is missing."""
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802 - named as in pynvml
+        return super().nvmlDeviceGetCount() - 1
+
+
+class Host:
+    """One process.
+
+    Attributes:
+        container: The container it runs in.
+        settings: Its environment.
+        behaviour: Its version's.
+        read_file: Content of a file of the container, or of the one that it generated; None where there is none.
+        operands_resumed: Set by the first run that succeeds and kept to the end of the process. After that a run that
+            fails leaves the operands paused.
+    """
+
+    def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
+        self.container = container
+        self.settings = Settings.read(container.env)
+        self.behaviour = Behaviour.of(container.version)
+        self.read_file = read_file
+        self.operands_resumed = False
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Write a log line."""
+        self.container.log(log_line(level, text))
+
+    def tell(self, text: str) -> None:
+        """Write what a step of a reconfiguration says about itself, which the script just prints."""
+        if self.behaviour.script:
+            self.container.log(text.rstrip("\n"))
+        else:
+            self.log(text)
+
+    def fault(self, name: str) -> bool:
+        """Whether one of mig-manager's defects is switched on."""
+        return self.container.node.faults.on(f"mig-manager-{name}")
+
+    def mig_parted(self, *arguments: str) -> bool:
+        """Run nvidia-mig-parted, its output going to the log, and say whether it succeeded."""
+        nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("forgets-last-gpu"))
+        result = mig_parted.run(arguments, nvml, self.smi, self.read_file)
+        for line in (*result.stderr, *result.stdout):
+            self.container.log(line)
+        return result.rc == 0
+
+    def nvml(self, *, all_gpus: bool = True) -> Nvml:
+        """Return NVML as the container sees it, if need be without the last GPU."""
+        face = Nvml if all_gpus else _WithoutLastGpu
+        return face(self.container.node.hardware)
+
+    def smi(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Run nvidia-smi; exit code and output."""
+        return nvidia_smi.run(arguments, self.container.node.hardware)
+
+    def check(self) -> None:
+        """Make sure that what a run needs of the host is there.
+
+        Raises:
+            StepError: The file with the services of the host is missing or no YAML, or the host cannot be reached.
+        """
+        path = self.settings.clients_file
+        if path:
+            text = self.read_file(path)
+            if text is None:
+                raise StepError(f"error parsing host's GPU clients file: read error: open {path}: {_MISSING}")
+            try:
+                yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise StepError(f"error parsing host's GPU clients file: unmarshal error: {error}") from error
+        if self.settings.host_mount != _HOST_MOUNT and not self.behaviour.script:
+            socket = f"{self.settings.host_mount}/run/dbus/system_bus_socket"
+            raise StepError(
+                "error creating reconfigure instance: failed to initialize systemd manager: "
+                f"failed to connect to systemd D-Bus: dial unix {socket}: connect: {_MISSING}"
+            )
+
+
+_MISSING = "no such file or directory"

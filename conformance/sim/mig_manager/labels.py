@@ -1,0 +1,99 @@
+"""The node labels that mig-manager writes: its state, and those that decide where the operands run.
+
+Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import aiohttp
+
+from conformance.sim.kube import NODES, Kube, KubeError
+from conformance.sim.mig_manager.errors import StepError
+from conformance.spec import names
+
+NVSM = names.DEPLOY_PREFIX + "nvsm"
+_FORCED_OFF = "false"
+"""Somebody else switched an operand off; mig-manager respects that."""
+
+
+def paused(value: str) -> str:
+    """Return what a deploy label becomes while the GPUs change."""
+    return value if value == _FORCED_OFF else names.PAUSED
+
+
+def resumed(value: str) -> str:
+    """Return what it becomes afterwards; `value` is what it was before the run."""
+    return value if value == _FORCED_OFF else "true"
+
+
+class NodeLabels:
+    """The labels of one node as they were at the start of a run, and writing new ones."""
+
+    def __init__(self, kube: Kube, node: str) -> None:
+        self._kube = kube
+        self._node = node
+        self.state = ""
+        self._deploy = dict.fromkeys((names.DEPLOY_PREFIX + operand for operand in names.PAUSED_OPERANDS), "")
+
+    async def read(self, *, with_client: bool) -> None:
+        """Remember the present values; a label that is absent counts as empty.
+
+        Args:
+            with_client: Also handle `nvidia.com/gpu.deploy.client`, where the node has it.
+
+        Raises:
+            StepError: The node cannot be read; then all values count as empty.
+        """
+        try:
+            node = await self._kube.get(NODES, self._node)
+        except (KubeError, aiohttp.ClientError, TimeoutError) as error:
+            raise StepError(f"failed to get node: {error}") from error
+        labels = node["metadata"].get("labels") or {}
+        self.state = labels.get(names.MIG_CONFIG_STATE, "")
+        self._deploy = {label: labels.get(label, "") for label in self._deploy}
+        if with_client and labels.get(names.DEPLOY_CLIENT):
+            self._deploy[names.DEPLOY_CLIENT] = labels[names.DEPLOY_CLIENT]
+
+    @property
+    def deploy(self) -> Mapping[str, str]:
+        """The deploy labels that this run pauses, with their values before it."""
+        return self._deploy
+
+    async def pause(self) -> None:
+        """Let the operands go.
+
+        Raises:
+            StepError: The labels could not be written.
+        """
+        await self.write({label: paused(value) for label, value in self._deploy.items()})
+
+    async def resume(self, *, without: Iterable[str] = (), forced: bool = False) -> None:
+        """Let the operands come back.
+
+        Args:
+            without: Labels to leave as they are.
+            forced: Also those that were `false` (a defect that can be switched on).
+
+        Raises:
+            StepError: The labels could not be written.
+        """
+        await self.write(
+            {
+                label: "true" if forced else resumed(value)
+                for label, value in self._deploy.items()
+                if label not in without
+            }
+        )
+
+    async def write(self, labels: Mapping[str, str]) -> None:
+        """Write labels in one patch.
+
+        Raises:
+            StepError: The API server refused or did not answer.
+        """
+        try:
+            await self._kube.patch(NODES, self._node, {"metadata": {"labels": dict(labels)}})
+        except (KubeError, aiohttp.ClientError, TimeoutError) as error:
+            raise StepError(str(error)) from error

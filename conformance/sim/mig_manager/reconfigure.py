@@ -1,0 +1,218 @@
+"""One reconfiguration, step by step.
+
+The numbers are those of the steps in NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go (Run). Steps 4, 10
+and 14 concern a driver installed on the host, which simulated nodes do not have.
+"""
+
+from __future__ import annotations
+
+from conformance.sim.mig_manager.clients import OPERANDS, GpuClients
+from conformance.sim.mig_manager.errors import StepError, StuckError
+from conformance.sim.mig_manager.host import Host
+from conformance.sim.mig_manager.labels import NVSM, NodeLabels
+from conformance.spec import names
+from conformance.spec.mig_parted import ALL_BALANCED
+from conformance.spec.names import State
+
+
+class Reconfiguration:
+    """One run.
+
+    Args:
+        host: The process.
+        config_file: File with the configurations.
+        selected: Name of the wanted one; empty where the label was removed meanwhile.
+    """
+
+    def __init__(self, host: Host, config_file: str, selected: str) -> None:
+        self._host = host
+        self._behaviour = host.behaviour
+        self._selection = ("-f", config_file, "-c", selected)
+        self._selected = selected
+        settings, container = host.settings, host.container
+        self._labels = NodeLabels(container.kube, settings.node)
+        self._clients = GpuClients(container.kube, container.clock, settings.node, settings.clients_namespace)
+
+    async def run(self) -> None:
+        """Do it, and answer in the state label.
+
+        Raises:
+            StepError: It failed; the answer `failed` was given unless the step is one of those that give none.
+        """
+        self._check_start()  # 0: what fails here writes no label at all
+        try:
+            await self._steps()
+        except StuckError:
+            if self._behaviour.answers_when_stuck:
+                await self._finish_failed()
+            raise
+        except StepError:
+            await self._finish_failed()
+            raise
+
+    async def _steps(self) -> None:
+        await self._remember_labels()  # 1
+        self._validate()  # 2
+        if self._already_applied():  # 3
+            await self._finish(State.SUCCESS)
+            return
+        self._check_mode()  # 5
+        await self._announce()  # 6
+        if not self._host.fault("pauses-nothing"):
+            await self._pause_operands()  # 7
+            await self._wait_for_clients()  # 8
+        await self._delete_validators()  # 9
+        if not self._apply_mode() and self._host.settings.with_reboot:  # 11
+            await self._reboot()
+            return
+        self._apply()  # 12
+        self._refresh_cdi()  # 13
+        await self._restart_validator()  # 15
+        await self._resume_operands()  # 16
+        await self._finish(State.SUCCESS)  # 17
+
+    def _check_start(self) -> None:
+        self._host.check()
+        if not self._behaviour.script:
+            return
+        self._host.operands_resumed = False
+        if not self._selected:
+            self._host.tell("Error: missing -c <selected-config> flag")
+            raise StepError("exit status 1")
+
+    async def _remember_labels(self) -> None:
+        try:
+            await self._labels.read(with_client=self._behaviour.pauses_client)
+        except StepError as error:
+            raise StepError(f"failed to get current node labels: {error}") from error
+        for label, value in (*self._labels.deploy.items(), (names.MIG_CONFIG_STATE, self._labels.state)):
+            self._host.tell(f"Current value of '{label}={value}'\n")
+
+    def _validate(self) -> None:
+        self._host.tell("Asserting that the requested configuration is present in the configuration file")
+        if not self._host.mig_parted("assert", "--valid-config", *self._selection):
+            raise StepError("failed to validate MIG configuration: exit status 1")
+
+    def _already_applied(self) -> bool:
+        self._host.tell("Checking if the selected MIG config is currently applied or not")
+        applied = self._host.mig_parted("assert", *self._selection)
+        if applied:
+            self._host.tell("Selected MIG config is already applied")
+        return applied
+
+    def _check_mode(self) -> None:
+        """After a reboot the mode must be right: one that is not would mean to reboot for ever."""
+        self._host.tell("Checking if the MIG mode setting in the selected config is currently applied or not")
+        right = self._host.mig_parted("assert", "--mode-only", *self._selection)
+        if not right and self._labels.state == State.REBOOTING:
+            raise StepError(
+                "failed to check if a MIG mode change is required: MIG mode change did not take effect after rebooting"
+            )
+
+    async def _announce(self) -> None:
+        if not self._host.fault("skips-pending"):
+            await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
+        if self._host.fault("success-first"):
+            await self._labels.write({names.MIG_CONFIG_STATE: State.SUCCESS})
+
+    async def _pause_operands(self) -> None:
+        self._host.tell(
+            "Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"
+        )
+        await self._labels.pause()
+
+    async def _wait_for_clients(self) -> None:
+        for name, app, spoken in OPERANDS:
+            self._host.tell(f"Waiting for {spoken} to shutdown")
+            if self._behaviour.script:
+                await self._clients.wait_unless_late(app)
+                continue
+            try:
+                await self._clients.wait_for_operand(app)
+            except StuckError as error:
+                raise StuckError(
+                    f"failed to wait for pods to be deleted: {name} pod did not shutdown: {error}"
+                ) from error
+        if self._behaviour.pauses_client:
+            await self._wait_for_third_parties()
+
+    async def _wait_for_third_parties(self) -> None:
+        selector = f"nodeSelector key {names.DEPLOY_CLIENT}"
+        self._host.tell(f"Waiting for any daemon set pods with {selector} to shutdown")
+        try:
+            await self._clients.wait_for_third_parties()
+        except StuckError as error:
+            raise StuckError(
+                f"failed to wait for pods to be deleted: daemon set pods with {selector} did not shutdown: {error}"
+            ) from error
+
+    async def _delete_validators(self) -> None:
+        for spoken, app in (("cuda", "nvidia-cuda-validator"), ("plugin", "nvidia-device-plugin-validator")):
+            self._host.tell(f"Removing the {spoken}-validator pod")
+            await self._clients.delete(app)
+        if self._host.fault("deletes-user-pods"):
+            await self._clients.delete_those_of_users()
+
+    def _apply_mode(self) -> bool:
+        """Whether every GPU has its mode now; the script asks the GPUs even where the change itself failed."""
+        self._host.tell(
+            "Applying the MIG mode change from the selected config to the node (and double checking it took effect)"
+        )
+        changed = self._host.mig_parted("-d", "apply", "--mode-only", *self._selection)
+        if not changed and not self._behaviour.script:
+            return False
+        return self._host.mig_parted("-d", "assert", "--mode-only", *self._selection)
+
+    async def _reboot(self) -> None:
+        self._host.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{State.REBOOTING}'\n")
+        await self._labels.write({names.MIG_CONFIG_STATE: State.REBOOTING})
+        self._host.tell("Rebooting the node...")
+        self._host.container.node.request_reboot()
+
+    def _apply(self) -> None:
+        self._host.tell("Applying the selected MIG config to the node")
+        refused = self._selected == ALL_BALANCED and self._host.fault("refuses-balanced")
+        if refused or not self._host.mig_parted("-d", "apply", *self._selection):
+            raise StepError("failed to apply MIG configuration: exit status 1")
+
+    def _refresh_cdi(self) -> None:
+        if not self._host.settings.cdi_enabled:
+            return
+        self._host.tell("Running nvidia-smi")
+        code, _ = self._host.smi(())
+        if code != 0:
+            raise StepError(f"failed to run nvidia-smi: exit status {code}")
+        self._host.tell("Creating NVIDIA control device nodes")
+        self._host.tell("Creating management CDI spec")
+
+    async def _restart_validator(self) -> None:
+        self._host.tell("Restarting validator pod to re-run all validations")
+        await self._clients.delete(names.VALIDATOR_APP)
+
+    async def _resume_operands(self) -> None:
+        self._host.tell(
+            "Restarting all GPU clients previously shutdown in Kubernetes by reenabling "
+            "their component-specific nodeSelector labels"
+        )
+        self._host.operands_resumed = True
+        if not self._host.fault("leaves-paused"):
+            await self._labels.resume(forced=self._host.fault("overrides-false"))
+
+    async def _finish_failed(self) -> None:
+        """Give the answer `failed`; where even that fails, the log must do."""
+        try:
+            await self._finish(State.FAILED)
+        except StepError as error:
+            self._host.tell(f"Unable to set '{names.MIG_CONFIG_STATE}' to '{State.FAILED}': {error}\n")
+
+    async def _finish(self, state: State) -> None:
+        if not self._host.operands_resumed:
+            self._host.tell(
+                "Restarting any GPU clients previously shutdown in Kubernetes by reenabling "
+                "their component-specific nodeSelector labels"
+            )
+            await self._labels.resume(without=(NVSM,) if self._behaviour.script else ())
+        if state is State.SUCCESS and self._host.fault("never-answers"):
+            return
+        self._host.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
+        await self._labels.write({names.MIG_CONFIG_STATE: state})

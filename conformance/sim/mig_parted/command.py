@@ -1,0 +1,161 @@
+"""The command line of nvidia-mig-parted.
+
+Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-parted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import yaml
+
+from conformance.sim.mig_parted.applying import Smi, apply_geometry, apply_modes
+from conformance.sim.mig_parted.asserting import assert_geometry, assert_modes
+from conformance.sim.mig_parted.exporting import export
+from conformance.sim.mig_parted.generating import generate
+from conformance.sim.mig_parted.gpus import gpus_of_node
+from conformance.sim.mig_parted.output import MigPartedError, Output, Result, capitalized
+from conformance.spec.mig_parted import ConfigurationError, Entry, parse
+
+if TYPE_CHECKING:
+    from conformance.sim.nvml import Nvml
+
+
+def run(argv: Sequence[str], nvml: Nvml, smi: Smi, read_file: Callable[[str], str | None]) -> Result:
+    """Run `nvidia-mig-parted` once.
+
+    Args:
+        argv: Arguments without the program's name: `-d` and one of assert, apply, export, generate-config.
+        nvml: The GPUs of the node.
+        smi: Runs nvidia-smi; used for GPU resets only.
+        read_file: Content of a file by its path, None where there is none.
+    """
+    output = Output()
+    try:
+        options = _parser().parse_args(argv)
+        output.debug = options.debug
+        _COMMANDS[options.command](_Run(options, nvml, smi, read_file, output))
+    except MigPartedError as error:
+        output.log("fatal", capitalized(str(error)))
+        return Result(1, output.stdout, output.stderr)
+    return Result(0, output.stdout, output.stderr)
+
+
+class _Run:
+    """One run with everything it works on."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        nvml: Nvml,
+        smi: Smi,
+        read_file: Callable[[str], str | None],
+        output: Output,
+    ) -> None:
+        self.options = options
+        self.nvml = nvml
+        self.smi = smi
+        self.read_file = read_file
+        self.output = output
+
+    def selected(self) -> tuple[Entry, ...]:
+        """Entries of the selected configuration."""
+        path = self.options.config_file
+        if (text := self.read_file(path)) is None:
+            raise MigPartedError(f"error parsing config file: read error: open {path}: no such file or directory")
+        try:
+            configurations = parse(text)
+        except ConfigurationError as error:
+            raise MigPartedError(f"error parsing config file: unmarshal error: {_decoding(str(error))}") from error
+        try:
+            return configurations.select(self.options.selected_config)
+        except ConfigurationError as error:
+            raise MigPartedError(f"error selecting MIG config: {error}") from error
+
+
+def _decoding(problem: str) -> str:
+    """Where in sigs.k8s.io/yaml a problem appears: YAML is turned into JSON first, which is then decoded."""
+    if problem.startswith("error converting YAML to JSON"):
+        return problem
+    return f"error unmarshaling JSON: while decoding JSON: {problem}"
+
+
+def _assert(run: _Run) -> None:
+    entries = run.selected()
+    if run.options.valid_config:
+        run.output.say("Selected MIG configuration is valid")
+        return
+    try:
+        with gpus_of_node(run.nvml) as gpus:
+            assert_modes(entries, gpus)
+            if not run.options.mode_only:
+                assert_geometry(entries, gpus)
+    except MigPartedError as error:
+        run.output.log("debug", capitalized(str(error)))
+        raise MigPartedError("Assertion failure: selected configuration not currently applied") from error
+    what = "MIG mode settings from configuration" if run.options.mode_only else "MIG configuration"
+    run.output.say(f"Selected {what} currently applied")
+
+
+def _apply(run: _Run) -> None:
+    entries = run.selected()
+    try:
+        with gpus_of_node(run.nvml) as gpus:
+            apply_modes(entries, gpus, run.smi, run.output)
+            if not run.options.mode_only:
+                apply_geometry(entries, gpus, run.output)
+    except MigPartedError as error:
+        raise MigPartedError(f"error applying MIG configuration with hooks: {error}") from error
+    run.output.say("MIG configuration applied successfully")
+
+
+def _export(run: _Run) -> None:
+    with gpus_of_node(run.nvml) as gpus:
+        _print(export(gpus, run.options.config_label), run)
+
+
+def _generate(run: _Run) -> None:
+    try:
+        _print(generate(run.nvml, run.output), run)
+    except MigPartedError as error:
+        raise MigPartedError(f"error generating MIG config: {error}") from error
+
+
+def _print(content: dict[str, Any], run: _Run) -> None:
+    as_json = run.options.output_format == "json"
+    run.output.say(json.dumps(content, indent=2) if as_json else yaml.safe_dump(content, sort_keys=False))
+
+
+_COMMANDS: dict[str, Callable[[_Run], None]] = {
+    "assert": _assert,
+    "apply": _apply,
+    "export": _export,
+    "generate-config": _generate,
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses a command line as an error of the run, not by ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise MigPartedError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("nvidia-mig-parted", add_help=False)
+    parser.add_argument("-d", "--debug", action="store_true")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("assert", "apply"):
+        command = commands.add_parser(name, add_help=False)
+        command.add_argument("-f", "--config-file", required=True)
+        command.add_argument("-c", "--selected-config")
+        command.add_argument("-m", "--mode-only", action="store_true")
+    commands.choices["assert"].add_argument("-a", "--valid-config", action="store_true")
+    for name in ("export", "generate-config"):
+        command = commands.add_parser(name, add_help=False)
+        command.add_argument("-o", "--output-format", choices=["json", "yaml"], default="yaml")
+    commands.choices["export"].add_argument("-l", "--config-label", default="current")
+    return parser

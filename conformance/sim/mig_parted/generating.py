@@ -1,0 +1,126 @@
+"""`nvidia-mig-parted generate-config`: the configurations that suit the GPUs of the node.
+
+mig-manager from v0.14.0 uses the same at its start. Source: NVIDIA/mig-parted v0.15.0, pkg/mig/builder and
+pkg/mig/discovery. Its list of A30 profiles, written because NVML reports them wrongly, is not needed here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from conformance.sim.mig_parted.gpus import MigGpu, Offer, gpus_of_node
+from conformance.sim.mig_parted.output import MigPartedError, Output
+from conformance.spec.mig_parted import ALL_BALANCED, ALL_DISABLED, ALL_ENABLED, VERSION
+from conformance.spec.profile import Profile
+
+if TYPE_CHECKING:
+    from conformance.sim.nvml import Nvml
+
+_BALANCED: Mapping[int, Mapping[int, int]] = {7: {1: 2, 2: 1, 3: 1}, 4: {1: 2, 2: 1}}
+"""Slices of the largest profile to how many instances of which size make up `all-balanced`."""
+
+
+class NoProfilesError(MigPartedError):
+    """GPUs know MIG, but their driver lists no profiles (while MIG is off, before R580)."""
+
+
+def generate(nvml: Nvml, output: Output) -> dict[str, Any]:
+    """Content of a configuration file for the GPUs of the node.
+
+    Raises:
+        NoProfilesError: There are MIG-capable GPUs, but no profiles are to be had.
+        MigPartedError: NVML does not open, or no GPU knows MIG.
+    """
+    try:
+        with gpus_of_node(nvml) as gpus:
+            offers = _discover(gpus, output)
+    except NoProfilesError as error:
+        raise NoProfilesError(f"failed to discover MIG profiles: {error}") from None
+    except MigPartedError as error:
+        raise MigPartedError(f"failed to discover MIG profiles: {error}") from None
+    balanced = _balanced(offers, output)
+    configurations = _one_profile_each(offers, output)
+    if balanced:
+        configurations[ALL_BALANCED] = balanced
+    configurations[ALL_DISABLED] = [_entry(False, {})]
+    configurations[ALL_ENABLED] = [_entry(True, {})]
+    return {"version": VERSION, "mig-configs": configurations}
+
+
+def _discover(gpus: Sequence[MigGpu], output: Output) -> dict[str, list[Offer]]:
+    """Offers by PCI ID of the GPU (`0x233010DE`); GPUs with the same ID have the same."""
+    found: dict[str, list[Offer]] = {}
+    capable = [gpu for gpu in gpus if gpu.capable]
+    for gpu in capable:
+        if offers := gpu.offers():
+            found[f"0x{gpu.device_id:08X}"] = offers
+        else:
+            output.log("warning", f"No MIG profiles found for device {gpu.index}")
+    if not capable:
+        raise MigPartedError("no MIG-capable devices found on the system")
+    if not found:
+        count = len(capable)
+        output.log("warning", f"Found {count} MIG-capable device(s) but no profiles could be discovered")
+        raise NoProfilesError("no MIG profiles discovered for MIG-capable GPUs")
+    return dict(sorted(found.items()))
+
+
+def _one_profile_each(offers: Mapping[str, list[Offer]], output: Output) -> dict[str, list[dict[str, Any]]]:
+    """`all-<profile>` for every profile, with an entry for each number of instances that GPUs have room for."""
+    devices: dict[Profile, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for device, offered in offers.items():
+        for offer in offered:
+            devices[offer.profile][offer.max_instances].append(device)
+    configurations = {}
+    for profile in sorted(devices, key=_size):
+        name = f"all-{profile.suffix}"
+        configurations[name] = [
+            _entry(True, {str(profile): count}, having if len(offers) > 1 else ())
+            for count, having in sorted(devices[profile].items())
+        ]
+        for count, having in sorted(devices[profile].items()):
+            listed = " ".join(having)
+            output.log(
+                "info",
+                f"Generated config '{name}' for profile '{profile}' with max count {count} (devices: [{listed}])",
+            )
+    return configurations
+
+
+def _balanced(offers: Mapping[str, list[Offer]], output: Output) -> list[dict[str, Any]]:
+    """Return an entry for each kind of GPU that the formula suits; where none does, there is no `all-balanced`."""
+    entries = []
+    for device, offered in offers.items():
+        sizes = _plain_by_size(offered)
+        slots = max(sizes, default=0)
+        formula = _BALANCED.get(slots, {})
+        if not formula or not formula.keys() <= sizes.keys():
+            output.log("warning", f"Device {device} missing required profiles for all-balanced config, skipping")
+            continue
+        counts = {str(sizes[size].profile): count for size, count in formula.items()}
+        entries.append(_entry(True, counts, [device] if len(offers) > 1 else ()))
+        output.log("info", f"Generated all-balanced config for device {device} (max slots: {slots})")
+    return entries
+
+
+def _plain_by_size(offers: Sequence[Offer]) -> dict[int, Offer]:
+    """Slices to the profile without attributes of which the most fit, which is the one with the least memory."""
+    sizes: dict[int, Offer] = {}
+    for offer in offers:
+        if offer.profile != offer.profile.base:
+            continue
+        best = sizes.get(offer.profile.gpu_slices)
+        if best is None or offer.max_instances > best.max_instances:
+            sizes[offer.profile.gpu_slices] = offer
+    return sizes
+
+
+def _entry(enabled: bool, counts: Mapping[str, int], devices: Sequence[str] = ()) -> dict[str, Any]:
+    only = {"device-filter": list(devices)} if devices else {}
+    return {**only, "devices": "all", "mig-enabled": enabled, "mig-devices": dict(counts)}
+
+
+def _size(profile: Profile) -> tuple[int, int, str]:
+    return profile.gpu_slices, profile.memory_gb, str(profile)

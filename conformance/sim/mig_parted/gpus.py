@@ -1,0 +1,196 @@
+"""The GPUs of the node as mig-parted sees them: through NVML and nothing else.
+
+Source: NVIDIA/mig-parted v0.15.0, pkg/mig/mode/nvml.go, pkg/mig/config/config.go, cmd/nvidia-mig-parted/util.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import byref, c_uint
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pynvml
+
+from conformance.sim.mig_parted.output import MigPartedError
+from conformance.spec.profile import Profile
+
+if TYPE_CHECKING:
+    from conformance.sim.nvml import Nvml
+
+_ERROR_NAMES: Mapping[int, str] = {
+    value: name.removeprefix("NVML_")
+    for name, value in vars(pynvml).items()
+    if name.startswith("NVML_ERROR_") and isinstance(value, int)
+}
+
+_UNKNOWN_PROFILE = (pynvml.NVMLError_NotSupported, pynvml.NVMLError_InvalidArgument)
+"""What NVML answers for a profile that the GPU does not have, and for one that the driver does not know."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A kind of GPU instance that a GPU offers.
+
+    Attributes:
+        index: NVML's number of the profile (NVML_GPU_INSTANCE_PROFILE_*), which mig-parted names in its errors.
+        id: The driver's number of the profile, by which instances are asked for.
+        profile: The MIG device whose compute instance fills the GPU instance.
+        max_instances: How many fit on an empty GPU.
+    """
+
+    index: int
+    id: int
+    profile: Profile
+    max_instances: int
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A GPU instance with its compute instances, each as (NVML profile, engine profile, slices, handle)."""
+
+    offer: Offer
+    handle: Any
+    compute: tuple[tuple[int, int, int, Any], ...]
+
+
+class MigGpu:
+    """One GPU.
+
+    Attributes:
+        index: Position in NVML's order.
+        device_id: PCI device ID in the upper and vendor ID in the lower 16 bits, like 0x233010DE.
+        subsystem_id: The same of the PCI subsystem.
+    """
+
+    def __init__(self, nvml: Nvml, index: int) -> None:
+        self.nvml = nvml
+        self.index = index
+        self.handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        pci = nvml.nvmlDeviceGetPciInfo(self.handle)
+        self.device_id: int = pci.pciDeviceId
+        self.subsystem_id: int = pci.pciSubSystemId
+
+    @cached_property
+    def capable(self) -> bool:
+        """Whether the GPU knows MIG at all."""
+        try:
+            self.nvml.nvmlDeviceGetMigMode(self.handle)
+        except pynvml.NVMLError_NotSupported:
+            return False
+        return True
+
+    @property
+    def enabled(self) -> bool:
+        """Whether MIG mode is on now; what is pending does not count."""
+        current, _ = self.nvml.nvmlDeviceGetMigMode(self.handle)
+        return bool(current)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a mode change waits for a reset or a reboot."""
+        current, pending = self.nvml.nvmlDeviceGetMigMode(self.handle)
+        return bool(current != pending)
+
+    def offers(self) -> list[Offer]:
+        """Profiles of GPU instances in NVML's order; none where the driver hides them while MIG is off."""
+        found = []
+        for index in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
+            try:
+                info = self.nvml.nvmlDeviceGetGpuInstanceProfileInfo(self.handle, index)
+            except _UNKNOWN_PROFILE:
+                continue
+            profile = Profile.parse(info.name.removeprefix("MIG "))
+            found.append(Offer(index, info.id, profile, info.instanceCount))
+        return found
+
+    def instances(self) -> Iterator[Instance]:
+        """GPU instances by NVML profile, then by their id; each is read when the one before it was dealt with."""
+        for offer in self.offers():
+            for handle in self._gpu_instances(offer):
+                yield Instance(offer, handle, tuple(self._compute_instances(handle)))
+
+    def geometry(self) -> Counter[str]:
+        """Canonical profile name to the number of MIG devices on the GPU.
+
+        Raises:
+            MigPartedError: MIG mode is off.
+        """
+        if not self.enabled:
+            raise MigPartedError("error asserting MIG enabled: MIG mode is disabled")
+        return Counter(
+            str(replace(instance.offer.profile, compute_slices=slices))
+            for instance in self.instances()
+            for _, _, slices, _ in instance.compute
+        )
+
+    def clear(self) -> None:
+        """Destroy every instance, one after the other.
+
+        Raises:
+            MigPartedError: One is in use; those before it are gone, those after it are still there.
+        """
+        for instance in self.instances():
+            try:
+                self._destroy(instance)
+            except MigPartedError as error:
+                raise MigPartedError(f"error walking gpu instances for '{self.index}': {error}") from None
+
+    def _destroy(self, instance: Instance) -> None:
+        number = instance.offer.index
+        for profile, engine, _, handle in instance.compute:
+            try:
+                self.nvml.nvmlComputeInstanceDestroy(handle)
+            except pynvml.NVMLError as error:
+                raise MigPartedError(
+                    f"error walking compute instances for '{number}': error destroying Compute instance for profile "
+                    f"'({profile}, {engine})': {error_name(error)}"
+                ) from None
+        try:
+            self.nvml.nvmlGpuInstanceDestroy(instance.handle)
+        except pynvml.NVMLError as error:
+            raise MigPartedError(f"error destroying GPU instance for profile '{number}': {error_name(error)}") from None
+
+    def _gpu_instances(self, offer: Offer) -> list[Any]:
+        handles = (pynvml.c_nvmlGpuInstance_t * offer.max_instances)()
+        count = c_uint()
+        self.nvml.nvmlDeviceGetGpuInstances(self.handle, offer.id, handles, byref(count))
+        return list(handles[: count.value])
+
+    def _compute_instances(self, gpu_instance: Any) -> Iterator[tuple[int, int, int, Any]]:
+        for profile in range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT):
+            for engine in range(pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_COUNT):
+                try:
+                    info = self.nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, profile, engine)
+                except _UNKNOWN_PROFILE:
+                    continue
+                handles = (pynvml.c_nvmlComputeInstance_t * info.instanceCount)()
+                count = c_uint()
+                self.nvml.nvmlGpuInstanceGetComputeInstances(gpu_instance, info.id, handles, byref(count))
+                for handle in handles[: count.value]:
+                    yield profile, engine, info.sliceCount, handle
+
+
+def error_name(error: pynvml.NVMLError) -> str:
+    """Return an NVML error as go-nvml prints it once the library is closed: `ERROR_IN_USE`."""
+    return _ERROR_NAMES.get(error.value, f"unknown return value: {error.value}")
+
+
+@contextmanager
+def gpus_of_node(nvml: Nvml) -> Iterator[list[MigGpu]]:
+    """Yield the GPUs in NVML's order, while NVML is open.
+
+    Raises:
+        MigPartedError: NVML does not open, for example because the driver is not loaded.
+    """
+    try:
+        nvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        raise MigPartedError(f"error initializing NVML: {error}") from None
+    try:
+        yield [MigGpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    finally:
+        nvml.nvmlShutdown()
