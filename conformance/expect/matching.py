@@ -28,6 +28,6 @@ def _is_of(gpu: ObservedGpu, wanted: str) -> bool:
     """Compare with `0x<device><vendor>` or `0x<device><vendor>:0x<subsystem>`; anything else is of no GPU."""
     device, separator, subsystem = wanted.partition(":")
     try:
-        return int(device, 16) == gpu.device_id and (not separator or int(subsystem, 16) == gpu.subsystem_id)
+        return int(device, 0) == gpu.device_id and (not separator or int(subsystem, 0) == gpu.subsystem_id)
     except ValueError:
         return False

@@ -1,0 +1,69 @@
+"""D-26: comparison of a node's labels with what GPU Feature Discovery must have written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from conformance.expect.compare import compare_mappings
+from conformance.expect.label_parts import Labels
+from conformance.expect.labels import OPTIONAL, closest, is_gfd_label
+from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.spec.names import FEATURE_DISCOVERY_APP, GFD_TIMESTAMP
+
+_ANY: Final = "(any)"
+
+
+def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
+    """Compare all labels of GPU Feature Discovery on the node; labels of others are not looked at.
+
+    Args:
+        place: Where.
+        found: All labels of the node.
+        expected: What `expected_labels` gave; one of the sets must be met.
+
+    Raises:
+        ConformanceError: A label is missing, left over or wrong; only those are shown.
+    """
+    of_gfd = {key: value for key, value in found.items() if is_gfd_label(key) and key not in OPTIONAL}
+    wanted = closest(expected, of_gfd)
+    shown = {key: _ANY if value is None else value for key, value in wanted.items()}
+    seen = {key: _ANY if wanted.get(key, "") is None and value else value for key, value in of_gfd.items()}
+    if finding := compare_mappings(shown, seen, only_differences=True):
+        raise ConformanceError(place, "labels", finding, _why_not(finding))
+
+
+def check_timestamp(place: Place, before: str | None, found: str | None, *, restarted: bool) -> None:
+    """Check by `nvidia.com/gfd.timestamp`, the start of the process, that the labels are those of a new one.
+
+    Args:
+        place: Where.
+        before: The label before the reconfiguration; None where it was not there, then any number will do.
+        found: The label now; None where it is not there.
+        restarted: Whether the reconfiguration paused GPU Feature Discovery; where it did not, the label must stay.
+
+    Raises:
+        ConformanceError: The label is missing, no number, not newer, or newer though nothing was restarted.
+    """
+    if found is None or not found.isdigit():
+        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: a number",), _shown(found)))
+    if before is None or not before.isdigit():
+        return
+    if restarted and int(found) <= int(before):
+        likely = (f"the labels are those of the process before the change (DaemonSet {FEATURE_DISCOVERY_APP})",)
+        raise ConformanceError(
+            place, "timestamp", Finding((f"{GFD_TIMESTAMP}: more than {before}",), _shown(found)), likely
+        )
+    if not restarted and found != before:
+        likely = (f"DaemonSet {FEATURE_DISCOVERY_APP} was restarted though nothing was to be done",)
+        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: {before}",), _shown(found)), likely)
+
+
+def _shown(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (f"{GFD_TIMESTAMP}: {value}",)
+
+
+def _why_not(finding: Finding) -> list[str]:
+    if finding.unexpected and not finding.missing:
+        return [f"labels of a former geometry were left behind (DaemonSet {FEATURE_DISCOVERY_APP})"]
+    return []

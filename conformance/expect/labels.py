@@ -1,0 +1,157 @@
+"""D-26: the node labels of GPU Feature Discovery, complete, for a geometry under a strategy.
+
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm and docs/gpu-feature-discovery; nodes without time slicing or MPS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from conformance.expect.geometry import WantedGpu, kind_of
+from conformance.expect.label_parts import (
+    Labels,
+    Numbers,
+    device_labels,
+    family,
+    numbers_of,
+    product,
+    version_labels,
+)
+from conformance.expect.observed import ObservedGpu
+from conformance.spec.names import PREFIX, Strategy
+
+_NOT_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.(deploy\.|present$|workload\.)|gpu-driver-|mig\.config)")
+_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.|mig-|mig\.|cuda\.|mps\.|vgpu\.|gfd\.)")
+OPTIONAL: Final = frozenset({PREFIX + "gpu.clique", PREFIX + "gfd.timestamp"})
+"""Labels that may be there or not: the clique needs an NVLink fabric, the timestamp can be switched off."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Versions that the labels repeat.
+
+    Attributes:
+        version: Of the driver, `580.159.04`.
+        cuda: Newest CUDA that it supports, (13, 0).
+    """
+
+    version: str
+    cuda: tuple[int, int]
+
+
+def is_gfd_label(name: str) -> bool:
+    """Tell whether GPU Feature Discovery owns the label; the operator's and mig-manager's own do not count."""
+    return bool(_OF_GFD.match(name)) and not _NOT_OF_GFD.match(name)
+
+
+def expected_labels(
+    gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy, driver: Driver | None
+) -> tuple[Labels, ...]:
+    """Return the labels that must be there; the value None stands for any text that is not empty.
+
+    With GPUs of several models on the node GPU Feature Discovery describes one of them, which one is left to chance:
+    hence one complete set for each model.
+
+    Args:
+        gpus: The GPUs as read; the sizes of their MIG devices are those that NVML gave, where it was asked.
+        wanted: The geometry that the labels must describe.
+        strategy: Strategy of the cluster.
+        driver: Versions; None where they are not known, then any are right.
+    """
+    kinds = list(dict.fromkeys(kind_of(gpu) for gpu in gpus))
+    return tuple(
+        _common(gpus, strategy, driver) | _described(kind, len(kinds) > 1, gpus, wanted, strategy) for kind in kinds
+    )
+
+
+def _common(gpus: Sequence[ObservedGpu], strategy: Strategy, driver: Driver | None) -> Labels:
+    labels: Labels = {
+        PREFIX + "mig.capable": _truth(any(gpu.mig_capable for gpu in gpus)),
+        PREFIX + "mps.capable": "false",
+        PREFIX + "vgpu.present": "false",
+        PREFIX + "gpu.machine": None,
+        PREFIX + "gpu.mode": None,
+    }
+    if strategy is not Strategy.NONE:
+        labels[PREFIX + "mig.strategy"] = str(strategy)
+    return labels | version_labels(driver.version if driver else None, driver.cuda if driver else None)
+
+
+def _described(
+    kind: str, several: bool, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy
+) -> Labels:
+    sliced = [gpu for gpu in wanted if gpu.enabled]
+    labels = _whole_gpus([gpu for gpu in gpus if kind_of(gpu) == kind], whole=len(wanted) - len(sliced))
+    if several:
+        labels[PREFIX + "gpu.replicas"] = None
+    if strategy is Strategy.SINGLE and sliced:
+        return labels | _single(gpus, wanted)
+    return labels | (_mixed(gpus, wanted) if strategy is Strategy.MIXED else {})
+
+
+def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
+    major, minor = gpus[0].capability
+    labels: Labels = {
+        PREFIX + "gpu.product": product(gpus[0].name),
+        PREFIX + "gpu.count": str(len(gpus)),
+        PREFIX + "gpu.replicas": "1" if whole else "0",
+        PREFIX + "gpu.sharing-strategy": "none",
+        PREFIX + "gpu.memory": str(gpus[0].memory_mib),
+        PREFIX + "gpu.compute.major": str(major),
+        PREFIX + "gpu.compute.minor": str(minor),
+    }
+    return labels | {PREFIX + "gpu.family": family(major, minor)}
+
+
+def _single(gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> Labels:
+    """Describe the MIG devices in place of the GPUs; the names of profiles decide, not what the plugin compares."""
+    sliced = [gpu for gpu in wanted if gpu.enabled]
+    profiles = {profile for gpu in sliced for profile in gpu.instances}
+    if len(sliced) < len(wanted) or len(profiles) != 1 or not all(gpu.instances for gpu in sliced):
+        return _invalid(_name(gpus, sliced[0]))
+    (profile,) = profiles
+    count = sum(gpu.instances[profile] for gpu in sliced)
+    return device_labels(PREFIX + "gpu", _name(gpus, sliced[0]), profile, count, _numbers(gpus, sliced[0], profile))
+
+
+def _invalid(name: str) -> Labels:
+    return {
+        PREFIX + "gpu.product": product(name) + "-MIG-INVALID",
+        PREFIX + "gpu.count": "0",
+        PREFIX + "gpu.replicas": "0",
+        PREFIX + "gpu.sharing-strategy": "",
+        PREFIX + "gpu.memory": "0",
+    }
+
+
+def _mixed(gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> Labels:
+    labels: Labels = {}
+    counts = Counter(profile for gpu in wanted if gpu.enabled for profile in Counter(gpu.instances).elements())
+    for profile, count in counts.items():
+        first = next(gpu for gpu in wanted if gpu.enabled and profile in gpu.instances)
+        numbers = _numbers(gpus, first, profile)
+        labels |= device_labels(profile.label_prefix, _name(gpus, first), profile, count, numbers)
+    return labels
+
+
+def _name(gpus: Sequence[ObservedGpu], wanted: WantedGpu) -> str:
+    return next(gpu.name for gpu in gpus if gpu.index == wanted.index)
+
+
+def _numbers(gpus: Sequence[ObservedGpu], wanted: WantedGpu, profile: object) -> Numbers:
+    (gpu,) = (gpu for gpu in gpus if gpu.index == wanted.index)
+    seen = next((instance for instance in gpu.instances if instance.profile == profile), None)
+    return numbers_of(gpu.name, seen)
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def closest(expected: Sequence[Labels], found: Mapping[str, str]) -> Labels:
+    """Return the set of `expected` that differs from `found` in the fewest labels."""
+    return min(expected, key=lambda labels: sum(found.get(key) != value for key, value in labels.items()))
