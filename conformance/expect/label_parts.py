@@ -70,8 +70,7 @@ def family(major: int, minor: int) -> str | None:
     """Name the architecture of a compute capability; None for one that this table does not know."""
     if (major, minor) == (8, 9):
         return "ada-lovelace"
-    return {7: "turing" if minor >= 5 else "volta", 8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell",
-            13: "rubin"}.get(major)
+    return {8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}.get(major)
 
 
 def version_labels(driver: str | None, cuda: tuple[int, int] | None) -> Labels:
@@ -98,7 +97,7 @@ def version_labels(driver: str | None, cuda: tuple[int, int] | None) -> Labels:
 def _three(version: str | None) -> tuple[str | None, str | None, str | None]:
     if version is None:
         return None, None, None
-    major, minor, revision = (version.split(".", 2) + ["", ""])[:3]
+    major, minor, revision = [*version.split(".", 2), "", ""][:3]
     return major, minor, revision
 
 

@@ -1,0 +1,155 @@
+"""D-18, D-20: what `nvidia-smi -L` prints on the node and in a container, and that no device is handed out twice.
+
+Source: k8s-device-plugin v0.20.0, internal/rm and internal/plugin; the format as NVIDIA driver 580 prints it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from conformance.expect.compare import compare_counts, compare_mappings
+from conformance.expect.geometry import WantedGpu
+from conformance.expect.hardware import deviations
+from conformance.expect.observed import ListedGpu, ObservedGpu
+from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.spec.profile import Profile
+
+
+def check_device_list(place: Place, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:
+    """Check that the node's list has every GPU, and below each one line a MIG device, numbered from 0.
+
+    Raises:
+        ConformanceError: A GPU differs, or a UUID stands there twice.
+    """
+    expected = {f"GPU {gpu.index}": _wanted_lines(gpu) for gpu in wanted}
+    found = {f"GPU {gpu.index}": _listed_lines(gpu) for gpu in listed}
+    if finding := compare_mappings(expected, found, only_differences=True):
+        raise ConformanceError(place, "nvidia-smi -L", finding, _not_applied(listed, wanted))
+    check_unique(place, [device.uuid for gpu in listed for device in gpu.devices])
+
+
+def check_unique(place: Place, uuids: Sequence[str]) -> None:
+    """Check that no UUID occurs twice, on one node or over several.
+
+    Raises:
+        ConformanceError: Some do.
+    """
+    doubled = tuple(f"{uuid} ({count} times)" for uuid, count in sorted(Counter(uuids).items()) if count > 1)
+    if doubled:
+        raise ConformanceError(place, "UUIDs", Finding(("each once",), doubled))
+
+
+def check_same_devices(place: Place, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:
+    """Check that `nvidia-smi -L` and NVML speak of the same MIG devices.
+
+    Raises:
+        ConformanceError: A UUID is known to one of them alone.
+    """
+    expected = Counter(instance.uuid for gpu in gpus for instance in gpu.instances)
+    found = Counter(device.uuid for gpu in listed for device in gpu.devices)
+    if finding := compare_counts(expected, found):
+        raise ConformanceError(place, "UUIDs of nvidia-smi -L", finding)
+
+
+def check_one_device(
+    place: Place, seen: Sequence[ListedGpu], on_node: Mapping[str, Profile], profile: Profile | None = None
+) -> None:
+    """Check that a container which asked for one MIG device sees that one and nothing else.
+
+    Args:
+        place: Where.
+        seen: What `nvidia-smi -L` printed in the container.
+        on_node: UUID to profile of every MIG device of the node.
+        profile: What it asked for; None under `single`, where any profile of the node is right.
+
+    Raises:
+        ConformanceError: There is no device or more than one, it is not of the node, or of another profile.
+    """
+    devices = [device for gpu in seen for device in gpu.devices]
+    whole = [gpu for gpu in seen if not gpu.devices]
+    found = tuple(_in_container(seen)) or ("no GPU",)
+    wanted = f"one MIG device of profile {profile}" if profile else "one MIG device"
+    if len(devices) != 1 or whole:
+        raise ConformanceError(place, "devices in a pod", Finding((wanted,), found), _too_much(seen))
+    (device,) = devices
+    if device.uuid not in on_node:
+        raise ConformanceError(place, "devices in a pod", Finding(("a MIG device of the node",), found))
+    if device.profile != str(profile or on_node[device.uuid]) or device.profile != str(on_node[device.uuid]):
+        raise ConformanceError(place, "devices in a pod", Finding((wanted,), found))
+
+
+def check_whole_gpu(place: Place, seen: Sequence[ListedGpu], on_node: Sequence[str]) -> None:
+    """Check that a container which asked for one whole GPU sees one GPU of the node, without MIG devices.
+
+    Raises:
+        ConformanceError: It sees something else.
+    """
+    if [gpu.uuid in on_node and not gpu.devices for gpu in seen] != [True]:
+        found = tuple(_in_container(seen)) or ("no GPU",)
+        raise ConformanceError(place, "devices in a pod", Finding(("one whole GPU of the node",), found))
+
+
+def check_size(place: Place, seen: Sequence[ObservedGpu]) -> None:
+    """Check that the MIG device in a container has the slices, memory and multiprocessors of its profile.
+
+    Raises:
+        ConformanceError: It has not; every figure that differs is named.
+    """
+    wrong = [text for gpu in seen for it in gpu.instances for text in deviations(gpu.name, gpu.memory_mib, it)]
+    if wrong:
+        raise ConformanceError(place, "device in a pod", Finding(("the size of its profile",), tuple(wrong)))
+
+
+def check_not_shared(place: Place, held: Mapping[str, Sequence[str]]) -> None:
+    """Check that no two pods hold the same device.
+
+    Args:
+        place: Where.
+        held: Name of a pod to the UUIDs it sees, of pods that ran at the same time.
+
+    Raises:
+        ConformanceError: A device is in more than one pod; the pods are named.
+    """
+    holders: dict[str, list[str]] = {}
+    for pod, uuids in sorted(held.items()):
+        for uuid in uuids:
+            holders.setdefault(uuid, []).append(pod)
+    shared = tuple(f"{uuid} in {' and '.join(pods)}" for uuid, pods in sorted(holders.items()) if len(pods) > 1)
+    if shared:
+        raise ConformanceError(place, "devices of all pods", Finding(("each in one pod",), shared))
+
+
+def _wanted_lines(gpu: WantedGpu) -> str:
+    return _counted({str(profile): count for profile, count in gpu.instances.items()}, sum(gpu.instances.values()))
+
+
+def _listed_lines(gpu: ListedGpu) -> str:
+    numbered = [device.index for device in gpu.devices] == list(range(len(gpu.devices)))
+    counted = _counted(Counter(device.profile for device in gpu.devices), len(gpu.devices))
+    return counted if numbered else f"{counted}, numbered {[device.index for device in gpu.devices]}"
+
+
+def _counted(profiles: Mapping[str, int], total: int) -> str:
+    listed = ", ".join(f"{count} x MIG {profile}" for profile, count in sorted(profiles.items()))
+    return f"{total} MIG lines" + (f": {listed}" if listed else "")
+
+
+def _in_container(seen: Sequence[ListedGpu]) -> list[str]:
+    return [
+        line
+        for gpu in seen
+        for line in ([f"MIG {it.profile} {it.uuid}" for it in gpu.devices] or [f"GPU {gpu.uuid} without MIG devices"])
+    ]
+
+
+def _not_applied(listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> list[str]:
+    if any(gpu.instances for gpu in wanted) and not any(gpu.devices for gpu in listed):
+        return ["the geometry was not applied: there are GPU lines without a MIG line"]
+    return []
+
+
+def _too_much(seen: Sequence[ListedGpu]) -> list[str]:
+    if any(not gpu.devices for gpu in seen):
+        return ["the whole GPU was handed out in place of a MIG device"]
+    return ["more devices were handed out than asked for"] if seen else []

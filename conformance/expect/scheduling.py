@@ -1,0 +1,46 @@
+"""D-21: pods that ask for what the strategy does not advertise.
+
+Source: kube-scheduler v1.36, pkg/scheduler/framework/plugins/noderesources/fit.go.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from conformance.expect.place import ConformanceError, Finding, Place
+
+
+@dataclass(frozen=True)
+class PendingPod:
+    """A pod as it was after the time that was given to the scheduler.
+
+    Attributes:
+        name: Name of the pod.
+        phase: Its phase.
+        node: The node it is bound to; None where it is bound to none.
+        message: Message of its condition PodScheduled, or of the event FailedScheduling; empty where there is none.
+    """
+
+    name: str
+    phase: str
+    node: str | None
+    message: str
+
+
+def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> None:
+    """Check that the pod is Pending and unbound and that the scheduler names the resource.
+
+    Args:
+        place: Where.
+        pod: The pod.
+        insufficient: Name of the resource that is missing.
+
+    Raises:
+        ConformanceError: It was bound or runs, or the message does not name the resource as insufficient.
+    """
+    expected = ("Pending on no node", f"scheduler: Insufficient {insufficient}")
+    found = (f"{pod.phase} on {pod.node or 'no node'}", f"scheduler: {pod.message or 'no message'}")
+    named = re.search(rf"\bInsufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
+    if pod.phase != "Pending" or pod.node is not None or not named:
+        raise ConformanceError(place, f"pod {pod.name}", Finding(expected, found))
