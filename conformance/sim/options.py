@@ -1,0 +1,83 @@
+"""What a simulated cluster is made of: the options of `python -m conformance.sim` and of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import Final
+
+from conformance.sim.faults import Faults
+from conformance.spec.models import Board, GpuModel, find_board
+from conformance.spec.names import Strategy
+from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
+
+DEFAULT_SCALE: Final = 500.0
+"""Cluster seconds per real second. Five minutes of grace are then 0.6 s, a minute between GFD's looks 0.12 s."""
+MOST_GPUS: Final = 16
+"""GPUs that one node can have."""
+
+
+class OptionError(ValueError):
+    """An option has a value that no cluster can be made of; the message says what is possible."""
+
+
+@dataclass(frozen=True)
+class SimOptions:
+    """The make-up of a simulated cluster.
+
+    Attributes:
+        gpu_model: Board of the GPUs, as `find_board` names them; several, with commas between, are dealt out in turn.
+        gpus_per_node: GPUs of each node, 1 to 16.
+        gpu_nodes: Nodes with GPUs; 0 makes a cluster without any.
+        faults: Names of the defects to switch on.
+        seed: What UUIDs are made of; the same options give the same UUIDs.
+        scale: Cluster seconds per real second; 1 is real time.
+        release: Operator release whose components the simulated ones behave as.
+        strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
+        config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
+        custom_config: Text of a mig-parted file for `migManager.config.name`; None: configurations are generated.
+        with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
+        node_labels: Labels that the nodes have from the start.
+
+    Raises:
+        OptionError: A number or a strategy is out of range.
+        UnknownModelError, UnknownFaultError, UnknownReleaseError: No such name; the message lists those there are.
+    """
+
+    gpu_model: str = "h100-80gb-hbm3"
+    gpus_per_node: int = 8
+    gpu_nodes: int = 2
+    faults: tuple[str, ...] = ()
+    seed: int = 0
+    scale: float = DEFAULT_SCALE
+    release: str = DEFAULT_RELEASE
+    strategy: str = Strategy.SINGLE
+    config_default: str = "all-disabled"
+    custom_config: str | None = None
+    with_reboot: bool = False
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.gpus_per_node <= MOST_GPUS:
+            raise OptionError(f"a node can have 1 to {MOST_GPUS} GPUs, not {self.gpus_per_node}")
+        if self.gpu_nodes < 0:
+            raise OptionError(f"a cluster cannot have {self.gpu_nodes} nodes")
+        if self.scale <= 0:
+            raise OptionError(f"the time scale must be more than zero, not {self.scale}")
+        if self.strategy and self.strategy not in tuple(Strategy):
+            raise OptionError(f"no strategy {self.strategy}; there are: {', '.join(Strategy)}")
+        if self.config_default not in ("all-disabled", ""):
+            raise OptionError(f"the default configuration is all-disabled or empty, not {self.config_default}")
+        Faults(self.faults)
+        self.boards()
+        self.find_release()
+
+    def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
+        """Return model and board of each GPU of a node."""
+        named = [find_board(name.strip()) for name in self.gpu_model.split(",")]
+        return tuple(islice(cycle(named), self.gpus_per_node))
+
+    def find_release(self) -> Release:
+        """Return what the release ships."""
+        return find_release(self.release)

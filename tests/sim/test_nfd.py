@@ -1,0 +1,76 @@
+"""What NFD's master makes of a node's labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.sim.nfd import OWNED_ANNOTATION, label_patch, worker_feature
+
+LABELS = st.dictionaries(
+    st.sampled_from(["a.example/x", "b.example/y", "feature.node.kubernetes.io/z"]), st.sampled_from("12")
+)
+
+
+def node(labels: dict[str, str], owned: str = "") -> dict[str, Any]:
+    return {"metadata": {"labels": labels, "annotations": {OWNED_ANNOTATION: owned} if owned else {}}}
+
+
+def applied(found: dict[str, Any], wanted: dict[str, str]) -> dict[str, Any]:
+    """The node after the master's patch."""
+    patch = label_patch(found, wanted)
+    if patch is None:
+        return found
+    labels = found["metadata"]["labels"] | patch["metadata"]["labels"]
+    owned = patch["metadata"]["annotations"][OWNED_ANNOTATION]
+    return node({name: value for name, value in labels.items() if value is not None}, owned)
+
+
+def test_labels_of_the_feature_come_onto_the_node() -> None:
+    patch = label_patch(node({"mine": "1"}), {"nvidia.com/gpu.count": "8", "feature.node.kubernetes.io/x": "true"})
+
+    assert patch == {
+        "metadata": {
+            "labels": {"nvidia.com/gpu.count": "8", "feature.node.kubernetes.io/x": "true"},
+            "annotations": {OWNED_ANNOTATION: "nvidia.com/gpu.count,x"},
+        }
+    }
+
+
+def test_only_labels_that_it_set_are_taken_off() -> None:
+    found = node(
+        {"mine": "1", "nvidia.com/gpu.count": "8", "feature.node.kubernetes.io/x": "true"}, "nvidia.com/gpu.count,x"
+    )
+
+    patch = label_patch(found, {"nvidia.com/gpu.count": "8"})
+
+    assert patch is not None
+    assert patch["metadata"]["labels"] == {"feature.node.kubernetes.io/x": None}
+
+
+def test_nothing_is_written_where_nothing_changes() -> None:
+    assert (
+        label_patch(node({"nvidia.com/gpu.count": "8"}, "nvidia.com/gpu.count"), {"nvidia.com/gpu.count": "8"}) is None
+    )
+    assert label_patch(node({"mine": "1"}), {}) is None
+
+
+@given(LABELS, st.lists(LABELS, max_size=5))
+def test_after_any_history_the_node_has_its_own_labels_and_the_last_wanted(
+    own: dict[str, str], history: list[dict[str, str]]
+) -> None:
+    own = {f"own.{name}": value for name, value in own.items()}
+    found = node(own)
+    for wanted in history:
+        found = applied(found, wanted)
+        assert found["metadata"]["labels"] == own | wanted
+        assert label_patch(found, wanted) is None
+
+
+def test_a_worker_finds_the_gpu_on_the_pci_bus() -> None:
+    feature = worker_feature("sim-0", "gpu-operator")
+
+    assert feature["metadata"]["labels"] == {"nfd.node.kubernetes.io/node-name": "sim-0"}
+    assert feature["spec"]["labels"]["feature.node.kubernetes.io/pci-10de.present"] == "true"
