@@ -36,7 +36,7 @@ def apply_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu], smi: Smi, outp
         if gpu.enabled:
             _clear(gpu, output)
         _set_mode(gpu, entry.enabled)
-    if any(gpu.capable and gpu.pending for _, gpu in walk(entries, gpus)):
+    if any(gpu.pending for _, gpu in walk(entries, gpus)):
         _reset(smi, output)
 
 

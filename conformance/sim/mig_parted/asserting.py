@@ -42,6 +42,6 @@ def assert_geometry(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
 
 def _carries(entry: Entry, gpu: MigGpu) -> bool:
     """Compare names and counts as written: neither a count of 0 nor another spelling of a profile ever matches."""
-    if not entry.enabled and not (gpu.capable and gpu.enabled):
+    if not entry.enabled and not gpu.enabled:
         return True
     return dict(gpu.geometry()) == dict(entry.mig_devices)

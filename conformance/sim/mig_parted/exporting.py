@@ -32,8 +32,7 @@ def _entries(gpus: Sequence[MigGpu]) -> list[dict[str, Any]]:
 
 
 def _state(gpu: MigGpu) -> tuple[bool, dict[str, int]]:
-    enabled = gpu.capable and gpu.enabled
-    return enabled, dict(sorted(gpu.geometry().items())) if enabled else {}
+    return gpu.enabled, dict(sorted(gpu.geometry().items())) if gpu.enabled else {}
 
 
 def _entry(state: tuple[bool, dict[str, int]], members: Sequence[MigGpu], gpus: Sequence[MigGpu]) -> dict[str, Any]:

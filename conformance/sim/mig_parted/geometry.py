@@ -115,14 +115,18 @@ def _create(profile: Profile, gpu: MigGpu, shared: tuple[Offer, Any] | None) -> 
     if not offers:
         raise MigPartedError(f"error getting GPU instance profile info for '{profile}': ERROR_NOT_SUPPORTED")
     offer = offers[0]
-    if shared is not None and shared[0] == offer:
-        try:
-            _create_compute_instance(profile, gpu, shared[1])
-        except pynvml.NVMLError:
-            pass
-        else:
-            return shared
+    if shared is not None and shared[0] == offer and _has_room(shared[1], profile, gpu):
+        return shared
     return offer, _create_instance(profile, gpu, offer)
+
+
+def _has_room(instance: Any, profile: Profile, gpu: MigGpu) -> bool:
+    """Try to make the MIG device in a GPU instance that is there already."""
+    try:
+        _create_compute_instance(profile, gpu, instance)
+    except pynvml.NVMLError:
+        return False
+    return True
 
 
 def _create_instance(profile: Profile, gpu: MigGpu, offer: Offer) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import byref, c_uint
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pynvml
@@ -74,26 +73,22 @@ class MigGpu:
         self.device_id: int = pci.pciDeviceId
         self.subsystem_id: int = pci.pciSubSystemId
 
-    @cached_property
+    @property
     def capable(self) -> bool:
         """Whether the GPU knows MIG at all."""
-        try:
-            self.nvml.nvmlDeviceGetMigMode(self.handle)
-        except pynvml.NVMLError_NotSupported:
-            return False
-        return True
+        return self._mode() is not None
 
     @property
     def enabled(self) -> bool:
         """Whether MIG mode is on now; what is pending does not count."""
-        current, _ = self.nvml.nvmlDeviceGetMigMode(self.handle)
-        return bool(current)
+        mode = self._mode()
+        return mode is not None and mode[0]
 
     @property
     def pending(self) -> bool:
         """Whether a mode change waits for a reset or a reboot."""
-        current, pending = self.nvml.nvmlDeviceGetMigMode(self.handle)
-        return bool(current != pending)
+        mode = self._mode()
+        return mode is not None and mode[0] != mode[1]
 
     def offers(self) -> list[Offer]:
         """Profiles of GPU instances in NVML's order; none where the driver hides them while MIG is off."""
@@ -138,6 +133,14 @@ class MigGpu:
                 self._destroy(instance)
             except MigPartedError as error:
                 raise MigPartedError(f"error walking gpu instances for '{self.index}': {error}") from None
+
+    def _mode(self) -> tuple[bool, bool] | None:
+        """Read the current and the pending mode; None for a GPU without MIG."""
+        try:
+            current, pending = self.nvml.nvmlDeviceGetMigMode(self.handle)
+        except pynvml.NVMLError_NotSupported:
+            return None
+        return bool(current), bool(pending)
 
     def _destroy(self, instance: Instance) -> None:
         number = instance.offer.index
@@ -184,7 +187,7 @@ def gpus_of_node(nvml: Nvml) -> Iterator[list[MigGpu]]:
     """Yield the GPUs in NVML's order, while NVML is open.
 
     Raises:
-        MigPartedError: NVML does not open, for example because the driver is not loaded.
+        MigPartedError: NVML does not open, for example because the driver is not loaded, or fails meanwhile.
     """
     try:
         nvml.nvmlInit()
@@ -192,5 +195,7 @@ def gpus_of_node(nvml: Nvml) -> Iterator[list[MigGpu]]:
         raise MigPartedError(f"error initializing NVML: {error}") from None
     try:
         yield [MigGpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError as error:
+        raise MigPartedError(error_name(error)) from error
     finally:
         nvml.nvmlShutdown()
