@@ -1,4 +1,4 @@
-"""What the replays of the device plugin and of GPU Feature Discovery share: both have runs of one program on one node."""
+"""What the replays of the device plugin and of GPU Feature Discovery share: runs of one program on one node."""
 
 from __future__ import annotations
 

@@ -165,9 +165,7 @@ def _compute_profiles(nvml: Nvml, gpu_instance: Any) -> dict[int, Any]:
     shared = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
     indexes = range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT)
     return dict(
-        _present(
-            lambda index: nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, index, shared), indexes
-        )
+        _present(lambda index: nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, index, shared), indexes)
     )
 
 

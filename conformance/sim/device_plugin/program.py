@@ -11,8 +11,9 @@ from typing import Final
 from conformance.sim.container import Container
 from conformance.sim.device_plugin.cdi import FILE
 from conformance.sim.device_plugin.klog import Klog
+from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.server import ResourceServer
-from conformance.sim.device_plugin.settings import Settings, SettingsError, read_settings
+from conformance.sim.device_plugin.settings import Settings, read_settings
 from conformance.sim.device_plugin.start import Started, StartError, start
 from conformance.sim.nvml import Nvml
 from conformance.spec.releases import at_least

@@ -84,8 +84,7 @@ class ResourceServer:
         missing = size - len(required)
         if len(candidates) < missing:
             raise AllocateError(
-                "error getting list of preferred allocation devices: "
-                "not enough available devices to satisfy allocation"
+                "error getting list of preferred allocation devices: not enough available devices to satisfy allocation"
             )
         if any(device.is_mig or device.is_replica for device in self._devices.values()):
             return [*required, *self._by_use(candidates, missing)]

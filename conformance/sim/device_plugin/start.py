@@ -14,16 +14,18 @@ import pynvml
 
 from conformance.sim.device_plugin.cdi import cdi_spec
 from conformance.sim.device_plugin.device_map import DeviceMap, DeviceMapError, build_device_map
-from conformance.sim.device_plugin.inventory import Gpu, read_gpus
+from conformance.sim.device_plugin.inventory import read_gpus
 from conformance.sim.device_plugin.klog import Klog
+from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.profile_names import ProfileNameError
 from conformance.sim.device_plugin.server import ResourceServer
 from conformance.sim.device_plugin.settings import Settings
+from conformance.sim.device_plugin.validation import uses_cdi, validate
 from conformance.sim.faults import Faults
 from conformance.sim.nvml import Nvml
 from conformance.spec.names import Strategy
 
-_DEVICE_LISTS: Final = ("envvar", "volume-mounts", "cdi-annotations", "cdi-cri")
+_NO_MANAGERS: Final = "error getting plugins: unable to create plugins: failed to construct resource managers: "
 _PROJECT: Final = "https://github.com/NVIDIA/k8s-device-plugin"
 _ADVICE: Final = (
     "If this is a GPU node, did you set the docker default runtime to `nvidia`?",
@@ -75,30 +77,24 @@ def start(
     """
     failure = _initialise(nvml)
     has_library = failure is None or failure.value != pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
-    strategy = _validate(settings, has_library)
+    strategy = _usable_strategy(settings, has_library)
     _check_patterns(strategy, settings, failure, has_library, log)
     if not has_library:
         log.warning("plugin-manager.go:108", "Unsupported platform detected; defaulting to nvml")
-    before = "error getting plugins: unable to create plugins: failed to construct resource managers: "
     if failure is not None:
-        _explain(failure, log)
-        if settings.fail_on_init_error:
-            raise StartError(f"{before}nvml init failed: {error_text(failure)}")
-        log.warning("factory.go:107", f"nvml init failed: {error_text(failure)}")
+        _idle_or_end(failure, settings, log)
         return Started()
-    before += "error building device map: error building device map from config.resources: "
     try:
         gpus = read_gpus(nvml)
-        device_map = build_device_map(
-            gpus, strategy, settings.sharing, whole_names=whole_names, faults=faults, log=log
-        )
+        found = build_device_map(gpus, strategy, settings.sharing, whole_names=whole_names, faults=faults, log=log)
     except (DeviceMapError, ProfileNameError, pynvml.NVMLError) as error:
-        raise StartError(f"{before}{error}") from error
+        before = "error building device map: error building device map from config.resources: "
+        raise StartError(f"{_NO_MANAGERS}{before}{error}") from error
     finally:
         nvml.nvmlShutdown()
-    _check_mps(settings, device_map)
-    servers = [ResourceServer(name, devices, settings, faults, control_nodes) for name, devices in device_map.items()]
-    return Started(servers, _cdi(settings, gpus))
+    _check_mps(settings, found)
+    servers = [ResourceServer(name, devices, settings, faults, control_nodes) for name, devices in found.items()]
+    return Started(servers, cdi_spec(gpus, settings.device_id) if uses_cdi(settings) else None)
 
 
 def error_text(error: pynvml.NVMLError) -> str:
@@ -116,25 +112,11 @@ def _initialise(nvml: Nvml) -> pynvml.NVMLError | None:
     return None
 
 
-def _validate(settings: Settings, has_library: bool) -> Strategy:
-    before = "unable to validate flags: "
-    for way in settings.device_list:
-        if way not in _DEVICE_LISTS:
-            raise StartError(f"{before}invalid --device-list-strategy option: invalid strategy: {way}")
-    if _uses_cdi(settings) and not has_library:
-        raise StartError(f"{before}CDI --device-list-strategy options are only supported on NVML-based systems")
-    if settings.device_id not in ("uuid", "index"):
-        raise StartError(f"{before}invalid --device-id-strategy option: {settings.device_id}")
-    if settings.allocation_policy not in ("distributed", "packed"):
-        raise StartError(f"{before}invalid --shared-devices-allocation-policy option: {settings.allocation_policy}")
-    if settings.sharing.strategy == "mps":
-        if settings.strategy == Strategy.MIXED:
-            raise StartError(f"{before}using --mig-strategy=mixed is not supported with MPS")
-        if not settings.mps_root:
-            raise StartError(f"{before}using MPS requires --mps-root to be specified")
-    if settings.strategy not in set(Strategy):
-        raise StartError(f"{before}unknown MIG strategy: {settings.strategy}")
-    return Strategy(settings.strategy)
+def _usable_strategy(settings: Settings, has_library: bool) -> Strategy:
+    try:
+        return validate(settings, has_library=has_library)
+    except SettingsError as error:
+        raise StartError(f"unable to validate flags: {error}") from error
 
 
 def _check_patterns(
@@ -150,23 +132,19 @@ def _check_patterns(
         raise StartError(f"unable to add default resources to config: failed to initialize NVML: {error_text(failure)}")
 
 
-def _explain(failure: pynvml.NVMLError, log: Klog) -> None:
+def _idle_or_end(failure: pynvml.NVMLError, settings: Settings, log: Klog) -> None:
     log.failure("factory.go:99", f"Failed to initialize NVML: {error_text(failure)}.")
     for line, text in enumerate(_ADVICE, start=100):
         log.failure(f"factory.go:{line}", text)
+    message = f"nvml init failed: {error_text(failure)}"
+    if settings.fail_on_init_error:
+        raise StartError(f"{_NO_MANAGERS}{message}")
+    log.warning("factory.go:107", message)
 
 
-def _check_mps(settings: Settings, device_map: DeviceMap) -> None:
-    if settings.sharing.strategy == "mps" and any(one.is_mig for devices in device_map.values() for one in devices):
+def _check_mps(settings: Settings, found: DeviceMap) -> None:
+    if settings.sharing.strategy == "mps" and any(one.is_mig for devices in found.values() for one in devices):
         raise StartError(
             "error getting plugins: unable to create plugins: failed to create plugin: "
             "sharing using MPS is not supported for MIG devices"
         )
-
-
-def _cdi(settings: Settings, gpus: Sequence[Gpu]) -> Mapping[str, Any] | None:
-    return cdi_spec(gpus, settings.device_id) if _uses_cdi(settings) else None
-
-
-def _uses_cdi(settings: Settings) -> bool:
-    return any(way.startswith("cdi-") for way in settings.device_list)

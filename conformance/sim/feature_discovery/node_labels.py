@@ -68,9 +68,7 @@ def labels(
     return found
 
 
-def _device_labels(
-    nvml: Nvml, settings: Settings, machine: str, faults: Faults, log: Klog, last: str | None
-) -> Labels:
+def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults, log: Klog, last: str | None) -> Labels:
     before = "error creating labeler: "
     try:
         gpus = read_gpus(nvml)
@@ -116,8 +114,7 @@ def _is_mps_capable(gpus: Sequence[Gpu], settings: Settings) -> bool:
         return False
     if any(gpu.mig_enabled for gpu in gpus):
         raise LabelError(
-            "error creating sharing labeler: failed to check MPS-capable: "
-            "MPS sharing is not supported for mig devices"
+            "error creating sharing labeler: failed to check MPS-capable: MPS sharing is not supported for mig devices"
         )
     return True
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from conformance.sim.container import Container
 from conformance.sim.device_plugin.klog import Klog
-from conformance.sim.device_plugin.settings import Settings, SettingsError, read_settings
+from conformance.sim.device_plugin.options import SettingsError
+from conformance.sim.device_plugin.settings import Settings, read_settings
 from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery.labels import LabelError, Labels
 from conformance.sim.feature_discovery.node_feature import NodeFeature, labels_of
@@ -37,9 +38,7 @@ async def _run(container: Container, settings: Settings, log: Klog) -> None:
     timestamp = None if settings.no_timestamp else int(container.clock.time().timestamp())
     stopped = False
     while not stopped:
-        found = labels(
-            nvml, settings, machine=node.hardware.machine, timestamp=timestamp, faults=node.faults, log=log
-        )
+        found = labels(nvml, settings, machine=node.hardware.machine, timestamp=timestamp, faults=node.faults, log=log)
         await _publish(feature, found, node.faults, log)
         if settings.oneshot:
             return
