@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from conformance.expect.geometry import WantedGpu, kind_of
@@ -21,26 +20,13 @@ from conformance.expect.label_parts import (
     product,
     version_labels,
 )
-from conformance.expect.observed import ObservedGpu
+from conformance.expect.observed import Driver, ObservedGpu
 from conformance.spec.names import PREFIX, Strategy
 
 _NOT_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.(deploy\.|present$|workload\.)|gpu-driver-|mig\.config)")
 _OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.|mig-|mig\.|cuda\.|mps\.|vgpu\.|gfd\.)")
 OPTIONAL: Final = frozenset({PREFIX + "gpu.clique", PREFIX + "gfd.timestamp"})
 """Labels that may be there or not: the clique needs an NVLink fabric, the timestamp can be switched off."""
-
-
-@dataclass(frozen=True)
-class Driver:
-    """Versions that the labels repeat.
-
-    Attributes:
-        version: Of the driver, `580.159.04`.
-        cuda: Newest CUDA that it supports, (13, 0).
-    """
-
-    version: str
-    cuda: tuple[int, int]
 
 
 def is_gfd_label(name: str) -> bool:

@@ -14,6 +14,19 @@ _GPU_LINE: Final = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9A-Fa-f-]+)\)")
 _DEVICE_LINE: Final = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):\s*\(UUID: (MIG-\S+)\)")
 
 
+@dataclass(frozen=True)
+class Driver:
+    """Versions on the node.
+
+    Attributes:
+        version: Of the driver, `580.159.04`.
+        cuda: Newest CUDA that it supports, (13, 0).
+    """
+
+    version: str
+    cuda: tuple[int, int]
+
+
 class UnreadableError(ValueError):
     """An answer does not have the form that was agreed; the message shows what could not be read."""
 
@@ -57,10 +70,10 @@ class ObservedGpu:
         index: Its index in NVML, which is its place in PCI order.
         name: Product name of NVML.
         uuid: `GPU-...`.
-        device_id: PCI device and vendor id in one word, 0x233010DE.
+        device_id: PCI device and vendor id in one word, 0x233010DE; 0 where the reader may not know.
         subsystem_id: PCI subsystem id in one word; None where unknown.
-        memory_mib: Framebuffer of the whole GPU.
-        capability: CUDA compute capability, (9, 0).
+        memory_mib: Framebuffer of the whole GPU; 0 where the reader may not know.
+        capability: CUDA compute capability, (9, 0); (0, 0) where the reader may not know.
         mig_capable: Whether it can do MIG at all.
         mode: Whether MIG is on now; False where it is not capable.
         pending_mode: The mode after the next reset.
@@ -119,28 +132,45 @@ def read_device_list(text: str) -> tuple[ListedGpu, ...]:
 
 
 def read_probe(data: Mapping[str, Any]) -> tuple[ObservedGpu, ...]:
-    """Read the answer of the probe (`conformance.probe`, format 1).
+    """Read the GPUs in the answer of the probe (`conformance.probe`, format 1).
 
     Raises:
-        UnreadableError: The answer has another format, or lacks a field.
+        UnreadableError: The probe failed, or its answer has another format or lacks a field.
     """
-    if data.get("probe") != 1:
-        raise UnreadableError(f"no answer of the probe in format 1: {str(data)[:200]}")
     try:
-        return tuple(_gpu(gpu) for gpu in data["gpus"])
+        return tuple(_gpu(gpu) for gpu in _answer(data)["gpus"])
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableError(f"the probe's answer cannot be read: {error!r}") from error
 
 
+def read_driver(data: Mapping[str, Any]) -> Driver:
+    """Read the versions in the answer of the probe.
+
+    Raises:
+        UnreadableError: As `read_probe`.
+    """
+    try:
+        major, minor = _answer(data)["cuda"].split(".")
+        return Driver(data["driver"], (int(major), int(minor)))
+    except (KeyError, ValueError) as error:
+        raise UnreadableError(f"the probe's answer cannot be read: {error!r}") from error
+
+
+def _answer(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    if data.get("probe") != 1 or "error" in data:
+        raise UnreadableError(f"no answer of the probe in format 1: {str(data)[:200]}")
+    return data
+
+
 def _gpu(gpu: Mapping[str, Any]) -> ObservedGpu:
     mig = gpu["mig"]
-    major, minor = gpu["capability"]
+    major, minor = gpu["capability"] or (0, 0)
     return ObservedGpu(
         index=gpu["index"],
         name=gpu["name"],
         uuid=gpu["uuid"],
-        device_id=gpu["device_id"],
-        memory_mib=gpu["memory_mib"],
+        device_id=gpu["device_id"] or 0,
+        memory_mib=gpu["memory_mib"] or 0,
         capability=(major, minor),
         mig_capable=mig["capable"],
         mode=bool(mig["current"]),

@@ -1,0 +1,80 @@
+"""GPUs as a probe would read them, made from the table of models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance.expect.observed import ObservedGpu, ObservedInstance
+from conformance.expect.place import Place
+from conformance.spec.models import GpuModel, ProfileRow, find_board
+from conformance.spec.names import Strategy
+from conformance.spec.profile import Profile
+
+H100 = "h100-80gb-hbm3"
+A100_40 = "a100-sxm4-40gb"
+A100_80 = "a100-sxm4-80gb"
+A30 = "a30-24gb"
+
+
+def place(
+    configuration: str = "all-1g.10gb", strategy: Strategy = Strategy.SINGLE, requirement: str = "D-01"
+) -> Place:
+    return Place((requirement,), "sim-0", strategy, configuration)
+
+
+def gpu(
+    instances: Sequence[Sequence[int]] = (), *, board: str = H100, index: int = 0, mode: bool | None = None,
+    capable: bool = True,
+) -> ObservedGpu:
+    """Make a GPU with instances [profile id, start, size, compute instances]; MIG is on where there are any."""
+    model, product = find_board(board)
+    on = bool(instances) if mode is None else mode
+    return ObservedGpu(
+        index=index,
+        name=product.name,
+        uuid=f"GPU-{index:08}-0000-0000-0000-000000000000",
+        device_id=product.device_id,
+        memory_mib=model.memory_total_mib,
+        capability=model.compute_capability,
+        mig_capable=capable,
+        mode=on,
+        pending_mode=on,
+        subsystem_id=model.subsystem_id,
+        profiles={row.name: row.max_instances for row in model.profiles},
+        instances=tuple(
+            device
+            for number, instance in enumerate(instances)
+            for device in _devices(model, index, number + 1, instance)
+        ),
+    )
+
+
+def _devices(model: GpuModel, gpu_index: int, number: int, instance: Sequence[int]) -> list[ObservedInstance]:
+    profile_id, start, size, compute_instances = instance
+    (row,) = (row for row in model.profiles if row.gi_profile_id == profile_id)
+    return [_device(row, gpu_index, number, compute, (start, size), compute_instances)
+            for compute in range(compute_instances)]
+
+
+def _device(
+    row: ProfileRow, gpu_index: int, number: int, compute: int, at: tuple[int, int], compute_instances: int
+) -> ObservedInstance:
+    whole, slices = row.profile, row.slices // compute_instances
+    return ObservedInstance(
+        profile=Profile(slices, whole.gpu_slices, whole.memory_gb, whole.plus, whole.minus),
+        gpu_instance=number,
+        compute_instance=compute,
+        uuid=f"MIG-{gpu_index}-{number}-{compute}",
+        gpu_slices=row.slices,
+        compute_slices=slices,
+        start=at[0],
+        size=at[1],
+        memory_mib=row.memory_mib,
+        multiprocessors=row.multiprocessors // compute_instances,
+        engines=row.engines,
+    )
+
+
+SEVEN = [[19, start, 1, 1] for start in range(7)]
+"""Seven of the smallest profile on a GPU of seven slices."""
+BALANCED = [[9, 4, 4, 1], [14, 2, 2, 1], [19, 1, 1, 1], [19, 0, 1, 1]]
