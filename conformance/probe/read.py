@@ -26,7 +26,10 @@ import pynvml
 MIB = 1024 * 1024
 ENGINES = ("copy", "decoder", "encoder", "jpeg", "ofa")
 ATTRIBUTES = {
-    7: "+me", 8: "+me", 10: "+gfx", 11: "+gfx", 12: "+gfx", 13: "-me", 14: "-me", 15: "+me.all", 16: "+me.all", 17: "+gfx"
+    **dict.fromkeys((7, 8), "+me"),
+    **dict.fromkeys((10, 11, 12, 17), "+gfx"),
+    **dict.fromkeys((13, 14), "-me"),
+    **dict.fromkeys((15, 16), "+me.all"),
 }
 """What the profile's name ends in, by NVML index; nothing for the others."""
 MOST_INDEXES = 64

@@ -16,7 +16,6 @@ class ErrorCode(IntEnum):
     NOT_SUPPORTED = 3
     NO_PERMISSION = 4
     NOT_FOUND = 6
-    INSUFFICIENT_SIZE = 7
     IN_USE = 19
     INSUFFICIENT_RESOURCES = 23
 

@@ -12,6 +12,14 @@ Answer: TypeAlias = tuple[int, str]
 """Exit code and output. A code above 0 is that of NVML, where it was NVML that refused."""
 
 
+class UsageError(Exception):
+    """Arguments that nvidia-smi does not take; the text is its message, `code` its exit code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class View:
     """The GPUs that the command is about.

@@ -1,4 +1,7 @@
-"""Command line of nvidia-smi: which output was asked for, and what stands in its way."""
+"""Command line of nvidia-smi: which output was asked for, and what stands in its way.
+
+Source: messages about arguments and their exit codes read from nvidia-smi 580.159.04.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ import pynvml
 
 from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware
 from conformance.sim.nvidia_smi import listing, mig, query, reset, summary
-from conformance.sim.nvidia_smi.answer import Answer, View
+from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 from conformance.sim.nvml import Nvml
 
-INVALID_ARGUMENT = 2
-"""Exit code for arguments that nvidia-smi does not know (its manual page, "Return value")."""
+LIST = ("-L", "--list-gpus")
+SELECT = ("-i", "--id")
 
 
 def run(
@@ -25,8 +28,8 @@ def run(
 ) -> tuple[int, str]:
     """Run nvidia-smi with `args` (without the program's name) and return exit code and output.
 
-    Understood are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all, all but
-    `--query-gpu` with `-i`.
+    Understood are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
+    `-L` with `-i`.
 
     Args:
         args: The arguments.
@@ -37,19 +40,15 @@ def run(
     nvml = Nvml(hardware, visible)
     try:
         nvml.nvmlInit()
+        what, where = _split(args)
+        gpus = [(index, gpu) for index, gpu in enumerate(nvml.gpus()) if where is None or _named(where, index, gpu)]
+        if not gpus:
+            return int(ErrorCode.NOT_FOUND), _none_found(what)
+        return _answer(what, View(nvml, gpus), now or datetime.now(UTC))
     except pynvml.NVMLError as failed:
         return _no_driver(failed)
-    options = _options(args)
-    if options is None:
-        return INVALID_ARGUMENT, "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help.\n\n"
-    what, where = options
-    gpus = nvml.gpus()
-    if not gpus:
-        return int(ErrorCode.NOT_FOUND), "No devices were found\n"
-    view = View(nvml, [(index, gpu) for index, gpu in enumerate(gpus) if where is None or _names(where, index, gpu)])
-    if not view.gpus:
-        return int(ErrorCode.NOT_FOUND), "No devices were found\n"
-    return _answer(what, view, now or datetime.now(UTC))
+    except UsageError as wrong:
+        return wrong.code, f"{wrong}\n\n"
 
 
 def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
@@ -68,26 +67,31 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
             return mig.instances(view)
         case [question, *form] if question.startswith("--query-gpu="):
             return query.gpus(view, question.partition("=")[2], form)
-    return INVALID_ARGUMENT, "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help.\n\n"
+    raise UsageError(255, f"ERROR: Option {what[-1]} is not recognized. Please run 'nvidia-smi -h'.")
 
 
-def _options(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None] | None:
-    """Split off `-i`; None where its value is missing."""
-    rest, where = list(args), None
-    for option in ("-i", "--id"):
-        if option in rest:
-            at = rest.index(option)
-            if at + 1 == len(rest):
-                return None
-            where = frozenset(rest[at + 1].split(","))
-            del rest[at : at + 2]
-    return rest, where
+def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
+    """Split the GPUs that `-i` names from the rest; None where it is not given."""
+    option = next((argument for argument in args if argument in SELECT), None)
+    if option is None:
+        return list(args), None
+    at = args.index(option)
+    if at + 1 == len(args):
+        raise UsageError(255, f"ERROR: Option {option} is missing its value. Please run 'nvidia-smi -h' for help.")
+    if args[0] in LIST:
+        hint = "Please run 'nvidia-smi -h' for help."
+        raise UsageError(2, f"ERROR: Option {option} is not valid for this command. {hint}")
+    return [*args[:at], *args[at + 2 :]], frozenset(args[at + 1].split(","))
 
 
-def _names(where: frozenset[str], index: int, gpu: Gpu) -> bool:
+def _named(where: frozenset[str], index: int, gpu: Gpu) -> bool:
     """Whether one of the names is that of the GPU: index, UUID, or PCI bus id with a short or a long domain."""
     bus_id = gpu.pci_bus_id
     return not where.isdisjoint({str(index), gpu.uuid, bus_id, bus_id[4:], bus_id.lower(), bus_id[4:].lower()})
+
+
+def _none_found(what: Sequence[str]) -> str:
+    return "No devices found.\n" if what and what[0] in LIST else "No devices were found\n"
 
 
 def _no_driver(failed: pynvml.NVMLError) -> Answer:

@@ -6,21 +6,22 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from conformance.sim.nvidia_smi.answer import Answer, View
+from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 
 NOT_AVAILABLE = "[N/A]"
+NOT_PERMITTED = "[Insufficient Permissions]"
 FIELDS: MappingProxyType[str, Callable[[View, int], str]] = MappingProxyType({
     "index": lambda _, index: str(index),
     "count": lambda view, _: str(view.nvml.nvmlDeviceGetCount()),
     "name": lambda view, index: view.nvml.nvmlDeviceGetName(view.handle(index)),
     "uuid": lambda view, index: view.nvml.nvmlDeviceGetUUID(view.handle(index)),
     "driver_version": lambda view, _: view.nvml.nvmlSystemGetDriverVersion(),
-    "pci.bus_id": lambda view, index: _pci(view, index).busId.decode(),
+    "pci.bus_id": lambda view, index: _pci(view, index).busId,
     "pci.device_id": lambda view, index: f"0x{_pci(view, index).pciDeviceId:08X}",
     "pci.sub_device_id": lambda view, index: f"0x{_pci(view, index).pciSubSystemId:08X}",
-    "memory.total": lambda view, index: f"{_memory(view, index).total >> 20} MiB",
-    "memory.used": lambda view, index: f"{_memory(view, index).used >> 20} MiB",
-    "memory.free": lambda view, index: f"{_memory(view, index).free >> 20} MiB",
+    "memory.total": lambda view, index: _memory(view, index, "total"),
+    "memory.used": lambda view, index: _memory(view, index, "used"),
+    "memory.free": lambda view, index: _memory(view, index, "free"),
     "compute_cap": lambda view, index: "{}.{}".format(
         *view.nvml.nvmlDeviceGetCudaComputeCapability(view.handle(index))
     ),
@@ -33,14 +34,18 @@ FORMATS = frozenset({"csv", "noheader", "nounits"})
 
 
 def gpus(view: View, fields: str, form: Sequence[str]) -> Answer:
-    """One line for each GPU, under a line of the field names unless `noheader` is asked for."""
-    options = form[0].removeprefix("--format=").split(",") if len(form) == 1 else []
-    if "csv" not in options or not FORMATS.issuperset(options):
-        return 2, '"--format=" switch is missing. Please run \'nvidia-smi -h\' for help.\n'
+    """One line for each GPU, under a line of the field names unless `noheader` is asked for.
+
+    Raises:
+        UsageError: A field or a format is unknown.
+    """
+    options = [option for argument in form for option in argument.removeprefix("--format=").split(",")]
+    if unknown := [option for option in options if option not in FORMATS]:
+        raise UsageError(255, f"ERROR: Option {unknown[0]} is not recognized. Please run 'nvidia-smi -h'.")
     names = [ALIASES.get(name.strip(), name.strip()) for name in fields.split(",")]
     for name in names:
         if name not in FIELDS:
-            return 2, f'Field "{name}" is not a valid field to query.\n\n'
+            raise UsageError(2, f'Field "{name}" is not a valid field to query.')
     lines = [] if "noheader" in options else [", ".join(_head(name, "nounits" not in options) for name in names)]
     for index, _ in view.gpus:
         values = [FIELDS[name](view, index) for name in names]
@@ -56,8 +61,10 @@ def _pci(view: View, index: int) -> Any:
     return view.nvml.nvmlDeviceGetPciInfo(view.handle(index))
 
 
-def _memory(view: View, index: int) -> Any:
-    return view.nvml.nvmlDeviceGetMemoryInfo(view.handle(index))
+def _memory(view: View, index: int, which: str) -> str:
+    if not view.nvml.may_use(view.nvml.gpus()[index]):
+        return NOT_PERMITTED
+    return f"{getattr(view.nvml.nvmlDeviceGetMemoryInfo(view.handle(index)), which) >> 20} MiB"
 
 
 def _mode(view: View, index: int, which: int) -> str:

@@ -1,6 +1,6 @@
 """`nvidia-smi` without arguments: the table of GPUs, MIG devices and processes.
 
-Sources: output of driver 580 on an H100 with MIG off, and of users with MIG on. Temperatures, power and use are not
+Sources: output of driver 580.159.04 on an H100 with MIG off, and of users with MIG on. Temperatures and power are not
 simulated and print as on a virtual GPU, N/A.
 """
 
@@ -48,20 +48,21 @@ def table(view: View, now: datetime) -> Answer:
     version, (major, minor) = view.nvml.hardware.driver_version, view.nvml.hardware.cuda
     title = f"NVIDIA-SMI {version:<22} Driver Version: {version:<14} CUDA Version: {f'{major}.{minor}':<8}"
     parts = [f"{now:%a %b %e %H:%M:%S %Y}       \n{TOP}\n| {title} |\n", GPU_HEAD]
-    parts += [_gpu(index, gpu) for index, gpu in view.gpus]
+    parts += [_gpu(view, index, gpu) for index, gpu in view.gpus]
     parts += ["\n", *_mig_devices(view)] if view.mig_enabled else []
     parts += ["\n", PROCESSES_HEAD, *(_processes(view) or [NO_PROCESSES]), TOP, "\n"]
     return 0, "".join(parts)
 
 
-def _gpu(index: int, gpu: Gpu) -> str:
+def _gpu(view: View, index: int, gpu: Gpu) -> str:
     name = gpu.board.name if len(gpu.board.name) <= NAME_WIDTH else f"{gpu.board.name[:NAME_WIDTH - 3]}..."
     mode = ("Enabled" if gpu.mode_current else "Disabled") if gpu.mig_capable else "N/A"
     ecc = "On" if gpu.mode_current else "0"
+    memory = f"{0:>8}MiB / {gpu.model.memory_total_mib:>6}MiB" if view.nvml.may_use(gpu) else f"{'N/A':>21}  "
     return (
         f"| {index:>3}  {name:<31}{'On':<4}|   {gpu.pci_bus_id} Off |{ecc:>21} |\n"
-        f"| N/A   N/A    P0            N/A  /  N/A  |{0:>8}MiB / {gpu.model.memory_total_mib:>6}MiB |"
-        f"{'N/A':>8}      Default |\n"
+        f"| N/A   N/A    P0            N/A  /  N/A  |{memory} |"
+        f"{'N/A' if gpu.mode_current else '0%':>8}      Default |\n"
         f"|{'':41}|{'':24}|{mode:>21} |\n{GPU_EDGE}"
     )
 

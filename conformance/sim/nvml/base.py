@@ -50,7 +50,11 @@ class NvmlBase:
         """The GPUs that this process can open, in index order: those it may use and parents of its MIG devices."""
         if self.visible is None:
             return self.hardware.gpus
-        return [gpu for gpu in self.hardware.gpus if gpu.uuid in self.visible or self.mig_devices(gpu)]
+        return [gpu for gpu in self.hardware.gpus if self.may_use(gpu) or self.mig_devices(gpu)]
+
+    def may_use(self, gpu: Gpu) -> bool:
+        """Whether this process may use the GPU itself, not only MIG devices of it."""
+        return self.visible is None or gpu.uuid in self.visible
 
     def mig_devices(self, gpu: Gpu) -> list[tuple[GpuInstance, ComputeInstance]]:
         """The MIG devices of `gpu` that this process may use, in the order of their index."""

@@ -105,9 +105,15 @@ class DeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetMemoryInfo(self, handle: Any, version: int | None = None) -> Any:
-        """Framebuffer in bytes, all of it free; `version` is None or `nvmlMemory_v2`."""
+        """Framebuffer in bytes, all of it free; `version` is None or `nvmlMemory_v2`.
+
+        A container that sees MIG devices alone may not ask for their GPU's (`NO_PERMISSION`).
+        """
         if handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE).kind is handles.Kind.GPU:
-            mebibytes = self.gpu_of(handle).model.memory_total_mib
+            gpu = self.gpu_of(handle)
+            if not self.may_use(gpu):
+                raise DriverError(ErrorCode.NO_PERMISSION)
+            mebibytes = gpu.model.memory_total_mib
         else:
             mebibytes = self.mig_device_of(handle)[1].row.memory_mib
         memory = pynvml.c_nvmlMemory_v2_t() if version else pynvml.c_nvmlMemory_t()
@@ -143,9 +149,17 @@ class DeviceCalls(NvmlBase):
         self.gpu_of(handle)
         return int(pynvml.NVML_FEATURE_DISABLED)
 
+    @nvml_call
     def nvmlDeviceGetDisplayMode(self, handle: Any) -> int:
-        """0: no display is connected."""
-        return self.nvmlDeviceGetDisplayActive(handle)
+        """1, as a real H100 without any display says."""
+        self.gpu_of(handle)
+        return int(pynvml.NVML_FEATURE_ENABLED)
+
+    @nvml_call
+    def nvmlDeviceGetAddressingMode(self, handle: Any) -> int:
+        """0: the GPU has no addressing mode shared with the host."""
+        self.gpu_of(handle)
+        return 0
 
     @nvml_call
     def nvmlDeviceGetComputeMode(self, handle: Any) -> int:

@@ -82,9 +82,9 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetGpuInstances(self, device: Any, profileId: int, gpuInstancesRef: Any, countRef: Any) -> int:
-        """The instances of one profile by rising id, into an array of `c_nvmlGpuInstance_t`."""
+        """The instances of one profile by rising id, into an array of `c_nvmlGpuInstance_t`; none while MIG is off."""
         self.require_privilege()
-        gpu = self._in_mig_mode(device)
+        gpu = self._with_profiles(device)
         row = row_by_id(gpu, profileId)
         found = [handles.pack(handles.Kind.GPU_INSTANCE, gpu, each) for each in gpu.instances if each.row is row]
         handles.fill(gpuInstancesRef, countRef, found)
@@ -94,7 +94,7 @@ class GpuInstanceCalls(NvmlBase):
     def nvmlDeviceGetGpuInstanceById(self, device: Any, gpuInstanceId: int) -> Any:
         """Handle of the instance with that id; `NOT_FOUND` if there is none."""
         self.require_privilege()
-        gpu = self._in_mig_mode(device)
+        gpu = self.gpu_of(device)
         return handles.pack(handles.Kind.GPU_INSTANCE, gpu, gpu.instance(gpuInstanceId))
 
     @nvml_call
@@ -112,12 +112,6 @@ class GpuInstanceCalls(NvmlBase):
     def _with_profiles(self, device: Any) -> Gpu:
         gpu = self.gpu_of(device)
         if not gpu.mig_capable or (self.hardware.profiles_need_mig and not gpu.mode_current):
-            raise DriverError(ErrorCode.NOT_SUPPORTED)
-        return gpu
-
-    def _in_mig_mode(self, device: Any) -> Gpu:
-        gpu = self.gpu_of(device)
-        if not (gpu.mig_capable and gpu.mode_current):
             raise DriverError(ErrorCode.NOT_SUPPORTED)
         return gpu
 

@@ -65,16 +65,10 @@ def unpack(handle: Any, *kinds: Kind) -> Place:
 def fill(array_ref: Any, count_ref: Any, items: list[Any]) -> None:
     """Write `items` into a caller's array and their number into its counter.
 
-    Both may be given bare or through `byref`; an array of None asks for the number alone.
-
-    Raises:
-        DriverError: `INSUFFICIENT_SIZE` when the array is too short; the counter then says the needed length.
+    Both may be given bare or through `byref`; an array of None asks for the number alone. A short array is filled as
+    far as it reaches: a real driver does not ask for its length.
     """
     array, count = getattr(array_ref, "_obj", array_ref), getattr(count_ref, "_obj", count_ref)
     count.value = len(items)
-    if array is None:
-        return
-    if len(array) < len(items):
-        raise DriverError(ErrorCode.INSUFFICIENT_SIZE)
-    for position, item in enumerate(items):
-        array[position] = item
+    for position in range(0 if array is None else min(len(array), len(items))):
+        array[position] = items[position]

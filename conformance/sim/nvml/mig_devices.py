@@ -90,7 +90,9 @@ class MigDeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetAttributes_v2(self, device: Any) -> Any:
-        """What a MIG device consists of; memory in MiB. `INVALID_ARGUMENT` for a whole GPU."""
+        """What a MIG device consists of; memory in MiB. `NOT_SUPPORTED` for a whole GPU."""
+        if not self.nvmlDeviceIsMigDeviceHandle(device):
+            raise DriverError(ErrorCode.NOT_SUPPORTED)
         gpu, instance, compute = self.mig_device_of(device)
         engines = instance.row.engines
         missing = int(self.hardware.faults.on("nvml-wrong-multiprocessors"))

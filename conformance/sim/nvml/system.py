@@ -14,14 +14,16 @@ ERROR_TEXTS = {
     pynvml.NVML_ERROR_NOT_SUPPORTED: "Not Supported",
     pynvml.NVML_ERROR_NO_PERMISSION: "Insufficient Permissions",
     pynvml.NVML_ERROR_NOT_FOUND: "Not Found",
-    pynvml.NVML_ERROR_INSUFFICIENT_SIZE: "Insufficient Size",
     pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "Driver Not Loaded",
     pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "NVML Shared Library Not Found",
     pynvml.NVML_ERROR_FUNCTION_NOT_FOUND: "Function Not Found",
+    pynvml.NVML_ERROR_GPU_IS_LOST: "GPU is lost",
+    pynvml.NVML_ERROR_RESET_REQUIRED: "GPU requires reset",
+    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "Driver/library version mismatch",
     pynvml.NVML_ERROR_IN_USE: "In use by another client",
     pynvml.NVML_ERROR_INSUFFICIENT_RESOURCES: "Insufficient Resources",
 }
-"""What `nvmlErrorString` says, also through nvidia-smi. Source: pynvml, and output of users for the last two."""
+"""What `nvmlErrorString` says; read from driver 580.159.04."""
 
 
 class SystemCalls(NvmlBase):
