@@ -44,7 +44,6 @@ class Limits:
         pod_finish: From Running to the end of a workload pod.
         pod_gone: From deletion of a pod until its object is gone (grace period 30 s).
         stays_pending: How long a pod that must not run is watched.
-        restore: Whole restore at the end of a run, for one node.
         lease: Real seconds after which the lease of a run that died is free again; renewed at a third of it.
     """
 
@@ -67,7 +66,6 @@ class Limits:
     pod_finish: float = 180.0
     pod_gone: float = 120.0
     stays_pending: float = 30.0
-    restore: float = 1800.0
     lease: float = 60.0
 
     def __post_init__(self) -> None:

@@ -42,6 +42,7 @@ class Table(Generic[V]):
         record: Writes the difference of two views of one object (None: absent) to the timeline; the last argument is
             the raw object that caused it.
         synced: The first list has been read.
+        failure: Why it is not kept up to date at present; None while it is.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Table(Generic[V]):
         self.parse = parse
         self.record = record
         self.synced = False
+        self.failure: ClusterError | None = None
         self.views: dict[tuple[str, str], V] = {}
 
 
@@ -68,7 +70,6 @@ class Store:
         self.policies: Table[PolicyView] = Table("clusterpolicies", policy_view, diff.policy)
         self._condition = threading.Condition()
         self._revision = 0
-        self._failure: ClusterError | None = None
 
     def replace(self, table: Table[V], objects: Mapping[tuple[str, str], Raw]) -> None:
         """Take over a whole list; what differs from before is recorded, except for the first list."""
@@ -88,17 +89,19 @@ class Store:
             self._put(table, key_of(raw), None if deleted else table.parse(raw), raw)
             self._changed()
 
-    def fail(self, error: ClusterError) -> None:
-        """Make every present and later wait end with `error`; the first one stays."""
+    def fail(self, table: Table[V], error: ClusterError | None) -> None:
+        """Say that a table is no longer up to date, which ends every wait with `error`; None: it is again."""
         with self._condition:
-            self._failure = self._failure or error
-            self._changed()
+            if table.failure is not error:
+                table.failure = error
+                self._changed()
 
     def check(self) -> None:
-        """Raise what `fail` was given, if anything."""
+        """Raise what `fail` was given last for any table."""
         with self._condition:
-            if self._failure is not None:
-                raise self._failure
+            for table in (self.policies, self.nodes, self.pods, self.daemon_sets):
+                if table.failure is not None:
+                    raise table.failure
 
     @property
     def revision(self) -> int:

@@ -2,19 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from conformance.cluster.client import Cluster
-from conformance.cluster.evidence import StrategyChange
-from conformance.spec.names import Strategy
+from conformance.cluster.evidence import Roll, StrategyChange
+from conformance.cluster.observed import ObservedCluster
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.views import DaemonSetView
+from conformance.spec.names import (
+    DEVICE_PLUGIN_APP,
+    FEATURE_DISCOVERY_APP,
+    MPS_CONTROL_DAEMON_APP,
+    VALIDATOR_APP,
+    Strategy,
+)
+
+CARRIERS: Final = (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MPS_CONTROL_DAEMON_APP, VALIDATOR_APP)
+"""DaemonSets whose template carries the strategy; those that a cluster has are waited for."""
+_SURELY_CRASHING = 3
+"""Restarts after which a pod of the new template is not expected to become Ready any more."""
 
 
 def change_strategy(cluster: Cluster, strategy: Strategy) -> StrategyChange:
     """Patch ClusterPolicy `spec.mig.strategy` and wait until the DaemonSets that carry it rolled on every node.
 
-    Nothing is patched where the strategy is the wanted one already. What the product does wrong is evidence, not an
-    exception: an operand that the operator forgets, a roll that stalls on a crashing pod.
+    Nothing is patched where the strategy is the wanted one already; that the operands follow it is awaited all the
+    same. What the product does wrong is evidence, not an exception: an operand that the operator forgets, a roll that
+    stalls on a crashing pod.
 
     Raises:
         ForeignChangeError: Somebody else changed the strategy meanwhile.
         ApiError, UnreachableError: As everywhere.
     """
-    raise NotImplementedError(cluster, strategy)
+    rolling = [_Rolling(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
+    mark, started = cluster.timeline.mark(), cluster.clock.now()
+    was = cluster.policy().strategy
+    if was != strategy:
+        cluster.set_strategy(strategy)
+    _await_rolls(cluster, rolling, strategy)
+    rolls = {one.name: one.evidence() for one in rolling}
+    problem = "; ".join(roll.lagging for roll in rolls.values() if roll.lagging)
+    return StrategyChange(
+        before=was,
+        strategy=strategy,
+        patched=was != strategy,
+        started=started,
+        finished=None if problem else cluster.clock.now(),
+        rolls=rolls,
+        history=cluster.timeline.since(mark),
+        problem=problem,
+        mark=mark,
+    )
+
+
+def _await_rolls(cluster: Cluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
+    """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for."""
+    cluster.observe(
+        lambda: all(one.told for one in rolling),
+        cluster.limits.strategy_seen,
+        f"the operator to tell its DaemonSets of strategy {strategy}",
+    )
+    told = [one for one in rolling if one.told]
+    nodes = max((one.before.desired for one in told), default=0)
+    cluster.observe(
+        lambda: all(not one.lag() or one.stalled for one in told),
+        cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
+        f"DaemonSets to roll to strategy {strategy}",
+    )
+
+
+class _Rolling:
+    """One DaemonSet on its way to a strategy."""
+
+    def __init__(self, cluster: ObservedCluster, before: DaemonSetView, strategy: Strategy) -> None:
+        self._cluster = cluster
+        self._strategy = strategy
+        self.name = before.name
+        self.before = before
+        self._pods_before = self._pods()
+
+    @property
+    def told(self) -> bool:
+        """Its template carries the strategy."""
+        now = self._now
+        return now is not None and now.strategy == self._strategy
+
+    @property
+    def stalled(self) -> bool:
+        """A pod of the new template crashes again and again, so the roll will not go on to the next node."""
+        return any(
+            pod.crashing and pod.restarts >= _SURELY_CRASHING and pod.template_hash not in self._outdated
+            for pod in self._pods()
+        )
+
+    def lag(self) -> str:
+        """Say what keeps it from having rolled; empty when it has."""
+        now = self._now
+        if now is None:
+            return f"DaemonSet {self.name} is gone"
+        if now.strategy != self._strategy:
+            return f"template of DaemonSet {self.name} still has MIG_STRATEGY={now.strategy}"
+        if now.observed_generation < now.generation:
+            return f"DaemonSet {self.name}: its controller has not seen the new template"
+        pods = self._pods()
+        late = [pod for pod in pods if pod.terminating or not pod.ready or pod.template_hash in self._outdated]
+        if now.rolled and not late and len(pods) == now.desired:
+            return ""
+        states = ", ".join(f"{pod.name} on {pod.node} is {_state(pod)}" for pod in late)
+        return f"DaemonSet {self.name}: {now.updated} of {now.desired} pods are of the new template; {states}"
+
+    def evidence(self) -> Roll:
+        """Sum up."""
+        lag = self.lag()
+        return Roll(
+            before=self.before,
+            after=self._now or self.before,
+            pods_before=tuple(self._pods_before),
+            pods_after=tuple(self._pods()),
+            complete=not lag,
+            lagging=lag,
+        )
+
+    @property
+    def _now(self) -> DaemonSetView | None:
+        return self._cluster.daemon_set(self.name)
+
+    @property
+    def _outdated(self) -> set[str]:
+        """Hashes of the old template; none while the template is the old one."""
+        now = self._now
+        changed = now is not None and now.generation != self.before.generation
+        return {pod.template_hash for pod in self._pods_before} if changed else set()
+
+    def _pods(self) -> list[PodView]:
+        owner = f"DaemonSet/{self.name}"
+        return [pod for pod in self._cluster.pods(namespace=self._cluster.operator_namespace) if pod.owner == owner]
+
+
+def _state(pod: PodView) -> str:
+    return (
+        "terminating" if pod.terminating else ", ".join(pod.waiting.values()) or ("Ready" if pod.ready else pod.phase)
+    )

@@ -15,6 +15,8 @@ from conformance.cluster.transport import Stream, Transport
 
 _PAGE = "500"
 _GONE = 410
+_PAUSE = 2.0
+"""Longest pause between two attempts, real seconds."""
 
 
 class _ExpiredError(Exception):
@@ -25,7 +27,7 @@ class Watcher(Generic[V]):
     """One thread that feeds one table until `stop`.
 
     When the API server has not answered for `limits.unreachable` real seconds, or refuses, the store is told and every
-    wait ends with that error.
+    wait ends with that error, until it answers again.
     """
 
     def __init__(self, transport: Transport, store: Store, table: Table[V], path: str) -> None:
@@ -58,26 +60,35 @@ class Watcher(Generic[V]):
             self._thread.join(timeout=2)
 
     def _run(self) -> None:
-        try:
-            while not self._stopped.is_set():
+        while not self._stopped.is_set():
+            try:
                 self._patiently()
-        except ApiError as error:
-            self._store.fail(
-                ClusterError(f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?")
-            )
-        except ClusterError as error:
-            if not self._stopped.is_set():
-                self._store.fail(error)
-        except Exception as error:  # noqa: BLE001 - an object that cannot be read must end the waits, not only a thread
-            self._store.fail(ClusterError(f"cannot read what the watch of {self._table.title} sent: {error!r}"))
+            except ApiError as error:
+                why = f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?"
+                self._fail(ClusterError(why))
+            except ClusterError as error:
+                self._fail(error)
+            except Exception as error:  # noqa: BLE001 - an object that cannot be read must end the waits, not a thread
+                self._fail(ClusterError(f"cannot read what the watch of {self._table.title} sent: {error!r}"))
+                return
+
+    def _fail(self, error: ClusterError) -> None:
+        """Tell everybody who waits, and go on trying: the restore at the end may find the server back."""
+        if not self._stopped.is_set():
+            self._store.fail(self._table, error)
+        self._pause(_PAUSE)
+
+    def _alive(self) -> None:
+        self._last_answer = time.monotonic()
+        self._store.fail(self._table, None)
 
     def _patiently(self) -> None:
         """One list or one watch, again and again with growing pauses while the server is silent or forgetful."""
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((UnreachableError, _ExpiredError)),
             stop=lambda _: self._stopped.is_set() or self._given_up(),
-            wait=tenacity.wait_exponential_jitter(initial=0.02, max=2, jitter=0.02),
-            sleep=lambda seconds: self._pause(seconds),
+            wait=tenacity.wait_exponential_jitter(initial=0.02, max=_PAUSE, jitter=0.02),
+            sleep=self._pause,
             reraise=True,
         )(self._step)
 
@@ -105,8 +116,8 @@ class Watcher(Generic[V]):
             if not token:
                 break
             query = {"limit": _PAGE, "continue": token}
-        self._last_answer = time.monotonic()
         self._store.replace(self._table, objects)
+        self._alive()
         self._version = page["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> None:
@@ -123,7 +134,7 @@ class Watcher(Generic[V]):
             if error.status != _GONE:
                 raise
             self._forget()
-        self._last_answer = time.monotonic()
+        self._alive()
         try:
             for line in self._stream or ():
                 self._last_answer = time.monotonic()

@@ -1,0 +1,171 @@
+"""One node that has been asked for one configuration: what to write, what counts as the answer, when it is at rest."""
+
+from __future__ import annotations
+
+from conformance.cluster import paths
+from conformance.cluster.changes import Change, LabelChange, ResourceChange
+from conformance.cluster.client import Cluster
+from conformance.cluster.evidence import Outcome, Reconfiguration
+from conformance.cluster.manager_log import LogEnd, log_since, reason
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.waiting import Deadline
+from conformance.spec.names import (
+    DCGM_APP,
+    DCGM_EXPORTER_APP,
+    DEPLOY_PREFIX,
+    DEVICE_PLUGIN_APP,
+    FEATURE_DISCOVERY_APP,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    VALIDATOR_APP,
+    State,
+)
+
+_FINAL = (State.SUCCESS, State.FAILED)
+_DEPLOYED_BY = {
+    DEVICE_PLUGIN_APP: DEPLOY_PREFIX + "device-plugin",
+    FEATURE_DISCOVERY_APP: DEPLOY_PREFIX + "gpu-feature-discovery",
+    DCGM_APP: DEPLOY_PREFIX + "dcgm",
+    DCGM_EXPORTER_APP: DEPLOY_PREFIX + "dcgm-exporter",
+}
+"""Operands that mig-manager pauses, with the label that decides whether they run (mig-manager.md 3)."""
+
+
+class Ask:
+    """Made before the first write; `put` writes, `is_answered` and `is_at_rest` look, `evidence` sums up.
+
+    Attributes:
+        node: Name of the node.
+        configuration: What it is asked for.
+        mark: Where the timeline stood before the write.
+        answered: When the answer was seen; None so far.
+        deadline: Until when to wait in the present stage.
+    """
+
+    def __init__(self, cluster: Cluster, node: str, configuration: str, end: LogEnd | None) -> None:
+        self._cluster = cluster
+        self.node = node
+        self.configuration = configuration
+        self.answered: float | None = None
+        self._log_end = end
+        self._before = cluster.node(node)
+        self._pods_before = cluster.pods(node=node)
+        self._dead: frozenset[str] = frozenset()
+        self._pending = False
+        self._answer: State | None = None
+        self._settled: float | None = None
+        self.mark = self._seen = cluster.timeline.mark()
+        self._started = cluster.clock.now()
+        self.deadline = Deadline(cluster.clock, cluster.limits.reconfigure)
+
+    def put(self) -> None:
+        """Remove the state and set the label; two patches where the value is there already."""
+        if self._before.labels.get(MIG_CONFIG) == self.configuration:
+            self._cluster.set_labels(self.node, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
+        self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
+
+    def is_answered(self) -> bool:
+        """Look at what changed since the last look."""
+        changes = self._cluster.timeline.since(self._seen)
+        self._seen += len(changes)
+        for change in changes:
+            if change.node == self.node:
+                self._take(change)
+        return self.answered is not None
+
+    def _take(self, change: Change) -> None:
+        if self.answered is not None or not isinstance(change, LabelChange) or self._cluster.guard.owns(change.version):
+            return
+        state = change.set.get(MIG_CONFIG_STATE)
+        self._pending = self._pending or state == State.PENDING
+        if state in _FINAL:
+            self.answered, self._answer = change.time, State(state)
+        elif state == State.REBOOTING:
+            self.deadline = Deadline(self._cluster.clock, self._cluster.limits.reboot)
+
+    def begin_rest(self) -> None:
+        """Start the time that the operands have to come back.
+
+        The server is asked which pods are gone or going: the watch of pods may lag behind that of nodes.
+        """
+        self.deadline = Deadline(self._cluster.clock, self._cluster.limits.operands_ready)
+        operands = self._cluster.operands(self.node)
+        path = paths.pods(self._cluster.operator_namespace)
+        listed = self._cluster.transport.get(path, {"fieldSelector": f"spec.nodeName={self.node}"})["items"]
+        alive = {item["metadata"]["uid"] for item in listed if "deletionTimestamp" not in item["metadata"]}
+        self._dead = frozenset(pod.uid for pod in operands if pod.uid not in alive)
+
+    def is_at_rest(self) -> bool:
+        """Tell whether every operand that ran before and is not paused is back."""
+        if not self._missing():
+            self._settled = self._cluster.clock.now()
+        return self._settled is not None
+
+    def evidence(self) -> Reconfiguration:
+        """Sum up, with mig-manager's log."""
+        cluster, node = self._cluster, self._cluster.node(self.node)
+        log = log_since(cluster, self.node, self._log_end)
+        label = node.labels.get(MIG_CONFIG_STATE)
+        history = cluster.timeline.since(self.mark, node=self.node)
+        changes = [change for change in history if isinstance(change, LabelChange)]
+        outcome = self._outcome()
+        return Reconfiguration(
+            node=self.node,
+            configuration=self.configuration,
+            previous=self._before.labels.get(MIG_CONFIG),
+            started=self._started,
+            answered=self.answered,
+            settled=self._settled,
+            outcome=outcome,
+            state=State(label) if label in set(State) else None,
+            problem=self._problem(outcome, log),
+            labels_before=self._before.labels,
+            changes=tuple(change for change in changes if not cluster.guard.owns(change.version)),
+            resources=tuple(change for change in history if isinstance(change, ResourceChange)),
+            pods_before=tuple(self._pods_before),
+            pods=cluster.timeline.pods(self.node, self.mark),
+            pods_after=tuple(cluster.pods(node=self.node)),
+            manager_log=log,
+            boot_ids=(self._before.boot_id, node.boot_id),
+            history=history,
+            mark=self.mark,
+        )
+
+    def _outcome(self) -> Outcome:
+        if self._answer is None:
+            return Outcome.UNANSWERED
+        if self._answer is State.SUCCESS:
+            return Outcome.SUCCESS
+        return Outcome.FAILED if self._pending else Outcome.REFUSED
+
+    def _problem(self, outcome: Outcome, log: tuple[str, ...]) -> str:
+        node = self._cluster.node(self.node)
+        paused = [key for key, value in node.labels.items() if key.startswith(DEPLOY_PREFIX) and "paused" in value]
+        left = f"; still paused: {', '.join(sorted(paused))}" if paused else ""
+        if outcome is Outcome.UNANSWERED:
+            state = node.labels.get(MIG_CONFIG_STATE, "absent")
+            return f"no answer within {self.deadline.passed:.0f} s, state {state}{left}; mig-manager said: {_last(log)}"
+        if outcome is not Outcome.SUCCESS:
+            return f"mig-manager said: {reason(log) or _last(log)}{left}"
+        missing = self._missing() if self._settled is None else ()
+        return f"operands not back: {', '.join(missing)}{left}" if missing else left.removeprefix("; ")
+
+    def _missing(self) -> list[str]:
+        labels = self._cluster.node(self.node).labels
+        ran = {pod.app for pod in self._operands(self._pods_before)}
+        present = self._operands(self._cluster.operands(self.node))
+        back = {pod.app for pod in present if _is_back(pod) and pod.uid not in self._dead and not pod.terminating}
+        expected = {app for app in ran if app not in _DEPLOYED_BY or labels.get(_DEPLOYED_BY[app]) == "true"}
+        return sorted(expected - back)
+
+    def _operands(self, pods: list[PodView]) -> list[PodView]:
+        namespace = self._cluster.operator_namespace
+        return [pod for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")]
+
+
+def _is_back(pod: PodView) -> bool:
+    return pod.ready or pod.crashing or pod.app == VALIDATOR_APP
+
+
+def _last(log: tuple[str, ...]) -> str:
+    return " | ".join(log[-3:]) or "nothing that may be read"

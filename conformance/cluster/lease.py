@@ -1,0 +1,130 @@
+"""One run at a time: a Lease in the suite's namespace, renewed while the run lives (coordination.k8s.io/v1)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from conformance.cluster import paths
+from conformance.cluster.client import Cluster
+from conformance.cluster.errors import ApiError, ClusterError, LeaseHeldError
+from conformance.cluster.views import timestamp
+
+LEASE_NAME: Final = "mig-conformance"
+_CONFLICT = 409
+
+
+class RunLease:
+    """The lease of one run. Once acquired, a thread renews it; when it is lost, the guard of the cluster says so.
+
+    Args:
+        cluster: The cluster.
+        holder: Who runs, as another user should read it: `alice@host, run 7f3a`.
+    """
+
+    def __init__(self, cluster: Cluster, holder: str) -> None:
+        self._cluster = cluster
+        self._holder = holder
+        self._seconds = cluster.limits.lease
+        self._path = paths.lease(cluster.namespace, LEASE_NAME)
+        self._version = ""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="renew lease", daemon=True)
+
+    def acquire(self) -> None:
+        """Take the lease.
+
+        One that looks expired is taken only when it also stays unrenewed for a third of its time from now on: the
+        clocks of two machines may differ.
+
+        Raises:
+            LeaseHeldError: Another run holds it; says who, since when, and when it is free if that run has died.
+        """
+        held = self._read()
+        if held is not None and not self._expired(held):
+            raise LeaseHeldError(self._held_message(held))
+        if held is not None and held["spec"].get("holderIdentity"):
+            self._stopped.wait(self._seconds / 3)
+        self._write(held["metadata"]["resourceVersion"] if held else None)
+        self._thread.start()
+
+    def release(self) -> None:
+        """Give the lease back. One that was lost meanwhile is left to its new holder."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=self._cluster.limits.request)
+        held = self._read()
+        if held is not None and held["spec"].get("holderIdentity") == self._holder:
+            self._cluster.transport.delete(self._path)
+
+    def _renew(self) -> None:
+        """Renew every third of the time; give up when the time has passed without success."""
+        renewed = time.monotonic()
+        while not self._stopped.wait(self._seconds / 3):
+            try:
+                self._write(self._version)
+            except LeaseHeldError as error:
+                self._cluster.guard.lose(error)
+                return
+            except ClusterError as error:
+                if time.monotonic() - renewed > self._seconds:
+                    self._cluster.guard.lose(LeaseHeldError(f"could not renew the lease of this run in time: {error}"))
+                    return
+            else:
+                renewed = time.monotonic()
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            return self._cluster.transport.get(self._path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _write(self, version: str | None) -> None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": LEASE_NAME} | ({"resourceVersion": version} if version else {}),
+            "spec": {
+                "holderIdentity": self._holder,
+                "leaseDurationSeconds": max(1, round(self._seconds)),
+                "renewTime": now,
+            },
+        }
+        transport = self._cluster.transport
+        try:
+            written = (
+                transport.replace(self._path, body)
+                if version
+                else transport.create(paths.leases(self._cluster.namespace), body)
+            )
+        except ApiError as error:
+            if error.status not in (404, _CONFLICT):
+                raise
+            held = self._read()
+            raise LeaseHeldError(self._held_message(held) if held else "the lease of this run was deleted") from error
+        self._version = written["metadata"]["resourceVersion"]
+
+    @staticmethod
+    def _expired(held: dict[str, Any]) -> bool:
+        spec = held["spec"]
+        if not spec.get("holderIdentity") or not spec.get("renewTime"):
+            return True
+        return _free_at(spec) < datetime.now(UTC)
+
+    def _held_message(self, held: dict[str, Any]) -> str:
+        spec = held["spec"]
+        left = max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
+        return (
+            f"another run is using this cluster: {spec.get('holderIdentity')} (last sign of life {spec['renewTime']}). "
+            f"Wait until it ends; if it was killed, the cluster is free in {left:.0f} s "
+            f"(lease {LEASE_NAME} in namespace {self._cluster.namespace})"
+        )
+
+
+def _free_at(spec: dict[str, Any]) -> datetime:
+    return timestamp(spec["renewTime"]) + timedelta(seconds=spec.get("leaseDurationSeconds") or 0)

@@ -1,0 +1,178 @@
+"""Puts back exactly what the journal remembers, makes sure of it, and says what differs.
+
+No step is skipped because another failed: whatever can be put back is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conformance.cluster.client import Cluster
+from conformance.cluster.diff import nvidia_labels
+from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.journal import Journal, NodeMemory, restorable
+from conformance.cluster.reconfigure import reconfigure
+from conformance.cluster.strategy import change_strategy
+from conformance.cluster.users import gpu_users
+from conformance.spec.mig_parted import ALL_DISABLED
+from conformance.spec.names import GFD_TIMESTAMP, MIG_CONFIG, Strategy
+
+_CORDON_TAINT = "node.kubernetes.io/unschedulable"
+"""Comes and goes with the cordon, written by the node controller."""
+
+
+class RestoreOutcome(StrEnum):
+    """Whether the cluster is as it was found."""
+
+    EXACT = "exact"
+    FAILED = "failed"
+    NOT_NEEDED = "not-needed"
+    """Nothing had been changed."""
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    """What became of a restore.
+
+    Attributes:
+        outcome: Whether the cluster is as it was found.
+        differences: What is not as it was, or what went wrong, one line each; empty unless failed.
+    """
+
+    outcome: RestoreOutcome
+    differences: tuple[str, ...] = ()
+
+
+def restore(cluster: Cluster, journal: Journal) -> RestoreReport:
+    """Put back strategy, configurations, labels and cordons; clear the journal when all is as it was.
+
+    The strategy goes first unless it was `single`: under `single` an uneven configuration is an error, so there the
+    nodes go first. `gfd.timestamp` and the UUIDs of MIG devices cannot be as they were.
+
+    Returns:
+        The report. What went wrong is a difference in it, not an exception; KeyboardInterrupt passes.
+    """
+    if journal.empty:
+        return RestoreReport(RestoreOutcome.NOT_NEEDED)
+    cluster.guard.forgive()
+    differences: list[str] = []
+    steps: list[Callable[[], None]] = [
+        lambda: _strategy(cluster, journal, differences),
+        lambda: _configurations(cluster, journal, differences),
+    ]
+    if journal.policy and journal.policy.strategy == Strategy.SINGLE:
+        steps.reverse()
+    for step in steps:
+        with _noting(differences):
+            step()
+    for memory in journal.nodes.values():
+        with _noting(differences):
+            _labels_and_cordon(cluster, memory)
+    with _noting(differences):
+        differences += _verify(cluster, journal)
+    if not differences:
+        with _noting(differences):
+            journal.clear()
+    outcome = RestoreOutcome.FAILED if differences else RestoreOutcome.EXACT
+    return RestoreReport(outcome, tuple(differences))
+
+
+@contextmanager
+def _noting(differences: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except ClusterError as error:
+        differences.append(str(error))
+
+
+def _strategy(cluster: Cluster, journal: Journal, differences: list[str]) -> None:
+    memory = journal.policy
+    if memory is None or cluster.policy().strategy == memory.strategy:
+        return
+    if memory.strategy:
+        change = change_strategy(cluster, Strategy(memory.strategy))
+        differences += [change.problem] if change.problem else []
+    else:
+        cluster.set_strategy(memory.strategy)
+
+
+def _configurations(cluster: Cluster, journal: Journal, differences: list[str]) -> None:
+    """Reconfigure the nodes that are not as they were; a node without the label is brought to `all-disabled` first."""
+    there = {node.name for node in cluster.nodes()}
+    wanted: dict[str, str] = {}
+    for memory in journal.nodes.values():
+        if memory.name not in there:
+            differences.append(f"node {memory.name} is gone")
+        elif _changed(cluster, memory):
+            wanted[memory.name] = memory.configuration or ALL_DISABLED
+    for name in list(wanted):
+        if users := gpu_users(cluster, name):
+            names = ", ".join(map(str, users))
+            differences.append(f"node {name} is left at its present configuration: pods of others hold GPUs ({names})")
+            del wanted[name]
+    for name, evidence in reconfigure(cluster, wanted).items():
+        if evidence.problem and evidence.state != journal.nodes[name].state:
+            differences.append(f"node {name}: {evidence.problem}")
+
+
+def _changed(cluster: Cluster, memory: NodeMemory) -> bool:
+    labels = cluster.node(memory.name).labels
+    watched = set(restorable(memory.labels)) & {MIG_CONFIG, f"{MIG_CONFIG}.state"} | {MIG_CONFIG}
+    return any(labels.get(key) != memory.labels.get(key) for key in watched)
+
+
+def _labels_and_cordon(cluster: Cluster, memory: NodeMemory) -> None:
+    view = cluster.node(memory.name)
+    if patch := _missing(restorable(memory.labels), restorable(view.labels)):
+        cluster.set_labels(memory.name, patch)
+    if view.unschedulable != memory.unschedulable:
+        cluster.set_unschedulable(memory.name, unschedulable=memory.unschedulable)
+
+
+def _missing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:
+    changed = {key: wanted.get(key) for key in wanted.keys() | found.keys()}
+    return {key: value for key, value in sorted(changed.items()) if found.get(key) != value}
+
+
+def _verify(cluster: Cluster, journal: Journal) -> list[str]:
+    """Wait until everything is as remembered, outputs of the operator included; say what is not when time is over."""
+    limit = cluster.limits.operands_ready + cluster.limits.labels
+    try:
+        cluster.wait(lambda: not _differences(cluster, journal), "the cluster to be as it was found", limit)
+    except WaitTimeout:
+        return _differences(cluster, journal)
+    return []
+
+
+def _differences(cluster: Cluster, journal: Journal) -> list[str]:
+    found: list[str] = []
+    if journal.policy and (now := cluster.policy().strategy) != journal.policy.strategy:
+        found.append(f"strategy was {journal.policy.strategy}, is {now}")
+    names = {node.name for node in cluster.nodes()}
+    for memory in journal.nodes.values():
+        if memory.name in names:
+            found += [f"node {memory.name}: {line}" for line in _node_differences(cluster, memory)]
+    return found
+
+
+def _node_differences(cluster: Cluster, memory: NodeMemory) -> list[str]:
+    view = cluster.node(memory.name)
+    labels = nvidia_labels(view.labels)
+    lines = [
+        f"label {key} was {memory.labels.get(key, 'absent')}, is {labels.get(key, 'absent')}"
+        for key in sorted(memory.labels.keys() | labels.keys())
+        if key != GFD_TIMESTAMP and memory.labels.get(key) != labels.get(key)
+    ]
+    pairs = {
+        "allocatable": (dict(memory.advertised), view.advertised),
+        "unschedulable": (memory.unschedulable, view.unschedulable),
+        "taints": (_own_taints(memory.taints), _own_taints(view.taints)),
+    }
+    return lines + [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
+
+
+def _own_taints(taints: tuple[str, ...]) -> list[str]:
+    return [taint for taint in taints if not taint.startswith(_CORDON_TAINT)]

@@ -1,0 +1,37 @@
+"""Which nodes a run is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance.cluster.errors import ClusterError
+from conformance.cluster.observed import ObservedCluster
+from conformance.cluster.views import NodeView
+from conformance.spec.names import GPU_PRESENT, MIG_CAPABLE
+
+
+def mig_nodes(cluster: ObservedCluster, names: Sequence[str] = ()) -> list[NodeView]:
+    """Choose the MIG-capable nodes, all (no `names`) or those named, by name.
+
+    Capable means that GPU Feature Discovery says so: label `nvidia.com/mig.capable=true`.
+
+    Raises:
+        ClusterError: There is none, or a named node does not exist or is not capable; says what was found instead.
+    """
+    chosen = [cluster.node(name) for name in dict.fromkeys(names)] or cluster.nodes()
+    capable = [node for node in chosen if node.labels.get(MIG_CAPABLE) == "true"]
+    if names and (unfit := [node for node in chosen if node not in capable]):
+        raise ClusterError(f"not MIG-capable: {_described(unfit)}; {_described(cluster.nodes())}")
+    if not capable:
+        raise ClusterError(f"no MIG-capable node in {cluster.transport.server}: {_described(chosen) or 'no nodes'}")
+    return sorted(capable, key=lambda node: node.name)
+
+
+def _described(nodes: Sequence[NodeView]) -> str:
+    return ", ".join(f"{node.name} ({_capability(node)})" for node in nodes)
+
+
+def _capability(node: NodeView) -> str:
+    if node.labels.get(GPU_PRESENT) != "true":
+        return "no NVIDIA GPU found by the operator"
+    return f"{MIG_CAPABLE}={node.labels.get(MIG_CAPABLE, 'absent')}"
