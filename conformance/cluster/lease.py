@@ -19,17 +19,23 @@ _CONFLICT = 409
 class RunLease:
     """The lease of one run. Once acquired, a thread renews it; when it is lost, the guard of the cluster says so.
 
-    Args:
-        cluster: The cluster.
-        holder: Who runs, as another user should read it: `alice@host, run 7f3a`.
+    Attributes:
+        taken: Another run has it now; that run puts back what this one changed.
     """
 
     def __init__(self, cluster: Cluster, holder: str) -> None:
+        """Nothing is written before `acquire`.
+
+        Args:
+            cluster: The cluster.
+            holder: Who runs, as another user should read it: `alice@host, run 7f3a`.
+        """
         self._cluster = cluster
         self._holder = holder
         self._seconds = cluster.limits.lease
         self._path = paths.lease(cluster.namespace, LEASE_NAME)
         self._version = ""
+        self.taken = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="renew lease", daemon=True)
 
@@ -66,6 +72,7 @@ class RunLease:
             try:
                 self._write(self._version)
             except LeaseHeldError as error:
+                self.taken = True
                 self._cluster.guard.lose(error)
                 return
             except ClusterError as error:

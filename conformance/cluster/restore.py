@@ -58,6 +58,10 @@ def restore(cluster: Cluster, journal: Journal) -> RestoreReport:
     if journal.empty:
         return RestoreReport(RestoreOutcome.NOT_NEEDED)
     cluster.guard.forgive()
+    try:
+        cluster.transport.probe()
+    except ClusterError as error:
+        return RestoreReport(RestoreOutcome.FAILED, (f"nothing could be put back: {error}",))
     differences: list[str] = []
     steps: list[Callable[[], None]] = [
         lambda: _strategy(cluster, journal, differences),

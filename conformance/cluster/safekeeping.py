@@ -82,22 +82,30 @@ class Safekeeping:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._lease.taken:
+            self.report = _failed("another run took this cluster over and puts back what this one changed")
+            return
         try:
             self.report = restore(self._cluster, self.journal)
         except BaseException:
-            self.report = RestoreReport(
-                RestoreOutcome.FAILED,
-                (f"the restore itself was interrupted; the next run finishes it from {self.journal.where()}",),
-            )
+            self.report = _failed(f"the restore was interrupted; the next run finishes it from {self.journal.where()}")
             raise
         finally:
             self._give_back()
 
     def _give_back(self) -> None:
+        """Give back lease and namespace; where that fails, the first error of the run must stay the visible one."""
         self._cluster.remember = lambda _: None
-        self._lease.release()
-        if self._made_namespace and self.journal.empty:
-            self._cluster.transport.delete(paths.namespace(self._cluster.namespace))
+        try:
+            self._lease.release()
+            if self._made_namespace and self.journal.empty:
+                self._cluster.transport.delete(paths.namespace(self._cluster.namespace))
+        except ClusterError as error:
+            self.report = _failed(*(self.report.differences if self.report else ()), str(error))
+
+
+def _failed(*differences: str) -> RestoreReport:
+    return RestoreReport(RestoreOutcome.FAILED, differences)
 
 
 def _user() -> str:
