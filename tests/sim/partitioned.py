@@ -14,9 +14,7 @@ COMPUTE_PROFILES = {1: 0, 2: 1, 3: 2, 4: 3, 7: 4}
 MIG_OFF = None
 
 
-def partitioned(
-    *gpus: Sequence[str] | None, board: str = "h100-80gb-hbm3", faults: Sequence[str] = ()
-) -> NodeHardware:
+def partitioned(*gpus: Sequence[str] | None, board: str = "h100-80gb-hbm3", faults: Sequence[str] = ()) -> NodeHardware:
     """Build a node with one GPU per argument: the profiles on it, largest first, or `MIG_OFF`."""
     return partition([(board, profiles) for profiles in gpus], faults)
 

@@ -1,0 +1,180 @@
+"""The device plugin as a program: start, registration, restart of the kubelet, end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from conformance.sim.device_plugin import device_plugin
+from conformance.sim.device_plugin.cdi import FILE
+from conformance.sim.hardware import NodeHardware
+from tests.sim.containers import Log, container, settle
+from tests.sim.partitioned import MIG_OFF, cut, partitioned
+
+SEVEN = ["1g.10gb"] * 7
+BALANCED = ["3g.40gb", "2g.20gb", "1g.10gb", "1g.10gb"]
+
+
+def quantities(node_devices: object) -> dict[str, tuple[int, int]]:
+    return {name: (q.capacity, q.allocatable) for name, q in node_devices.quantities().items()}  # type: ignore[attr-defined]
+
+
+def fails(hardware: NodeHardware, env: Mapping[str, str], version: str = "v0.20.0") -> str:
+    """Run the program to its failing end and return its last line."""
+    log = Log()
+    inside = container(hardware, env=env, log=log, version=version)
+    assert asyncio.run(device_plugin(inside)) == 1
+    assert inside.node.devices.quantities() == {}
+    return log.texts[-1]
+
+
+def test_devices_stay_registered_until_the_end() -> None:
+    async def scenario() -> None:
+        log = Log()
+        inside = container(partitioned(SEVEN, SEVEN), env={"MIG_STRATEGY": "single"}, log=log)
+        program = asyncio.create_task(device_plugin(inside))
+        await settle()
+        assert quantities(inside.node.devices) == {"nvidia.com/gpu": (14, 14)}
+
+        inside.stop.set()
+
+        assert await program == 0
+        assert quantities(inside.node.devices) == {"nvidia.com/gpu": (14, 0)}
+        assert "Registered device plugin for 'nvidia.com/gpu' with Kubelet" in log.texts
+
+    asyncio.run(scenario())
+
+
+def test_killed_plugin_is_gone_for_the_kubelet_too() -> None:
+    async def scenario() -> None:
+        inside = container(partitioned(MIG_OFF), env={}, log=Log())
+        program = asyncio.create_task(device_plugin(inside))
+        await settle()
+
+        program.cancel()
+        await settle()
+
+        assert quantities(inside.node.devices) == {"nvidia.com/gpu": (1, 0)}
+
+    asyncio.run(scenario())
+
+
+def test_new_geometry_shows_only_after_the_kubelet_restarted() -> None:
+    async def scenario() -> None:
+        hardware = partitioned(SEVEN)
+        inside = container(hardware, env={"MIG_STRATEGY": "mixed"}, log=Log())
+        program = asyncio.create_task(device_plugin(inside))
+        await settle()
+        cut(hardware.gpus[0], BALANCED)
+        await settle()
+        assert quantities(inside.node.devices) == {"nvidia.com/mig-1g.10gb": (7, 7)}
+
+        inside.node.devices.restart()
+        await settle()
+
+        assert quantities(inside.node.devices) == {
+            "nvidia.com/mig-3g.40gb": (1, 1),
+            "nvidia.com/mig-2g.20gb": (1, 1),
+            "nvidia.com/mig-1g.10gb": (2, 2),
+        }
+        inside.stop.set()
+        assert await program == 0
+
+    asyncio.run(scenario())
+
+
+def test_node_without_devices_is_waited_on() -> None:
+    async def scenario() -> None:
+        log = Log()
+        inside = container(partitioned([]), env={"MIG_STRATEGY": "mixed"}, log=log)
+        program = asyncio.create_task(device_plugin(inside))
+        await settle()
+
+        assert not program.done()
+        assert log.texts[-1] == "No devices found. Waiting indefinitely."
+        inside.stop.set()
+        assert await program == 0
+
+    asyncio.run(scenario())
+
+
+def test_cdi_specification_leaves_out_gpus_in_mig_mode() -> None:
+    async def scenario() -> list[str]:
+        env = {
+            "MIG_STRATEGY": "mixed",
+            "DEVICE_LIST_STRATEGY": "cdi-annotations,cdi-cri",
+            "DEVICE_ID_STRATEGY": "index",
+        }
+        inside = container(partitioned(["3g.40gb", "3g.40gb"], MIG_OFF), env=env, log=Log())
+        inside.stop.set()
+        await device_plugin(inside)
+        return [device["name"] for device in json.loads(inside.node.files[FILE])["devices"]]
+
+    assert asyncio.run(scenario()) == ["0:0", "0:1", "1"]
+
+
+def test_uneven_geometry_under_single_ends_the_plugin_whatever_fail_on_init_error() -> None:
+    env = {"MIG_STRATEGY": "single", "FAIL_ON_INIT_ERROR": "false"}
+
+    line = fails(partitioned(BALANCED), env)
+
+    assert line.startswith("error starting plugins: ")
+    assert line.endswith("more than one MIG device type present on node")
+
+
+def test_version_decides_over_partial_compute_instances() -> None:
+    async def resources(version: str) -> dict[str, tuple[int, int]]:
+        inside = container(partitioned(["1c.3g.40gb"]), env={"MIG_STRATEGY": "mixed"}, log=Log(), version=version)
+        inside.stop.set()
+        await device_plugin(inside)
+        return quantities(inside.node.devices)
+
+    assert asyncio.run(resources("v0.19.3")) == {"nvidia.com/mig-3g.40gb": (3, 0)}
+    assert asyncio.run(resources("v0.20.0")) == {}
+
+
+def test_packing_is_unknown_before_v0_20() -> None:
+    env = {"SHARED_DEVICES_ALLOCATION_POLICY": "nonsense"}
+
+    assert "invalid --shared-devices-allocation-policy option" in fails(partitioned(MIG_OFF), env)
+    inside = container(partitioned(MIG_OFF), env=env, log=Log(), version="v0.19.0")
+    inside.stop.set()
+    assert asyncio.run(device_plugin(inside)) == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"MIG_STRATEGY": "bogus"}, "unable to validate flags: unknown MIG strategy: bogus"),
+        ({"DEVICE_LIST_STRATEGY": "pigeon"}, "invalid --device-list-strategy option: invalid strategy: pigeon"),
+        ({"DEVICE_ID_STRATEGY": "name"}, "invalid --device-id-strategy option: name"),
+        ({"CONFIG_FILE": "/nowhere"}, "unable to load config"),
+    ],
+)
+def test_unusable_settings_end_the_plugin(env: Mapping[str, str], message: str) -> None:
+    assert message in fails(partitioned(MIG_OFF), env)
+
+
+MPS = json.dumps({"sharing": {"mps": {"resources": [{"name": "nvidia.com/gpu", "replicas": 2}]}}})
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"MIG_STRATEGY": "mixed"}, "using --mig-strategy=mixed is not supported with MPS"),
+        ({"MIG_STRATEGY": "single"}, "using MPS requires --mps-root to be specified"),
+        (
+            {"MIG_STRATEGY": "single", "MPS_ROOT": "/run/nvidia/mps"},
+            "sharing using MPS is not supported for MIG devices",
+        ),
+    ],
+)
+def test_mps_and_mig_do_not_go_together(env: Mapping[str, str], message: str) -> None:
+    log = Log()
+    inside = container(partitioned(SEVEN), env={"CONFIG_FILE": "/config"} | dict(env), log=log, files={"/config": MPS})
+
+    assert asyncio.run(device_plugin(inside)) == 1
+    assert log.texts[-1].endswith(message)
