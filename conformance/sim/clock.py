@@ -1,8 +1,8 @@
 """The cluster's clock: simulated seconds that run `scale` times as fast as real ones, and never jump.
 
-Simulated time moves in ticks of the event loop. A tick counts at most `LONGEST_STEP` real seconds, whatever the wall
-clock says: while the process is starved or the loop is busy, simulated time stands still. A limit of five simulated
-minutes therefore measures what the components wait for, not how busy the machine is.
+Simulated time moves in ticks of the event loop. A tick counts for the time it was planned to take and `LATENESS` more,
+whatever the wall clock says: while the process is starved or the loop is busy, simulated time stands still. A limit of
+five simulated minutes therefore measures what the components wait for, not how busy the machine is.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 TICK: Final = 0.02
 """Real seconds between two looks at the timers when none is due earlier: the price of an idle cluster."""
-LONGEST_STEP: Final = 0.04
-"""Real seconds that one step of the event loop may count for."""
+LATENESS: Final = 0.002
+"""Real seconds by which a tick may come late and still count whole."""
 
 
 class Timer:
@@ -55,7 +55,7 @@ class Clock:
             raise ValueError(f"the scale of a clock must be more than zero, not {scale}")
         self.scale = scale
         self._origin = datetime.now(UTC)
-        self._anchor = (0.0, 0.0)
+        self._tick_start = (0.0, 0.0, 0.0)  # real and simulated time of the last tick, longest real time it counts for
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,10 +63,8 @@ class Clock:
 
     def now(self) -> float:
         """Return the simulated seconds since the start; any thread may ask."""
-        real, simulated = self._anchor
-        if self._loop is None:
-            return simulated
-        return simulated + min(time.monotonic() - real, LONGEST_STEP) * self.scale
+        real, simulated, longest = self._tick_start
+        return simulated + min(time.monotonic() - real, longest) * self.scale
 
     def time(self) -> datetime:
         """Return date and time in the cluster (UTC): those of construction plus `now`; any thread may ask."""
@@ -77,13 +75,12 @@ class Clock:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
-        self._anchor = (time.monotonic(), self._anchor[1])
         self._loop = loop
-        self._arm()
+        self._plan_tick()
 
     def stop(self) -> None:
         """Let time stand still, and with it every timer, until the next start."""
-        self._anchor = (0.0, self.now())
+        self._tick_start = (0.0, self.now(), 0.0)
         self._loop = None
         if self._wake is not None:
             self._wake.cancel()
@@ -94,7 +91,7 @@ class Clock:
         timer = Timer(callback)
         heapq.heappush(self._timers, (self.now() + seconds, next(self._order), timer))
         if self._timers[0][2] is timer:
-            self._arm()
+            self._plan_tick()
         return timer
 
     async def sleep(self, seconds: float) -> None:
@@ -129,22 +126,22 @@ class Clock:
             finally:
                 timer.cancel()
 
-    def _arm(self) -> None:
+    def _plan_tick(self) -> None:
         """Plan the next tick: when the first timer is due, and at the latest after `TICK`."""
         if self._wake is not None:
             self._wake.cancel()
-        due = (self._timers[0][0] - self.now()) / self.scale if self._timers else TICK
-        self._wake = asyncio.get_running_loop().call_later(max(min(due, TICK), 0.0), self._tick)
+        now = self.now()
+        due = (self._timers[0][0] - now) / self.scale if self._timers else TICK
+        delay = max(min(due, TICK), 0.0)
+        self._tick_start = (time.monotonic(), now, delay + LATENESS)
+        self._wake = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
-        """Move the time on and run what is due, in the order in which it is due."""
-        if self._loop is None:
-            return
+        """Run what is due, in the order in which it is due."""
         now = self.now()
-        self._anchor = (time.monotonic(), now)
         due = []
         while self._timers and self._timers[0][0] <= now:
             due.append(heapq.heappop(self._timers)[2])
-        self._arm()
+        self._plan_tick()
         for timer in due:
             timer.fire()

@@ -7,33 +7,51 @@ every image (`nvidia-smi`, `sleep`, `sh`, `python3`, ...) are in `conformance.si
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from conformance.sim.container import Program
+from conformance.sim.container import Container, Program
+from conformance.sim.kubelet.commands import COMMANDS, pause
+from conformance.sim.kubelet.shell import shell
 
 
 class Programs:
     """What images and commands run.
 
     Args:
-        images: Program by image name without registry, path, tag and digest (`k8s-device-plugin`): what runs where a
-            container names no command of its own, or one that is not in `commands`.
-        commands: Program by base name of the executable (`nvidia-smi`), for every image.
+        images: Program by image name without registry, path, tag and digest (`k8s-mig-manager`): the image's entry
+            point. It also stands for a script that a ConfigMap brings into the container. Any other image just stays.
+        commands: Program by base name of the executable (`nvidia-device-plugin`), beside those of every image.
     """
 
     def __init__(self, images: Mapping[str, Program], commands: Mapping[str, Program]) -> None:
         self._images = dict(images)
-        self._commands = dict(commands)
+        self._commands = {**COMMANDS, **commands, "sh": self._shell, "bash": self._shell}
 
-    def find(self, image: str, command: Sequence[str]) -> Program | None:
-        """Return the program of a container; None where the image has no such executable."""
-        return self.command(command) or self._images.get(image_name(image))
+    def find(self, container: Container) -> Program | None:
+        """Return what a container's command runs; None where its image has no such executable."""
+        if not container.command or container.files(container.command[0]) is not None:
+            return self._images.get(image_name(container.image), pause)
+        name = PurePosixPath(container.command[0]).name
+        if name == "nvidia-smi" and not _has_driver(container):
+            return None
+        return self._commands.get(name)
 
-    def command(self, command: Sequence[str]) -> Program | None:
-        """Return the program of a command line alone, as in `kubectl exec`; None where there is none."""
-        return self._commands.get(PurePosixPath(command[0]).name) if command else None
+    async def _shell(self, container: Container) -> int:
+        """Run a shell, whose commands are those of this table."""
+        return await shell(container, self._run)
+
+    async def _run(self, container: Container, command: Sequence[str]) -> int | None:
+        inner = replace(container, command=command)
+        program = self.find(inner)
+        return None if program is None else await program(inner)
 
 
 def image_name(image: str) -> str:
     """Return the last part of an image reference, without tag and digest."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def _has_driver(container: Container) -> bool:
+    """Whether the runtime, or the image itself, brings the driver's tools: wherever a GPU is visible."""
+    return container.visible is None or bool(container.visible)

@@ -1,0 +1,118 @@
+"""One node at work: which pods it runs, and the machine's restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from conformance.sim.kube import NODES, Object
+from conformance.sim.kubelet.nodestatus import NodeStatus
+from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.runtime import Runtime, Shared
+from conformance.sim.node import SimNode
+from conformance.sim.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+REBOOT_SECONDS: Final = 90.0
+"""From the request to reboot until the kubelet is back: firmware, kernel and services of a small server."""
+DEFAULT_GRACE_SECONDS: Final = 30
+
+
+class NodeAgent:
+    """The kubelet of one node."""
+
+    def __init__(self, shared: Shared, node: SimNode) -> None:
+        self.node = node
+        self.workers: dict[str, PodWorker] = {}
+        self._shared = shared
+        self.runtime = Runtime(shared, node)
+        self._status = NodeStatus(shared.kube, node, shared.port)
+        self._tasks = Tasks()
+        self._down = False
+
+    async def start(self) -> None:
+        """Register the node and begin to run what is bound to it."""
+        await self._status.register()
+        self.node.on_reboot = self._begin_reboot
+        for pod in self._own_pods():
+            self.pod_seen(pod)
+
+    async def stop(self) -> None:
+        """End all programs without a word to the server, as if the machine lost its network."""
+        self._down = True
+        await self._tasks.stop()
+        await self._status.stop()
+        await self._end_all()
+
+    def pod_seen(self, pod: Object) -> None:
+        """Take note of a pod of this node that is new or changed."""
+        if self._down:
+            return
+        worker = self.workers.get(pod["metadata"]["uid"])
+        if worker is None:
+            if pod.get("status", {}).get("phase") in ("Succeeded", "Failed") and not _ending(pod):
+                return
+            worker = self._work_on(pod)
+        worker.pod = pod
+        if _ending(pod):
+            worker.terminate(pod["metadata"].get("deletionGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
+
+    def pod_gone(self, pod: Object) -> None:
+        """Take note that the object of a pod is gone: at the end, or because somebody forced it."""
+        uid = pod["metadata"]["uid"]
+        if worker := self.workers.pop(uid, None):
+            self._tasks.spawn(worker.gone(), f"end of pod {worker.description}")
+        self._shared.statuses.forget(uid)
+
+    def _work_on(self, pod: Object, restarts: int = 0) -> PodWorker:
+        worker = PodWorker(self.runtime, pod, restarts)
+        self.workers[worker.uid] = worker
+        worker.start()
+        return worker
+
+    def _own_pods(self) -> list[Object]:
+        return [pod for pod in self._shared.pods.cache.values() if pod["spec"].get("nodeName") == self.node.name]
+
+    def _begin_reboot(self) -> None:
+        if not self._down:
+            self._down = True
+            self._tasks.spawn(self._reboot(), f"reboot of node {self.node.name}")
+
+    async def _reboot(self) -> None:
+        """Go down, come up with a new boot id, and start again all pods that are still bound to the node."""
+        logger.info("node %s reboots", self.node.name)
+        restarts = {uid: max(runner.restarts for runner in w.containers) + 1 for uid, w in self.workers.items()}
+        await self._status.not_ready()
+        await self._end_all()
+        for path in [path for path in self.node.files if path.startswith("/run/")]:
+            del self.node.files[path]
+        self.node.hardware.reboot()
+        await self.node.clock.sleep(REBOOT_SECONDS)
+        self.node.devices.restart()
+        await self._status.ready()
+        self._warn_rebooted()
+        self._down = False
+        self._start_again(restarts)
+
+    def _start_again(self, restarts: Mapping[str, int]) -> None:
+        for pod in self._own_pods():
+            if (uid := pod["metadata"]["uid"]) in restarts and not _ending(pod):
+                self._work_on(pod, restarts[uid])
+            else:
+                self.pod_seen(pod)
+
+    def _warn_rebooted(self) -> None:
+        about: Object = {"metadata": {"name": self.node.name, "uid": self.node.name}}
+        message = f"Node {self.node.name} has been rebooted, boot id: {self.node.hardware.boot_id}"
+        self._shared.events.warn(NODES, about, "Rebooted", message, self.node.name)
+
+    async def _end_all(self) -> None:
+        workers, self.workers = self.workers, {}
+        await asyncio.gather(*(worker.vanish() for worker in workers.values()))
+
+
+def _ending(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))

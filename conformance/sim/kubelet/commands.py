@@ -1,0 +1,94 @@
+"""The commands that every image of the simulated cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from conformance.sim import nvidia_smi
+from conformance.sim.container import Container, Program
+from conformance.sim.kubelet.script import python
+
+ENDED_BY_SIGTERM: Final = 143
+"""Exit code of a program that SIGTERM ended (128 + 15)."""
+
+
+async def smi(container: Container) -> int:
+    """Print what `nvidia-smi` prints about the GPUs that the container sees."""
+    code, output = nvidia_smi.run(
+        container.command[1:], container.node.hardware, container.visible, now=container.clock.time()
+    )
+    container.log(output)
+    return code
+
+
+async def sleep(container: Container) -> int:
+    """Wait for so many seconds, or for ever (`infinity`); SIGTERM ends it at once."""
+    amount = container.command[1] if len(container.command) > 1 else ""
+    if amount == "infinity":
+        await container.stop.wait()
+        return ENDED_BY_SIGTERM
+    try:
+        seconds = float(amount.removesuffix("s"))
+    except ValueError:
+        container.log(f"sleep: invalid time interval '{amount}'")
+        return 1
+    try:
+        await container.clock.wait(container.stop, seconds)
+    except TimeoutError:
+        return 0
+    return ENDED_BY_SIGTERM
+
+
+async def pause(container: Container) -> int:
+    """Be there until SIGTERM."""
+    return await container.stopped()
+
+
+async def succeed(container: Container) -> int:  # noqa: ARG001 - programs take a container
+    """End with exit code 0."""
+    return 0
+
+
+async def fail(container: Container) -> int:  # noqa: ARG001 - programs take a container
+    """End with exit code 1."""
+    return 1
+
+
+async def echo(container: Container) -> int:
+    """Print the arguments."""
+    container.log(" ".join(container.command[1:]))
+    return 0
+
+
+async def env(container: Container) -> int:
+    """Print the environment."""
+    for name, value in container.env.items():
+        container.log(f"{name}={value}")
+    return 0
+
+
+async def cat(container: Container) -> int:
+    """Print mounted files."""
+    code = 0
+    for path in container.command[1:]:
+        content = container.files(path)
+        container.log(f"cat: {path}: No such file or directory" if content is None else content)
+        code = max(code, int(content is None))
+    return code
+
+
+COMMANDS: Final[Mapping[str, Program]] = {
+    "cat": cat,
+    "echo": echo,
+    "env": env,
+    "false": fail,
+    "nvidia-smi": smi,
+    "pause": pause,
+    "printenv": env,
+    "python": python,
+    "python3": python,
+    "sleep": sleep,
+    "true": succeed,
+}
+"""Programs by the base name of their executable; the shell is added where the whole table is known."""

@@ -1,0 +1,179 @@
+"""One container of a pod: its runs, one after the other, with back-off between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from conformance.sim.clock import Clock
+from conformance.sim.container import Container, Program
+from conformance.sim.kube import Object
+from conformance.sim.kubelet.backoff import BackOff
+from conformance.sim.kubelet.logs import ContainerLog
+from conformance.sim.kubelet.states import KILLED, START_FAILED, Running, State, Terminated, Waiting
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS: Final = 0.5
+"""From the decision to start a container until its program runs."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What it takes to run a container once; `program` None means that the image has no such executable."""
+
+    program: Program | None
+    container: Container
+
+
+class Owner(Protocol):
+    """The pod, as its containers see it."""
+
+    description: str
+    """How messages name the pod: `<name>_<namespace>(<uid>)`."""
+
+    def prepare(self, spec: Object, log: ContainerLog) -> Launch:
+        """Put together what the container is to run now."""
+
+    def changed(self) -> None:
+        """Take note that a container changed its state."""
+
+    def backing_off(self, runner: ContainerRunner) -> None:
+        """Take note that a container keeps ending and has to wait."""
+
+
+class ContainerRunner:
+    """A container through all its runs.
+
+    Attributes:
+        spec: The container's part of the pod's spec.
+        name: Name in the pod.
+        state: What it is doing.
+        last: How the run before the present one ended; None before the second run.
+        restarts: Runs after the first.
+        log: Lines of the present run, or of the last one while none is there.
+        former_log: Lines of the run before; None before the second run.
+        container: The present run as its program sees it; None while none is there.
+        id: Container id of the present or last run; empty before the first.
+    """
+
+    def __init__(self, spec: Object, clock: Clock, owner: Owner, restarts: int = 0) -> None:
+        self.spec = spec
+        self.name: str = spec["name"]
+        self.state: State = Waiting("ContainerCreating")
+        self.last: Terminated | None = None
+        self.restarts = restarts
+        self.log = ContainerLog()
+        self.former_log: ContainerLog | None = None
+        self.container: Container | None = None
+        self.id = ""
+        self._clock = clock
+        self._owner = owner
+        self._stop = asyncio.Event()
+        self._process: asyncio.Task[int] | None = None
+
+    async def run(self, restart: Callable[[int], bool]) -> int:
+        """Run it until it is done, and return the last exit code.
+
+        Args:
+            restart: Whether it is to be started again after this exit code.
+        """
+        back_off = BackOff()
+        while True:
+            ended = await self._run_once()
+            self.state = ended
+            self._owner.changed()
+            if self._stop.is_set() or not restart(ended.exit_code):
+                return ended.exit_code
+            self.last = ended
+            if await self._backed_off(back_off.after((ended.finished - ended.started).total_seconds())):
+                return ended.exit_code
+            self.restarts += 1
+            self.former_log, self.log = self.log, ContainerLog()
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), and not to start again."""
+        self._stop.set()
+        if self.container is not None:
+            self.container.stop.set()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self.stop()
+        if self._process is not None:
+            self._process.cancel()
+
+    async def _run_once(self) -> Terminated:
+        self.id = f"containerd://{uuid.uuid4().hex}"
+        stopped = await self._stopped_within(START_SECONDS)
+        started = self._clock.time()
+        if stopped:
+            return Terminated(KILLED, started, started, self.id)
+        launch = self._owner.prepare(self.spec, self.log)
+        if launch.program is None:
+            self.log.close()
+            message = _not_found(launch.container.command)
+            return Terminated(START_FAILED, started, started, self.id, "StartError", message)
+        self.container = launch.container
+        self.state = Running(started)
+        self._owner.changed()
+        code = await self._execute(launch.program, launch.container)
+        return Terminated(code, started, self._clock.time(), self.id)
+
+    async def _execute(self, program: Program, container: Container) -> int:
+        """Let the program run; being cancelled itself, as when the node goes down, ends it too."""
+        self._process = asyncio.create_task(_guarded(program, container), name=f"container {self.name}")
+        try:
+            await asyncio.wait({self._process})
+            return KILLED if self._process.cancelled() else self._process.result()
+        finally:
+            self._process.cancel()
+            self._process = None
+            self.container = None
+            self.log.close()
+
+    async def _backed_off(self, seconds: float) -> bool:
+        """Wait before the next run; return whether it is not to happen any more."""
+        if seconds:
+            restarting = f"restarting failed container={self.name} pod={self._owner.description}"
+            self.state = Waiting("CrashLoopBackOff", f"back-off {_go_duration(seconds)} {restarting}")
+            self._owner.changed()
+            self._owner.backing_off(self)
+        return await self._stopped_within(seconds)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            return await self._clock.wait(self._stop, seconds)
+        except TimeoutError:
+            return False
+
+
+async def _guarded(program: Program, container: Container) -> int:
+    """Run a program; an exception in it is a crash, told in the container's log as Python does."""
+    try:
+        return await program(container)
+    except Exception:
+        logger.exception("program of container %s in pod %s", container.name, container.pod["metadata"]["name"])
+        container.log(traceback.format_exc())
+        return 1
+
+
+def _not_found(command: Sequence[str]) -> str:
+    """Return the runtime's words (containerd 2, runc) for an executable that does not exist."""
+    executable = command[0] if command else ""
+    return (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        f'unable to start container process: error during container init: exec: "{executable}": '
+        "executable file not found in $PATH"
+    )
+
+
+def _go_duration(seconds: float) -> str:
+    """Write whole seconds as Go does: `10s`, `1m20s`, `5m0s`."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,104 @@
+"""The kubelets of all simulated nodes of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterable
+
+from conformance.sim.clock import Clock
+from conformance.sim.events import EventRecorder
+from conformance.sim.kube import CONFIG_MAPS, NODES, PODS, Event, Kube, Object
+from conformance.sim.kube.insist import insist_unless_gone
+from conformance.sim.kubelet.agent import NodeAgent
+from conformance.sim.kubelet.leases import Leases
+from conformance.sim.kubelet.nodeobject import HOST_IP
+from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.programs import Programs
+from conformance.sim.kubelet.runtime import Shared
+from conformance.sim.kubelet.server import KubeletServer
+from conformance.sim.kubelet.statuswriter import StatusWriter
+from conformance.sim.node import SimNode
+
+
+class Kubelet:
+    """Joins simulated nodes to a cluster and runs the pods that are bound to them.
+
+    All nodes share one event loop, one set of informers and one HTTPS endpoint for logs and exec.
+
+    Args:
+        kube: API client.
+        clock: The cluster's clock.
+        programs: What containers run.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, programs: Programs) -> None:
+        self._kube = kube.named("kubelet")
+        self._clock = clock
+        self._programs = programs
+        self._agents: dict[str, NodeAgent] = {}
+        self._leases = Leases(self._kube)
+        self._events = EventRecorder(self._kube, clock, "kubelet")
+        self._statuses = StatusWriter(self._kube, clock, HOST_IP)
+        self._server = KubeletServer(self.find_worker, programs, clock)
+        self._shared: Shared | None = None
+
+    async def start(self, nodes: Iterable[SimNode] = ()) -> None:
+        """Open the endpoint, follow the cluster, and join these nodes; more may follow through `add`."""
+        pods, config_maps = self._kube.informer(PODS), self._kube.informer(CONFIG_MAPS)
+        port = await self._server.start()
+        await asyncio.gather(pods.synced.wait(), config_maps.synced.wait())
+        self._shared = Shared(
+            kube=self._kube,
+            clock=self._clock,
+            programs=self._programs,
+            pods=pods,
+            config_maps=config_maps,
+            events=self._events,
+            statuses=self._statuses,
+            port=port,
+            addresses=itertools.count(1),
+        )
+        pods.on_change(self._pod_changed)
+        await asyncio.gather(*(self.add(node) for node in nodes))
+
+    async def add(self, node: SimNode) -> None:
+        """Join one more node to the cluster; `start` must have been called."""
+        if self._shared is None:
+            raise RuntimeError("the kubelet has not been started")
+        agent = NodeAgent(self._shared, node)
+        await agent.start()
+        self._agents[node.name] = agent
+        await self._leases.add(node.name)
+
+    async def stop(self) -> None:
+        """End all programs and leave the cluster as it is: to it, the nodes have gone silent."""
+        await asyncio.gather(*(agent.stop() for agent in self._agents.values()))
+        await self._leases.stop()
+        await self._statuses.stop()
+        await self._events.stop()
+        await self._server.stop()
+
+    async def leave(self) -> None:
+        """Remove the nodes from the cluster, with the pods that run on them; call it before `stop`."""
+        for agent in self._agents.values():
+            for worker in tuple(agent.workers.values()):
+                await agent.runtime.remove(worker.pod)
+            name = agent.node.name
+            await insist_unless_gone(lambda name=name: self._kube.delete(NODES, name))  # type: ignore[misc]
+
+    def find_worker(self, namespace: str, name: str) -> PodWorker | None:
+        """Return the pod of this name at work; None where no node of this process runs it."""
+        pod = self._kube.informer(PODS).get(name, namespace)
+        if pod is None or (agent := self._agents.get(pod["spec"].get("nodeName", ""))) is None:
+            return None
+        return agent.workers.get(pod["metadata"]["uid"])
+
+    def _pod_changed(self, event: Event, _: Object | None, pod: Object) -> None:
+        agent = self._agents.get(pod["spec"].get("nodeName") or "")
+        if agent is None:
+            return
+        if event is Event.DELETED:
+            agent.pod_gone(pod)
+        else:
+            agent.pod_seen(pod)

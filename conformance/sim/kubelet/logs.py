@@ -1,0 +1,75 @@
+"""What a container wrote, and how the kubelet hands it out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from conformance.sim.times import log_time
+
+KEPT_LINES: Final = 10_000
+"""Lines of one run that are remembered; older ones are dropped, as log rotation does."""
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """What a reader wants to see.
+
+    Attributes:
+        tail: Only so many of the last lines; None means all.
+        since: Only lines from this moment on; None means all.
+        timestamps: Put the time before each line.
+        follow: Go on until the container ends.
+    """
+
+    tail: int | None = None
+    since: datetime | None = None
+    timestamps: bool = False
+    follow: bool = False
+
+
+class ContainerLog:
+    """The lines of one run of a container."""
+
+    def __init__(self) -> None:
+        self._lines: deque[tuple[datetime, str]] = deque(maxlen=KEPT_LINES)
+        self._written = 0
+        self._closed = False
+        self._news = asyncio.Event()
+
+    def append(self, moment: datetime, text: str) -> None:
+        """Add a text, which may have several lines."""
+        for line in text.splitlines() or [""]:
+            self._lines.append((moment, line))
+            self._written += 1
+        self._news.set()
+
+    def close(self) -> None:
+        """Note that the container ended: nothing follows any more."""
+        self._closed = True
+        self._news.set()
+
+    def lines(self) -> list[str]:
+        """Return all remembered lines."""
+        return [line for _, line in self._lines]
+
+    async def read(self, options: LogOptions) -> AsyncIterator[str]:
+        """Yield lines, each with its line end."""
+        start = self._written - len(self._lines)
+        if options.tail is not None:
+            start = max(start, self._written - options.tail)
+        while True:
+            missed = self._written - len(self._lines)
+            for moment, line in tuple(islice(self._lines, max(start - missed, 0), None)):
+                if options.since is None or moment >= options.since:
+                    yield (f"{log_time(moment)} {line}\n" if options.timestamps else f"{line}\n")
+            start = self._written
+            if self._closed or not options.follow:
+                return
+            self._news.clear()
+            await self._news.wait()

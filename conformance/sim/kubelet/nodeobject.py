@@ -1,0 +1,100 @@
+"""The Node object of a simulated machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from conformance.sim.kube import Object
+from conformance.sim.node import SimNode
+from conformance.sim.times import api_time
+from conformance.spec.names import HOSTNAME
+
+KUBELET_VERSION: Final = "v1.36.2"
+"""What the behaviour of this kubelet was read from."""
+HOST_IP: Final = "127.0.0.1"
+"""Address of every simulated node: its kubelet answers on the machine that runs the simulation, and nowhere else."""
+STANDING: Final = {
+    "cpu": "224",
+    "ephemeral-storage": "1843217020Ki",
+    "hugepages-1Gi": "0",
+    "hugepages-2Mi": "0",
+    "memory": "2113455796Ki",
+    "pods": "110",
+}
+"""What a machine of this class offers beside devices: two 56-core processors with hyper-threading, 2 TiB."""
+RESERVED_MEMORY_KIB: Final = 102400
+"""Memory that allocatable leaves to the system (kubelet's hard eviction limit, 100 MiB)."""
+
+
+def node_object(node: SimNode, port: int) -> Object:
+    """Return what the kubelet registers; `port` is that of its own endpoint."""
+    system = {
+        HOSTNAME: node.name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": "amd64",
+    }
+    return {
+        "metadata": {"name": node.name, "labels": dict(node.labels) | system},
+        "spec": {"taints": [dict(taint) for taint in node.taints]} if node.taints else {},
+        "status": node_status(node, port),
+    }
+
+
+def node_status(node: SimNode, port: int) -> Object:
+    """Return the whole status of a node that is ready."""
+    return {
+        "addresses": [{"type": "InternalIP", "address": HOST_IP}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        "declaredFeatures": ["ExtendWebSocketsToKubelet"],
+        "nodeInfo": _node_info(node),
+        **quantities(node),
+        "conditions": [
+            _condition(node, "MemoryPressure", "False", "KubeletHasSufficientMemory", "memory is sufficient"),
+            _condition(node, "DiskPressure", "False", "KubeletHasNoDiskPressure", "no disk pressure"),
+            _condition(node, "PIDPressure", "False", "KubeletHasSufficientPID", "process ids are sufficient"),
+            ready_condition(node, ready=True),
+        ],
+    }
+
+
+def quantities(node: SimNode) -> Object:
+    """Return `capacity` and `allocatable`, devices included."""
+    devices = node.devices.quantities()
+    memory = int(STANDING["memory"].removesuffix("Ki")) - RESERVED_MEMORY_KIB
+    return {
+        "capacity": STANDING | {name: str(quantity.capacity) for name, quantity in devices.items()},
+        "allocatable": STANDING
+        | {"memory": f"{memory}Ki"}
+        | {name: str(quantity.allocatable) for name, quantity in devices.items()},
+    }
+
+
+def ready_condition(node: SimNode, *, ready: bool) -> Object:
+    """Return the condition Ready, as of now."""
+    if ready:
+        return _condition(node, "Ready", "True", "KubeletReady", "kubelet is posting ready status")
+    return _condition(node, "Ready", "False", "KubeletNotReady", "node is shutting down")
+
+
+def _condition(node: SimNode, kind: str, status: str, reason: str, message: str) -> Object:
+    now = api_time(node.clock.time())
+    told = {"type": kind, "status": status, "reason": reason, "message": message}
+    return told | {"lastHeartbeatTime": now, "lastTransitionTime": now}
+
+
+def _node_info(node: SimNode) -> Object:
+    boot_id = node.hardware.boot_id
+    return {
+        "architecture": "amd64",
+        "bootID": boot_id,
+        "containerRuntimeVersion": "containerd://2.1.4",
+        "kernelVersion": "6.8.0-90-generic",
+        "kubeProxyVersion": "",
+        "kubeletVersion": KUBELET_VERSION,
+        "machineID": node.name,
+        "operatingSystem": "linux",
+        "osImage": "Ubuntu 24.04.3 LTS",
+        "systemUUID": node.name,
+    }

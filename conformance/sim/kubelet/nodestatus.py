@@ -1,0 +1,96 @@
+"""Keeps the Node object true: registration, and the status as often as a kubelet looks at it."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Final
+
+from conformance.sim.clock import Timer
+from conformance.sim.kube import NODES, Kube, KubeError, Object, PatchKind
+from conformance.sim.kube.insist import insist, insist_unless_gone
+from conformance.sim.kubelet.nodeobject import node_object, node_status, quantities, ready_condition
+from conformance.sim.node import SimNode
+from conformance.sim.tasks import Tasks
+
+PERIOD_SECONDS: Final = 10.0
+"""How often a kubelet computes the status of its node (nodeStatusUpdateFrequency)."""
+
+
+class NodeStatus:
+    """The Node object of one node.
+
+    Quantities are looked at on a grid of ten seconds, which is another one for each node. Moments of the grid at which
+    nothing can have changed are left out, so an idle node costs nothing; an unchanged status is not written.
+    """
+
+    def __init__(self, kube: Kube, node: SimNode, port: int) -> None:
+        self._kube = kube
+        self._node = node
+        self._port = port
+        self._written: Object = {}
+        self._timer: Timer | None = None
+        self._tasks = Tasks()
+        self._phase = zlib.crc32(node.name.encode()) % 1000 / 1000 * PERIOD_SECONDS
+
+    async def register(self) -> None:
+        """Create the Node object, or take over the one that is there: its labels and its status."""
+        self._written = quantities(self._node)
+        body = node_object(self._node, self._port)
+        try:
+            await insist(lambda: self._kube.create(NODES, body))
+        except KubeError as error:
+            if not error.already_exists:
+                raise
+            labels: Object = {"metadata": {"labels": body["metadata"]["labels"]}}
+            await insist(lambda: self._kube.patch(NODES, self._node.name, labels))
+            await self._patch(body["status"])
+        self._node.devices.on_change = self.plan
+        self.plan()
+
+    def plan(self) -> None:
+        """Look at the quantities at the next moment of the grid, and once more when a grace period is over."""
+        self._plan_at(self._node.clock.now())
+
+    async def not_ready(self) -> None:
+        """Say that the node goes down, and nothing more until `ready`."""
+        self._forget_timer()
+        self._node.devices.on_change = lambda: None
+        await self._patch({"conditions": [ready_condition(self._node, ready=False)]})
+
+    async def ready(self) -> None:
+        """Say that the node is back."""
+        self._written = quantities(self._node)
+        await self._patch(node_status(self._node, self._port))
+        self._node.devices.on_change = self.plan
+        self.plan()
+
+    async def stop(self) -> None:
+        """Write nothing any more."""
+        self._forget_timer()
+        await self._tasks.stop()
+
+    def _plan_at(self, moment: float) -> None:
+        self._forget_timer()
+        grid = math.floor((moment - self._phase) / PERIOD_SECONDS + 1) * PERIOD_SECONDS + self._phase
+        self._timer = self._node.clock.call_later(grid - self._node.clock.now(), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = quantities(self._node)
+        if now != self._written:
+            self._written = now
+            self._tasks.spawn(self._patch(now), f"status of node {self._node.name}")
+        if (expiry := self._node.devices.next_expiry()) is not None:
+            self._plan_at(expiry)
+
+    async def _patch(self, status: Object) -> None:
+        request = {"status": status}
+        await insist_unless_gone(
+            lambda: self._kube.patch(NODES, self._node.name, request, None, "status", PatchKind.STRATEGIC)
+        )
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,113 @@
+"""The `status` of a Pod object, put together from the states of its containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conformance.sim.clock import Clock
+from conformance.sim.kube import Object
+from conformance.sim.kubelet.containers import ContainerRunner
+from conformance.sim.kubelet.states import Running, Terminated, Waiting
+from conformance.sim.times import api_time
+
+if TYPE_CHECKING:
+    from conformance.sim.kubelet.pod import PodWorker
+
+
+class Condition(NamedTuple):
+    """One condition of a pod; `reason` and `message` are empty for none."""
+
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+TRUE = Condition("True")
+
+
+class StatusBuilder:
+    """Puts the status of one pod together.
+
+    Attributes:
+        done: Whether nothing of the pod will be started any more.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.done = False
+        self._clock = clock
+        self._since: dict[str, tuple[str, str]] = {}
+        self._started = api_time(clock.time())
+        self._rejection: Object | None = None
+
+    def reject(self, reason: str, message: str) -> None:
+        """Let the pod fail before anything of it ran."""
+        self.done = True
+        self._rejection = {"phase": "Failed", "reason": reason, "message": f"Pod was rejected: {message}"}
+
+    def phase_of(self, pod: PodWorker) -> str:
+        """Return the phase: Pending until every container was started once."""
+        if self.done:
+            return "Succeeded" if all(_succeeded(runner) for runner in pod.containers) else "Failed"
+        started = all(not isinstance(main.state, Waiting) or main.restarts or main.last for main in pod.mains)
+        return "Running" if started else "Pending"
+
+    def build(self, pod: PodWorker, host_ip: str) -> Object:
+        """Return the status as a strategic merge patch writes it: what others wrote into it stays."""
+        if self._rejection is not None:
+            return self._rejection | {"startTime": self._started}
+        phase = self.phase_of(pod)
+        status: Object = {
+            "phase": phase,
+            "startTime": self._started,
+            "hostIP": host_ip,
+            "hostIPs": [{"ip": host_ip}],
+            "conditions": [self._dated(kind, condition) for kind, condition in _conditions(pod, phase).items()],
+            "containerStatuses": [_container(main, ready=isinstance(main.state, Running)) for main in pod.mains],
+        }
+        if pod.inits:
+            status["initContainerStatuses"] = [_container(init, ready=_succeeded(init)) for init in pod.inits]
+        if pod.ip:
+            status |= {"podIP": pod.ip, "podIPs": [{"ip": pod.ip}]}
+        return status
+
+    def _dated(self, kind: str, condition: Condition) -> Object:
+        """Return a condition as JSON, with the moment at which its status last changed."""
+        if self._since.get(kind, ("", ""))[0] != condition.status:
+            self._since[kind] = (condition.status, api_time(self._clock.time()))
+        written = {"type": kind, "status": condition.status, "lastTransitionTime": self._since[kind][1]}
+        return written | {"reason": condition.reason or None, "message": condition.message or None}
+
+
+def _container(runner: ContainerRunner, *, ready: bool) -> Object:
+    image = runner.spec.get("image") or ""
+    return {
+        "name": runner.name,
+        "image": image,
+        "imageID": f"{image.partition('@')[0]}@sha256:{runner.id[-64:]}" if runner.id else "",
+        "containerID": runner.id,
+        "state": runner.state.as_json(),
+        "lastState": runner.last.as_json() if runner.last else {},
+        "ready": ready,
+        "started": isinstance(runner.state, Running),
+        "restartCount": runner.restarts,
+    }
+
+
+def _succeeded(runner: ContainerRunner) -> bool:
+    return isinstance(runner.state, Terminated) and runner.state.exit_code == 0
+
+
+def _conditions(pod: PodWorker, phase: str) -> dict[str, Condition]:
+    waiting = " ".join(init.name for init in pod.inits if not _succeeded(init))
+    unready = " ".join(main.name for main in pod.mains if not isinstance(main.state, Running))
+    initialized, ready = TRUE, TRUE
+    if waiting:
+        initialized = Condition("False", "ContainersNotInitialized", f"containers with incomplete status: [{waiting}]")
+    if phase == "Succeeded":
+        initialized, ready = Condition("True", "PodCompleted"), Condition("False", "PodCompleted")
+    elif phase == "Failed":
+        ready = Condition("False", "PodFailed")
+    elif unready:
+        ready = Condition("False", "ContainersNotReady", f"containers with unready status: [{unready}]")
+    sandbox = TRUE if phase in ("Pending", "Running") else Condition("False")
+    return {"PodReadyToStartContainers": sandbox, "Initialized": initialized, "Ready": ready, "ContainersReady": ready}

@@ -1,0 +1,162 @@
+"""What the node does for its pods: devices, volumes, programs, addresses, and word of them to the API server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+
+from conformance.sim.clock import Clock
+from conformance.sim.container import Container
+from conformance.sim.events import EventRecorder
+from conformance.sim.kube import PODS, Informer, Kube, Object
+from conformance.sim.kube.insist import insist_unless_gone
+from conformance.sim.kubelet.containers import Launch
+from conformance.sim.kubelet.devices import DeviceError, Grant
+from conformance.sim.kubelet.environment import environment, expand, visible_gpus
+from conformance.sim.kubelet.logs import ContainerLog
+from conformance.sim.kubelet.nodeobject import HOST_IP
+from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.programs import Programs, image_name
+from conformance.sim.kubelet.statuswriter import StatusWriter
+from conformance.sim.kubelet.volumes import Files, missing_config_map
+from conformance.sim.node import SimNode
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the nodes of one process have in common.
+
+    Attributes:
+        kube: API client.
+        clock: The cluster's clock.
+        programs: What containers run.
+        pods: All pods of the cluster.
+        config_maps: All ConfigMaps of the cluster.
+        events: The kubelets' events.
+        statuses: Where the status of pods is written.
+        port: Port of the kubelets' endpoint.
+        addresses: Numbers for the addresses of pods.
+    """
+
+    kube: Kube
+    clock: Clock
+    programs: Programs
+    pods: Informer
+    config_maps: Informer
+    events: EventRecorder
+    statuses: StatusWriter
+    port: int
+    addresses: Iterable[int]
+
+
+class Runtime:
+    """One node, as its pods see it."""
+
+    def __init__(self, shared: Shared, node: SimNode) -> None:
+        self._shared = shared
+        self._node = node
+
+    @property
+    def clock(self) -> Clock:
+        """The cluster's clock."""
+        return self._shared.clock
+
+    def admit(self, pod: Object) -> dict[str, Grant]:
+        """Give all containers of the pod their devices; init containers leave theirs to those after them.
+
+        Raises:
+            DeviceError: They cannot be had; nothing is held then.
+        """
+        uid, devices = pod["metadata"]["uid"], self._node.devices
+        reusable: dict[str, set[str]] = {}
+        grants = {}
+        try:
+            for spec in pod["spec"].get("initContainers") or []:
+                grants[spec["name"]] = devices.allocate(uid, spec["name"], _limits(spec), reusable)
+                for resource, ids in devices.held(uid, spec["name"]).items():
+                    reusable.setdefault(resource, set()).update(ids)
+            for spec in pod["spec"]["containers"]:
+                grants[spec["name"]] = devices.allocate(uid, spec["name"], _limits(spec), reusable)
+                for resource, ids in devices.held(uid, spec["name"]).items():
+                    reusable.get(resource, set()).difference_update(ids)
+        except DeviceError:
+            devices.release(uid)
+            raise
+        return grants
+
+    async def mount(self, pod: Object) -> None:
+        """Wait until all ConfigMaps of the pod's volumes are there."""
+        if (missing := missing_config_map(pod, self._config_map)) is None:
+            return
+        message = f'MountVolume.SetUp failed for volume "{missing[0]}" : configmap "{missing[1]}" not found'
+        self.warn(pod, "FailedMount", message)
+        complete = asyncio.Event()
+
+        def look(*_: object) -> None:
+            if missing_config_map(pod, self._config_map) is None:
+                complete.set()
+
+        unsubscribe = self._shared.config_maps.on_change(look)
+        try:
+            await complete.wait()
+        finally:
+            unsubscribe()
+
+    def prepare(self, pod: Object, spec: Object, grant: Grant, log: ContainerLog, ip: str) -> Launch:
+        """Put together what a container of the pod is to run now."""
+        addressed = pod | {"status": pod.get("status", {}) | {"podIP": ip, "hostIP": HOST_IP}}
+        variables = environment(addressed, spec, self._config_map, grant)
+        command = [expand(word, variables) for word in [*(spec.get("command") or []), *(spec.get("args") or [])]]
+        files = Files(pod, spec, self._config_map, self._node.files)
+        image = spec.get("image") or ""
+        identity = PurePosixPath(command[0]).name if command else image_name(image)
+        container = Container(
+            pod=pod,
+            name=spec["name"],
+            image=image,
+            command=command,
+            env=variables,
+            node=self._node,
+            kube=self._shared.kube.named(identity),
+            clock=self.clock,
+            visible=visible_gpus(pod, spec, variables, grant),
+            files=files.read,
+            log=lambda text: log.append(self.clock.time(), text),
+        )
+        return Launch(self._shared.programs.find(container), container)
+
+    def new_address(self, pod: Object) -> str:
+        """Return the IP address of a new pod: that of the node in its network, else one of its own."""
+        if pod["spec"].get("hostNetwork"):
+            return HOST_IP
+        number = next(iter(self._shared.addresses))
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+    def warn(self, pod: Object, reason: str, message: str) -> None:
+        """Tell people by an event of the pod."""
+        self._shared.events.warn(PODS, pod, reason, message, self._node.name)
+
+    def write_status(self, worker: PodWorker, *, soon: bool) -> None:
+        """Write the pod's status."""
+        self._shared.statuses.touch(worker, soon=soon)
+
+    def released(self, pod: Object) -> None:
+        """Take back the devices that the pod held."""
+        self._node.devices.release(pod["metadata"]["uid"])
+
+    async def remove(self, pod: Object) -> None:
+        """Remove the object of a pod that has ended."""
+        meta = pod["metadata"]
+        delete = partial(self._shared.kube.delete, PODS, meta["name"], meta["namespace"], 0, meta["uid"])
+        await insist_unless_gone(delete)
+
+    def _config_map(self, namespace: str, name: str) -> Object | None:
+        return self._shared.config_maps.get(name, namespace)
+
+
+def _limits(spec: Object) -> Mapping[str, str]:
+    limits: Mapping[str, str] = (spec.get("resources") or {}).get("limits") or {}
+    return limits

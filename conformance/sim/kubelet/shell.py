@@ -1,0 +1,67 @@
+"""As much of a shell as a pod's command line needs: commands in a row, with `;`, `&&`, `||` and quotes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
+
+from conformance.sim.container import Container
+from conformance.sim.kubelet.environment import expand_shell
+
+NOT_FOUND: Final = 127
+"""Exit code of a command that does not exist."""
+SYNTAX_ERROR: Final = 2
+FIRST: Final = ";"
+OPERATORS: Final = frozenset({FIRST, "&&", "||"})
+KEYWORDS: Final = frozenset({"if", "while", "until", "for", "case", "{"})
+
+Runner = Callable[[Container, Sequence[str]], Awaitable[int | None]]
+"""Runs one command; None means that there is no such command."""
+
+
+async def shell(container: Container, run: Runner) -> int:
+    """Run `sh -c TEXT` and return the exit code of the last command that ran."""
+    flags, text = container.command[1:2], "".join(container.command[2:3])
+    if flags not in (["-c"], ["-ec"], ["-ce"], ["-lc"]):
+        container.log("sh: only `sh -c COMMANDS` is simulated")
+        return SYNTAX_ERROR
+    try:
+        steps = list(split(text))
+    except ValueError as error:
+        container.log(f"sh: {error}")
+        return SYNTAX_ERROR
+    code = 0
+    for operator, words in steps:
+        if container.stop.is_set() or (operator == "&&" and code) or (operator == "||" and not code):
+            continue
+        command = [expand_shell(word, container.env) for word in words]
+        answer = await run(container, command)
+        if answer is None:
+            container.log(f"sh: 1: {command[0]}: not found")
+        code = NOT_FOUND if answer is None else answer
+        if code and "e" in flags[0] and operator == FIRST:
+            return code
+    return code
+
+
+def split(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Cut a command line into commands, each with the operator before it (`;` for the first).
+
+    Raises:
+        ValueError: The text uses more of the shell's language, or a quote is not closed.
+    """
+    lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";&|<>()")
+    lexer.whitespace_split = True
+    operator, words = FIRST, list[str]()
+    for word in lexer:
+        if word in OPERATORS:
+            if words:
+                yield operator, words
+            operator, words = word, []
+        elif word[0] in "&|<>()" or (not words and word in KEYWORDS):
+            raise ValueError(f"`{word}` is not simulated: commands in a row, with ; && ||, are")
+        elif words or word != "exec":
+            words.append(word)
+    if words:
+        yield operator, words

@@ -1,0 +1,69 @@
+"""States of a container, and how the Pod object shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from conformance.sim.kube import Object
+from conformance.sim.times import api_time
+
+KILLED: Final = 137
+"""Exit code of a container that SIGKILL ended (128 + 9)."""
+START_FAILED: Final = 128
+"""Exit code that the runtime gives a container whose executable does not exist."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not running, but going to.
+
+    Attributes:
+        reason: `ContainerCreating`, `PodInitializing`, `CrashLoopBackOff` or `CreateContainerConfigError`.
+        message: More about it; empty for none.
+    """
+
+    reason: str
+    message: str = ""
+
+    def as_json(self) -> Object:
+        """Return the `state` of a container status."""
+        return {"waiting": {"reason": self.reason} | ({"message": self.message} if self.message else {})}
+
+
+@dataclass(frozen=True)
+class Running:
+    """Running since `started`."""
+
+    started: datetime
+
+    def as_json(self) -> Object:
+        """Return the `state` of a container status."""
+        return {"running": {"startedAt": api_time(self.started)}}
+
+
+@dataclass(frozen=True)
+class Terminated:
+    """Ended with an exit code; `reason` empty means `Completed` for code 0 and `Error` for any other."""
+
+    exit_code: int
+    started: datetime
+    finished: datetime
+    container_id: str
+    reason: str = ""
+    message: str = ""
+
+    def as_json(self) -> Object:
+        """Return the `state` or `lastState` of a container status."""
+        ended: Object = {
+            "exitCode": self.exit_code,
+            "reason": self.reason or ("Error" if self.exit_code else "Completed"),
+            "startedAt": api_time(self.started),
+            "finishedAt": api_time(self.finished),
+            "containerID": self.container_id,
+        }
+        return {"terminated": ended | ({"message": self.message} if self.message else {})}
+
+
+State = Waiting | Running | Terminated

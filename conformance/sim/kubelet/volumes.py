@@ -1,0 +1,71 @@
+"""What a container sees mounted: ConfigMaps, directories of the host, and directories of its own pod.
+
+Secrets and tokens are not served: the simulator's programs need none, so it never asks the server for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import PurePosixPath
+
+from conformance.sim.kube import Object
+
+ConfigMaps = Callable[[str, str], Object | None]
+"""Looks up a ConfigMap by namespace and name."""
+
+
+def missing_config_map(pod: Object, config_maps: ConfigMaps) -> tuple[str, str] | None:
+    """Return volume and ConfigMap of the first mount that cannot be made yet; None where all can."""
+    namespace = pod["metadata"]["namespace"]
+    for volume in pod["spec"].get("volumes") or []:
+        source = volume.get("configMap")
+        if source and not source.get("optional") and config_maps(namespace, source["name"]) is None:
+            return volume["name"], source["name"]
+    return None
+
+
+class Files:
+    """The mounted files of one container, looked up anew at each access.
+
+    Args:
+        pod: The Pod object.
+        container: The container's part of its spec.
+        config_maps: Where ConfigMaps are looked up.
+        host: Files of the node by path.
+    """
+
+    def __init__(self, pod: Object, container: Object, config_maps: ConfigMaps, host: Mapping[str, str]) -> None:
+        self._namespace = pod["metadata"]["namespace"]
+        self._config_maps = config_maps
+        self._host = host
+        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
+        mounts = [
+            (PurePosixPath(mount["mountPath"]), mount.get("subPath") or "", volumes[mount["name"]])
+            for mount in container.get("volumeMounts") or []
+            if mount["name"] in volumes
+        ]
+        self._mounts = sorted(mounts, key=lambda mount: len(mount[0].parts), reverse=True)
+
+    def read(self, path: str) -> str | None:
+        """Return the content of a mounted file; None where there is no such file."""
+        asked = PurePosixPath(path)
+        for mounted_at, sub_path, volume in self._mounts:
+            if asked.is_relative_to(mounted_at):
+                inner = PurePosixPath(sub_path) / asked.relative_to(mounted_at)
+                return self._read_from(volume, str(inner))
+        return None
+
+    def _read_from(self, volume: Mapping[str, Object], inner: str) -> str | None:
+        if source := volume.get("configMap"):
+            data = self._config_map_files(source)
+            return data.get(inner)
+        if source := volume.get("hostPath"):
+            return self._host.get(str(PurePosixPath(source["path"]) / inner))
+        return None
+
+    def _config_map_files(self, source: Object) -> Mapping[str, str]:
+        found = self._config_maps(self._namespace, source["name"])
+        data: MutableMapping[str, str] = (found or {}).get("data") or {}
+        if items := source.get("items"):
+            return {item["path"]: data[item["key"]] for item in items if item["key"] in data}
+        return data
