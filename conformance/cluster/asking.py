@@ -56,7 +56,7 @@ class Ask:
         self._settled: float | None = None
         self.mark = self._seen = cluster.timeline.mark()
         self._started = cluster.clock.now()
-        self.deadline = Deadline(cluster.clock, cluster.limits.reconfigure)
+        self.deadline = self._limit(cluster.limits.reconfigure)
 
     def put(self) -> None:
         """Remove the state and set the label; two patches where the value is there already."""
@@ -81,14 +81,14 @@ class Ask:
         if state in _FINAL:
             self.answered, self._answer = change.time, State(state)
         elif state == State.REBOOTING:
-            self.deadline = Deadline(self._cluster.clock, self._cluster.limits.reboot)
+            self.deadline = self._limit(self._cluster.limits.reboot)
 
     def begin_rest(self) -> None:
         """Start the time that the operands have to come back.
 
         The server is asked which pods are gone or going: the watch of pods may lag behind that of nodes.
         """
-        self.deadline = Deadline(self._cluster.clock, self._cluster.limits.operands_ready)
+        self.deadline = self._limit(self._cluster.limits.operands_ready)
         operands = self._cluster.operands(self.node)
         path = paths.pods(self._cluster.operator_namespace)
         listed = self._cluster.transport.get(path, {"fieldSelector": f"spec.nodeName={self.node}"})["items"]
@@ -130,6 +130,9 @@ class Ask:
             history=history,
             mark=self.mark,
         )
+
+    def _limit(self, seconds: float) -> Deadline:
+        return Deadline(self._cluster.clock, seconds, self._cluster.limits.patience)
 
     def _outcome(self) -> Outcome:
         if self._answer is None:

@@ -42,7 +42,7 @@ class Cluster(ObservedCluster):
         self.clock = clock
         self.limits = transport.limits
         self.guard = Guard(self.timeline)
-        self._waiter = Waiter(self._store, clock)
+        self._waiter = Waiter(self._store, clock, self.limits.patience)
         self._waiter.guard = self.guard.check
         self._watchers: list[Watcher[Any]] = []
         self.remember: Callable[[str | None], None] = lambda _: None
@@ -125,7 +125,8 @@ class Cluster(ObservedCluster):
             look_at: What a person should look at then.
 
         Raises:
-            WaitTimeout: It did not come in time; also after `limit` real seconds where the clock stands still.
+            WaitTimeout: It did not come in time; also after `limit` real seconds where the clock stands still, and not
+                before `limits.patience` real seconds.
             UnreachableError: The API server is gone for longer than `limits.unreachable`.
             ForeignChangeError: Somebody else changed what this run is testing.
         """

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from conformance.cluster.client import Cluster
+from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.evidence import Roll, StrategyChange
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
@@ -57,19 +59,24 @@ def change_strategy(cluster: Cluster, strategy: Strategy) -> StrategyChange:
 
 
 def _await_rolls(cluster: Cluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
-    """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for."""
-    cluster.observe(
-        lambda: all(one.told for one in rolling),
-        cluster.limits.strategy_seen,
-        f"the operator to tell its DaemonSets of strategy {strategy}",
-    )
+    """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for.
+
+    What does not come in time is no exception: `lag` says it.
+    """
+    with suppress(WaitTimeout):
+        cluster.wait(
+            lambda: all(one.told for one in rolling),
+            f"the operator to tell its DaemonSets of strategy {strategy}",
+            cluster.limits.strategy_seen,
+        )
     told = [one for one in rolling if one.told]
     nodes = max((one.before.desired for one in told), default=0)
-    cluster.observe(
-        lambda: all(not one.lag() or one.stalled for one in told),
-        cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
-        f"DaemonSets to roll to strategy {strategy}",
-    )
+    with suppress(WaitTimeout):
+        cluster.wait(
+            lambda: all(not one.lag() or one.stalled for one in told),
+            f"DaemonSets to roll to strategy {strategy}",
+            cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
+        )
 
 
 class _Rolling:

@@ -35,17 +35,25 @@ def silent(what: str, node: str | None, seconds: float) -> None:
 
 @dataclass
 class Deadline:
-    """A limit in seconds of the cluster's clock, with a stop after as many real seconds as that takes at the least.
+    """A limit in seconds of the cluster's clock.
 
-    A simulated clock may stand still for a while on a busy machine; the real stop keeps a wait finite all the same.
+    Attributes:
+        clock: The cluster's clock.
+        limit: Seconds of that clock. It is over too after as many real seconds (more where the clock is slower than
+            real time): a simulated clock may stand still on a busy machine, and a wait must stay finite.
+        patience: Real seconds before which it is not over: on a clock much faster than real time the suite itself
+            needs a while to see what happened. Never more than `limit`.
     """
 
     clock: ClusterClock
     limit: float
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
+        now = time.monotonic()
         self._started = self.clock.now()
-        self._real_end = time.monotonic() + self.limit / min(self.clock.scale, 1.0)
+        self._real_start = now + min(self.patience, self.limit)
+        self._real_end = now + self.limit / min(self.clock.scale, 1.0)
 
     @property
     def passed(self) -> float:
@@ -55,13 +63,15 @@ class Deadline:
     @property
     def over(self) -> bool:
         """The limit is reached."""
-        return self.passed >= self.limit or time.monotonic() >= self._real_end
+        now = time.monotonic()
+        return (self.passed >= self.limit and now >= self._real_start) or now >= self._real_end
 
     @property
     def real_left(self) -> float:
         """Real seconds until it may be over; never below a millisecond."""
-        left = min((self.limit - self.passed) / self.clock.scale, self._real_end - time.monotonic())
-        return max(left, 0.001)
+        now = time.monotonic()
+        by_clock = max((self.limit - self.passed) / self.clock.scale, self._real_start - now)
+        return max(min(by_clock, self._real_end - now), 0.001)
 
 
 class Waiter:
@@ -72,9 +82,10 @@ class Waiter:
         guard: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
     """
 
-    def __init__(self, store: Store, clock: ClusterClock) -> None:
+    def __init__(self, store: Store, clock: ClusterClock, patience: float) -> None:
         self._store = store
         self._clock = clock
+        self._patience = patience
         self.progress: Progress = silent
         self.guard: Callable[[], None] = lambda: None
 
@@ -90,7 +101,7 @@ class Waiter:
         look_at: str = "",
     ) -> T:
         """See `Cluster.wait`."""
-        deadline = Deadline(self._clock, limit)
+        deadline = Deadline(self._clock, limit, self._patience)
         held: Deadline | None = None
         for _ in self._looks(deadline, what, node):
             value = look()
