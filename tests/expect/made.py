@@ -26,7 +26,10 @@ def gpu(
     instances: Sequence[Sequence[int]] = (), *, board: str = H100, index: int = 0, mode: bool | None = None,
     capable: bool = True,
 ) -> ObservedGpu:
-    """Make a GPU with instances [profile id, start, size, compute instances]; MIG is on where there are any."""
+    """Make a GPU with instances [profile id, start, size, compute instances]; MIG is on where there are any.
+
+    Several compute instances are of one slice each.
+    """
     model, product = find_board(board)
     on = bool(instances) if mode is None else mode
     return ObservedGpu(
@@ -52,25 +55,28 @@ def gpu(
 def _devices(model: GpuModel, gpu_index: int, number: int, instance: Sequence[int]) -> list[ObservedInstance]:
     profile_id, start, size, compute_instances = instance
     (row,) = (row for row in model.profiles if row.gi_profile_id == profile_id)
-    return [_device(row, gpu_index, number, compute, (start, size), compute_instances)
-            for compute in range(compute_instances)]
+    slices, sms = row.slices, row.multiprocessors
+    if compute_instances > 1:
+        slices, sms = 1, model.profiles[0].multiprocessors
+    ids = (gpu_index, number)
+    return [_device(row, (*ids, compute), (start, size), slices, sms) for compute in range(compute_instances)]
 
 
 def _device(
-    row: ProfileRow, gpu_index: int, number: int, compute: int, at: tuple[int, int], compute_instances: int
+    row: ProfileRow, ids: tuple[int, int, int], at: tuple[int, int], slices: int, multiprocessors: int
 ) -> ObservedInstance:
-    whole, slices = row.profile, row.slices // compute_instances
+    whole = row.profile
     return ObservedInstance(
         profile=Profile(slices, whole.gpu_slices, whole.memory_gb, whole.plus, whole.minus),
-        gpu_instance=number,
-        compute_instance=compute,
-        uuid=f"MIG-{gpu_index}-{number}-{compute}",
+        gpu_instance=ids[1],
+        compute_instance=ids[2],
+        uuid="MIG-{}-{}-{}".format(*ids),
         gpu_slices=row.slices,
         compute_slices=slices,
         start=at[0],
         size=at[1],
         memory_mib=row.memory_mib,
-        multiprocessors=row.multiprocessors // compute_instances,
+        multiprocessors=multiprocessors,
         engines=row.engines,
     )
 

@@ -1,0 +1,173 @@
+"""Which GPU gets what, and D-01: hardware against configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.expect.catalogue import profile_counts
+from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
+from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
+from conformance.expect.matching import matching_entries
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.place import ConformanceError
+from conformance.spec.mig_parted import Entry, parse
+from conformance.spec.models import load_models
+from conformance.spec.profile import Profile
+from tests.expect.made import A100_40, A100_80, BALANCED, SEVEN, gpu, place
+
+ONE_G, THREE_G = Profile(1, 1, 10), Profile(3, 3, 40)
+
+
+def entry(devices: str = "all", counts: str = "{1g.10gb: 7}", device_filter: str = "[]", enabled: str = "true") -> str:
+    return (
+        f"- {{devices: {devices}, mig-enabled: {enabled}, mig-devices: {counts}, device-filter: {device_filter}}}"
+    )
+
+
+def entries(*listed: str) -> tuple[Entry, ...]:
+    return parse("version: v1\nmig-configs:\n  x:\n" + "".join(f"  {one}\n" for one in listed)).select("x")
+
+
+@pytest.mark.parametrize(
+    ("device_filter", "matches"),
+    [
+        ("[]", True),
+        ("'0x233010DE'", True),
+        ("'0x233010de'", True),
+        ("['0x20B210DE', '0x233010DE']", True),
+        ("'0x233010DE:0x16C110DE'", True),
+        ("'0x233010DE:0x18BF10DE'", False),
+        ("'0x233010DE:0x16C110DE:0x1'", False),
+        ("'0x20B210DE'", False),
+        ("'0x2330'", False),
+        ("'233010DE'", False),
+        ("'H100'", False),
+    ],
+)
+def test_device_filter(device_filter: str, matches: bool) -> None:
+    assert bool(matching_entries(gpu(), entries(entry(device_filter=device_filter)))) is matches
+
+
+@pytest.mark.parametrize(("devices", "matches"), [("all", True), ("[0, 2]", False), ("[1]", True), ("[]", False)])
+def test_indices(devices: str, matches: bool) -> None:
+    assert bool(matching_entries(gpu(index=1), entries(entry(devices=devices)))) is matches
+
+
+@pytest.mark.parametrize(
+    ("gpus", "asked", "expected"),
+    [
+        ([gpu()], [entry()], [(True, {ONE_G: 7})]),
+        ([gpu(SEVEN)], [entry(counts="{}", enabled="false")], [(False, {})]),
+        ([gpu(SEVEN)], [entry(counts="{}")], [(True, {})]),
+        ([gpu(SEVEN), gpu(index=1)], [entry("[1]", "{3g.40gb: 2}")], [(True, {ONE_G: 7}), (True, {THREE_G: 2})]),
+        ([gpu()], [entry(), entry("[0]", "{3g.40gb: 2}")], [(True, {THREE_G: 2})]),
+        ([gpu()], [entry(counts="{1g.10gb: 4, 3g.40gb: 1, 2g.20gb: 0}")], [(True, {ONE_G: 4, THREE_G: 1})]),
+        ([gpu()], [entry(counts="{1g.5gb: 7}")], [(True, {})]),
+        ([gpu()], [entry(counts="{1g.10gb: 1, 1g.10gb+what: 1}")], [(True, {})]),
+        ([gpu()], [entry(counts="{1c.3g.40gb: 3}")], [(True, {Profile(1, 3, 40): 3})]),
+        ([gpu()], [entry(counts="{4c.7g.80gb: 1}")], [(True, {Profile(4, 7, 80): 1})]),
+        ([gpu()], [entry(counts="{3c.4g.40gb: 1}")], [(True, {})]),
+        ([gpu(capable=False)], [entry()], [(False, {})]),
+    ],
+    ids=["plain", "off", "empty", "other GPU kept", "last entry wins", "several", "profile of another GPU",
+         "unknown attribute", "compute instances", "half and more", "too much", "cannot do MIG"],
+)
+def test_wanted_geometry(
+    gpus: list[ObservedGpu], asked: list[str], expected: list[tuple[bool, dict[Profile, int]]]
+) -> None:
+    wanted = wanted_geometry(gpus, entries(*asked))
+
+    assert [(one.enabled, dict(one.instances)) for one in wanted] == expected
+
+
+def test_a_name_that_another_gpu_offers_is_kept() -> None:
+    """On the 40 GB card 1g.5gb exists: mig-parted then tries it on the 80 GB card, and fails."""
+    gpus = [gpu(board=A100_80), gpu(board=A100_40, index=1)]
+
+    assert [dict(one.instances) for one in wanted_geometry(gpus, entries(entry(counts="{1g.5gb: 1}")))] == [
+        {Profile(1, 1, 5): 1}, {Profile(1, 1, 5): 1},
+    ]
+
+
+def test_counts_come_from_the_table_but_for_models_without_confirmed_placements() -> None:
+    misread = replace(gpu(), profiles={"1g.10gb": 6})
+    foreign = replace(misread, name="NVIDIA Unheard Of")
+    uncertain = replace(misread, name=load_models()["rtx-pro-5000-48gb"].boards[0].name)
+
+    assert profile_counts(misread)["1g.10gb"] == 7
+    assert profile_counts(foreign) == profile_counts(uncertain) == {"1g.10gb": 6}
+
+
+def test_right_hardware_passes() -> None:
+    gpus = [gpu(BALANCED), gpu(SEVEN, index=1), gpu([[9, 0, 4, 3]], index=2), gpu(index=3)]
+
+    check_geometry(place(), gpus, observed_geometry(gpus))
+    check_instances(place(), gpus)
+    check_mode_settled(place(), gpus)
+
+
+def test_a_lost_instance() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_geometry(place(), [gpu(SEVEN[:6])], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
+
+    assert str(failed.value) == (
+        "D-01 geometry of node sim-0 under single, all-1g.10gb\n"
+        "  expected    GPU 0: MIG on, 7 x 1g.10gb\n"
+        "  found       GPU 0: MIG on, 6 x 1g.10gb"
+    )
+
+
+def test_a_mode_that_waits_for_a_reset() -> None:
+    waiting = replace(gpu(), pending_mode=True)
+
+    with pytest.raises(ConformanceError, match="the MIG mode of GPU 0 waits for a reset or reboot"):
+        check_geometry(place(), [waiting], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
+    with pytest.raises(ConformanceError) as failed:
+        check_mode_settled(place(), [waiting])
+    assert str(failed.value) == (
+        "D-01 MIG mode of node sim-0 under single, all-1g.10gb\n"
+        "  expected    GPU 0: pending mode off\n"
+        "  found       GPU 0: pending mode on\n"
+        "  likely      the GPU needs a reset or the node a reboot"
+    )
+
+
+def test_every_wrong_device_is_listed() -> None:
+    first, second, third, fourth = gpu(BALANCED).instances
+    wrong = replace(gpu(), mode=True, instances=(
+        replace(first, start=3),
+        replace(second, multiprocessors=31),
+        replace(third, uuid=fourth.uuid, memory_mib=20096),
+        replace(fourth, compute_slices=2),
+    ))
+
+    with pytest.raises(ConformanceError) as failed:
+        check_instances(place(), [wrong])
+
+    assert str(failed.value) == (
+        "D-01 MIG devices of node sim-0 under single, all-1g.10gb\n"
+        "  expected    each as its profile says, at a legal place of its own\n"
+        "  found       2 devices with UUID MIG-0-4-0\n"
+        "              GPU 0 GPU instances 2 and 1 overlap at 3\n"
+        "              GPU 0 3g.40gb: at 3:4 in place of {0, 4}:4\n"
+        "              GPU 0 2g.20gb: 31 multiprocessors in place of 32\n"
+        "              GPU 0 1g.10gb: 20096 MiB of 81559\n"
+        "              GPU 0 1g.10gb: 1 and 2 slices"
+    )
+
+
+def test_memory_may_differ_between_drivers_as_long_as_it_gives_the_name() -> None:
+    """Driver 550 gives 40320 MiB for 3g.40gb where 580 gives 40448."""
+    (device,) = gpu([[9, 0, 4, 1]]).instances
+
+    check_instances(place(), [replace(gpu(), mode=True, instances=(replace(device, memory_mib=40320),))])
+
+
+def test_assumed_and_unknown_figures_are_not_compared() -> None:
+    (device,) = gpu([[19, 0, 1, 1]], board="h20").instances
+    odd = replace(device, start=7, multiprocessors=3, engines=None)
+
+    check_instances(place(), [replace(gpu(board="h20"), mode=True, instances=(odd,))])
+    check_instances(place(), [replace(gpu(board="h20"), mode=True, instances=(replace(odd, start=None),))])

@@ -1,0 +1,149 @@
+"""D-26: labels of GPU Feature Discovery; what was recorded is in test_recorded_nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.expect.geometry import observed_geometry
+from conformance.expect.label_checks import check_labels, check_timestamp
+from conformance.expect.label_parts import family, product
+from conformance.expect.labels import expected_labels, is_gfd_label
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.place import ConformanceError
+from conformance.spec.names import Strategy
+from tests.expect.made import SEVEN, gpu, place
+
+
+def labels_of(gpus: list[ObservedGpu], strategy: Strategy) -> dict[str, str]:
+    (labels,) = expected_labels(gpus, observed_geometry(gpus), strategy, None)
+    return {key: "something" if value is None else value for key, value in labels.items()}
+
+
+def failure(found: dict[str, str], strategy: Strategy = Strategy.MIXED) -> str:
+    gpus = [gpu(SEVEN)]
+    with pytest.raises(ConformanceError) as failed:
+        check_labels(
+            place(strategy=strategy, requirement="D-26"), found,
+            expected_labels(gpus, observed_geometry(gpus), strategy, None),
+        )
+    return str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("nvidia.com/gpu.count", True), ("nvidia.com/mig-1g.10gb.count", True), ("nvidia.com/mig.strategy", True),
+        ("nvidia.com/cuda.driver.major", True), ("nvidia.com/gfd.timestamp", True), ("nvidia.com/vgpu.present", True),
+        ("nvidia.com/gpu.deploy.dcgm", False), ("nvidia.com/gpu.present", False), ("nvidia.com/mig.config", False),
+        ("nvidia.com/mig.config.state", False), ("nvidia.com/gpu.workload.config", False),
+        ("nvidia.com/gpu-driver-upgrade-state", False), ("kubernetes.io/hostname", False),
+    ],
+)
+def test_whose_a_label_is(name: str, owned: bool) -> None:
+    assert is_gfd_label(name) is owned
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("NVIDIA H100 80GB HBM3", "NVIDIA-H100-80GB-HBM3"),
+        ("NVIDIA A100-SXM4-40GB", "NVIDIA-A100-SXM4-40GB"),
+        ("Odd (name), 2.0_x", "Odd-name-2.0_x"),
+    ],
+)
+def test_product(name: str, cleaned: str) -> None:
+    assert product(name) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((8, 0), "ampere"), ((8, 9), "ada-lovelace"), ((9, 0), "hopper"), ((10, 3), "blackwell"), ((12, 0), "blackwell"),
+     ((13, 0), "rubin"), ((11, 0), None)],
+)
+def test_family(capability: tuple[int, int], expected: str | None) -> None:
+    assert family(*capability) == expected
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_complete_labels_pass_whatever_else_the_node_carries(strategy: Strategy) -> None:
+    gpus = [gpu(SEVEN)]
+    others = {"nvidia.com/gpu.present": "true", "nvidia.com/gfd.timestamp": "1", "nvidia.com/gpu.clique": "a.1"}
+
+    check_labels(
+        place(), labels_of(gpus, strategy) | others, expected_labels(gpus, observed_geometry(gpus), strategy, None)
+    )
+
+
+def test_a_label_too_few_one_too_many_and_one_wrong() -> None:
+    found = labels_of([gpu(SEVEN)], Strategy.MIXED)
+    del found["nvidia.com/gpu.family"]
+    found |= {"nvidia.com/mig-1g.10gb.count": "8", "nvidia.com/mig-2g.20gb.count": "3"}
+
+    assert failure(found) == (
+        "D-26 labels of node sim-0 under mixed, all-1g.10gb\n"
+        "  expected    nvidia.com/gpu.family: hopper\n"
+        "              nvidia.com/mig-1g.10gb.count: 7\n"
+        "  found       nvidia.com/mig-1g.10gb.count: 8\n"
+        "              nvidia.com/mig-2g.20gb.count: 3\n"
+        "  missing     nvidia.com/gpu.family   unexpected  nvidia.com/mig-2g.20gb.count"
+    )
+
+
+def test_labels_of_the_former_geometry() -> None:
+    found = labels_of([gpu(SEVEN)], Strategy.MIXED) | {"nvidia.com/mig-3g.40gb.count": "2"}
+
+    assert failure(found).endswith(
+        "  unexpected  nvidia.com/mig-3g.40gb.count\n"
+        "  likely      labels of a former geometry were left behind (DaemonSet gpu-feature-discovery)"
+    )
+
+
+def test_a_label_of_any_value_must_not_be_empty() -> None:
+    found = labels_of([gpu(SEVEN)], Strategy.MIXED) | {"nvidia.com/gpu.machine": ""}
+
+    assert "expected    nvidia.com/gpu.machine: (any)\n  found       nvidia.com/gpu.machine: ''" in failure(found)
+
+
+def test_a_wrong_number_of_multiprocessors_does_not_prove_itself() -> None:
+    """The device says 15 and so does the label; the table says 16."""
+    found = labels_of([gpu(SEVEN)], Strategy.SINGLE) | {"nvidia.com/gpu.multiprocessors": "15"}
+
+    assert "expected    nvidia.com/gpu.multiprocessors: 16" in failure(found, Strategy.SINGLE)
+
+
+def test_without_a_look_at_the_hardware_any_size_is_right() -> None:
+    bare = [gpu(mode=True)]
+    wanted = observed_geometry([gpu(SEVEN)])
+    (labels,) = expected_labels(bare, wanted, Strategy.SINGLE, None)
+
+    assert labels["nvidia.com/gpu.memory"] is None
+    assert (labels["nvidia.com/gpu.count"], labels["nvidia.com/gpu.slices.gi"]) == ("7", "1")
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "restarted"),
+    [("100", "101", True), ("100", "100", False), (None, "5", True), ("soon", "5", True)],
+)
+def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -> None:
+    check_timestamp(place(), before, found, restarted=restarted)
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "restarted", "says"),
+    [
+        ("100", "100", True,
+         "  expected    nvidia.com/gfd.timestamp: more than 100\n"
+         "  found       nvidia.com/gfd.timestamp: 100\n"
+         "  likely      the labels are those of the process before the change (DaemonSet gpu-feature-discovery)"),
+        ("100", "101", False,
+         "  expected    nvidia.com/gfd.timestamp: 100\n"
+         "  found       nvidia.com/gfd.timestamp: 101\n"
+         "  likely      DaemonSet gpu-feature-discovery was restarted though nothing was to be done"),
+        ("100", None, True, "  expected    nvidia.com/gfd.timestamp: a number\n  found       nothing"),
+    ],
+)
+def test_timestamps_that_fail(before: str, found: str | None, restarted: bool, says: str) -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_timestamp(place(requirement="D-26"), before, found, restarted=restarted)
+
+    assert str(failed.value) == f"D-26 timestamp of node sim-0 under single, all-1g.10gb\n{says}"

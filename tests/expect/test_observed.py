@@ -1,0 +1,106 @@
+"""Reading of the probe's answer and of `nvidia-smi -L`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.expect.observed import (
+    Driver,
+    ListedDevice,
+    ListedGpu,
+    ObservedInstance,
+    UnreadableError,
+    read_device_list,
+    read_driver,
+    read_probe,
+)
+from conformance.spec.models import Engines
+from conformance.spec.profile import Profile
+
+UUID = "0d53b9a5-0f5a-5a3a-8d0f-2f3d1f6f7a11"
+LISTING = f"""GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-{UUID})
+  MIG 3g.40gb     Device  0: (UUID: MIG-{UUID})
+  MIG 1g.24gb+me.all Device 10: (UUID: MIG-GPU-{UUID}/7/0)
+GPU 1: NVIDIA A30 (UUID: GPU-{UUID})
+"""
+INSTANCE = {
+    "profile": "1g.10gb", "gi": 9, "ci": 0, "start": 2, "size": 1, "uuid": "MIG-1", "memory_mib": 9984,
+    "multiprocessors": 16, "slices_gi": 1, "slices_ci": 1,
+    "engines": {"copy": 1, "decoder": 1, "encoder": 0, "jpeg": 1, "ofa": 0},
+}
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    gpu = {
+        "index": 0, "name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "device_id": 0x233010DE,
+        "subsystem_id": 0x16C110DE, "memory_mib": 81559, "capability": [9, 0],
+        "mig": {"capable": True, "current": 1, "pending": 0},
+        "profiles": [{"name": "1g.10gb", "max_instances": 7}], "instances": [INSTANCE],
+    }
+    return {"probe": 1, "driver": "580.159.04", "cuda": "13.0", "gpus": [gpu | changes]}
+
+
+def test_device_list() -> None:
+    assert read_device_list(LISTING) == (
+        ListedGpu(0, "NVIDIA H100 80GB HBM3", f"GPU-{UUID}", (
+            ListedDevice("3g.40gb", 0, f"MIG-{UUID}"),
+            ListedDevice("1g.24gb+me.all", 10, f"MIG-GPU-{UUID}/7/0"),
+        )),
+        ListedGpu(1, "NVIDIA A30", f"GPU-{UUID}"),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "\n", "No devices found.\n"])
+def test_no_devices(text: str) -> None:
+    assert read_device_list(text) == ()
+
+
+@pytest.mark.parametrize("text", ["Failed to initialize NVML", f"  MIG 1g.10gb Device 0: (UUID: MIG-{UUID})"])
+def test_another_output_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableError, match="no line of nvidia-smi -L"):
+        read_device_list(text)
+
+
+def test_probe() -> None:
+    (gpu,) = read_probe(answer())
+
+    assert (gpu.device_id, gpu.capability, gpu.mode, gpu.pending_mode) == (0x233010DE, (9, 0), True, False)
+    assert gpu.profiles == {"1g.10gb": 7}
+    assert gpu.instances == (
+        ObservedInstance(Profile(1, 1, 10), 9, 0, "MIG-1", 1, 1, 2, 1, 9984, 16, Engines(1, 1, 0, 1, 0)),
+    )
+    assert read_driver(answer()) == Driver("580.159.04", (13, 0))
+
+
+def test_what_the_probe_may_not_know_is_left_open() -> None:
+    hidden = INSTANCE | {"start": None, "size": None, "engines": None}
+    (gpu,) = read_probe(answer(
+        memory_mib=None, capability=None, device_id=None, subsystem_id=None, profiles=[], instances=[hidden],
+        mig={"capable": False, "current": None, "pending": None},
+    ))
+
+    assert (gpu.memory_mib, gpu.capability, dict(gpu.profiles)) == (0, (0, 0), {})
+    assert (gpu.mig_capable, gpu.mode) == (False, False)
+    assert (gpu.instances[0].start, gpu.instances[0].engines) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({"probe": 1, "error": "Driver Not Loaded"}, "Driver Not Loaded"),
+        ({"probe": 2}, "format 1"),
+        ({"probe": 1}, "'gpus'"),
+        (answer(instances=[INSTANCE | {"profile": "big"}]), "cannot parse fields of 'big'"),
+    ],
+)
+def test_unreadable_answers(data: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(UnreadableError, match=wrong):
+        read_probe(data)
+
+
+@pytest.mark.parametrize("data", [{"probe": 1, "driver": "1"}, {"probe": 1, "driver": "1", "cuda": "13"}])
+def test_unreadable_versions(data: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableError):
+        read_driver(data)

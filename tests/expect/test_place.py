@@ -1,0 +1,80 @@
+"""The form of the message: as the design shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.expect.compare import compare_counts, compare_mappings, compare_sequences
+from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.expect.resources import check_resources
+from conformance.spec.names import Strategy
+
+
+def test_the_message_of_the_design() -> None:
+    place = Place(
+        ("D-06",),
+        "sim-0",
+        Strategy.SINGLE,
+        "all-1g.10gb",
+        timeline=lambda: ("success 2.1 s ago", "device plugin pod ...-x7k2p Ready 1.4 s ago"),
+    )
+    by_profile = {"nvidia.com/mig-1g.10gb": 56}
+
+    with pytest.raises(ConformanceError) as failed:
+        check_resources(place, by_profile, {"nvidia.com/gpu": 56}, other_strategy=by_profile)
+
+    assert str(failed.value) == (
+        "D-06 resources of node sim-0 under single, all-1g.10gb\n"
+        "  expected    nvidia.com/gpu: 56\n"
+        "  found       nvidia.com/mig-1g.10gb: 56\n"
+        "  missing     nvidia.com/gpu          unexpected  nvidia.com/mig-1g.10gb\n"
+        "  timeline    success 2.1 s ago; device plugin pod ...-x7k2p Ready 1.4 s ago\n"
+        "  likely      the plugin still runs with MIG_STRATEGY=mixed (DaemonSet nvidia-device-plugin-daemonset)"
+    )
+    assert failed.value.finding.missing == ("nvidia.com/gpu",)
+
+
+def test_several_items_stand_below_each_other_and_nothing_is_said_to_be_nothing() -> None:
+    place = Place(("D-06", "D-09"), "n", Strategy.MIXED, "x", hints=lambda: ("first", "second"))
+    finding = Finding(("a: 1", "b: 2"), (), ("a", "b"))
+
+    assert str(ConformanceError(place, "things", finding)) == (
+        "D-06 D-09 things of node n under mixed, x\n"
+        "  expected    a: 1\n"
+        "              b: 2\n"
+        "  found       nothing\n"
+        "  missing     a\n"
+        "              b\n"
+        "  likely      first\n"
+        "              second"
+    )
+
+
+def test_the_timeline_is_asked_only_when_a_check_fails() -> None:
+    asked = []
+    place = Place(("D-06",), "n", Strategy.MIXED, "x", timeline=lambda: asked.append(1) or ())
+
+    check_resources(place, {}, {})
+
+    assert asked == []
+
+
+def test_mappings_tell_absent_from_none() -> None:
+    assert compare_mappings({"a": None}, {}) == Finding(("a: None",), (), ("a",), ())
+    assert compare_mappings({"a": 1}, {"a": 1}) is None
+
+
+def test_differences_alone() -> None:
+    finding = compare_mappings({"a": 1, "b": ""}, {"a": 1, "b": "x", "c": 2}, only_differences=True)
+
+    assert finding == Finding(("b: ''",), ("b: x", "c: 2"), (), ("c",))
+
+
+def test_counts_treat_zero_as_absent() -> None:
+    assert compare_counts({"a": 0}, {}) is None
+    assert compare_counts({"a": 3}, {"a": 1, "b": 1}) == Finding(("a: 3",), ("a: 1", "b: 1"), ("a (2 times)",), ("b",))
+
+
+def test_sequences_mind_the_order() -> None:
+    assert compare_sequences(["a", "b"], ("a", "b")) is None
+    assert compare_sequences(["a", "b"], ["b", "a"]) == Finding(("a", "b"), ("b", "a"))

@@ -1,0 +1,205 @@
+"""D-02, D-05: label patches by course and version.
+
+The traces of v0.15.0 were recorded from the real mig-manager on a real API server; those of the script follow
+deployments/container/reconfigure-mig.sh of NVIDIA/mig-parted v0.12.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from conformance.expect.patches import Write
+from conformance.expect.place import ConformanceError, Place
+from conformance.expect.transitions import (
+    Course,
+    check_deploy_labels,
+    check_states,
+    check_writes,
+    expected_writes,
+)
+from conformance.spec.names import DEPLOY_CLIENT, DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PAUSED_OPERANDS
+from tests.expect.made import place
+
+SCRIPT, GO, CLIENT, MENDED = "v0.12.3", "v0.14.2", "v0.15.0", "v0.15.1-484"
+ALL = [SCRIPT, GO, CLIENT, MENDED]
+FOUR = ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm")
+Labels = dict[str, str]
+
+
+def deploy(value: str, *operands: str) -> Labels:
+    return {DEPLOY_PREFIX + operand: value for operand in operands or PAUSED_OPERANDS}
+
+
+def state(value: str) -> Labels:
+    return {MIG_CONFIG_STATE: value}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One event of the watch."""
+
+    set: Mapping[str, str]
+    time: float = 0.0
+    removed: Sequence[str] = field(default_factory=tuple)
+
+
+NODE = deploy("true", *FOUR)
+USED = deploy("true")
+"""A node on which mig-manager ran before: it carries the label of nvsm, too."""
+PAUSE, RESUME = deploy(PAUSED), deploy("true")
+
+
+@pytest.mark.parametrize(
+    ("before", "course", "version", "resumed", "patches"),
+    [
+        pytest.param(NODE, Course.CHANGED, CLIENT, False, [state("pending"), PAUSE, RESUME, state("success")],
+                     id="recorded: default-label-needs-work"),
+        pytest.param(NODE, Course.ALREADY, CLIENT, False, [deploy("true", "nvsm"), state("success")],
+                     id="recorded: default-label-already-applied"),
+        pytest.param(USED | state("success"), Course.ALREADY, CLIENT, True, [],
+                     id="recorded: same-value-set-again"),
+        pytest.param(NODE, Course.REFUSED, CLIENT, False, [deploy("true", "nvsm"), state("failed")],
+                     id="recorded: nonexistent-config-name"),
+        pytest.param(PAUSE, Course.ALREADY, CLIENT, False, [RESUME, state("success")],
+                     id="recorded: paused-labels-left-over"),
+        pytest.param({}, Course.CHANGED, CLIENT, False, [state("pending"), PAUSE, RESUME, state("success")],
+                     id="recorded: no-deploy-labels"),
+        pytest.param(
+            NODE | deploy("false", "device-plugin"), Course.CHANGED, CLIENT, False,
+            [
+                state("pending"), deploy(PAUSED, "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm"),
+                deploy("true", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm"), state("success"),
+            ],
+            id="recorded: device-plugin-false-honoured",
+        ),
+        pytest.param(
+            NODE | {DEPLOY_CLIENT: "true"}, Course.CHANGED, CLIENT, False,
+            [state("pending"), PAUSE | {DEPLOY_CLIENT: PAUSED}, RESUME | {DEPLOY_CLIENT: "true"}, state("success")],
+            id="recorded: third-party-client",
+        ),
+        pytest.param(USED, Course.FAILED, CLIENT, False, [state("pending"), PAUSE, RESUME, state("failed")],
+                     id="recorded: already-applied-then-failure"),
+        pytest.param(USED, Course.FAILED, CLIENT, True, [state("pending"), PAUSE, state("failed")],
+                     id="recorded: two-failures-after-success, the first"),
+        pytest.param(PAUSE | state("failed"), Course.FAILED, CLIENT, True, [state("pending"), state("failed")],
+                     id="recorded: two-failures-after-success, the second"),
+        pytest.param(NODE, Course.REBOOT, CLIENT, False, [state("pending"), PAUSE, state("rebooting")],
+                     id="recorded: gpu-busy-with-reboot"),
+        pytest.param(NODE, Course.STUCK, CLIENT, False, [state("pending"), PAUSE], id="recorded: operand-never-ends"),
+        pytest.param(USED, Course.STUCK, MENDED, False, [state("pending"), PAUSE, RESUME, state("failed")],
+                     id="pull request 484: a wait that runs out fails"),
+        pytest.param(USED, Course.STUCK, SCRIPT, False, [state("pending"), PAUSE, RESUME, state("success")],
+                     id="script: a wait that runs out is ignored"),
+        pytest.param(NODE | {DEPLOY_CLIENT: "true"}, Course.CHANGED, GO, False,
+                     [state("pending"), PAUSE, RESUME, state("success")], id="no client label before v0.15.0"),
+        pytest.param(NODE, Course.ALREADY, SCRIPT, True, [state("success")], id="script: nvsm is not touched"),
+        pytest.param(USED, Course.FAILED, SCRIPT, True,
+                     [state("pending"), PAUSE, deploy("true", *FOUR), state("failed")],
+                     id="script: always resumes, but not nvsm"),
+    ],
+)
+def test_patches(before: Labels, course: Course, version: str, resumed: bool, patches: list[Labels]) -> None:
+    assert [dict(write.labels) for write in expected_writes(before, course, version, resumed_before=resumed)] == patches
+
+
+@pytest.mark.parametrize("version", ALL)
+@pytest.mark.parametrize("course", Course)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_what_is_expected_passes(version: str, course: Course, resumed: bool) -> None:
+    expected = expected_writes(NODE, course, version, resumed_before=resumed)
+    others = [Seen({"nvidia.com/gpu.count": "8"}), Seen({}, removed=[MIG_CONFIG_STATE])]
+    seen = [*others, *(Seen({**write.labels, "nvidia.com/mig.config": "x"}) for write in expected), *others]
+
+    for check in (check_writes, check_states, check_deploy_labels):
+        check(place(), seen, expected)
+
+
+CHANGE = expected_writes(NODE, Course.CHANGED, CLIENT, resumed_before=False)
+Check = Callable[[Place, Sequence[Seen], Sequence[Write]], None]
+
+
+@pytest.mark.parametrize(
+    ("seen", "fails"),
+    [
+        pytest.param([PAUSE, RESUME, state("success")], (check_writes, check_states), id="skips pending"),
+        pytest.param([state("success"), state("pending"), PAUSE, RESUME], (check_writes, check_states),
+                     id="success first"),
+        pytest.param([state("pending"), state("success"), PAUSE, RESUME], (check_writes, check_states),
+                     id="success before the work"),
+        pytest.param([state("pending"), PAUSE, RESUME], (check_writes, check_states), id="never answers"),
+        pytest.param([state("pending"), PAUSE, state("success")], (check_writes, check_deploy_labels),
+                     id="leaves paused"),
+        pytest.param([state("pending"), deploy("true", "nvsm"), state("success")], (check_writes, check_deploy_labels),
+                     id="pauses nothing"),
+        pytest.param([state("pending"), PAUSE, deploy("true", *FOUR), state("success")],
+                     (check_writes, check_deploy_labels), id="forgets nvsm"),
+    ],
+)
+def test_wrong_traces_fail_the_checks_they_concern(seen: list[Labels], fails: tuple[Check, ...]) -> None:
+    events = [Seen(labels) for labels in seen]
+
+    for check in (check_writes, check_states, check_deploy_labels):
+        if check in fails:
+            with pytest.raises(ConformanceError):
+                check(place(), events, CHANGE)
+        else:
+            check(place(), events, CHANGE)
+
+
+def message_of(check: Check, *seen: Labels) -> str:
+    with pytest.raises(ConformanceError) as failed:
+        check(place(requirement="D-05"), [Seen(labels) for labels in seen], CHANGE)
+    return str(failed.value)
+
+
+EVERY = "{dcgm,dcgm-exporter,device-plugin,gpu-feature-discovery,nvsm}"
+
+
+def test_message_of_all_patches() -> None:
+    assert message_of(check_writes, state("pending"), PAUSE, state("success")) == (
+        "D-05 label patches of node sim-0 under single, all-1g.10gb\n"
+        "  expected    mig.config.state=pending\n"
+        f"              gpu.deploy.{EVERY}=paused-for-mig-change\n"
+        f"              gpu.deploy.{EVERY}=true\n"
+        "              mig.config.state=success\n"
+        "  found       mig.config.state=pending\n"
+        f"              gpu.deploy.{EVERY}=paused-for-mig-change\n"
+        "              mig.config.state=success\n"
+        f"  missing     gpu.deploy.{EVERY}=true"
+    )
+
+
+def test_message_of_states() -> None:
+    assert message_of(check_states, PAUSE, RESUME, state("success")) == (
+        "D-05 states of node sim-0 under single, all-1g.10gb\n"
+        "  expected    pending\n"
+        "              success\n"
+        "  found       success\n"
+        "  missing     pending"
+    )
+
+
+def test_message_of_a_success_before_the_work() -> None:
+    assert message_of(check_states, state("pending"), state("success"), RESUME) == (
+        "D-05 states of node sim-0 under single, all-1g.10gb\n"
+        "  expected    mig.config.state=success as the last patch\n"
+        "  found       mig.config.state=pending\n"
+        "              mig.config.state=success\n"
+        f"              gpu.deploy.{EVERY}=true\n"
+        f"  unexpected  gpu.deploy.{EVERY}=true\n"
+        "  likely      the state was written before the work was done"
+    )
+
+
+def test_message_of_deploy_labels() -> None:
+    assert message_of(check_deploy_labels, state("pending"), state("success")) == (
+        "D-05 deploy labels of node sim-0 under single, all-1g.10gb\n"
+        f"  expected    gpu.deploy.{EVERY}=paused-for-mig-change\n"
+        f"              gpu.deploy.{EVERY}=true\n"
+        "  found       nothing\n"
+        f"  missing     gpu.deploy.{EVERY}=paused-for-mig-change\n"
+        f"              gpu.deploy.{EVERY}=true"
+    )
