@@ -1,0 +1,178 @@
+"""D-18, D-20: device lists of nodes and containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from conformance.expect.devices import (
+    check_device_list,
+    check_not_shared,
+    check_one_device,
+    check_same_devices,
+    check_size,
+    check_unique,
+    check_whole_gpu,
+)
+from conformance.expect.geometry import observed_geometry
+from conformance.expect.observed import ListedDevice, ListedGpu, ObservedGpu
+from conformance.expect.place import ConformanceError
+from conformance.spec.profile import Profile
+from tests.expect.made import BALANCED, SEVEN, gpu, place
+
+ONE_G = Profile(1, 1, 10)
+
+
+def listed(of: ObservedGpu, count: int | None = None) -> ListedGpu:
+    devices = [ListedDevice(str(it.profile), at, it.uuid) for at, it in enumerate(of.instances[:count])]
+    return ListedGpu(of.index, of.name, of.uuid, tuple(devices))
+
+
+def message_of(check: Callable[[], None]) -> str:
+    with pytest.raises(ConformanceError) as failed:
+        check()
+    return str(failed.value)
+
+
+def test_complete_lists_pass() -> None:
+    gpus = [gpu(SEVEN), gpu(BALANCED, index=1), gpu(index=2)]
+    lists = [listed(one) for one in gpus]
+
+    check_device_list(place(), lists, observed_geometry(gpus))
+    check_same_devices(place(), lists, gpus)
+
+
+def test_a_line_too_few() -> None:
+    seven = gpu(SEVEN)
+
+    assert message_of(
+        lambda: check_device_list(place(requirement="D-18"), [listed(seven, 6)], observed_geometry([seven]))
+    ) == (
+        "D-18 nvidia-smi -L of node sim-0 under single, all-1g.10gb\n"
+        "  expected    GPU 0: 7 MIG lines: 7 x MIG 1g.10gb\n"
+        "  found       GPU 0: 6 MIG lines: 6 x MIG 1g.10gb"
+    )
+
+
+def test_gpu_lines_without_mig_lines() -> None:
+    seven = gpu(SEVEN)
+
+    assert "likely      the geometry was not applied" in message_of(
+        lambda: check_device_list(place(), [listed(seven, 0)], observed_geometry([seven]))
+    )
+
+
+def test_wrong_numbers_and_missing_gpus() -> None:
+    seven = gpu(SEVEN)
+    whole = listed(seven)
+    renumbered = replace(whole, devices=tuple(replace(one, index=one.index + 1) for one in whole.devices))
+
+    assert "numbered [1, 2, 3, 4, 5, 6, 7]" in message_of(
+        lambda: check_device_list(place(), [renumbered], observed_geometry([seven]))
+    )
+    assert "missing     GPU 0" in message_of(lambda: check_device_list(place(), [], observed_geometry([seven])))
+
+
+def test_a_doubled_uuid() -> None:
+    assert message_of(lambda: check_unique(place(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
+        "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n"
+        "  expected    each once\n"
+        "  found       MIG-a (2 times)"
+    )
+    seven = gpu(SEVEN)
+    doubled = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
+    assert "MIG-0-1-0 (2 times)" in message_of(
+        lambda: check_device_list(place(), [doubled], observed_geometry([seven]))
+    )
+
+
+def test_nvml_and_nvidia_smi_disagree() -> None:
+    seven = gpu([[19, 0, 1, 1], [19, 1, 1, 1]])
+    other = replace(listed(seven, 1), devices=(ListedDevice("1g.10gb", 0, "MIG-x"), listed(seven).devices[1]))
+
+    assert message_of(lambda: check_same_devices(place(requirement="D-18"), [other], [seven])) == (
+        "D-18 UUIDs of nvidia-smi -L of node sim-0 under single, all-1g.10gb\n"
+        "  expected    MIG-0-1-0: 1\n"
+        "              MIG-0-2-0: 1\n"
+        "  found       MIG-0-2-0: 1\n"
+        "              MIG-x: 1\n"
+        "  missing     MIG-0-1-0               unexpected  MIG-x"
+    )
+
+
+ON_NODE = {"MIG-0-1-0": ONE_G, "MIG-0-2-0": ONE_G, "MIG-1-1-0": Profile(3, 3, 40)}
+
+
+@pytest.mark.parametrize("profile", [None, ONE_G])
+def test_one_device_passes(profile: Profile | None) -> None:
+    check_one_device(place(), [listed(gpu(SEVEN), 1)], ON_NODE, profile)
+
+
+@pytest.mark.parametrize(
+    ("seen", "profile", "says"),
+    [
+        pytest.param([listed(gpu(SEVEN), 2)], ONE_G, [
+            "  expected    one MIG device of profile 1g.10gb",
+            "  found       MIG 1g.10gb MIG-0-1-0",
+            "              MIG 1g.10gb MIG-0-2-0",
+            "  likely      more devices were handed out than asked for",
+        ], id="extra device"),
+        pytest.param([listed(gpu())], None, [
+            "  expected    one MIG device",
+            "  found       GPU GPU-00000000-0000-0000-0000-000000000000 without MIG devices",
+            "  likely      the whole GPU was handed out in place of a MIG device",
+        ], id="whole GPU"),
+        pytest.param([], None, ["  expected    one MIG device", "  found       no GPU"], id="nothing"),
+        pytest.param([listed(gpu(SEVEN, index=3), 1)], None, [
+            "  expected    a MIG device of the node", "  found       MIG 1g.10gb MIG-3-1-0",
+        ], id="of no GPU of the node"),
+        pytest.param([listed(gpu(SEVEN), 1)], Profile(3, 3, 40), [
+            "  expected    one MIG device of profile 3g.40gb", "  found       MIG 1g.10gb MIG-0-1-0",
+        ], id="other profile"),
+    ],
+)
+def test_anything_but_one_device_fails(seen: list[ListedGpu], profile: Profile | None, says: list[str]) -> None:
+    message = message_of(lambda: check_one_device(place(requirement="D-20"), seen, ON_NODE, profile))
+
+    assert message.splitlines() == ["D-20 devices in a pod of node sim-0 under single, all-1g.10gb", *says]
+
+
+def test_a_device_listed_under_another_profile_than_the_nodes() -> None:
+    wrong = replace(listed(gpu(SEVEN), 1), devices=(ListedDevice("1g.20gb", 0, "MIG-0-1-0"),))
+
+    assert "found       MIG 1g.20gb MIG-0-1-0" in message_of(lambda: check_one_device(place(), [wrong], ON_NODE))
+
+
+def test_whole_gpu() -> None:
+    seen, uuid = listed(gpu()), gpu().uuid
+
+    check_whole_gpu(place(), [seen], [uuid])
+    for wrong in ([], [seen, seen], [listed(gpu(SEVEN), 1)], [replace(seen, uuid="GPU-x")]):
+        with pytest.raises(ConformanceError, match="expected    one whole GPU of the node"):
+            check_whole_gpu(place(), wrong, [uuid])
+
+
+def test_size_in_a_container() -> None:
+    (device,) = gpu([[9, 0, 4, 1]]).instances
+    in_pod = replace(gpu(), instances=(replace(device, start=None, size=None),))
+
+    check_size(place(), [in_pod])
+    small = replace(in_pod, instances=(replace(device, memory_mib=9984, multiprocessors=59),))
+    assert message_of(lambda: check_size(place(requirement="D-20"), [small])) == (
+        "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
+        "  expected    the size of its profile\n"
+        "  found       3g.40gb: 9984 MiB of 81559\n"
+        "              3g.40gb: 59 multiprocessors in place of 60"
+    )
+
+
+def test_a_device_in_two_pods() -> None:
+    check_not_shared(place(), {"a": ["MIG-1"], "b": ["MIG-2"], "c": []})
+
+    assert message_of(lambda: check_not_shared(place(requirement="D-20"), {"b": ["MIG-1"], "a": ["MIG-1"]})) == (
+        "D-20 devices of all pods of node sim-0 under single, all-1g.10gb\n"
+        "  expected    each in one pod\n"
+        "  found       MIG-1 in a and b"
+    )

@@ -1,0 +1,114 @@
+"""D-04, D-15: the configurations that a node must offer are those that the real program generates or ships."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.offers import check_applied, check_offers, expected_offers
+from conformance.expect.place import ConformanceError
+from conformance.spec.mig_parted import Configurations, parse
+from conformance.spec.models import GpuModel, load_models
+from conformance.spec.names import State
+from conformance.spec.static_config import static_configurations
+from tests.expect.made import A30, H100, gpu, place
+
+GENERATED = sorted((Path(__file__).parent / "generated").glob("*.yaml"))
+
+
+def generated(boards: str) -> Configurations:
+    return parse((Path(__file__).parent / "generated" / f"{boards}.yaml").read_text(encoding="utf-8"))
+
+
+def without(offered: Configurations, name: str) -> Configurations:
+    return replace(offered, entries={key: value for key, value in offered.entries.items() if key != name})
+
+
+@pytest.mark.parametrize("boards", [path.stem for path in GENERATED])
+def test_what_the_real_program_generates_passes(boards: str) -> None:
+    gpus = [gpu(board=board, index=index) for index, board in enumerate(boards.split("+"))]
+
+    check_offers(place(), gpus, generated(boards), "v0.14.0")
+
+
+@pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
+def test_balanced_is_that_of_the_table(model: GpuModel) -> None:
+    offers = expected_offers([gpu(board=model.boards[0].slug)], "v0.15.0")
+
+    counts = ", ".join(f"{count} x {name}" for name, count in sorted(model.all_balanced.items()))
+    assert offers.get("all-balanced") == ({0: f"MIG on, {counts}"} if counts else None)
+
+
+def test_names_for_an_a30() -> None:
+    assert list(expected_offers([gpu(board=A30)], "v0.15.0")) == [
+        "all-1g.6gb", "all-1g.6gb.me", "all-2g.12gb", "all-2g.12gb.me", "all-4g.24gb", "all-balanced", "all-disabled",
+        "all-enabled",
+    ]
+
+
+def test_a_gpu_without_mig_is_offered_nothing_of_its_own() -> None:
+    assert expected_offers([gpu(capable=False)], "v0.15.0") == {
+        "all-disabled": {0: "MIG off"}, "all-enabled": {0: "MIG on, no instances"},
+    }
+
+
+def test_before_v0_14_the_shipped_file_is_offered() -> None:
+    gpus = [gpu()]
+
+    assert len(expected_offers(gpus, "v0.13.1")) == 81
+    check_offers(place(), gpus, static_configurations(), "v0.13.1")
+    with pytest.raises(ConformanceError):
+        check_offers(place(), gpus, generated(H100), "v0.13.1")
+
+
+def test_a_missing_name() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_offers(place(requirement="D-15"), [gpu()], without(generated(H100), "all-balanced"), "v0.15.0")
+
+    assert str(failed.value) == (
+        "D-15 offered configurations of node sim-0 under single, all-1g.10gb\n"
+        "  expected    all-balanced: MIG on, 2 x 1g.10gb, 1 x 2g.20gb, 1 x 3g.40gb\n"
+        "  found       nothing\n"
+        "  missing     all-balanced"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- {devices: all, mig-enabled: true, mig-devices: {1g.10gb: 6}}", "all-1g.10gb: MIG on, 6 x 1g.10gb"),
+        ("- {devices: [1], mig-enabled: true, mig-devices: {1g.10gb: 7}}", "GPU 0 left as it is; GPU 1 MIG on, 7 x"),
+        ("- {devices: all, mig-enabled: false}", "all-1g.10gb: MIG off"),
+    ],
+)
+def test_a_name_with_another_effect(text: str, says: str) -> None:
+    offered = generated(H100)
+    other = parse(f"version: v1\nmig-configs:\n  all-1g.10gb:\n  {text}\n").entries
+    gpus: list[ObservedGpu] = [gpu(), gpu(index=1)]
+
+    with pytest.raises(ConformanceError) as failed:
+        check_offers(place(), gpus, replace(offered, entries={**offered.entries, **other}), "v0.15.0")
+
+    assert "expected    all-1g.10gb: MIG on, 7 x 1g.10gb" in str(failed.value)
+    assert says in str(failed.value)
+
+
+def test_success_is_applied() -> None:
+    check_applied(place(), State.SUCCESS)
+
+
+def test_anything_else_is_not() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_applied(place(requirement="D-04"), "failed", 'msg="Error applying MIG configuration"')
+
+    assert str(failed.value) == (
+        "D-04 state of node sim-0 under single, all-1g.10gb\n"
+        "  expected    success\n"
+        "  found       failed\n"
+        '  likely      nvidia-mig-manager: msg="Error applying MIG configuration"'
+    )
+    with pytest.raises(ConformanceError, match="found       nothing"):
+        check_applied(place(), None)

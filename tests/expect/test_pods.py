@@ -1,0 +1,166 @@
+"""D-05, D-06, D-21: pods of the operator, of users, of the device plugin, and pods that must stay Pending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from conformance.expect.operands import (
+    PAUSED_APPS,
+    apps_to_watch,
+    check_operands_kept,
+    check_operands_renewed,
+    check_refused_by_plugin,
+    check_user_pods,
+)
+from conformance.expect.place import ConformanceError
+from conformance.expect.resources import Refusal
+from conformance.expect.scheduling import PendingPod, check_stays_pending
+from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP
+from tests.expect.made import place
+
+GPU = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod as the timeline knows it."""
+
+    started: float | None = None
+    ended: float | None = None
+    app: str = DEVICE_PLUGIN_APP
+    name: str = "x"
+    uid: str = "1"
+
+
+OLD, GONE, NEW = Pod(), Pod(ended=2.0), Pod(started=3.0)
+
+
+def message_of(check: Callable[[], None]) -> str:
+    with pytest.raises(ConformanceError) as failed:
+        check()
+    return str(failed.value)
+
+
+def test_which_operands_are_watched() -> None:
+    pods = [Pod(), Pod(app=FEATURE_DISCOVERY_APP), Pod(app="user"), Pod(app=DCGM_APP, started=1.0)]
+
+    assert apps_to_watch(pods, {}) == (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
+    assert apps_to_watch(pods, {DEPLOY_PREFIX + "device-plugin": "false"}) == (FEATURE_DISCOVERY_APP,)
+    assert len(PAUSED_APPS) == 4
+
+
+@pytest.mark.parametrize("pods", [[GONE, NEW], [GONE, Pod(started=2.5, ended=2.6), NEW], [Pod(ended=3.0), NEW]])
+def test_renewed_operands_pass(pods: list[Pod]) -> None:
+    check_operands_renewed(place(), pods, [DEVICE_PLUGIN_APP])
+
+
+@pytest.mark.parametrize(
+    ("pods", "fate"),
+    [
+        ([OLD], "old pod still there"),
+        ([OLD, NEW], "old pod still there, and 1 new"),
+        ([GONE], "old pod gone, then no new pod"),
+        ([GONE, NEW, Pod(started=4.0)], "old pod gone, then 2 new pods"),
+        ([GONE, Pod(started=1.0)], "one new pod before the old one was gone"),
+    ],
+)
+def test_other_fates_fail(pods: list[Pod], fate: str) -> None:
+    assert message_of(lambda: check_operands_renewed(place(requirement="D-05"), pods, [DEVICE_PLUGIN_APP])) == (
+        "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
+        "  expected    nvidia-device-plugin-daemonset: old pod gone, then one new pod\n"
+        f"  found       nvidia-device-plugin-daemonset: {fate}"
+    )
+
+
+def test_operands_are_kept_where_nothing_is_to_be_done() -> None:
+    check_operands_kept(place(), [OLD], [DEVICE_PLUGIN_APP])
+
+    assert message_of(lambda: check_operands_kept(place(requirement="D-05"), [GONE, NEW], [DEVICE_PLUGIN_APP])) == (
+        "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
+        "  expected    nvidia-device-plugin-daemonset: old pod still there\n"
+        "  found       nvidia-device-plugin-daemonset: old pod gone, then one new pod"
+    )
+
+
+def test_user_pods() -> None:
+    check_user_pods(place(), {"train": "1"}, {"train": "1", "late": "3"})
+
+    assert message_of(
+        lambda: check_user_pods(place(requirement="D-05"), {"train": "1", "serve": "2"}, {"serve": "9"})
+    ) == (
+        "D-05 pods of users of node sim-0 under single, all-1g.10gb\n"
+        "  expected    serve: 2\n"
+        "              train: 1\n"
+        "  found       serve: 9\n"
+        "  missing     train\n"
+        "  likely      mig-manager must not touch pods of users"
+    )
+
+
+LOG = "main.go:198] error starting plugins: more than one MIG device type present on node\n"
+
+
+@pytest.mark.parametrize("log", [LOG, ""])
+def test_the_plugin_refuses(log: str) -> None:
+    check_refused_by_plugin(place(), 1, 2, log, Refusal.UNLIKE_DEVICES)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "restarts", "log", "found"),
+    [
+        (None, 0, LOG, "  found       exit code None, 0 restarts"),
+        (0, 1, LOG, "  found       exit code 0, 1 restarts"),
+        (1, 1, "other\n", "  found       exit code 1, 1 restarts\n              other"),
+    ],
+)
+def test_the_plugin_does_not_refuse(exit_code: int | None, restarts: int, log: str, found: str) -> None:
+    message = message_of(
+        lambda: check_refused_by_plugin(place("all-balanced"), exit_code, restarts, log, Refusal.UNLIKE_DEVICES)
+    )
+
+    assert message.startswith(
+        "D-01 device plugin of node sim-0 under single, all-balanced\n"
+        "  expected    exit code 1 and at least 1 restart\n"
+        "              log: more than one MIG device type\n"
+    )
+    assert found in message
+
+
+SCHEDULER = "0/2 nodes are available: 2 Insufficient {}. preemption: 0/2 nodes are available: 2 No preemption victims."
+
+
+@pytest.mark.parametrize("resource", [GPU, "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.me"])
+def test_stays_pending(resource: str) -> None:
+    check_stays_pending(place(), PendingPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
+    check_stays_pending(place(), PendingPod("p", "Pending", None, f"1 Insufficient {resource}, 1 cordoned"), resource)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        PendingPod("p", "Running", "sim-0", ""),
+        PendingPod("p", "Pending", "sim-0", SCHEDULER.format(GPU)),
+        PendingPod("p", "Pending", None, ""),
+        PendingPod("p", "Pending", None, "0/2 nodes are available"),
+        PendingPod("p", "Pending", None, SCHEDULER.format("nvidia.com/gpu.shared")),
+    ],
+    ids=["runs", "bound", "no message", "no reason", "other resource"],
+)
+def test_does_not_stay_pending(pod: PendingPod) -> None:
+    with pytest.raises(ConformanceError, match=r"scheduler: Insufficient nvidia\.com/gpu"):
+        check_stays_pending(place(), pod, GPU)
+
+
+def test_message_of_a_pod_that_runs() -> None:
+    pod = PendingPod("asks-for-gpu", "Running", "sim-0", "")
+
+    assert message_of(lambda: check_stays_pending(place(requirement="D-21"), pod, GPU)) == (
+        "D-21 pod asks-for-gpu of node sim-0 under single, all-1g.10gb\n"
+        "  expected    Pending on no node\n"
+        "              scheduler: Insufficient nvidia.com/gpu\n"
+        "  found       Running on sim-0\n"
+        "              scheduler: no message"
+    )
