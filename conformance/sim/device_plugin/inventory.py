@@ -6,7 +6,7 @@ NVIDIA/k8s-device-plugin v0.20.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,33 +98,27 @@ def read_gpus(nvml: Nvml) -> tuple[Gpu, ...]:
 
 def _read_gpu(nvml: Nvml, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    mode = _unless_absent(lambda: nvml.nvmlDeviceGetMigMode(handle))
-    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    mode = _unless_absent(nvml.nvmlDeviceGetMigMode, handle)
     capable = mode is not None
+    total = nvml.nvmlDeviceGetMemoryInfo(handle).total
+    indexes = range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT) if capable else ()
+    profiles = _present(indexes, nvml.nvmlDeviceGetGpuInstanceProfileInfo, handle)
+    places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) if capable else ()
+    devices = _present(places, nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle)
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     return Gpu(
         index=index,
         minor=nvml.nvmlDeviceGetMinorNumber(handle),
         uuid=nvml.nvmlDeviceGetUUID(handle),
         name=nvml.nvmlDeviceGetName(handle),
-        numa=_unless_absent(lambda: nvml.nvmlDeviceGetNumaNodeId(handle)),
-        memory_mib=nvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB,
+        numa=_unless_absent(nvml.nvmlDeviceGetNumaNodeId, handle),
+        memory_mib=total // _MIB,
         capability=(major, minor),
         mig_capable=capable,
         mig_enabled=capable and mode[0] == pynvml.NVML_DEVICE_MIG_ENABLE,
-        **(_partitions(nvml, handle) if capable else {"offered": (), "devices": ()}),
+        offered=tuple(full_profile(number, info.memorySizeMB, total) for number, info in profiles.items()),
+        devices=tuple(_mig_device(nvml, handle, profiles, place, device) for place, device in devices.items()),
     )
-
-
-def _partitions(nvml: Nvml, gpu: Any) -> dict[str, tuple[Any, ...]]:
-    total = nvml.nvmlDeviceGetMemoryInfo(gpu).total
-    indexes = range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT)
-    profiles = dict(_present(lambda index: nvml.nvmlDeviceGetGpuInstanceProfileInfo(gpu, index), indexes))
-    places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(gpu))
-    handles = _present(lambda place: nvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, place), places)
-    return {
-        "offered": tuple(full_profile(index, info.memorySizeMB, total) for index, info in profiles.items()),
-        "devices": tuple(_mig_device(nvml, gpu, profiles, place, device) for place, device in handles),
-    }
 
 
 def _mig_device(nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], index: int, device: Any) -> MigDevice:
@@ -134,38 +128,34 @@ def _mig_device(nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], index: int, d
     compute_instance_id = nvml.nvmlDeviceGetComputeInstanceId(device)
     gpu_instance = nvml.nvmlDeviceGetGpuInstanceById(gpu, gpu_instance_id)
     compute_instance = nvml.nvmlGpuInstanceGetComputeInstanceById(gpu_instance, compute_instance_id)
+    compute_profiles = _present(
+        range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT),
+        nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
+        gpu_instance,
+        pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
+    )
+    named = profile(
+        _index_of(profiles, nvml.nvmlGpuInstanceGetInfo(gpu_instance).profileId),
+        _index_of(compute_profiles, nvml.nvmlComputeInstanceGetInfo_v2(compute_instance).profileId),
+        record.memorySizeMB,
+        total,
+    )
     return MigDevice(
-        index=index,
-        uuid=nvml.nvmlDeviceGetUUID(device),
-        gpu_instance=gpu_instance_id,
-        compute_instance=compute_instance_id,
-        profile=profile(
-            _index_of(profiles, nvml.nvmlGpuInstanceGetInfo(gpu_instance).profileId),
-            _index_of(
-                _compute_profiles(nvml, gpu_instance), nvml.nvmlComputeInstanceGetInfo_v2(compute_instance).profileId
-            ),
-            record.memorySizeMB,
-            total,
-        ),
-        attributes=Attributes(
-            memory_mib=record.memorySizeMB,
-            multiprocessors=record.multiprocessorCount,
-            gpu_slices=record.gpuInstanceSliceCount,
-            compute_slices=record.computeInstanceSliceCount,
-            copy=record.sharedCopyEngineCount,
-            decoder=record.sharedDecoderCount,
-            encoder=record.sharedEncoderCount,
-            jpeg=record.sharedJpegCount,
-            ofa=record.sharedOfaCount,
-        ),
+        index, nvml.nvmlDeviceGetUUID(device), gpu_instance_id, compute_instance_id, named, _attributes(record)
     )
 
 
-def _compute_profiles(nvml: Nvml, gpu_instance: Any) -> dict[int, Any]:
-    shared = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
-    indexes = range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT)
-    return dict(
-        _present(lambda index: nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, index, shared), indexes)
+def _attributes(record: Any) -> Attributes:
+    return Attributes(
+        memory_mib=record.memorySizeMB,
+        multiprocessors=record.multiprocessorCount,
+        gpu_slices=record.gpuInstanceSliceCount,
+        compute_slices=record.computeInstanceSliceCount,
+        copy=record.sharedCopyEngineCount,
+        decoder=record.sharedDecoderCount,
+        encoder=record.sharedEncoderCount,
+        jpeg=record.sharedJpegCount,
+        ofa=record.sharedOfaCount,
     )
 
 
@@ -176,18 +166,16 @@ def _index_of(profiles: Mapping[int, Any], wanted: int) -> int:
     raise ProfileNameError("no matching profile IDs found")
 
 
-def _present(ask: Callable[[int], Any], indexes: Iterable[int]) -> Iterator[tuple[int, Any]]:
-    """Ask for every index; those that NVML does not support or does not have are left out."""
-    for index in indexes:
-        answer = _unless_absent(lambda index=index: ask(index))  # type: ignore[misc]
-        if answer is not None:
-            yield index, answer
+def _present(indexes: Iterable[int], ask: Callable[..., Any], owner: Any, *more: Any) -> dict[int, Any]:
+    """Ask `ask(owner, index, *more)` for every index; what NVML does not support or does not have is left out."""
+    answers = ((index, _unless_absent(ask, owner, index, *more)) for index in indexes)
+    return {index: answer for index, answer in answers if answer is not None}
 
 
-def _unless_absent(ask: Callable[[], Any]) -> Any:
+def _unless_absent(ask: Callable[..., Any], *arguments: Any) -> Any:
     absent = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_INVALID_ARGUMENT, pynvml.NVML_ERROR_NOT_FOUND)
     try:
-        return ask()
+        return ask(*arguments)
     except pynvml.NVMLError as error:
         if error.value in absent:
             return None

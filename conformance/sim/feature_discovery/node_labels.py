@@ -56,10 +56,10 @@ def labels(
     try:
         nvml.nvmlInit()
     except pynvml.NVMLError as error:
-        text = f"ailed to initialize resource manager: {error_text(error)}"
+        reason = f"initialize resource manager: {error_text(error)}"
         if settings.fail_on_init_error:
-            raise LabelError(f"error creating labeler: f{text}") from error
-        log.warning("fallback.go:40", f"F{text}")
+            raise LabelError(f"error creating labeler: failed to {reason}") from error
+        log.warning("fallback.go:40", f"Failed to {reason}")
     else:
         found |= _device_labels(nvml, settings, machine, faults, log, last)
     found[_VGPU_PRESENT] = "false"
@@ -69,7 +69,6 @@ def labels(
 
 
 def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults, log: Klog, last: str | None) -> Labels:
-    before = "error creating labeler: "
     try:
         gpus = read_gpus(nvml)
         if not gpus:
@@ -82,7 +81,7 @@ def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults,
             | resource_labels(gpus, Labelling(settings.strategy, settings.sharing, faults, log.warning), last)
         )
     except (LabelError, ProfileNameError, pynvml.NVMLError) as error:
-        raise LabelError(f"{before}{error}") from error
+        raise LabelError(f"error creating labeler: {error}") from error
     finally:
         nvml.nvmlShutdown()
 
