@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -203,12 +204,14 @@ def shut(sock: Any) -> None:
 def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
     """Read a kubeconfig and make sure that its API server answers; nothing is written to that file.
 
+    Several files may be given in one path as in `$KUBECONFIG`, with `:` between them (`;` on Windows).
+
     Raises:
         ClusterError: No such file, not a kubeconfig, or no such context (the message lists those that exist).
         UnreachableError: The server does not answer within `limits.connect` real seconds.
         ApiError: It refuses the credentials.
     """
-    if not kubeconfig.is_file():
+    if not any(Path(part).is_file() for part in str(kubeconfig).split(os.pathsep)):
         raise ClusterError(f"no kubeconfig at {kubeconfig}; name one with --kubeconfig")
     configuration = kubernetes_client.Configuration()
     try:

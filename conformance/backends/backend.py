@@ -1,0 +1,79 @@
+"""What every backend gives, and what a run may do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from conformance.cluster.clock import ClusterClock
+
+
+class BackendError(Exception):
+    """The cluster cannot be had; the message says why and how to mend it. Nothing on it was changed."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a run may do to a cluster, beyond reading it.
+
+    Attributes:
+        disruptive: Change node labels, reconfigure GPUs, start pods.
+        cluster_wide: Change the strategy of the whole cluster.
+        reboot: Reboot nodes.
+        execute: Run commands in containers of the operator.
+    """
+
+    disruptive: bool = False
+    cluster_wide: bool = False
+    reboot: bool = False
+    execute: bool = False
+
+
+READ_ONLY: Final = Permissions()
+"""What a live cluster allows until told otherwise."""
+EVERYTHING: Final = Permissions(disruptive=True, cluster_wide=True, reboot=True, execute=True)
+"""What simulated GPUs allow: they belong to nobody else."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """How to reach the cluster.
+
+    Attributes:
+        kubeconfig: The file; it is only read.
+        context: Context in it; None means its current one.
+        clock: The cluster's clock; None means real time.
+        permissions: What the run may do.
+    """
+
+    kubeconfig: Path
+    context: str | None = None
+    clock: ClusterClock | None = None
+    permissions: Permissions = READ_ONLY
+
+
+class Backend(Protocol):
+    """Something that brings a cluster. `start` and `stop` are called once each, `stop` also when `start` failed."""
+
+    @property
+    def name(self) -> str:
+        """Value of `--cluster`."""
+        ...
+
+    @property
+    def simulated_gpus(self) -> bool:
+        """Whether the GPUs are simulated; a verdict on such a cluster says nothing of hardware."""
+        ...
+
+    def start(self) -> Attachment:
+        """Bring the cluster, or attach to it.
+
+        Raises:
+            BackendError: It cannot be had.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Take away what `start` brought; leaves a cluster of others alone. Does nothing the second time."""
+        ...

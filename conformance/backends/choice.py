@@ -1,0 +1,58 @@
+"""From the options of the suite to a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from conformance.backends.backend import READ_ONLY, Backend, BackendError, Permissions
+from conformance.backends.live import LiveBackend
+from conformance.backends.local import PROVIDERS, LocalBackend
+from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus
+from conformance.cluster.limits import Limits
+
+DEFAULT_BACKEND: Final = SimulatedBackend.name
+BACKENDS: Final = (SimulatedBackend.name, *PROVIDERS, LiveBackend.name)
+"""Values of `--cluster`."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user asked for.
+
+    Attributes:
+        cluster: One of `BACKENDS`.
+        run: Id of this run.
+        simulation: What simulated GPU nodes are made of; not looked at for a live cluster with its own GPUs.
+        kubeconfig: For a live cluster; None: the one kubectl would use.
+        context: Context in it; None: its current one.
+        simulate_gpus: Whether simulated GPU nodes join a live cluster.
+        permissions: What may be done to a live cluster with its own GPUs.
+        limits: Time limits; None: the defaults.
+    """
+
+    cluster: str
+    run: str
+    simulation: Simulation
+    kubeconfig: Path | None = None
+    context: str | None = None
+    simulate_gpus: bool = False
+    permissions: Permissions = READ_ONLY
+    limits: Limits | None = None
+
+
+def make_backend(choice: Choice) -> Backend:
+    """Make the backend that was asked for; nothing is started yet.
+
+    Raises:
+        BackendError: No such backend, or a value of the simulation does not exist; says what there is.
+    """
+    if choice.cluster == SimulatedBackend.name:
+        return SimulatedBackend(choice.simulation)
+    if choice.cluster == LiveBackend.name:
+        live = LiveBackend(choice.kubeconfig, choice.context, choice.permissions, choice.limits)
+        return WithSimulatedGpus(live, choice.simulation) if choice.simulate_gpus else live
+    if choice.cluster in PROVIDERS:
+        return WithSimulatedGpus(LocalBackend(choice.cluster, choice.run), choice.simulation)
+    raise BackendError(f"no cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")

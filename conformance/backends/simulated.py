@@ -1,0 +1,147 @@
+"""The simulated cluster, and simulated GPU nodes that join the cluster of another backend."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.backends.backend import EVERYTHING, Attachment, Backend, BackendError
+from conformance.cluster import paths
+from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.limits import Limits
+from conformance.cluster.transport import connect
+from conformance.sim.cluster import SimulatedCluster, SimulationError
+from conformance.sim.faults import FAULTS
+from conformance.sim.options import DEFAULT_SCALE, SimOptions
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What simulated GPU nodes are made of, as the options of the suite name it.
+
+    Attributes:
+        gpu_model: Board of the GPUs; several, with commas between, are dealt out in turn.
+        gpus_per_node: GPUs of each node, 1 to 16.
+        gpu_nodes: Number of nodes.
+        faults: Names of the defects to switch on.
+        release: Operator release to behave as.
+        seed: What UUIDs are made of.
+        scale: Cluster seconds per real second; 1 is real time.
+    """
+
+    gpu_model: str
+    gpus_per_node: int
+    gpu_nodes: int
+    faults: tuple[str, ...]
+    release: str
+    seed: int
+    scale: float = DEFAULT_SCALE
+
+    def options(self) -> SimOptions:
+        """Make the simulator's own options.
+
+        Raises:
+            BackendError: A value does not exist or is out of range; the message says what would do.
+        """
+        try:
+            return SimOptions(
+                gpu_model=self.gpu_model,
+                gpus_per_node=self.gpus_per_node,
+                gpu_nodes=self.gpu_nodes,
+                faults=self.faults,
+                release=self.release,
+                seed=self.seed,
+                scale=self.scale,
+            )
+        except ValueError as error:
+            raise BackendError(str(error)) from error
+
+
+def fault_lines() -> list[str]:
+    """Describe each defect that can be switched on: name, component, what it breaks, which requirements see it."""
+    return [f"{f.name:34} {f.component:18} {f.breaks} ({', '.join(f.requirements)})" for f in FAULTS]
+
+
+class SimulatedBackend:
+    """Embedded API server and simulated GPU nodes, in a thread of this process; nothing to install."""
+
+    name = "simulated"
+    simulated_gpus = True
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._options = simulation.options()
+        self._cluster: SimulatedCluster | None = None
+
+    def start(self) -> Attachment:
+        """Start it and wait until every operand runs; takes about a second."""
+        self._cluster = SimulatedCluster(self._options)
+        return Attachment(_started(self._cluster), None, self._cluster.clock, EVERYTHING)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._cluster is not None:
+            self._cluster.stop()
+            self._cluster = None
+
+
+class WithSimulatedGpus:
+    """Simulated GPU nodes, operator included, on the API server of another backend."""
+
+    simulated_gpus = True
+
+    def __init__(self, base: Backend, simulation: Simulation) -> None:
+        self._base = base
+        self._options = simulation.options()
+        self._cluster: SimulatedCluster | None = None
+
+    @property
+    def name(self) -> str:
+        """That of the other backend."""
+        return self._base.name
+
+    def start(self) -> Attachment:
+        """Start the other backend, then join it.
+
+        Raises:
+            BackendError: It cannot be had, or has a GPU Operator already, which the simulated one would fight.
+        """
+        base = self._base.start()
+        _refuse_operator(base.kubeconfig, base.context)
+        self._cluster = SimulatedCluster(self._options, attach=base.kubeconfig, context=base.context)
+        _started(self._cluster)
+        return Attachment(base.kubeconfig, base.context, self._cluster.clock, EVERYTHING)
+
+    def stop(self) -> None:
+        """Take the simulated nodes away again, then stop the other backend."""
+        try:
+            if self._cluster is not None:
+                self._cluster.stop()
+                self._cluster = None
+        finally:
+            self._base.stop()
+
+
+def _started(cluster: SimulatedCluster) -> Path:
+    try:
+        return cluster.start()
+    except SimulationError as error:
+        raise BackendError(f"the simulated cluster did not start: {error}") from error
+
+
+def _refuse_operator(kubeconfig: Path, context: str | None) -> None:
+    try:
+        with closing(connect(kubeconfig, context, Limits())) as transport:
+            found = transport.get(paths.policies())["items"]
+    except ApiError as error:
+        if error.status == 404:
+            return
+        raise BackendError(f"cannot join simulated GPU nodes: {error}") from error
+    except ClusterError as error:
+        raise BackendError(str(error)) from error
+    if found:
+        names = ", ".join(item["metadata"]["name"] for item in found)
+        raise BackendError(
+            f"this cluster has a GPU Operator already (ClusterPolicy {names}): the simulated one would fight it. "
+            "Leave out --simulate-gpus, or choose a cluster without GPUs"
+        )
