@@ -1,0 +1,45 @@
+"""The GPUs themselves, read back through NVML and nvidia-smi."""
+
+import pytest
+
+from conformance.expect.devices import check_device_list, check_same_devices
+from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
+from conformance.fixtures.cells import cells
+from conformance.fixtures.markers import requirement
+from conformance.fixtures.node import MigNode
+
+
+@requirement("D-01", "D-09")
+@cells()
+@pytest.mark.workload
+def test_every_gpu_carries_the_configured_geometry(node: MigNode) -> None:
+    """Every GPU of the node MUST have the MIG mode and exactly the MIG devices of the configuration.
+
+    No mode change MUST be left pending. Source: runbook, "What it is"; mig-parted v0.15.0, configuration format v1.
+    """
+    check_geometry(node.place, node.gpus, node.state.wanted)
+    check_mode_settled(node.place, node.gpus)
+
+
+@requirement("D-01")
+@cells()
+@pytest.mark.workload
+def test_every_device_is_what_its_profile_says(node: MigNode) -> None:
+    """Every MIG device MUST have the slices, memory and multiprocessors of its profile at a legal placement.
+
+    No two GPU instances of a GPU MUST overlap and no UUID MUST occur twice.
+    Source: MIG User Guide, "Supported MIG profiles"; readings of H100 and H200 under driver 580.
+    """
+    check_instances(node.place, node.gpus)
+
+
+@requirement("D-18", "D-19")
+@cells()
+@pytest.mark.workload
+def test_nvidia_smi_lists_one_line_for_each_device(node: MigNode) -> None:
+    """`nvidia-smi -L` on the node MUST print every GPU with one `MIG <profile> Device N` line for each device.
+
+    They MUST be the devices that NVML knows. Source: runbook, "Apply & verify", step 3.
+    """
+    check_device_list(node.place, node.listing, node.state.wanted)
+    check_same_devices(node.place, node.listing, node.gpus)

@@ -1,0 +1,46 @@
+"""Operands and pods of users while a node is reconfigured."""
+
+import pytest
+
+from conformance.expect.operands import check_operands_kept, check_operands_renewed, check_user_pods
+from conformance.expect.transitions import check_deploy_labels
+from conformance.fixtures.cells import cells
+from conformance.fixtures.markers import requirement
+from conformance.fixtures.node import MigNode
+
+
+@requirement("D-05")
+@cells()
+@pytest.mark.disruptive
+def test_deploy_labels_are_paused_and_come_back(node: MigNode) -> None:
+    """The operands' deploy labels MUST be paused for a change and `true` after it; `false` MUST stay `false`.
+
+    Where nothing is to be done they MUST NOT be paused.
+    Source: mig-parted v0.15.0, pkg/mig/reconfigure; the label that is false was set before the change.
+    """
+    check_deploy_labels(node.place, node.label_changes, node.expected_writes)
+
+
+@requirement("D-05")
+@cells()
+@pytest.mark.disruptive
+def test_operands_are_gone_during_a_change_and_new_after_it(node: MigNode) -> None:
+    """The pods of the paused operands MUST be gone before their successors, with other UIDs, come.
+
+    Where nothing is to be done they MUST be the same pods as before.
+    Source: runbook, flowchart "Stop GPU pods"; mig-parted v0.15.0, pkg/mig/reconfigure.
+    """
+    check = check_operands_renewed if node.evidence.needed_work else check_operands_kept
+
+    check(node.place, node.pods, node.operands)
+
+
+@requirement("D-05")
+@cells()
+@pytest.mark.workload
+def test_pods_of_users_are_left_alone(node: MigNode) -> None:
+    """A pod of a user that holds no GPU MUST live through every reconfiguration of its node.
+
+    Source: mig-parted v0.15.0, pkg/mig/reconfigure: only operands are stopped.
+    """
+    check_user_pods(node.place, node.users_before, node.users_now)

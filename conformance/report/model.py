@@ -1,0 +1,133 @@
+"""The report as data: `report.json` is exactly one `Report`, and `schema.json` beside this file is generated from it.
+
+A reader may rely on every field named here; fields are added, never renamed, while `schema_version` stays the same.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Verdict(StrEnum):
+    """What the run says of the cluster."""
+
+    CERTIFIED = "certified"
+    """Every core requirement that has cases passed on every selected node, and nothing was left out."""
+    PARTIAL = "partial"
+    """Nothing failed, but the run was narrowed or could not try something."""
+    NOT_CERTIFIED = "not-certified"
+    """Something failed, or no core case ran."""
+
+
+class Outcome(StrEnum):
+    """How one case ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """The cluster did not do what the requirement says."""
+    ERROR = "error"
+    """The case could not judge: the suite or the way to the cluster broke."""
+    SKIPPED = "skipped"
+    """The case does not apply here; its reason says why."""
+    NOT_ALLOWED = "not-allowed"
+    """The case would need a permission that was not given; its reason names the option."""
+
+
+class RequirementOutcome(StrEnum):
+    """What the cases of one requirement say together."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNTESTED = "untested"
+    """No case judged it: there is none yet, none was selected, or none was allowed."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeEnvironment(_Part):
+    """One node under test."""
+
+    name: str
+    gpu_model: str = Field(description="Product name as NVML spells it; several models are joined with ' + '.")
+    gpus: int = Field(description="Physical GPUs of the node; 0 when they could not be observed.")
+    configurations: tuple[str, ...] = Field(description="Names of mig-parted configurations that the node offers.")
+
+
+class Environment(_Part):
+    """What the cluster was made of. An empty string means that the version could not be found."""
+
+    kubernetes: str = ""
+    operator: str = ""
+    mig_manager: str = Field(default="", description="Tag of the mig-manager image.")
+    device_plugin: str = Field(default="", description="Tag of the device plugin image.")
+    feature_discovery: str = Field(default="", description="Tag of the GPU Feature Discovery image.")
+    driver: str = ""
+    nodes: tuple[NodeEnvironment, ...] = ()
+
+
+class Case(_Part):
+    """One case, in one state, on one node."""
+
+    id: str = Field(description="pytest's node id.")
+    outcome: Outcome
+    duration: float = Field(description="Seconds of wall time, set-up and tear-down included.")
+    requirements: tuple[str, ...]
+    reason: str = Field(default="", description="Why it did not pass; empty for a passed case.")
+
+
+class RequirementResult(_Part):
+    """One row of the documented behaviour."""
+
+    id: str
+    title: str
+    level: Literal["core", "extended"]
+    outcome: RequirementOutcome
+    cases: Annotated[dict[str, int], Field(description="How many of its cases ended in each outcome.")]
+    source: str
+
+
+class TimelineEntry(_Part):
+    """One change that the watch showed."""
+
+    time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
+    kind: str = Field(description="labels, allocatable, capacity, pod, or node.")
+    subject: str
+    change: str
+
+
+class Reconfigurations(_Part):
+    """How often the cluster was brought to another (strategy, configuration) state."""
+
+    made: int = Field(description="How many times a state was provisioned.")
+    distinct: int = Field(description="How many distinct states the cases asked for.")
+    visited: tuple[str, ...] = Field(description="The states in the order in which they were provisioned.")
+
+
+class Restore(_Part):
+    """Whether the cluster was left as it was found."""
+
+    outcome: Literal["exact", "failed", "not-needed"] = "not-needed"
+    differences: tuple[str, ...] = Field(default=(), description="What differs from what was found, one line each.")
+
+
+class Report(_Part):
+    """Everything that one run has to say."""
+
+    schema_version: Literal[1] = 1
+    suite_version: str
+    started: str = Field(description="Wall time of the start, ISO 8601 in UTC.")
+    duration: float = Field(description="Seconds of wall time.")
+    verdict: Verdict
+    reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty when it is.")
+    backend: str = Field(description="Where the API server came from: the value of --cluster.")
+    simulated_gpus: bool
+    environment: Environment
+    summary: dict[str, int] = Field(description="Number of cases per outcome.")
+    requirements: tuple[RequirementResult, ...]
+    cases: tuple[Case, ...]
+    timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")
+    reconfigurations: Reconfigurations
+    restore: Restore

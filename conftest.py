@@ -1,0 +1,10 @@
+"""Names the plug-ins of the suite and nothing else."""
+
+pytest_plugins = [
+    "conformance.report.plugin",
+    "conformance.fixtures.markers",
+    "conformance.fixtures.options",
+    "conformance.fixtures.plugin",
+    "conformance.fixtures.selection",
+    "conformance.fixtures.case",
+]
