@@ -46,15 +46,15 @@ def gpus(view: View, fields: str, form: Sequence[str]) -> Answer:
     for name in names:
         if name not in FIELDS:
             raise UsageError(2, f'Field "{name}" is not a valid field to query.')
-    lines = [] if "noheader" in options else [", ".join(_head(name, "nounits" not in options) for name in names)]
+    lines = [] if "noheader" in options else [", ".join(map(_head, names))]
     for index, _ in view.gpus:
         values = [FIELDS[name](view, index) for name in names]
         lines.append(", ".join(value.removesuffix(" MiB") if "nounits" in options else value for value in values))
     return 0, "\n".join(lines) + "\n"
 
 
-def _head(name: str, units: bool) -> str:
-    return f"{name} [MiB]" if units and name.startswith("memory.") else name
+def _head(name: str) -> str:
+    return f"{name} [MiB]" if name.startswith("memory.") else name
 
 
 def _pci(view: View, index: int) -> Any:

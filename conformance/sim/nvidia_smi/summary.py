@@ -102,7 +102,7 @@ def _bar1_mib(gpu: Gpu) -> int:
 def _processes(view: View) -> list[str]:
     return [
         f"|  {index:>3} {_id(process.gi_id):>5} {_id(process.ci_id):>4} {process.pid:>15} {'C':>6}   "
-        f"{'[Not Found]':<32}{'N/A':>13} |\n"
+        f"{'[Not Found]':<32}{'N/A':>14} |\n"
         for index, gpu in view.gpus
         for process in gpu.clients
     ]

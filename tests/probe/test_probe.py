@@ -1,0 +1,111 @@
+"""The probe on the simulated NVML, against what it printed on a real H100."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pynvml
+import pytest
+
+import conformance.probe
+from conformance.expect.observed import read_probe
+from conformance.probe import read
+from conformance.sim.hardware import NodeHardware
+from conformance.sim.nvml import Nvml
+
+RECORDED = Path(__file__).with_name("h100-80gb-hbm3.json")
+
+
+def run_probe(hardware: NodeHardware, visible: frozenset[str] | None = None) -> dict[str, Any]:
+    """Run the file alone, with the simulated NVML as its `pynvml`, as a pod of the simulator does."""
+    nvml = Nvml(hardware, visible)
+
+    def import_module(name: str, *rest: Any) -> Any:
+        return nvml if name == "pynvml" else __import__(name, *rest)
+
+    namespace = {"__name__": "__main__", "__builtins__": {**vars(builtins), "__import__": import_module}}
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        exec(compile(conformance.probe.files()["read.py"], "read.py", "exec"), namespace)  # noqa: S102 - the probe
+    answer = json.loads(output.getvalue())
+    assert isinstance(answer, dict)
+    return answer
+
+
+def partitioned() -> NodeHardware:
+    hardware = NodeHardware(["h100-80gb-hbm3"] * 2)
+    gpu = hardware.gpus[1]
+    hardware.set_mode(gpu, True)
+    for profile, compute in (("3g.40gb", 0), ("2g.20gb", 1), ("1g.10gb+me", 0)):
+        gpu.create_compute_instance(gpu.create_instance(gpu.model.row(profile)), compute)
+    return hardware
+
+
+def test_a_simulated_h100_answers_as_the_real_one() -> None:
+    real = json.loads(RECORDED.read_text())
+    hardware = NodeHardware(["h100-80gb-hbm3"])
+    hardware.gpus[0].uuid = real["gpus"][0]["uuid"]
+    assert run_probe(hardware) == {key: value for key, value in real.items() if key != "source"}
+
+
+def test_mig_devices_with_placement_and_computed_profile() -> None:
+    answer = run_probe(partitioned())
+    found = answer["gpus"][1]["instances"]
+    assert [(each["profile"], each["gi"], each["start"], each["size"]) for each in found] == [
+        ("1c.3g.40gb", 1, 4, 4), ("2g.20gb", 6, 2, 2), ("1g.10gb+me", 12, 1, 1),
+    ]
+    assert {each["profile_from"] for each in found} == {"memory"}
+    assert answer["gpus"][0]["instances"] == []
+    assert len(read_probe(answer)[1].instances) == 3
+
+
+def test_a_container_with_one_mig_device_gives_null_where_it_may_not_look() -> None:
+    hardware = partitioned()
+    device = hardware.gpus[1].instances[2].compute_instances[0]
+    (gpu,) = run_probe(hardware, frozenset({device.uuid}))["gpus"]
+    (instance,) = gpu["instances"]
+    assert gpu["memory_mib"] is None
+    assert (instance["profile"], instance["profile_from"]) == ("1g.10gb+me", "name")
+    assert (instance["start"], instance["size"], instance["uuid"]) == (None, None, device.uuid)
+    assert instance["memory_mib"] == 9984
+
+
+def test_a_gpu_without_mig() -> None:
+    hardware = NodeHardware(["h100-80gb-hbm3"])
+    hardware.gpus[0].mig_capable = False
+    (gpu,) = run_probe(hardware)["gpus"]
+    assert gpu["mig"] == {"capable": False, "current": None, "pending": None}
+    assert gpu["profiles"] == gpu["instances"] == []
+
+
+def test_a_driver_that_is_not_loaded_is_told_apart() -> None:
+    hardware = NodeHardware(["h100-80gb-hbm3"])
+    hardware.init_error = pynvml.NVML_ERROR_DRIVER_NOT_LOADED
+    assert run_probe(hardware) == {"probe": 1, "error": "Driver Not Loaded"}
+
+
+def test_errors_that_say_something_about_the_gpu_are_not_swallowed() -> None:
+    def lost() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    with pytest.raises(pynvml.NVMLError_GpuIsLost):
+        read.ask(lost)
+
+
+def test_the_module_runs_on_a_machine_without_a_driver() -> None:
+    done = subprocess.run([sys.executable, "-m", "conformance.probe"], capture_output=True, text=True, check=False)
+    answer = json.loads(done.stdout)
+    assert (done.returncode == 1) == ("error" in answer)
+
+
+def test_what_a_pod_needs_fits_into_a_config_map() -> None:
+    files = conformance.probe.files()
+    assert set(files) == {"read.py", "pynvml.py"}
+    assert sum(len(text.encode()) for text in files.values()) < 1024 * 1024
