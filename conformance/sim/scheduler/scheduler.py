@@ -1,0 +1,149 @@
+"""The scheduler: puts pods on nodes, and says why where it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from conformance.sim.clock import Clock
+from conformance.sim.events import EventRecorder
+from conformance.sim.faults import Faults
+from conformance.sim.kube import NODES, PODS, Event, Kube, KubeError, Object, PatchKind
+from conformance.sim.kube.insist import insist, insist_unless_gone
+from conformance.sim.scheduler.snapshot import Snapshot
+from conformance.sim.scheduler.verdict import unschedulable_message
+from conformance.sim.tasks import Tasks
+from conformance.sim.times import api_time
+
+NAME = "default-scheduler"
+
+
+class Scheduler:
+    """Schedules the pods of a cluster that ask for the default scheduler.
+
+    A pod that fits nowhere is tried again when a node changes or a pod leaves one; there is no timer.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, faults: Faults) -> None:
+        self._kube = kube.named(NAME)
+        self._clock = clock
+        self._faults = faults
+        self._snapshot = Snapshot()
+        self._pending: dict[str, Object] = {}
+        self._told: dict[str, str] = {}
+        self._due: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._events = EventRecorder(self._kube, clock, NAME)
+        self._tasks = Tasks()
+
+    async def start(self) -> None:
+        """Begin to schedule, once nodes and pods are known."""
+        nodes, pods = self._kube.informer(NODES), self._kube.informer(PODS)
+        await asyncio.gather(nodes.synced.wait(), pods.synced.wait())
+        nodes.on_change(self._node_changed)
+        pods.on_change(self._pod_changed)
+        self._tasks.spawn(self._run(), "scheduler")
+
+    async def stop(self) -> None:
+        """Schedule nothing any more."""
+        await self._tasks.stop()
+        await self._events.stop()
+
+    def _node_changed(self, event: Event, _: Object | None, node: Object) -> None:
+        if event is Event.DELETED:
+            self._snapshot.drop_node(node["metadata"]["name"])
+        else:
+            self._snapshot.set_node(node)
+        self._retry_all()
+
+    def _pod_changed(self, event: Event, _: Object | None, pod: Object) -> None:
+        uid, node = pod["metadata"]["uid"], pod["spec"].get("nodeName")
+        over = event is Event.DELETED or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        if over:
+            self._forget(uid)
+            if self._snapshot.free(uid):
+                self._retry_all()
+        elif node:
+            self._forget(uid)
+            self._snapshot.place(pod, node)
+        elif pod["metadata"].get("deletionTimestamp"):
+            self._forget(uid)
+        elif _is_ours(pod) and not self._snapshot.counts(uid):
+            self._queue(pod)
+
+    def _queue(self, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        if uid not in self._pending:
+            self._due[uid] = None
+            self._wake.set()
+        self._pending[uid] = pod
+
+    def _forget(self, uid: str) -> None:
+        self._pending.pop(uid, None)
+        self._due.pop(uid, None)
+        self._told.pop(uid, None)
+
+    def _retry_all(self) -> None:
+        if self._pending:
+            self._due.update(dict.fromkeys(self._pending))
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            due = [self._pending[uid] for uid in self._due]
+            self._due.clear()
+            for pod in sorted(due, key=_order):
+                self._schedule(pod)
+
+    def _schedule(self, pod: Object) -> None:
+        meta = pod["metadata"]
+        choice = self._snapshot.choose(pod, ignore_resources=self._faults.on("scheduler-ignores-resources"))
+        if isinstance(choice, str):
+            self._forget(meta["uid"])
+            self._snapshot.place(pod, choice)
+            self._tasks.spawn(self._bind(pod, choice), f"binding of pod {meta['name']}")
+            return
+        message = unschedulable_message(choice, give_reasons=not self._faults.on("scheduler-gives-no-reason"))
+        if self._told.get(meta["uid"]) != message:
+            self._told[meta["uid"]] = message
+            self._events.warn(PODS, pod, "FailedScheduling", message)
+            self._tasks.spawn(self._tell(pod, message), f"condition of pod {meta['name']}")
+
+    async def _bind(self, pod: Object, node: str) -> None:
+        """Bind a pod that is counted on the node already; count it no longer where the server refuses."""
+        meta = pod["metadata"]
+        try:
+            await insist(partial(self._kube.bind, meta["namespace"], meta["name"], node, meta["uid"]))
+        except KubeError as error:
+            if not (error.not_found or error.conflict):
+                raise
+            self._snapshot.free(meta["uid"])
+            if current := self._kube.informer(PODS).get(meta["name"], meta["namespace"]):
+                self._pod_changed(Event.MODIFIED, pod, current)
+            self._retry_all()
+
+    async def _tell(self, pod: Object, message: str) -> None:
+        meta = pod["metadata"]
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "lastTransitionTime": api_time(self._clock.time()),
+        }
+        body: Object = {"metadata": {"uid": meta["uid"]}, "status": {"conditions": [condition]}}
+        patch = partial(self._kube.patch, PODS, meta["name"], body, meta["namespace"], "status", PatchKind.STRATEGIC)
+        await insist_unless_gone(patch)
+
+
+def _is_ours(pod: Object) -> bool:
+    spec = pod["spec"]
+    return (spec.get("schedulerName") or NAME) == NAME and not spec.get("schedulingGates")
+
+
+def _order(pod: Object) -> tuple[int, str, str]:
+    """Return the place in the queue: higher priority first, then older."""
+    meta = pod["metadata"]
+    return -(pod["spec"].get("priority") or 0), meta.get("creationTimestamp") or "", meta["name"]

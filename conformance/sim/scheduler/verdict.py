@@ -1,0 +1,53 @@
+"""Why a pod fits on no node, in the words of kube-scheduler 1.36.
+
+Source: kubernetes v1.36, pkg/scheduler/framework/types.go (FitError) and plugins/defaultpreemption; the note on claims
+comes from plugins/dynamicresources, which is on by default since v1.35.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+NO_NODES: Final = "no nodes available to schedule pods"
+CORDONED: Final = "node(s) were unschedulable"
+UNTOLERATED: Final = "node(s) had untolerated taint(s)"
+NO_AFFINITY: Final = "node(s) didn't match Pod's node affinity/selector"
+PINNED_ELSEWHERE: Final = "node(s) didn't satisfy plugin(s) [NodeAffinity]"
+TOO_MANY_PODS: Final = "Too many pods"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one node does not take a pod.
+
+    Attributes:
+        reasons: One, or one for every resource that is short.
+        helpless: Whether evicting other pods could not help either.
+    """
+
+    reasons: tuple[str, ...]
+    helpless: bool = True
+
+
+def unschedulable_message(refusals: Sequence[Refusal], *, give_reasons: bool = True) -> str:
+    """Return the message of the condition and the event; `refusals` has one for every node of the cluster."""
+    if not refusals:
+        return NO_NODES
+    none = f"0/{len(refusals)} nodes are available"
+    if not give_reasons:
+        return f"{none}."
+    reasons = _counted(reason for refusal in refusals for reason in refusal.reasons)
+    preemption = _counted(
+        "Preemption is not helpful for scheduling"
+        if refusal.helpless
+        else "No preemption victims found for incoming pod"
+        for refusal in refusals
+    )
+    return f"{none}: {reasons}. no new claims to deallocate, preemption: {none}: {preemption}."
+
+
+def _counted(reasons: Iterable[str]) -> str:
+    return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))
