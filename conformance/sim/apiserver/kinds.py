@@ -1,0 +1,153 @@
+"""What is particular to single kinds: their defaults, their rules, their generation and how they are deleted."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from conformance.sim.apiserver import containers, definitions, pods
+from conformance.sim.apiserver.errors import Cause, invalid
+from conformance.sim.apiserver.objects import Object, look, replaced, without
+from conformance.sim.apiserver.selectors import selector_of
+
+
+def _same(obj: Object) -> Object:
+    return obj
+
+
+def _holds(_: Object) -> list[Cause]:
+    return []
+
+
+def _update_holds(_new: Object, _old: Object) -> list[Cause]:
+    return []
+
+
+def _no_grace(_obj: Object, _wanted: int | None) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind differs from all others.
+
+    Attributes:
+        default: Adds the defaults that depend on other fields; applied to every version.
+        prepare: Adds what only a new object gets.
+        breaches: Rules that an object breaks.
+        update_breaches: Rules that a change from the second argument to the first breaks.
+        grace: Seconds that a deletion leaves the object, from the object and the seconds asked for.
+        keeps_status: Whether a new object keeps the status that the client gave it.
+        counts_generation: Whether `metadata.generation` counts the changes of what is not metadata or status.
+        needs_revision: Whether an update must name the revision that it is based on.
+        answers_object: Whether a deletion is answered by the deleted object rather than by a Status.
+    """
+
+    default: Callable[[Object], Object] = _same
+    prepare: Callable[[Object], Object] = _same
+    breaches: Callable[[Object], list[Cause]] = _holds
+    update_breaches: Callable[[Object, Object], list[Cause]] = _update_holds
+    grace: Callable[[Object, int | None], int] = _no_grace
+    keeps_status: bool = False
+    counts_generation: bool = False
+    needs_revision: bool = False
+    answers_object: bool = False
+
+
+def _namespace(namespace: Object) -> Object:
+    labels = {**look(namespace, "metadata", "labels", default={})}
+    labels["kubernetes.io/metadata.name"] = look(namespace, "metadata", "name", default="")
+    active = {**namespace, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    return replaced(active, labels, "metadata", "labels")
+
+
+def _node(node: Object) -> Object:
+    capacity = look(node, "status", "capacity")
+    if capacity and not look(node, "status", "allocatable"):
+        return replaced(node, capacity, "status", "allocatable")
+    return node
+
+
+def _secret(secret: Object) -> Object:
+    plain = secret.get("stringData")
+    if not plain:
+        return secret
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in plain.items()}
+    return replaced(without(secret, "stringData"), {**(secret.get("data") or {}), **data}, "data")
+
+
+def _workload(workload: Object) -> Object:
+    """Return a DaemonSet, Deployment, ... with the computed defaults of its pod template."""
+    spec = look(workload, "spec", "template", "spec")
+    if not spec:
+        return workload
+    return replaced(workload, containers.with_computed_defaults(spec), "spec", "template", "spec")
+
+
+def _workload_breaches(workload: Object) -> list[Cause]:
+    template = look(workload, "spec", "template", default={})
+    found = containers.breaches(template.get("spec") or {}, "spec.template.spec")
+    selector = look(workload, "spec", "selector", default={})
+    if not selector_of(selector)(template):
+        labels = look(template, "metadata", "labels", default={})
+        found.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+    return found
+
+
+def _workload_update_breaches(new: Object, old: Object) -> list[Cause]:
+    if look(new, "spec", "selector") == look(old, "spec", "selector"):
+        return []
+    return [invalid("spec.selector", look(new, "spec", "selector"), "field is immutable")]
+
+
+_WORKLOAD = Kind(
+    default=_workload,
+    breaches=_workload_breaches,
+    update_breaches=_workload_update_breaches,
+    counts_generation=True,
+)
+_COUNTED = Kind(counts_generation=True)
+CUSTOM = Kind(counts_generation=True, needs_revision=True)
+"""Every custom resource."""
+
+_KINDS: Mapping[tuple[str, str], Kind] = {
+    ("", "namespaces"): Kind(prepare=_namespace, answers_object=True),
+    ("", "nodes"): Kind(default=_node, keeps_status=True),
+    ("", "pods"): Kind(
+        prepare=pods.prepare,
+        breaches=pods.breaches,
+        update_breaches=pods.update_breaches,
+        grace=pods.grace_seconds,
+        counts_generation=True,
+        answers_object=True,
+    ),
+    ("", "secrets"): Kind(default=_secret),
+    ("", "serviceaccounts"): Kind(answers_object=True),
+    ("", "services"): Kind(answers_object=True),
+    ("", "persistentvolumes"): Kind(answers_object=True),
+    ("", "persistentvolumeclaims"): Kind(answers_object=True),
+    ("", "podtemplates"): Kind(answers_object=True),
+    ("", "resourcequotas"): Kind(answers_object=True),
+    ("apps", "daemonsets"): _WORKLOAD,
+    ("apps", "deployments"): _WORKLOAD,
+    ("apps", "replicasets"): _WORKLOAD,
+    ("apps", "statefulsets"): _WORKLOAD,
+    ("batch", "cronjobs"): _COUNTED,
+    ("batch", "jobs"): _COUNTED,
+    ("coordination.k8s.io", "leases"): Kind(needs_revision=True),
+    ("networking.k8s.io", "networkpolicies"): _COUNTED,
+    ("policy", "poddisruptionbudgets"): Kind(counts_generation=True, needs_revision=True),
+    ("apiextensions.k8s.io", "customresourcedefinitions"): Kind(
+        default=definitions.with_default_names,
+        prepare=definitions.established,
+        breaches=definitions.breaches,
+        counts_generation=True,
+        needs_revision=True,
+    ),
+}
+
+
+def kind_of(key: tuple[str, str]) -> Kind:
+    """Return what is particular to the built-in resource with this group and plural name."""
+    return _KINDS.get(key, Kind())

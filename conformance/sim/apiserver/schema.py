@@ -1,0 +1,130 @@
+"""The shape of objects: which fields there are, of which type, with which defaults, and how lists are merged.
+
+Built-in types are read from the models of the official client; `schema.yaml` adds what those models do not say.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources as package_files
+from typing import Any, Literal
+
+import yaml
+
+Type = Literal[
+    "object", "map", "list", "string", "integer", "number", "boolean", "any", "int-or-string", "quantity", "time",
+    "micro-time",
+]  # fmt: skip
+
+
+@dataclass
+class Schema:
+    """The shape of one value.
+
+    Attributes:
+        type: What kind of value it is; `any` accepts everything.
+        items: Shape of each element of a list or each value of a map.
+        required: Fields that an object must have.
+        defaults: Values of fields that are absent.
+        zeros: Fields that a Go server writes even where nobody set them, with the value it writes.
+        keep_unknown: Whether fields that the shape does not name stay.
+        nullable: Whether null is a value rather than the same as absent.
+        merge_key: Field that tells the elements of a list apart in patches; None for a list that is one value.
+        merge_values: Whether a list of plain values is a set, to which a strategic patch adds.
+        rules: Further rules of a custom resource, as in its `openAPIV3Schema` (`enum`, `minimum`, ...).
+        model: Name of the client's model; empty where there is none.
+        load: Returns the fields of an object; called once, when they are first needed.
+    """
+
+    type: Type
+    items: Schema | None = None
+    required: frozenset[str] = frozenset()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    zeros: Mapping[str, Any] = field(default_factory=dict)
+    keep_unknown: bool = False
+    nullable: bool = False
+    merge_key: str | None = None
+    merge_values: bool = False
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    load: Callable[[], Mapping[str, Schema]] = field(default=dict, repr=False)
+
+    @cached_property
+    def fields(self) -> Mapping[str, Schema]:
+        """Fields of an object by name; empty for all other types."""
+        return self.load()
+
+    def below(self, name: str) -> Schema:
+        """Return the shape of field or key `name`; `ANY` where nothing is known of it."""
+        return self.fields.get(name) or self.items or ANY
+
+
+ANY = Schema("any", keep_unknown=True)
+"""The shape of a value that nothing is known of."""
+
+_SCALARS: Mapping[str, Type] = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "datetime": "time",
+    "bytes": "string",
+    "object": "any",
+}
+_ZERO: Mapping[str, Any] = {"integer": 0, "boolean": False, "string": "", "number": 0}
+
+
+@cache
+def facts() -> Mapping[str, Any]:
+    """Return what `schema.yaml` says about the fields of the client's models."""
+    text = package_files.files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
+    loaded: Mapping[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+@cache
+def schema_of(model: str) -> Schema:
+    """Return the shape of the client's model with this name, such as `V1Pod`.
+
+    Fields of a status that are required become zeros, as a Go server writes them; a required field elsewhere must be
+    given by the client.
+    """
+    described = model_class(model)
+    names = described.attribute_map
+    needed = {names[key] for key, info in described.model_fields.items() if key in names and info.is_required()}
+    schema = Schema("object", model=model, defaults=facts()["defaults"].get(model, {}))
+    schema.load = lambda: {names[key]: _field(model, names[key], text) for key, text in described.openapi_types.items()}
+    if model in facts()["written-as-zero"] or model.endswith("Status"):
+        types = {names[key]: text for key, text in described.openapi_types.items()}
+        schema.zeros = {name: _ZERO[_SCALARS[types[name]]] for name in needed if _SCALARS.get(types[name]) in _ZERO}
+    else:
+        schema.required = frozenset(needed)
+    return schema
+
+
+def model_class(model: str) -> Any:
+    """Return the client's class of this name; raises AttributeError where the client has none."""
+    return getattr(importlib.import_module("kubernetes.client.models"), model)
+
+
+def _field(model: str, name: str, text: str) -> Schema:
+    special = facts()["types"].get(f"{model}.{name}") or facts()["types"].get(f"*.{name}")
+    schema = _parse(text, special)
+    merge = facts()["merge"].get(f"{model}.{name}")
+    if merge is not None:
+        schema.merge_key, schema.merge_values = merge or None, not merge
+    return schema
+
+
+def _parse(text: str, special: Type | None) -> Schema:
+    """Return the shape that a type such as `List[V1Container]` stands for; `special` is the type of its scalars."""
+    if text.startswith("List["):
+        return Schema("list", items=_parse(text[len("List[") : -1], special))
+    if text.startswith("Dict[str, "):
+        return Schema("map", items=_parse(text[len("Dict[str, ") : -1], special))
+    if text in _SCALARS:
+        return Schema(special or _SCALARS[text])
+    return schema_of(text)

@@ -1,0 +1,183 @@
+"""The server: from a request to the part that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from conformance.sim.apiserver import discovery, openapi
+from conformance.sim.apiserver.access import HOST, Access
+from conformance.sim.apiserver.answers import refusal, value_answer
+from conformance.sim.apiserver.catalog import Catalog
+from conformance.sim.apiserver.custom import CustomResources
+from conformance.sim.apiserver.disruption import DisruptionController
+from conformance.sim.apiserver.errors import ApiError, internal
+from conformance.sim.apiserver.garbage import GarbageCollector
+from conformance.sim.apiserver.kubelet import Kubelets
+from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
+from conformance.sim.apiserver.objects import Object
+from conformance.sim.apiserver.pods import SYSTEM_PRIORITIES
+from conformance.sim.apiserver.registry import Registry, WriteOptions
+from conformance.sim.apiserver.reviews import review
+from conformance.sim.apiserver.settings import Settings
+from conformance.sim.apiserver.store import Store
+from conformance.sim.apiserver.subresources import Subresources
+from conformance.sim.apiserver.target import target_of
+from conformance.sim.apiserver.verbs import Verbs
+from conformance.sim.apiserver.watching import Watches
+
+_LOG = logging.getLogger(__name__)
+
+
+class WallClock(Protocol):
+    """Where the time of the cluster comes from."""
+
+    def time(self) -> datetime:
+        """Return the time, with its zone."""
+        ...
+
+
+class ApiServer:
+    """A Kubernetes API server on a free port of the loopback interface.
+
+    Args:
+        directory: Where the kubeconfig is written.
+        clock: The cluster's clock, for creation and deletion times; None for the machine's.
+        settings: What else can be set.
+
+    Attributes:
+        url: Where the server is reached; empty until it has started.
+        kubeconfig: File with the administrator's way in; written by `start`.
+        store: All objects, for tests that look inside or compact the history.
+    """
+
+    def __init__(self, directory: Path, clock: WallClock | None = None, settings: Settings | None = None) -> None:
+        self.kubeconfig = directory / "kubeconfig"
+        self.url = ""
+        self._settings = settings or Settings()
+        self.store = Store(self._settings.history)
+        self._access = Access()
+        self._catalog = Catalog()
+        now: Callable[[], datetime] = clock.time if clock else lambda: datetime.now(UTC)
+        self._registry = Registry(self.store, self._catalog, now)
+        self._watches = Watches()
+        self._kubelets = Kubelets(self.store.collection(("", "nodes")))
+        self._verbs = Verbs(self._registry, self._settings, self._watches)
+        self._subresources = Subresources(self._registry, self._kubelets, self._access)
+        self._controllers: list[asyncio.Task[None]] = []
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self) -> None:
+        """Serve, in the running loop, from the moment this returns; the kubeconfig is there by then."""
+        CustomResources(self._registry)
+        queues = [
+            GarbageCollector(self._registry).queue,
+            NamespaceController(self._registry, self._access.certificate).queue,
+            DisruptionController(self._registry).queue,
+        ]
+        self._controllers = [asyncio.create_task(queue.run()) for queue in queues]
+        self._create_initial_objects()
+        self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, 0, ssl_context=self._access.ssl_context(), backlog=512)
+        await site.start()
+        self.url = f"https://{HOST}:{self._runner.addresses[0][1]}"
+        self._access.write_kubeconfig(self.kubeconfig, self.url)
+
+    async def stop(self) -> None:
+        """End all watches and serve no longer."""
+        self._watches.close()
+        for controller in self._controllers:
+            controller.cancel()
+        await asyncio.gather(*self._controllers, return_exceptions=True)
+        if self._runner:
+            await self._runner.cleanup()
+        await self._kubelets.close()
+
+    def _create_initial_objects(self) -> None:
+        """Create what every cluster has from the start."""
+        writing = WriteOptions(field_manager="kube-apiserver")
+        namespaces = self._catalog.builtin("", "namespaces")
+        for name in INITIAL:
+            self._registry.create(namespaces, "", {"metadata": {"name": name}}, writing)
+        classes = self._catalog.builtin("scheduling.k8s.io", "priorityclasses")
+        for name, value in SYSTEM_PRIORITIES.items():
+            self._registry.create(classes, "", {"metadata": {"name": name}, "value": value}, writing)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            user = self._access.user_of(request)
+            return await self._route(request, user)
+        except ApiError as error:
+            return refusal(error)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            _LOG.exception("%s %s", request.method, request.path_qs)
+            return refusal(internal(f"{type(error).__name__}: {error}"))
+
+    async def _route(self, request: web.BaseRequest, user: str) -> web.StreamResponse:
+        fixed = self._fixed(request)
+        if fixed is not None:
+            return fixed
+        target = target_of(request.path, self._catalog)
+        if not target.served.resource.stored:
+            return await review(request, target, user, self._access)
+        if target.subresource not in ("", "status"):
+            return await self._subresources.answer(request, target)
+        return await self._verbs.answer(request, target)
+
+    def _fixed(self, request: web.BaseRequest) -> web.Response | None:
+        """Return the answer to a path that is about the server itself, None for all others."""
+        path = request.path.rstrip("/")
+        if path in ("/healthz", "/livez", "/readyz"):
+            verbose = f"[+]ping ok\n{path[1:]} check passed\n" if "verbose" in request.query else "ok"
+            return web.Response(text=verbose)
+        if path == "/openapi/v2":
+            return _openapi_v2(request)
+        value = self._described(path, request.headers.get("Accept", ""))
+        if value is None:
+            return None
+        answer = value_answer(value)
+        if value.get("kind") == discovery.AGGREGATED:
+            answer.headers["Content-Type"] = f"application/json;g=apidiscovery.k8s.io;v=v2;as={discovery.AGGREGATED}"
+        return answer
+
+    def _described(self, path: str, accept: str) -> Object | None:
+        """Return the description of the server, or of what it serves, at `path`; None where there is none."""
+        catalog, parts = self._catalog, path.strip("/").split("/")
+        if path in ("/api", "/apis") and f"v=v2;as={discovery.AGGREGATED}" in accept:
+            return discovery.aggregated(catalog, core=path == "/api")
+        match parts:
+            case ["version"]:
+                return discovery.version_info()
+            case ["api"]:
+                return discovery.core_versions(self.url.removeprefix("https://"))
+            case ["apis"]:
+                return discovery.group_list(catalog)
+            case ["api", version]:
+                return discovery.resource_list(catalog, "", version)
+            case ["apis", group]:
+                return discovery.group(catalog, group)
+            case ["apis", group, version]:
+                return discovery.resource_list(catalog, group, version)
+            case ["openapi", "v3"]:
+                return openapi.documents(catalog)
+            case ["openapi", "v3", *where]:
+                return openapi.document(catalog, "/".join(where))
+        return None
+
+
+def _openapi_v2(request: web.BaseRequest) -> web.Response:
+    """Answer for OpenAPI v2, which clients ask for and do without: version 3 has the content."""
+    if "protobuf" in request.headers.get("Accept", ""):
+        return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+    head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}
+    return value_answer({**head, "paths": {}, "definitions": {}})
+

@@ -1,0 +1,85 @@
+"""Strategic merge patch: a merge patch that knows which lists are merged, and by which field.
+
+Directives: `$patch` (delete, replace, merge), `$deleteFromPrimitiveList/NAME`, `$setElementOrder/NAME` and
+`$retainKeys`. Source: k8s.io/apimachinery pkg/util/strategicpatch v0.36.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.sim.apiserver.errors import bad_request
+from conformance.sim.apiserver.objects import Object
+from conformance.sim.apiserver.schema import ANY, Schema
+
+_DIRECTIVE = "$patch"
+_RETAIN = "$retainKeys"
+_ORDER = "$setElementOrder/"
+_DELETE_VALUES = "$deleteFromPrimitiveList/"
+
+
+def strategic(value: Any, patch: Object, schema: Schema) -> Object:
+    """Return the dictionary `value` under `patch`.
+
+    Args:
+        value: The stored value; anything but a dictionary counts as empty.
+        patch: The patch for it.
+        schema: Its shape, which says how lists are merged.
+
+    Raises:
+        ApiError: 400 for an unknown directive or a list element without its merge key.
+    """
+    directive = patch.get(_DIRECTIVE)
+    if directive == "replace":
+        return {name: item for name, item in patch.items() if name != _DIRECTIVE}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise bad_request(f"Unknown patch type found: {directive}")
+    result = dict(value) if isinstance(value, dict) else {}
+    if _RETAIN in patch:
+        result = {name: item for name, item in result.items() if name in patch[_RETAIN]}
+    for name, item in patch.items():
+        if name.startswith(_DELETE_VALUES):
+            field = name.removeprefix(_DELETE_VALUES)
+            result[field] = [kept for kept in result.get(field) or [] if kept not in item]
+        elif name.startswith("$"):
+            continue
+        elif item is None:
+            result.pop(name, None)
+        else:
+            order = patch.get(_ORDER + name)
+            result[name] = _merged(result.get(name), item, schema.below(name), order)
+    return result
+
+
+def _merged(value: Any, patch: Any, schema: Schema, order: list[Any] | None) -> Any:
+    if isinstance(patch, dict):
+        return strategic(value, patch, schema)
+    if not isinstance(patch, list):
+        return patch
+    if schema.merge_values:
+        known = value or []
+        return [*known, *(item for item in patch if item not in known)]
+    if schema.merge_key:
+        return _merged_elements(value or [], patch, schema.merge_key, schema.items or ANY, order)
+    return patch
+
+
+def _merged_elements(value: list[Object], patch: list[Object], key: str, schema: Schema, order: Any) -> list[Object]:
+    """Return a list whose elements are told apart by `key` under the patches of single elements."""
+    if any(item == {_DIRECTIVE: "replace"} for item in patch):
+        return [item for item in patch if _DIRECTIVE not in item]
+    result = {item.get(key): item for item in value}
+    for item in patch:
+        if key not in item:
+            raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+        if item.get(_DIRECTIVE) == "delete":
+            result.pop(item[key], None)
+        else:
+            result[item[key]] = strategic(result.get(item[key]), item, schema)
+    if not order:
+        return list(result.values())
+    wanted = [item[key] for item in order]
+    ranked = sorted(result, key=lambda found: wanted.index(found) if found in wanted else len(wanted))
+    return [result[found] for found in ranked]
