@@ -25,7 +25,10 @@ async def insist(request: Callable[[], Awaitable[T]]) -> T:
         KubeError: The server refused it (a 4xx answer other than 429).
     """
     waits = wait_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
-    return await AsyncRetrying(retry=retry_if_exception(_passing), wait=waits, reraise=True)(request)
+    async for attempt in AsyncRetrying(retry=retry_if_exception(_passing), wait=waits, reraise=True):
+        with attempt:
+            return await request()
+    raise AssertionError("retrying never gives up without an error")
 
 
 async def insist_unless_gone(request: Callable[[], Awaitable[T]]) -> T | None:

@@ -54,6 +54,7 @@ class ContainerRunner:
         spec: The container's part of the pod's spec.
         name: Name in the pod.
         state: What it is doing.
+        done: Whether it has ended for good.
         last: How the run before the present one ended; None before the second run.
         restarts: Runs after the first.
         log: Lines of the present run, or of the last one while none is there.
@@ -66,6 +67,7 @@ class ContainerRunner:
         self.spec = spec
         self.name: str = spec["name"]
         self.state: State = Waiting("ContainerCreating")
+        self.done = False
         self.last: Terminated | None = None
         self.restarts = restarts
         self.log = ContainerLog()
@@ -86,9 +88,9 @@ class ContainerRunner:
         back_off = BackOff()
         while True:
             ended = await self._run_once()
-            self.state = ended
+            self.state, self.done = ended, self._stop.is_set() or not restart(ended.exit_code)
             self._owner.changed()
-            if self._stop.is_set() or not restart(ended.exit_code):
+            if self.done:
                 return ended.exit_code
             self.last = ended
             if await self._backed_off(back_off.after((ended.finished - ended.started).total_seconds())):

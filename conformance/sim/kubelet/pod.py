@@ -135,7 +135,6 @@ class PodWorker:
         else:
             self.ip = self._machine.new_address(self.pod)
             await self._run_containers()
-            self.status.done = True
         self._machine.released(self.pod)
         if not self._stop.is_set():
             self._machine.write_status(self, soon=False)

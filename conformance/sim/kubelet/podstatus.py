@@ -26,14 +26,9 @@ TRUE = Condition("True")
 
 
 class StatusBuilder:
-    """Puts the status of one pod together.
-
-    Attributes:
-        done: Whether nothing of the pod will be started any more.
-    """
+    """Puts the status of one pod together."""
 
     def __init__(self, clock: Clock) -> None:
-        self.done = False
         self._clock = clock
         self._since: dict[str, tuple[str, str]] = {}
         self._started = api_time(clock.time())
@@ -41,13 +36,14 @@ class StatusBuilder:
 
     def reject(self, reason: str, message: str) -> None:
         """Let the pod fail before anything of it ran."""
-        self.done = True
         self._rejection = {"phase": "Failed", "reason": reason, "message": f"Pod was rejected: {message}"}
 
     def phase_of(self, pod: PodWorker) -> str:
-        """Return the phase: Pending until every container was started once."""
-        if self.done:
-            return "Succeeded" if all(_succeeded(runner) for runner in pod.containers) else "Failed"
+        """Return the phase: Pending until every container was started once, final when none will be again."""
+        if any(init.done and not _succeeded(init) for init in pod.inits):
+            return "Failed"
+        if all(main.done for main in pod.mains):
+            return "Succeeded" if all(_succeeded(main) for main in pod.mains) else "Failed"
         started = all(not isinstance(main.state, Waiting) or main.restarts or main.last for main in pod.mains)
         return "Running" if started else "Pending"
 
