@@ -36,18 +36,21 @@ class Scheduler:
         self._events = EventRecorder(self._kube, clock, NAME)
         self._tasks = Tasks()
 
-    async def start(self) -> None:
-        """Begin to schedule, once nodes and pods are known."""
+    async def run(self) -> None:
+        """Schedule until cancelled, once nodes and pods are known."""
         nodes, pods = self._kube.informer(NODES), self._kube.informer(PODS)
         await asyncio.gather(nodes.synced.wait(), pods.synced.wait())
-        nodes.on_change(self._node_changed)
-        pods.on_change(self._pod_changed)
-        self._tasks.spawn(self._run(), "scheduler")
-
-    async def stop(self) -> None:
-        """Schedule nothing any more."""
-        await self._tasks.stop()
-        await self._events.stop()
+        unsubscribe = nodes.on_change(self._node_changed), pods.on_change(self._pod_changed)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._schedule_due()
+        finally:
+            for end in unsubscribe:
+                end()
+            await self._tasks.stop()
+            await self._events.stop()
 
     def _node_changed(self, event: Event, _: Object | None, node: Object) -> None:
         if event is Event.DELETED:
@@ -88,14 +91,11 @@ class Scheduler:
             self._due.update(dict.fromkeys(self._pending))
             self._wake.set()
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            due = [self._pending[uid] for uid in self._due]
-            self._due.clear()
-            for pod in sorted(due, key=_order):
-                self._schedule(pod)
+    def _schedule_due(self) -> None:
+        due = [self._pending[uid] for uid in self._due]
+        self._due.clear()
+        for pod in sorted(due, key=_order):
+            self._schedule(pod)
 
     def _schedule(self, pod: Object) -> None:
         meta = pod["metadata"]
