@@ -12,6 +12,7 @@ Needs `pynvml` (nvidia-ml-py) beside it or installed, and Python 3.8. What the p
     instances    the MIG devices: profile, profile_from, gi, ci (ids), start, size, uuid, memory_mib, multiprocessors,
                  slices_gi, slices_ci, engines. profile_from is "memory" where the profile was computed from sizes as
                  NVIDIA/go-nvlib does (pkg/nvlib/device/mig_profile.go), "name" where it was read from the device's name
+                 because the process may not know the sizes or the GPU has no memory of its own
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def read_instance(gpu: Any, device: Any, memory: Any, profiles: list[dict[str, A
     instance = ask(pynvml.nvmlDeviceGetGpuInstanceById, gpu, gi)
     info = instance and ask(pynvml.nvmlGpuInstanceGetInfo, instance)
     index = next((each["index"] for each in profiles if info and each["id"] == info.profileId), None)
-    if index is None or memory is None:
+    if index is None or not memory or not memory.total:
         profile, source = text(pynvml.nvmlDeviceGetName(device)).partition(" MIG ")[2], "name"
     else:
         profile, source = profile_name(has, memory, index), "memory"

@@ -18,7 +18,9 @@ import conformance.probe
 from conformance.expect.observed import read_probe
 from conformance.probe import read
 from conformance.sim.hardware import NodeHardware
+from conformance.sim.hardware.compute import SIZES
 from conformance.sim.nvml import Nvml
+from conformance.spec.models import GpuModel, load_models
 
 RECORDED = Path(__file__).with_name("h100-80gb-hbm3.json")
 
@@ -64,6 +66,20 @@ def test_mig_devices_with_placement_and_computed_profile() -> None:
     assert {each["profile_from"] for each in found} == {"memory"}
     assert answer["gpus"][0]["instances"] == []
     assert len(read_probe(answer)[1].instances) == 3
+
+
+@pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
+def test_every_profile_of_every_model_gets_its_name(model: GpuModel) -> None:
+    for row in model.profiles:
+        hardware = NodeHardware([(model, model.boards[0])])
+        gpu = hardware.gpus[0]
+        gpu.mode_current = True
+        instance = gpu.create_instance(row)
+        whole = next(profile for profile, slices in SIZES.items() if slices == row.slices)
+        gpu.create_compute_instance(instance, whole)
+        (answer,) = run_probe(hardware)["gpus"]
+        assert [each["profile"] for each in answer["instances"]] == [row.name]
+        assert (row.name, row.max_instances) in {(each["name"], each["max_instances"]) for each in answer["profiles"]}
 
 
 def test_a_container_with_one_mig_device_gives_null_where_it_may_not_look() -> None:

@@ -70,12 +70,3 @@ def mig_uuid(gpu_uuid: str, gpu_instance: int, compute_instance: int) -> str:
     """UUID of a MIG device on a GPU, the same each time; version 5 like those that real drivers print."""
     namespace = uuid.UUID(gpu_uuid.removeprefix("GPU-"))
     return f"MIG-{uuid.uuid5(namespace, f'{gpu_instance}/{compute_instance}')}"
-
-
-def capability_minor(gpu_minor: int, gpu_instance: int, compute_instance: int | None = None) -> int:
-    """Minor number of `/dev/nvidia-caps/nvidia-cap<n>` that guards an instance; None means the GPU instance itself.
-
-    Minors 1 and 2 guard configuring and monitoring; then come 15 GPU instances a GPU, each with 8 compute instances.
-    Source: nvidia-caps/mig-minors of the driver; device-plugin recordings with device specs.
-    """
-    return 3 + gpu_minor * 135 + gpu_instance * 9 + (0 if compute_instance is None else compute_instance + 1)

@@ -17,6 +17,10 @@ from conformance.sim.nvml.base import NvmlBase, nvml_call
 from conformance.spec.models import ProfileRow
 
 
+UNKNOWN_FROM = pynvml.NVML_GPU_INSTANCE_PROFILE_3_SLICE_GFX
+"""First profile index that driver 580 does not know on a data-centre GPU; read on a real H100."""
+
+
 class GpuInstanceCalls(NvmlBase):
     """Functions on GPU instances and their profiles."""
 
@@ -29,12 +33,11 @@ class GpuInstanceCalls(NvmlBase):
                 the driver does not know, `FUNCTION_NOT_FOUND` for a version that pynvml does not know.
         """
         gpu = self._with_profiles(device)
-        if not 0 <= profile < pynvml.NVML_GPU_INSTANCE_PROFILE_3_SLICE_GFX:
-            raise DriverError(ErrorCode.INVALID_ARGUMENT)
         for row in gpu.model.profiles:
             if row.nvml_profile == profile:
                 return profile_info(row, version)
-        raise DriverError(ErrorCode.NOT_SUPPORTED)
+        known = 0 <= profile < UNKNOWN_FROM
+        raise DriverError(ErrorCode.NOT_SUPPORTED if known else ErrorCode.INVALID_ARGUMENT)
 
     def nvmlDeviceGetGpuInstanceProfileInfoV(self, device: Any, profile: int, version: int = 2) -> Any:
         """The same."""

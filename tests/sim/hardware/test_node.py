@@ -6,7 +6,6 @@ import pytest
 
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import DriverError, Gpu, NodeHardware, ResetRefusedError, ResetUnsupportedError
-from conformance.sim.hardware.instances import capability_minor
 
 
 def modes(node: NodeHardware) -> list[tuple[bool, bool]]:
@@ -130,10 +129,3 @@ def test_the_fault_loses_the_newest_instance_of_gpu_0_once() -> None:
             fill(gpu)
     assert [len(gpu.instances) for gpu in node.gpus] == [6, 7]
     assert [len(gpu.instances) for gpu in node.gpus] == [6, 7]
-
-
-def test_capability_minors_are_those_of_the_driver() -> None:
-    """Expected: /proc/driver/nvidia-caps/mig-minors of driver 580.159.04."""
-    assert capability_minor(0, 0) == 3
-    assert capability_minor(0, 0, 0) == 4
-    assert capability_minor(31, 14, 7) == 4322
