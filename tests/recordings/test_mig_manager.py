@@ -1,0 +1,58 @@
+"""mig-manager of the simulator against recordings of the real one: labels in order, GPUs, exit codes, log."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.recordings.loader import recorded
+from tests.recordings.scenario import Outcome, Player, expected, hardware_of, plan_of, states
+from tests.recordings.stand import stand
+
+NAME = "mig-manager-transitions"
+THINNED = re.compile(
+    r"""level=(info msg="(Generated config '|Current value of)|debug msg="(?! {4}(Updating MIG config|Clearing)))"""
+)
+"""Lines that the recorder left out."""
+RECORDED_LINES = 160
+"""Where it ended a long log."""
+
+_played: dict[str, Outcome] = {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    recording = recorded(NAME, metafunc.config.getoption("recordings", default=None))
+    scenarios = recording.get("scenarios", ())
+    metafunc.parametrize("scenario", [pytest.param(scenario, id=scenario["name"]) for scenario in scenarios])
+
+
+def test_labels_and_gpus_change_as_under_the_real_program(scenario: Mapping[str, Any]) -> None:
+    real, seen = expected(scenario), _play(scenario)
+
+    assert seen.changes == real.changes
+    assert seen.snapshots == real.snapshots
+    assert (seen.exit_codes, seen.reboots) == (real.exit_codes, real.reboots)
+    assert states(seen.changes) == scenario["state_sequence"]
+
+
+def test_log_is_that_of_the_real_program(scenario: Mapping[str, Any]) -> None:
+    seen = [line for line in _play(scenario).log if not THINNED.match(line)]
+
+    assert seen[:RECORDED_LINES] == expected(scenario).log
+
+
+def _play(scenario: Mapping[str, Any]) -> Outcome:
+    """Play a scenario once, whichever tests look at it."""
+    name = scenario["name"]
+    if name not in _played:
+        _played[name] = asyncio.run(_on_a_stand(scenario))
+    return _played[name]
+
+
+async def _on_a_stand(scenario: Mapping[str, Any]) -> Outcome:
+    async with stand(hardware_of(scenario), plan_of(scenario)) as running:
+        return await Player(scenario, running).play()
