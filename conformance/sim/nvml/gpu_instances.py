@@ -16,7 +16,6 @@ from conformance.sim.nvml import handles
 from conformance.sim.nvml.base import NvmlBase, nvml_call
 from conformance.spec.models import ProfileRow
 
-
 UNKNOWN_FROM = pynvml.NVML_GPU_INSTANCE_PROFILE_3_SLICE_GFX
 """First profile index that driver 580 does not know on a data-centre GPU; read on a real H100."""
 
