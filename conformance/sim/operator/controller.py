@@ -65,7 +65,7 @@ class Operator:
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
         self._daemon_sets = kube.informer(DAEMON_SETS)
-        self._config_maps = kube.informer(CONFIG_MAPS, namespace)
+        self._config_maps = kube.informer(CONFIG_MAPS)
         self._queue: WorkQueue[str] = WorkQueue(self._work, clock)
 
     async def run(self) -> None:

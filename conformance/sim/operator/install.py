@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from conformance.sim.kube import (
     CLUSTER_POLICIES,
     CONFIG_MAPS,
     CRDS,
+    DAEMON_SETS,
     NAMESPACES,
     NODE_FEATURES,
     RUNTIME_CLASSES,
@@ -22,12 +24,14 @@ from conformance.sim.kube import (
     Object,
     Resource,
 )
+from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.operator.manifests import STATES, load
 from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
 from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
 
 CUSTOM_CONFIG_MAP: Final = "custom-mig-config"
 """ConfigMap made from a configuration file given at the start."""
+_DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml")
 _CDI_BY_DEFAULT: Final = "v0.18.0"
 """First device plugin in whose operator release (v25.10.0) the chart switches CDI on."""
 _SERVED_SECONDS: Final = 10.0
@@ -63,7 +67,7 @@ async def install(kube: Kube, wanted: Installation) -> None:
         KubeError: The server refuses, or does not serve the new kinds after some seconds.
     """
     kube = kube.named("helm")
-    for definition in ("crd-cluster-policy.yaml", "crd-node-feature.yaml"):
+    for definition in _DEFINITIONS:
         await _ensure(kube, CRDS, load(definition))
     await _ensure(kube, NAMESPACES, _named(wanted.namespace))
     await _ensure(kube, RUNTIME_CLASSES, _named(RUNTIME_CLASS) | {"handler": RUNTIME_CLASS})
@@ -76,6 +80,23 @@ async def install(kube: Kube, wanted: Installation) -> None:
         await _until_served(kube, NODE_FEATURES)
         await _until_served(kube, CLUSTER_POLICIES)
     await _ensure(kube, CLUSTER_POLICIES, cluster_policy(wanted))
+
+
+async def uninstall(kube: Kube, namespace: str) -> None:
+    """Remove the operator with all its operands, the kinds that it brought, and its namespace.
+
+    Raises:
+        KubeError: The server refuses.
+    """
+    kube = kube.named("helm")
+    for policy in (await kube.list(CLUSTER_POLICIES)).items:
+        await insist_unless_gone(partial(kube.delete, CLUSTER_POLICIES, policy["metadata"]["name"]))
+    for name, _ in STATES.values():
+        await insist_unless_gone(partial(kube.delete, DAEMON_SETS, name, namespace))
+    for definition in _DEFINITIONS:
+        await insist_unless_gone(partial(kube.delete, CRDS, load(definition)["metadata"]["name"]))
+    await insist_unless_gone(partial(kube.delete, RUNTIME_CLASSES, RUNTIME_CLASS))
+    await insist_unless_gone(partial(kube.delete, NAMESPACES, namespace))
 
 
 def cluster_policy(wanted: Installation) -> Object:

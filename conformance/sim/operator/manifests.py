@@ -126,7 +126,7 @@ def _set_common(daemon_set: Manifest, common: Mapping[str, Any]) -> None:
 
 
 def _set_strategy(name: str, pod: Manifest, strategy: str) -> None:
-    """Set the variables of the strategy: an empty one leaves the choice to the plugin, but the validator gets it too."""
+    """Set the variables of the strategy; an empty one leaves the choice to the plugin, but the validator gets it."""
     if name == VALIDATOR_APP:
         step = next(step for step in pod["initContainers"] if step["name"] == "plugin-validation")
         _set_env(step, MIG_STRATEGY=strategy)

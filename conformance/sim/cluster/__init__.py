@@ -1,0 +1,7 @@
+"""The simulated cluster: all components together, in a thread of the caller's process."""
+
+from conformance.sim.cluster.running import SimulatedCluster
+from conformance.sim.cluster.simulation import SimulationError
+from conformance.sim.options import SimOptions
+
+__all__ = ["SimOptions", "SimulatedCluster", "SimulationError"]

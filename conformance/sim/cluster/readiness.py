@@ -1,0 +1,60 @@
+"""When a cluster that has just been started may be handed over: pure functions of its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.sim.operator.status import READY, is_daemon_set_ready
+from conformance.spec.names import (
+    GFD_TIMESTAMP,
+    GPU_RESOURCE,
+    MIG_CAPABLE,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    MIG_RESOURCE_PREFIX,
+    State,
+)
+
+Manifest = Mapping[str, Any]
+
+
+def missing(
+    policies: Sequence[Manifest], daemon_sets: Sequence[Manifest], nodes: Mapping[str, Manifest | None]
+) -> Iterator[str]:
+    """Tell what is not there yet, one line each; nothing when operands run and nodes are labelled and advertise.
+
+    A refused configuration (state `failed`) is an answer too: nobody need wait for another.
+
+    Args:
+        policies: The ClusterPolicies of the cluster.
+        daemon_sets: The operator's DaemonSets.
+        nodes: The simulated nodes by name; None where the API server has no such node.
+    """
+    if not any(policy.get("status", {}).get("state") == READY for policy in policies):
+        yield "ClusterPolicy is not ready"
+    for daemon_set in daemon_sets:
+        if not is_daemon_set_ready(daemon_set, by_generation=True):
+            yield f"DaemonSet {daemon_set['metadata']['name']} is not rolled out: {daemon_set.get('status', {})}"
+    for name, node in nodes.items():
+        reason = "is not registered" if node is None else _lacks(node)
+        if reason:
+            yield f"node {name} {reason}"
+
+
+def _lacks(node: Manifest) -> str:
+    """Say what the node lacks; empty for nothing."""
+    labels = node["metadata"].get("labels") or {}
+    if GFD_TIMESTAMP not in labels:
+        return "has no labels of GPU Feature Discovery"
+    asked = labels.get(MIG_CONFIG) if labels.get(MIG_CAPABLE) == "true" else None
+    if asked and labels.get(MIG_CONFIG_STATE) not in (State.SUCCESS, State.FAILED):
+        return f"has no answer of mig-manager to {asked}"
+    allocatable = node.get("status", {}).get("allocatable", {})
+    if not any(
+        name == GPU_RESOURCE or name.startswith(MIG_RESOURCE_PREFIX)
+        for name, amount in allocatable.items()
+        if amount != "0"
+    ):
+        return "advertises no GPU"
+    return ""

@@ -1,0 +1,230 @@
+"""All components of a simulated cluster in one event loop: how they are put together, started and ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiohttp
+from kubernetes.config import ConfigException
+
+from conformance.sim.apiserver import ApiServer
+from conformance.sim.clock import Clock
+from conformance.sim.cluster.programs import programs
+from conformance.sim.cluster.readiness import missing
+from conformance.sim.daemonsets import DaemonSets
+from conformance.sim.faults import Faults
+from conformance.sim.hardware import NodeHardware
+from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
+from conformance.sim.kube.insist import insist
+from conformance.sim.kubelet.kubelet import Kubelet
+from conformance.sim.nfd import NfdMaster, worker_feature
+from conformance.sim.node import SimNode
+from conformance.sim.operator import Installation, Operator, install, uninstall
+from conformance.sim.options import SimOptions
+from conformance.sim.scheduler import Scheduler
+from conformance.sim.tasks import Tasks
+from conformance.spec.names import OPERATOR_NAMESPACE
+
+NODE_PREFIX: Final = "sim-"
+WITHDRAW_SECONDS: Final = 10.0
+"""Real seconds that taking the nodes and the operator out of somebody else's cluster may take."""
+_NODE_LABELS: Final = {
+    "node.kubernetes.io/instance-type": "simulated-gpu",
+    "topology.kubernetes.io/region": "simulated",
+    "topology.kubernetes.io/zone": "simulated-a",
+}
+
+
+class SimulationError(Exception):
+    """A component failed, or the cluster did not get ready; the message says which, or what is missing."""
+
+
+class Component(Protocol):
+    """A part of the control plane that works until it is cancelled."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
+class Simulation:
+    """A simulated cluster inside an event loop; `SimulatedCluster` is its face for callers without one.
+
+    Args:
+        options: What it is made of.
+        directory: Where kubeconfig and certificates of the embedded server go.
+        attach: Kubeconfig of the API server to join; None starts the embedded one.
+        context: Context of that kubeconfig; None means its current one.
+        with_scheduler: Whether to run the simulated scheduler.
+        with_controllers: Whether to run the simulated DaemonSet controller.
+
+    Attributes:
+        clock: The cluster's clock.
+        nodes: The simulated nodes.
+        failure: What the first component that failed died of; None while all work.
+    """
+
+    def __init__(
+        self,
+        options: SimOptions,
+        directory: Path,
+        *,
+        attach: Path | None,
+        context: str | None,
+        with_scheduler: bool,
+        with_controllers: bool,
+    ) -> None:
+        self.clock = Clock(options.scale)
+        self.failure: SimulationError | None = None
+        self._on_failure: Callable[[], None] = lambda: None
+        self._faults = Faults(options.faults)
+        self.nodes = tuple(self._node(options, f"{NODE_PREFIX}{number}") for number in range(options.gpu_nodes))
+        self._options = options
+        self._directory = directory
+        self._attach = attach
+        self._context = context
+        self._with_scheduler = with_scheduler
+        self._with_controllers = with_controllers
+        self._endings = AsyncExitStack()
+        self._changed = asyncio.Event()
+
+    async def start(self, ready_within: float | None) -> Path:
+        """Start everything and return the path of a kubeconfig.
+
+        Args:
+            ready_within: Real seconds to wait until operands run and nodes are labelled; None does not wait.
+
+        Raises:
+            SimulationError: The server does not answer, something is not ready in time, or a component failed.
+        """
+        asyncio.get_running_loop().set_exception_handler(self._note_failure)
+        try:
+            kubeconfig = self._attach or await self._serve()
+            kube = await Kube.connect(kubeconfig, self._context)
+            self._endings.push_async_callback(kube.close)
+            await self._work(kube)
+        except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
+            raise SimulationError(f"the API server cannot be used: {error!r}") from error
+        if ready_within is not None:
+            await self._until_ready(kube, ready_within)
+        return kubeconfig
+
+    async def stop(self) -> None:
+        """End everything; a server that was joined is left without nodes and operator.
+
+        Raises:
+            SimulationError: A component failed meanwhile, or the joined server does not let go.
+        """
+        await self._endings.aclose()
+        if self.failure:
+            raise self.failure
+
+    def notify(self, action: Callable[[], None]) -> None:
+        """Have `action` called when a component fails; at once if one has failed already."""
+        self._on_failure = action
+        if self.failure:
+            action()
+
+    async def _serve(self) -> Path:
+        server = ApiServer(self._directory, self.clock)
+        await server.start()
+        self._endings.push_async_callback(server.stop)
+        return server.kubeconfig
+
+    async def _work(self, kube: Kube) -> None:
+        """Install the operator, start all components, join the nodes."""
+        await install(kube, self._installation())
+        tasks = Tasks()
+        self._endings.push_async_callback(tasks.stop)
+        for component in self._components(kube):
+            tasks.spawn(component.run(), type(component).__name__)
+        kubelet = Kubelet(kube, self.clock, programs())
+        self._endings.push_async_callback(kubelet.stop)
+        if self._attach:
+            self._endings.push_async_callback(self._withdraw, kube, kubelet)
+        await kubelet.start(self.nodes)
+        for node in self.nodes:
+            await self._publish_features(kube, node.name)
+
+    def _components(self, kube: Kube) -> list[Component]:
+        release = self._options.find_release()
+        components: list[Component] = [
+            Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults),
+            NfdMaster(kube, self.clock),
+        ]
+        if self._with_controllers:
+            components.append(DaemonSets(kube, self.clock))
+        if self._with_scheduler:
+            components.append(Scheduler(kube, self.clock, self._faults))
+        return components
+
+    async def _publish_features(self, kube: Kube, node: str) -> None:
+        try:
+            await insist(
+                lambda: kube.named("nfd-worker").create(NODE_FEATURES, worker_feature(node, OPERATOR_NAMESPACE))
+            )
+        except KubeError as error:
+            if not error.already_exists:
+                raise
+
+    async def _withdraw(self, kube: Kube, kubelet: Kubelet) -> None:
+        """Take operator and nodes out of a server that is not ours."""
+        try:
+            async with asyncio.timeout(WITHDRAW_SECONDS):
+                await uninstall(kube, OPERATOR_NAMESPACE)
+                await kubelet.leave()
+        except (TimeoutError, aiohttp.ClientError, KubeError) as error:
+            raise SimulationError(f"nodes and operator could not be removed: {error!r}") from error
+
+    async def _until_ready(self, kube: Kube, seconds: float) -> None:
+        informers = [kube.informer(kind) for kind in (CLUSTER_POLICIES, DAEMON_SETS, NODES)]
+        unsubscribe = [informer.on_change(self._note_change) for informer in informers]
+        lacking: str | None = ""
+        try:
+            async with asyncio.timeout(seconds):
+                while (lacking := next(self._missing(kube), None)) is not None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    if self.failure:
+                        raise self.failure
+        except TimeoutError:
+            raise SimulationError(f"not ready after {seconds:g} s: {lacking}") from None
+        finally:
+            for end in unsubscribe:
+                end()
+
+    def _missing(self, kube: Kube) -> Iterator[str]:
+        nodes = kube.informer(NODES)
+        daemon_sets = [
+            item for (namespace, _), item in kube.informer(DAEMON_SETS).cache.items() if namespace == OPERATOR_NAMESPACE
+        ]
+        policies = list(kube.informer(CLUSTER_POLICIES).cache.values())
+        return missing(policies, daemon_sets, {node.name: nodes.get(node.name) for node in self.nodes})
+
+    def _note_change(self, _event: Event, _old: Object | None, _new: Object) -> None:
+        self._changed.set()
+
+    def _note_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if self.failure is None:
+            self.failure = SimulationError(f"{context['message']}: {context.get('exception')!r}")
+            self._changed.set()
+            self._on_failure()
+
+    def _installation(self) -> Installation:
+        options = self._options
+        return Installation(
+            release=options.find_release(),
+            namespace=OPERATOR_NAMESPACE,
+            strategy=options.strategy,
+            default_configuration=options.config_default,
+            custom_configuration=options.custom_config,
+            with_reboot=options.with_reboot,
+        )
+
+    def _node(self, options: SimOptions, name: str) -> SimNode:
+        hardware = NodeHardware(options.boards(), options.seed, name, self._faults)
+        return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
