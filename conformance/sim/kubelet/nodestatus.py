@@ -66,7 +66,8 @@ class NodeStatus:
         self.plan()
 
     async def stop(self) -> None:
-        """Write nothing any more."""
+        """Write nothing any more, even as the plug-ins end."""
+        self._node.devices.on_change = lambda: None
         self._forget_timer()
         await self._tasks.stop()
 
