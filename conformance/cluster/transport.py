@@ -112,7 +112,7 @@ class Transport:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(again),
             stop=tenacity.stop_after_delay(self.limits.request),
-            wait=tenacity.wait_exponential_jitter(initial=0.05, max=2, jitter=0.05),
+            wait=tenacity.wait_exponential(multiplier=0.05, max=2),
             reraise=True,
         )(self._once, method, path, **options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Any, Generic
+from typing import Any, Generic, NoReturn
 
 import tenacity
 
@@ -66,8 +66,9 @@ class Watcher(Generic[V]):
             except ApiError as error:
                 why = f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?"
                 self._fail(ClusterError(why))
-            except ClusterError as error:
-                self._fail(error)
+            except UnreachableError as error:
+                silent = time.monotonic() - self._last_answer
+                self._fail(UnreachableError(f"for {silent:.0f} s now: {error}"))
             except Exception as error:  # noqa: BLE001 - an object that cannot be read must end the waits, not a thread
                 self._fail(ClusterError(f"cannot read what the watch of {self._table.title} sent: {error!r}"))
                 return
@@ -87,7 +88,7 @@ class Watcher(Generic[V]):
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((UnreachableError, _ExpiredError)),
             stop=lambda _: self._stopped.is_set() or self._given_up(),
-            wait=tenacity.wait_exponential_jitter(initial=0.02, max=_PAUSE, jitter=0.02),
+            wait=tenacity.wait_exponential(multiplier=0.02, max=_PAUSE),
             sleep=self._pause,
             reraise=True,
         )(self._step)
@@ -135,8 +136,10 @@ class Watcher(Generic[V]):
                 raise
             self._forget()
         self._alive()
+        if self._stopped.is_set():
+            self._stream.close()
         try:
-            for line in self._stream or ():
+            for line in self._stream:
                 self._last_answer = time.monotonic()
                 if line:
                     self._take(json.loads(line))
@@ -153,6 +156,6 @@ class Watcher(Generic[V]):
         if event["type"] != "BOOKMARK":
             self._store.apply(self._table, raw, deleted=event["type"] == "DELETED")
 
-    def _forget(self) -> None:
+    def _forget(self) -> NoReturn:
         self._version = None
         raise _ExpiredError
