@@ -68,9 +68,7 @@ class Access:
         content = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [
-                {"name": _CONTEXT, "cluster": {"server": url, "certificate-authority-data": authority}}
-            ],
+            "clusters": [{"name": _CONTEXT, "cluster": {"server": url, "certificate-authority-data": authority}}],
             "users": [{"name": ADMIN, "user": {"token": self._admin_token}}],
             "contexts": [{"name": _CONTEXT, "context": {"cluster": _CONTEXT, "user": ADMIN}}],
             "current-context": _CONTEXT,

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from conformance.sim.apiserver.errors import ApiError
-from conformance.sim.apiserver.store import encoded
+from conformance.sim.apiserver.records import encoded
 
 JSON_TYPE = "application/json"
 

@@ -14,10 +14,10 @@ from http import HTTPStatus
 from typing import Any
 
 from conformance.sim.apiserver.catalog import Served
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.errors import ApiError, bad_request
 from conformance.sim.apiserver.fields import FieldSet, fields_of, from_tree, removed, to_tree, value_at
 from conformance.sim.apiserver.objects import Object, look, replaced, without
-from conformance.sim.apiserver.registry import WriteOptions
 from conformance.sim.apiserver.schema import Schema
 from conformance.sim.apiserver.strategic import strategic
 from conformance.sim.apiserver.times import seconds_text
@@ -122,8 +122,7 @@ def _with_owners(
 ) -> Object:
     """Return `obj` with `managedFields`; an entry that has not changed keeps its time."""
     known = {
-        (entry["manager"], entry["operation"]): entry
-        for entry in look(before, "metadata", "managedFields", default=[])
+        (entry["manager"], entry["operation"]): entry for entry in look(before, "metadata", "managedFields", default=[])
     }
     entries = []
     for (manager, operation), paths in owners.items():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conformance.sim.apiserver.definitions import defined
+from conformance.sim.apiserver.records import Event, ResourceKey
 from conformance.sim.apiserver.registry import Registry
-from conformance.sim.apiserver.store import Event, ResourceKey
 
 _DEFINITIONS: ResourceKey = ("apiextensions.k8s.io", "customresourcedefinitions")
 

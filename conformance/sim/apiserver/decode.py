@@ -67,8 +67,17 @@ class Reading:
         """
         if value is old:
             return value
-        reader = _READERS.get(schema.type)
-        result = reader(self, value, schema, old, path) if reader else value
+        fits = _FITS.get(schema.type)
+        if fits:
+            result = value if fits(value) else self._wrong(value, schema, path)
+        elif schema.type == "object":
+            result = self._object(value, schema, old, path)
+        elif schema.type == "map":
+            result = self._map(value, schema, old, path)
+        elif schema.type == "list":
+            result = self._list(value, schema, old, path)
+        else:
+            result = self._formatted(value, schema, path)
         if schema.rules:
             self.broken += breaches(result, schema.rules, str(path))
         return result
@@ -120,28 +129,9 @@ class Reading:
             for number, item in enumerate(value)
         ]
 
-    def _string(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
-        return value if isinstance(value, str) else self._wrong(value, schema, path)
-
-    def _boolean(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
-        return value if isinstance(value, bool) else self._wrong(value, schema, path)
-
-    def _integer(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        return value if isinstance(value, int) and not isinstance(value, bool) else self._wrong(value, schema, path)
-
-    def _number(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        return value if fits else self._wrong(value, schema, path)
-
-    def _int_or_string(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
-        fits = isinstance(value, int | str) and not isinstance(value, bool)
-        return value if fits else self._wrong(value, schema, path)
-
-    def _formatted(self, value: Any, schema: Schema, _old: Any, path: Path) -> Any:
+    def _formatted(self, value: Any, schema: Schema, path: Path) -> Any:
         """Read a string that has one stored form; a number is a quantity too."""
-        if schema.type == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
+        if schema.type == "quantity" and _is_number(value):
             value = str(value)
         if not isinstance(value, str):
             return self._wrong(value, schema, path)
@@ -155,23 +145,27 @@ class Reading:
         return value
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_integer(value: Any) -> bool:
+    return _is_number(value) and float(value).is_integer()
+
+
+_FITS: Mapping[Type, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": _is_integer,
+    "number": _is_number,
+    "int-or-string": lambda value: isinstance(value, str) or _is_integer(value),
+    "any": lambda _: True,
+}
+"""Types whose values are stored as they come, with the test for them."""
 _STORED_FORM: Mapping[Type, Callable[[str], str]] = {
     "quantity": canonical,
     "time": stored_time,
     "micro-time": stored_micro_time,
-}
-_READERS: Mapping[Type, Callable[[Reading, Any, Schema, Any, Path], Any]] = {
-    "object": Reading._object,
-    "map": Reading._map,
-    "list": Reading._list,
-    "string": Reading._string,
-    "boolean": Reading._boolean,
-    "integer": Reading._integer,
-    "number": Reading._number,
-    "int-or-string": Reading._int_or_string,
-    "quantity": Reading._formatted,
-    "time": Reading._formatted,
-    "micro-time": Reading._formatted,
 }
 
 

@@ -67,7 +67,7 @@ def breaches(definition: Object) -> list[Cause]:
     found = []
     wanted = f"{look(spec, 'names', 'plural')}.{spec['group']}"
     if name_of(definition) != wanted:
-        found.append(invalid("metadata.name", name_of(definition), f"must be spec.names.plural+\".\"+spec.group"))
+        found.append(invalid("metadata.name", name_of(definition), f"must be {wanted}, the plural name and the group"))
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
         found.append(invalid("spec.versions", len(versions), "must have exactly one version marked as storage version"))

@@ -12,8 +12,8 @@ from conformance.sim.apiserver import metadata
 from conformance.sim.apiserver.catalog import Served
 from conformance.sim.apiserver.errors import conflict
 from conformance.sim.apiserver.objects import Object, look, name_of, replaced
+from conformance.sim.apiserver.records import Record
 from conformance.sim.apiserver.registry import Registry, is_ended
-from conformance.sim.apiserver.store import Record
 
 ORPHAN_FINALIZER = "orphan"
 FOREGROUND_FINALIZER = "foregroundDeletion"

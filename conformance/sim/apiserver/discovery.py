@@ -171,4 +171,3 @@ def _aggregated_resource(served: Served) -> Object:
 
 def _kind(group_name: str, version: str, kind: str) -> Object:
     return {"group": group_name, "version": version, "kind": kind}
-

@@ -11,9 +11,9 @@ from typing import Any
 
 from conformance.sim.apiserver.objects import Object, look, replaced
 from conformance.sim.apiserver.pods import FINISHED, is_ready
+from conformance.sim.apiserver.records import Event, Key, ResourceKey
 from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.selectors import selector_of
-from conformance.sim.apiserver.store import Event, Key, ResourceKey
 from conformance.sim.apiserver.work import WorkQueue
 
 _BUDGETS: ResourceKey = ("policy", "poddisruptionbudgets")

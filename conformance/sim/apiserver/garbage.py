@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from conformance.sim.apiserver import metadata
 from conformance.sim.apiserver.catalog import Catalog, Served
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, DeleteOptions, delete
 from conformance.sim.apiserver.objects import Object, look, replaced, without
-from conformance.sim.apiserver.registry import Registry, WriteOptions
-from conformance.sim.apiserver.store import Event, Key, Record, ResourceKey
+from conformance.sim.apiserver.records import Event, Key, Record, ResourceKey
+from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.work import WorkQueue
 
 _Place = tuple[ResourceKey, Key]
@@ -37,6 +38,8 @@ class GarbageCollector:
             self._dependents[owner].discard(place)
             if owner in self._places:
                 self.queue.add(self._places[owner])
+            elif not self._dependents[owner]:
+                del self._dependents[owner]
         for owner in after:
             self._dependents.setdefault(owner, set()).add(place)
         if event.type == "DELETED":

@@ -11,8 +11,9 @@ from typing import Any
 
 from conformance.sim.apiserver.errors import bad_request, too_large_revision
 from conformance.sim.apiserver.objects import Object
+from conformance.sim.apiserver.records import Key, Record
 from conformance.sim.apiserver.selectors import Matcher
-from conformance.sim.apiserver.store import Collection, Key, Record
+from conformance.sim.apiserver.store import Collection
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def list_page(collection: Collection, current: int, query: Query) -> Page:
         query: What is asked for.
 
     Raises:
-        ApiError: 410 where the revision is forgotten, 504 where it does not exist yet, 400 where the query is unreadable.
+        ApiError: 410 where the revision is forgotten, 504 where it does not exist yet, 400 for an unreadable query.
     """
     revision, start = _unpacked(query.token) if query.token else (_wanted_revision(query, current), ("", ""))
     snapshot = collection.records_at(revision, query.namespace)

@@ -5,10 +5,11 @@ Does what the namespace, service account and root CA controllers of kube-control
 
 from __future__ import annotations
 
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import DeleteOptions, delete
 from conformance.sim.apiserver.objects import Object, look
-from conformance.sim.apiserver.registry import Registry, WriteOptions
-from conformance.sim.apiserver.store import Event, ResourceKey
+from conformance.sim.apiserver.records import Event, ResourceKey
+from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.work import WorkQueue
 
 _NAMESPACES: ResourceKey = ("", "namespaces")
@@ -67,6 +68,7 @@ class NamespaceController:
             for served in self._registry.catalog.stored()
             if served.resource.namespaced
         )
-        record = self._registry.store.collection(_NAMESPACES).get(("", namespace))
-        if record and not left and not look(record.data, "metadata", "finalizers"):
-            self._registry.store.collection(_NAMESPACES).remove(record.key)
+        namespaces = self._registry.store.collection(_NAMESPACES)
+        own = namespaces.get(("", namespace))
+        if own and not left and not look(own.data, "metadata", "finalizers"):
+            namespaces.remove(own.key)

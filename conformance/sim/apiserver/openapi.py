@@ -59,8 +59,8 @@ def document(catalog: Catalog, path: str) -> Object | None:
 def _calls(served: Served, path: str) -> Iterator[tuple[str, Object]]:
     """Yield the paths of a resource with the calls that kubectl looks up in them."""
     resource = served.resource
-    collection = f"/{path}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else (
-        f"/{path}/{resource.plural}"
+    collection = (
+        f"/{path}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else (f"/{path}/{resource.plural}")
     )
     reference = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_name(served)}"}}}
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}

@@ -43,13 +43,16 @@ def apply_operations(value: Object, operations: Any) -> Object:
     if not isinstance(operations, list):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     try:
-        result: Object = jsonpatch.JsonPatch(operations).apply(value)
+        result = jsonpatch.JsonPatch(operations).apply(value)
     except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed, jsonpointer.JsonPointerException) as refusal:
         message = f"the server rejected our request due to an error in our request: {refusal}"
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message) from refusal
     except (jsonpatch.InvalidJsonPatch, TypeError, KeyError) as refusal:
         raise bad_request(f"error decoding patch: {refusal}") from refusal
-    return shared(value, result)
+    if not isinstance(result, dict):
+        raise bad_request("the patch does not leave an object")
+    patched: Object = shared(value, result)
+    return patched
 
 
 def shared(old: Any, new: Any, depth: int = 2) -> Any:

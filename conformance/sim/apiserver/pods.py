@@ -56,8 +56,10 @@ def quality_of_service(spec: Object) -> str:
     native = ("cpu", "memory")
     if not any(name in side for pair in sides for side in pair for name in native):
         return "BestEffort"
-    guaranteed = all(name in limits and requests.get(name) == limits[name] for requests, limits in sides for name in native)
-    return "Guaranteed" if guaranteed else "Burstable"
+    for requests, limits in sides:
+        if any(name not in limits or requests.get(name) != limits[name] for name in native):
+            return "Burstable"
+    return "Guaranteed"
 
 
 def breaches(pod: Object) -> list[Cause]:

@@ -1,6 +1,6 @@
-"""The two messages that kubectl sends as protobuf where it could have sent JSON: `DeleteOptions` and `Eviction`.
+r"""The two messages that kubectl sends as protobuf where it could have sent JSON: `DeleteOptions` and `Eviction`.
 
-A message starts with the magic bytes `k8s\\0`, then a `runtime.Unknown` with the type and the message itself. Field
+A message starts with the magic bytes `k8s\0`, then a `runtime.Unknown` with the type and the message itself. Field
 numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api policy/v1, generated.proto v0.36.
 """
 

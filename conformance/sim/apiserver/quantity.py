@@ -23,7 +23,7 @@ def value_of(text: str) -> Decimal:
         raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
     number, suffix, exponent = match.groups()
     if suffix in _BINARY:
-        return Decimal(number) * 2 ** _BINARY[suffix]
+        return Decimal(number) * (1 << _BINARY[suffix])
     return Decimal(number).scaleb(int(exponent) if exponent else _DECIMAL[suffix or ""])
 
 

@@ -1,4 +1,4 @@
-"""Creating and changing objects: from what a client sent to what is stored, or to the refusal it deserves.
+"""Creating and changing objects: from what a client sent to what is stored.
 
 Nothing here awaits, so that every read-modify-write is alone with the store.
 """
@@ -11,38 +11,20 @@ from datetime import datetime
 
 from conformance.sim.apiserver import metadata
 from conformance.sim.apiserver.catalog import Catalog, Served
-from conformance.sim.apiserver.decode import Reading
-from conformance.sim.apiserver.errors import (
-    already_exists,
-    bad_request,
-    conflict,
-    forbidden,
-    invalid,
-    not_found,
-    unprocessable,
+from conformance.sim.apiserver.checks import (
+    WriteOptions,
+    check,
+    check_revision,
+    essence,
+    identified,
+    only_changing,
+    read,
 )
-from conformance.sim.apiserver.objects import Object, look, name_of, replaced, with_field_of, without
+from conformance.sim.apiserver.errors import already_exists, forbidden, not_found
+from conformance.sim.apiserver.objects import Object, look, name_of, replaced, without
 from conformance.sim.apiserver.patching import shared
-from conformance.sim.apiserver.store import Collection, Record, Store
-
-_UNMODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
-
-
-@dataclass(frozen=True)
-class WriteOptions:
-    """What a request says about how to write.
-
-    Attributes:
-        dry_run: Whether to do everything but store the result.
-        field_manager: Who the fields belong to that the request sets.
-        force: Whether an apply takes fields from other managers.
-        strict: Whether unknown fields are refused rather than dropped.
-    """
-
-    dry_run: bool = False
-    field_manager: str = "unknown"
-    force: bool = False
-    strict: bool = False
+from conformance.sim.apiserver.records import Record
+from conformance.sim.apiserver.store import Collection, Store
 
 
 @dataclass(frozen=True)
@@ -88,16 +70,16 @@ class Registry:
     def create(self, served: Served, namespace: str, body: Object, options: WriteOptions) -> Written:
         """Store a new object; raises ApiError for a body or a namespace that does not fit, or a name in use."""
         resource, kind = served.resource, served.kind
-        obj = metadata.for_create(_identified(body, served, namespace), namespace, self.now())
+        obj = metadata.for_create(identified(body, served, namespace), namespace, self.now())
         if served.has_status and not kind.keeps_status:
             obj = without(obj, "status") if served.custom else replaced(obj, {}, "status")
         if kind.counts_generation:
             obj = replaced(obj, 1, "metadata", "generation")
-        obj, warnings = _read(obj, served, None, options)
+        obj, warnings = read(obj, served, None, options)
         if namespace:
             self._check_namespace(namespace, resource.plural, name_of(obj))
-        _check(kind.prepare(kind.default(obj)) if name_of(obj) else obj, served, None)
         obj = kind.prepare(kind.default(obj))
+        check(obj, served, None)
         if self.collection(served).get((namespace, name_of(obj))):
             raise already_exists(resource.qualified, name_of(obj))
         record = Record(obj, 0) if options.dry_run else self.collection(served).put(obj)
@@ -121,18 +103,18 @@ class Registry:
         Raises:
             ApiError: 409 where `body` is based on another version than `old`, 400 or 422 where it does not fit.
         """
-        new = _identified(body, served, look(old.data, "metadata", "namespace", default=""))
-        _check_revision(new, old, served)
+        new = identified(body, served, look(old.data, "metadata", "namespace", default=""))
+        check_revision(new, old, served)
         new = metadata.for_update(new, old.data)
-        new = _only_changing(subresource, new, old.data, served)
-        new, warnings = _read(shared(old.data, new), served, old.data, options)
+        new = only_changing(subresource, new, old.data, served)
+        new, warnings = read(shared(old.data, new), served, old.data, options)
         new = shared(old.data, served.kind.default(new))
         if new == old.data:
             return Written(old, warnings=warnings)
-        if served.kind.counts_generation and _essence(new, served) != _essence(old.data, served):
+        if served.kind.counts_generation and essence(new, served) != essence(old.data, served):
             generation = look(old.data, "metadata", "generation", default=0)
             new = replaced(new, generation + 1, "metadata", "generation")
-        _check(new, served, old.data)
+        check(new, served, old.data)
         return Written(self._stored(served, new, options), warnings=warnings)
 
     def _stored(self, served: Served, new: Object, options: WriteOptions) -> Record:
@@ -156,92 +138,4 @@ class Registry:
 def is_ended(obj: Object) -> bool:
     """Tell whether nothing keeps an object that is being deleted: no finalizer and no grace that is left."""
     meta = obj["metadata"]
-    return (
-        "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds", 0)
-    )
-
-
-def _identified(body: Object, served: Served, namespace: str) -> Object:
-    """Return `body` with `apiVersion` and `kind`; raises ApiError (400) where it says that it is something else."""
-    resource = served.resource
-    for name, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
-        if body.get(name, wanted) != wanted:
-            message = f"the {name} in the data ({body[name]}) does not match the expected {name} ({wanted})"
-            raise bad_request(message)
-    if look(body, "metadata", "namespace", default=namespace) != namespace:
-        message = "the namespace of the provided object does not match the namespace sent on the request"
-        raise bad_request(message)
-    return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-
-
-def _read(obj: Object, served: Served, old: Object | None, options: WriteOptions) -> tuple[Object, tuple[str, ...]]:
-    """Return `obj` as read against its shape, and warnings about dropped fields."""
-    resource = served.resource
-    reading = Reading()
-    result: Object = reading.read(obj, served.schema, old)
-    if reading.mistyped and served.custom:
-        reading.broken += [
-            invalid(item.field, item.found, f"{item.field} in body must be of type {item.wanted}: {item.found!r}")
-            for item in reading.mistyped
-        ]
-    elif reading.mistyped:
-        first = reading.mistyped[0]
-        raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"json: cannot unmarshal {first.found} into field {first.field} of type {first.wanted}"
-        )
-    if reading.unknown and options.strict:
-        fields = ", ".join(f'unknown field "{name}"' for name in reading.unknown)
-        raise bad_request(f"strict decoding error: {fields}")
-    if reading.broken:
-        raise unprocessable(resource.kind, name_of(obj), reading.broken, resource.group)
-    return result, tuple(f'unknown field "{name}"' for name in reading.unknown)
-
-
-def _check(obj: Object, served: Served, old: Object | None) -> None:
-    """Raise ApiError (422) where an object that was read breaks the rules of its kind."""
-    if old is None or obj["metadata"] is not old["metadata"]:
-        broken = metadata.breaches(obj, served.resource.plural)
-    else:
-        broken = []
-    if old is None or any(obj.get(name) is not old.get(name) for name in obj if name not in ("metadata", "status")):
-        broken += served.kind.breaches(obj)
-    if old is not None:
-        broken += metadata.update_breaches(obj, old) + served.kind.update_breaches(obj, old)
-    if broken:
-        raise unprocessable(served.resource.kind, name_of(obj), broken, served.resource.group)
-
-
-def _check_revision(new: Object, old: Record, served: Served) -> None:
-    resource, name = served.resource, name_of(old.data)
-    based_on = look(new, "metadata", "resourceVersion", default="")
-    if not based_on and served.kind.needs_revision:
-        cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise unprocessable(resource.kind, name, [cause], resource.group)
-    if based_on not in ("", str(old.revision)):
-        raise conflict(resource.qualified, name, _UNMODIFIED)
-    uid = look(new, "metadata", "uid")
-    if uid and uid != look(old.data, "metadata", "uid"):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {look(old.data, 'metadata', 'uid')}"
-        raise conflict(resource.qualified, name, why)
-    if name_of(new) not in ("", name):
-        raise bad_request(f"the name of the object ({name_of(new)}) does not match the name on the URL ({name})")
-
-
-def _only_changing(subresource: str, new: Object, old: Object, served: Served) -> Object:
-    """Return `new` with everything as in `old` that this path may not change."""
-    if not served.has_status:
-        return new
-    if subresource != "status":
-        return with_field_of(new, old, "status")
-    if served.custom:
-        return with_field_of(old, new, "status")
-    return {**old, "metadata": new["metadata"], "status": new.get("status") or {}}
-
-
-def _essence(obj: Object, served: Served) -> Object:
-    """Return what the generation of an object counts the changes of."""
-    left_out = ("metadata", "status") if served.has_status else ("metadata",)
-    return {name: value for name, value in obj.items() if name not in left_out}
-
-
+    return "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds", 0)

@@ -11,7 +11,7 @@ from conformance.sim.apiserver.catalog import Served
 from conformance.sim.apiserver.errors import ApiError
 from conformance.sim.apiserver.listing import Page
 from conformance.sim.apiserver.objects import Object
-from conformance.sim.apiserver.store import Record, encoded
+from conformance.sim.apiserver.records import Record, encoded
 from conformance.sim.apiserver.tables import table
 from conformance.sim.apiserver.watching import Bookmark, Item
 

@@ -47,7 +47,8 @@ def breaches(value: Any, rules: Mapping[str, Any], field: str) -> list[Cause]:
                 found.append(invalid(field, value, f"{field} in body {text.format(limit)}"))
     if "enum" in rules and value not in rules["enum"]:
         choices = ", ".join(f'"{choice}"' for choice in rules["enum"])
-        found.append(Cause(field, f'Unsupported value: "{value}": supported values: {choices}', "FieldValueNotSupported"))
+        message = f'Unsupported value: "{value}": supported values: {choices}'
+        found.append(Cause(field, message, "FieldValueNotSupported"))
     if rules.get("uniqueItems") and isinstance(value, list) and _repeats(value):
         found.append(invalid(field, value, f"{field} in body shouldn't contain duplicates"))
     if _is_number(value):

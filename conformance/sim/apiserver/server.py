@@ -15,6 +15,7 @@ from conformance.sim.apiserver import discovery, openapi
 from conformance.sim.apiserver.access import HOST, Access
 from conformance.sim.apiserver.answers import refusal, value_answer
 from conformance.sim.apiserver.catalog import Catalog
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.custom import CustomResources
 from conformance.sim.apiserver.disruption import DisruptionController
 from conformance.sim.apiserver.errors import ApiError, internal
@@ -23,7 +24,7 @@ from conformance.sim.apiserver.kubelet import Kubelets
 from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.pods import SYSTEM_PRIORITIES
-from conformance.sim.apiserver.registry import Registry, WriteOptions
+from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.reviews import review
 from conformance.sim.apiserver.settings import Settings
 from conformance.sim.apiserver.store import Store
@@ -76,12 +77,12 @@ class ApiServer:
     async def start(self) -> None:
         """Serve, in the running loop, from the moment this returns; the kubeconfig is there by then."""
         CustomResources(self._registry)
-        queues = [
-            GarbageCollector(self._registry).queue,
-            NamespaceController(self._registry, self._access.certificate).queue,
-            DisruptionController(self._registry).queue,
-        ]
-        self._controllers = [asyncio.create_task(queue.run()) for queue in queues]
+        runs = (
+            GarbageCollector(self._registry).queue.run(),
+            NamespaceController(self._registry, self._access.certificate).queue.run(),
+            DisruptionController(self._registry).queue.run(),
+        )
+        self._controllers = [asyncio.create_task(run) for run in runs]
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
         await self._runner.setup()
@@ -118,7 +119,7 @@ class ApiServer:
             return refusal(error)
         except ConnectionError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in one request is answered by a 500
             _LOG.exception("%s %s", request.method, request.path_qs)
             return refusal(internal(f"{type(error).__name__}: {error}"))
 
@@ -180,4 +181,3 @@ def _openapi_v2(request: web.BaseRequest) -> web.Response:
         return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}
     return value_answer({**head, "paths": {}, "definitions": {}})
-

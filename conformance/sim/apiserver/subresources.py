@@ -11,17 +11,18 @@ from aiohttp import web
 from conformance.sim.apiserver.access import Access
 from conformance.sim.apiserver.answers import media_of, success, value_answer
 from conformance.sim.apiserver.bodies import delete_options, read_object, read_patch
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import delete
 from conformance.sim.apiserver.disruption import disruption_budgets_of, with_one_disruption_less
-from conformance.sim.apiserver.errors import bad_request, conflict, method_not_allowed, too_many_requests
+from conformance.sim.apiserver.errors import bad_request, conflict, internal, method_not_allowed, too_many_requests
 from conformance.sim.apiserver.kubelet import Kubelets
 from conformance.sim.apiserver.objects import Object, look, name_of, replaced
 from conformance.sim.apiserver.patching import merge
-from conformance.sim.apiserver.registry import Registry, WriteOptions
+from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.target import Target
 from conformance.sim.apiserver.times import seconds_text
 
-Handler = Callable[["Subresources", web.BaseRequest, Target], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 _NO_OPTIONS = WriteOptions()
 _TOKEN_SECONDS = 3600
 
@@ -36,12 +37,23 @@ class Subresources:
 
     async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Return the answer to a request; raises ApiError where it is refused or the verb is not served."""
-        handler = _HANDLERS.get((target.served.resource.plural, target.subresource)) or _HANDLERS.get(
-            ("*", target.subresource)
-        )
+        handlers: Mapping[tuple[str, str], Handler] = {
+            ("pods", "log"): self._container,
+            ("pods", "exec"): self._container,
+            ("pods", "attach"): self._container,
+            ("pods", "portforward"): self._container,
+            ("pods", "binding"): self._binding,
+            ("pods", "eviction"): self._eviction,
+            ("nodes", "proxy"): self._node_proxy,
+            ("serviceaccounts", "token"): self._token,
+            ("namespaces", "finalize"): self._finalize,
+        }
+        handler = handlers.get((target.served.resource.plural, target.subresource))
+        if target.subresource == "scale":
+            handler = self._scale
         if handler is None:
             raise method_not_allowed()
-        return await handler(self, request, target)
+        return await handler(request, target)
 
     async def _container(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         pod = self._registry.get(target.served, target.namespace, target.name).data
@@ -54,14 +66,14 @@ class Subresources:
     async def _binding(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         body = read_object(await request.read(), media_of(request))
         node = look(body, "target", "name", default="")
-        record = self._registry.get(target.served, target.namespace, target.name)
-        pod = record.data
+        pod = self._registry.get(target.served, target.namespace, target.name).data
         if not node:
             raise bad_request("target.name: Required value")
         if look(pod, "metadata", "deletionTimestamp"):
-            raise conflict("pods/binding", target.name, f"pod {target.name} is being deleted, cannot be assigned to a host")
+            why = f"pod {target.name} is being deleted, cannot be assigned to a host"
+            raise conflict("pods/binding", target.name, why)
         if look(pod, "spec", "nodeName"):
-            why = f"pod {target.name} is already assigned to node \"{pod['spec']['nodeName']}\""
+            why = f'pod {target.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
             raise conflict("pods/binding", target.name, why)
         bound = replaced(pod, node, "spec", "nodeName")
         annotations = look(body, "metadata", "annotations", default={})
@@ -80,7 +92,7 @@ class Subresources:
         record = self._registry.get(target.served, target.namespace, target.name)
         budgets = disruption_budgets_of(self._registry, record.data)
         if len(budgets) > 1:
-            raise bad_request("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+            raise internal("This pod has more than one PodDisruptionBudget, which eviction does not support.")
         for budget in budgets:
             if look(budget, "status", "disruptionsAllowed", default=0) < 1:
                 cause = f"The disruption budget {name_of(budget)} does not allow the eviction"
@@ -145,17 +157,3 @@ def _scale_of(obj: Object, wanted: list[str], seen: list[str]) -> Object:
         "spec": {"replicas": look(obj, *wanted, default=0)},
         "status": {"replicas": look(obj, *seen, default=0)},
     }
-
-
-_HANDLERS: Mapping[tuple[str, str], Handler] = {
-    ("pods", "log"): Subresources._container,
-    ("pods", "exec"): Subresources._container,
-    ("pods", "attach"): Subresources._container,
-    ("pods", "portforward"): Subresources._container,
-    ("pods", "binding"): Subresources._binding,
-    ("pods", "eviction"): Subresources._eviction,
-    ("nodes", "proxy"): Subresources._node_proxy,
-    ("serviceaccounts", "token"): Subresources._token,
-    ("namespaces", "finalize"): Subresources._finalize,
-    ("*", "scale"): Subresources._scale,
-}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conformance.sim.apiserver.catalog import Catalog, Served
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.errors import bad_request, no_such_path
 from conformance.sim.apiserver.listing import Query
 from conformance.sim.apiserver.objects import Object
-from conformance.sim.apiserver.registry import WriteOptions
 from conformance.sim.apiserver.selectors import field_matcher, label_matcher
 
 _TRUE = ("true", "1", "True")

@@ -10,8 +10,9 @@ from aiohttp import web
 from conformance.sim.apiserver.answers import json_answer, media_of, success
 from conformance.sim.apiserver.apply import applied, tracked
 from conformance.sim.apiserver.bodies import read_delete_options, read_object, read_patch
+from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import Deleted, delete
-from conformance.sim.apiserver.errors import method_not_allowed, unsupported_media_type
+from conformance.sim.apiserver.errors import method_not_allowed, required, unprocessable, unsupported_media_type
 from conformance.sim.apiserver.listing import list_page
 from conformance.sim.apiserver.objects import Object, look, name_of
 from conformance.sim.apiserver.patching import (
@@ -23,7 +24,7 @@ from conformance.sim.apiserver.patching import (
     apply_operations,
     merge,
 )
-from conformance.sim.apiserver.registry import Registry, WriteOptions, Written
+from conformance.sim.apiserver.registry import Registry, Written
 from conformance.sim.apiserver.representation import Representation, negotiate
 from conformance.sim.apiserver.settings import Settings
 from conformance.sim.apiserver.strategic import strategic
@@ -47,6 +48,8 @@ class Verbs:
         watching = request.method == "GET" and flag(request.query, "watch")
         if watching and not target.subresource:
             return await self._watch(request, target)
+        if target.subresource and request.method not in ("GET", "PUT", "PATCH"):
+            raise method_not_allowed()
         handler = {
             ("GET", True): self._get,
             ("GET", False): self._list,
@@ -120,6 +123,9 @@ class Verbs:
             raise unsupported_media_type(PATCH_TYPES)
         patch = read_patch(body, media)
         if media == APPLY_PATCH:
+            if not request.query.get("fieldManager"):
+                cause = required("fieldManager", "is required for apply patch")
+                raise unprocessable("PatchOptions", "", [cause], "meta.k8s.io")
             return self._written(request, target, self._apply(target, patch, options))
         old = self._registry.get(target.served, target.namespace, target.name)
         new = _patched(old.data, patch, media, target)

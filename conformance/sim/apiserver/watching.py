@@ -1,7 +1,7 @@
 """Watches: what one client sees of a collection from a revision on.
 
-Source: k8s.io/apiserver pkg/storage/cacher v0.36 and the Kubernetes API concepts page ("Efficient detection of changes",
-"Watch bookmarks", "Streaming lists").
+Source: k8s.io/apiserver pkg/storage/cacher v0.36 and the Kubernetes API concepts page (sections "Efficient detection of
+changes", "Watch bookmarks" and "Streaming lists").
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from conformance.sim.apiserver.errors import ApiError, Cause, bad_request, expired, too_large_revision, unprocessable
 from conformance.sim.apiserver.listing import Query, revision_number
 from conformance.sim.apiserver.objects import replaced
-from conformance.sim.apiserver.store import Collection, Event, EventType, Record, Store
+from conformance.sim.apiserver.records import Event, EventType, Record
+from conformance.sim.apiserver.store import Collection, Store
 
 Change = tuple[EventType, Record]
 _MOST_PENDING = 100_000
@@ -68,6 +69,7 @@ class Watch:
     def __init__(self, store: Store, collection: Collection, query: Query, options: WatchOptions) -> None:
         self._store = store
         self._query = query
+        self._seen_up_to = revision_number(query.revision)
         self._options = options
         self._pending: deque[Item] = deque()
         self._wake = asyncio.Event()
@@ -120,7 +122,7 @@ class Watch:
     def _begin(self, collection: Collection) -> None:
         """Put up what the client has to see first."""
         query, options, current = self._query, self._options, self._store.revision
-        revision = revision_number(query.revision)
+        revision = self._seen_up_to
         _check_initial_events(query, options)
         if options.initial_events and revision > current:
             raise too_large_revision(revision, current)
@@ -135,7 +137,7 @@ class Watch:
             self._pending.extend(filter(None, map(self._seen, collection.since(revision))))
 
     def _take(self, event: Event) -> None:
-        change = self._seen(event) if event.revision > revision_number(self._query.revision) else None
+        change = self._seen(event) if event.revision > self._seen_up_to else None
         if change is None:
             return
         self._pending.append(change)

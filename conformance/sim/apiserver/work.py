@@ -38,6 +38,6 @@ class WorkQueue(Generic[T]):
                 del self._items[item]
                 try:
                     self._handle(item)
-                except Exception:
+                except Exception:  # noqa: BLE001 - one item that cannot be handled must not stop the controller
                     _LOG.exception("could not handle %s", item)
                 await asyncio.sleep(0)
