@@ -66,6 +66,7 @@ class Operator:
         self._nodes = kube.informer(NODES)
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._config_maps = kube.informer(CONFIG_MAPS)
+        self._rendered: tuple[tuple[str, int], dict[str, Object]] | None = None
         self._queue: WorkQueue[str] = WorkQueue(self._work, clock)
 
     async def run(self) -> None:
@@ -139,7 +140,7 @@ class Operator:
 
     async def _own_daemon_sets(self, policy: Object) -> list[str]:
         """Make, change and remove DaemonSets; return the states that are not ready."""
-        wanted = daemon_sets(policy, self._namespace)
+        wanted = self._render(policy)
         lagging = []
         for state, (name, _) in STATES.items():
             found = self._daemon_sets.get(name, self._namespace)
@@ -149,6 +150,13 @@ class Operator:
             elif found is not None:
                 await self._kube.delete(DAEMON_SETS, name, self._namespace)
         return lagging
+
+    def _render(self, policy: Object) -> dict[str, Object]:
+        """Return the wanted DaemonSets; those of one generation of the policy are made once."""
+        generation = (policy["metadata"]["uid"], policy["metadata"]["generation"])
+        if self._rendered is None or self._rendered[0] != generation:
+            self._rendered = (generation, daemon_sets(policy, self._namespace))
+        return self._rendered[1]
 
     async def _own_daemon_set(self, wanted: Object, found: Object | None) -> bool:
         """Bring one DaemonSet to what is wanted; return whether it is ready."""
