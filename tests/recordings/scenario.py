@@ -57,6 +57,11 @@ def expected(scenario: Mapping[str, Any]) -> Outcome:
     )
 
 
+def told(log: list[str]) -> list[str]:
+    """Thin a log as the recorder did."""
+    return [line for line in log if not _LEFT_OUT.match(line)][:_LONGEST_LOG]
+
+
 def states(changes: list[Change]) -> list[str]:
     """List the values that the state label took."""
     return [change.set[names.MIG_CONFIG_STATE] for change in changes if names.MIG_CONFIG_STATE in change.set]
@@ -117,11 +122,17 @@ class Player:
                 continue
             if event["kind"] in {"action", "snapshot"}:
                 await self._stand.clock.sleep(event["t"] - last)
+                await self._log_grown(event["t"])
             await steps[event["kind"]](event)
             last = event["t"]
         self._outcome.changes = self._stand.changes
         self._outcome.log = self._stand.log
         return self._outcome
+
+    async def _log_grown(self, until: float) -> None:
+        """Wait for as many lines as were logged until then; if they do not come, the test of the log will tell."""
+        lines = sum(seconds < until for seconds, _ in self._scenario["log"])
+        await self._stand.came(lambda: len(told(self._stand.log)) >= lines)
 
     async def _await_change(self, event: Event) -> None:
         self._changes += 1
@@ -275,6 +286,10 @@ def _reboot_noted(event: Event) -> bool | None:
     return None if found is None else found[1] == "True"
 
 
+_LEFT_OUT = re.compile(
+    r"""level=(info msg="(Generated config '|Current value of)|debug msg="(?! {4}(Updating MIG config|Clearing)))"""
+)
+_LONGEST_LOG = 160
 _DEPLOY = {
     *(names.DEPLOY_PREFIX + operand for operand in names.PAUSED_OPERANDS),
     names.DEPLOY_CLIENT,

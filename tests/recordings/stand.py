@@ -145,13 +145,19 @@ class Stand:
         Raises:
             AssertionError: It did not within the limit; the changes so far are told.
         """
+        if not await self.came(reached):
+            seen = "\n".join(map(str, (*self.changes, *self.log)))
+            raise AssertionError(f"did not come: {what}\n{seen}")
+
+    async def came(self, reached: Callable[[], bool]) -> bool:
+        """Wait in the same way, and say whether it became true within the limit."""
         while not reached():
             self._changed.clear()
             try:
                 await self.clock.wait(self._changed, LIMIT)
             except TimeoutError:
-                seen = "\n".join(map(str, (*self.changes, *self.log)))
-                raise AssertionError(f"did not come: {what}\n{seen}") from None
+                return False
+        return True
 
     async def start_manager(self, env: Mapping[str, str]) -> None:
         """Start mig-manager with this environment beside what its pod gives it."""
