@@ -51,9 +51,11 @@ def node_status(node: SimNode, port: int) -> Object:
         "nodeInfo": _node_info(node),
         **quantities(node),
         "conditions": [
-            _condition(node, "MemoryPressure", "False", "KubeletHasSufficientMemory", "memory is sufficient"),
-            _condition(node, "DiskPressure", "False", "KubeletHasNoDiskPressure", "no disk pressure"),
-            _condition(node, "PIDPressure", "False", "KubeletHasSufficientPID", "process ids are sufficient"),
+            _condition(
+                node, "MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"
+            ),
+            _condition(node, "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+            _condition(node, "PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
             ready_condition(node, ready=True),
         ],
     }

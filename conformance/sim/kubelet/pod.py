@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from conformance.sim.clock import Clock
@@ -99,9 +100,7 @@ class PodWorker:
             return
         self._stop.set()
         self._stopped_at = self._machine.clock.now()
-        for runner in self.containers:
-            runner.stop()
-        self._machine.clock.call_later(grace_seconds, self._kill)
+        self._end_containers(grace_seconds)
 
     async def gone(self) -> None:
         """End what still runs of a pod whose object somebody removed."""
@@ -134,7 +133,8 @@ class PodWorker:
             self._reject("UnexpectedAdmissionError", f"Allocate failed due to {error}, which is unexpected")
         else:
             self.ip = self._machine.new_address(self.pod)
-            await self._run_containers()
+            with self._deadline():
+                await self._run_containers()
         self._machine.released(self.pod)
         if not self._stop.is_set():
             self._machine.write_status(self, soon=False)
@@ -142,6 +142,17 @@ class PodWorker:
         await self._machine.clock.sleep(self._stopped_at + END_SECONDS - self._machine.clock.now())
         self._removing = True
         await self._machine.remove(self.pod)
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        """Let the pod expire unless its containers have ended by then."""
+        seconds = self.pod["spec"].get("activeDeadlineSeconds")
+        timer = self._machine.clock.call_later(seconds, self._expire) if seconds else None
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _run_containers(self) -> None:
         """Run the init containers one after the other, then all others together, until they are done."""
@@ -169,8 +180,19 @@ class PodWorker:
         return self._policy == "Always" or (self._policy == "OnFailure" and exit_code != 0)
 
     def _reject(self, reason: str, message: str) -> None:
-        self.status.reject(reason, message)
+        """Let the pod fail before anything of it ran."""
+        self.status.fail(reason, f"Pod was rejected: {message}")
         self._machine.warn(self.pod, reason, message)
+
+    def _expire(self) -> None:
+        """Let the pod fail because it ran longer than it may."""
+        self.status.fail("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        self._end_containers(self.pod["spec"].get("terminationGracePeriodSeconds") or 0)
+
+    def _end_containers(self, grace_seconds: float) -> None:
+        for runner in self.containers:
+            runner.stop()
+        self._machine.clock.call_later(grace_seconds, self._kill)
 
     def _kill(self) -> None:
         for runner in self.containers:

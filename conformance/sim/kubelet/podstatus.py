@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.sim.clock import Clock
@@ -32,15 +33,15 @@ class StatusBuilder:
         self._clock = clock
         self._since: dict[str, tuple[str, str]] = {}
         self._started = api_time(clock.time())
-        self._rejection: Object | None = None
+        self._failure: Object = {}
 
-    def reject(self, reason: str, message: str) -> None:
-        """Let the pod fail before anything of it ran."""
-        self._rejection = {"phase": "Failed", "reason": reason, "message": f"Pod was rejected: {message}"}
+    def fail(self, reason: str, message: str) -> None:
+        """Let the pod fail as a whole, whatever its containers say."""
+        self._failure = {"phase": "Failed", "reason": reason, "message": message}
 
     def phase_of(self, pod: PodWorker) -> str:
         """Return the phase: Pending until every container was started once, final when none will be again."""
-        if any(init.done and not _succeeded(init) for init in pod.inits):
+        if self._failure or any(init.done and not _succeeded(init) for init in pod.inits):
             return "Failed"
         if all(main.done for main in pod.mains):
             return "Succeeded" if all(_succeeded(main) for main in pod.mains) else "Failed"
@@ -49,8 +50,8 @@ class StatusBuilder:
 
     def build(self, pod: PodWorker, host_ip: str) -> Object:
         """Return the status as a strategic merge patch writes it: what others wrote into it stays."""
-        if self._rejection is not None:
-            return self._rejection | {"startTime": self._started}
+        if self._failure and not pod.ip:
+            return self._failure | {"startTime": self._started}
         phase = self.phase_of(pod)
         status: Object = {
             "phase": phase,
@@ -64,7 +65,7 @@ class StatusBuilder:
             status["initContainerStatuses"] = [_container(init, ready=_succeeded(init)) for init in pod.inits]
         if pod.ip:
             status |= {"podIP": pod.ip, "podIPs": [{"ip": pod.ip}]}
-        return status
+        return status | self._failure
 
     def _dated(self, kind: str, condition: Condition) -> Object:
         """Return a condition as JSON, with the moment at which its status last changed."""
@@ -79,7 +80,7 @@ def _container(runner: ContainerRunner, *, ready: bool) -> Object:
     return {
         "name": runner.name,
         "image": image,
-        "imageID": f"{image.partition('@')[0]}@sha256:{runner.id[-64:]}" if runner.id else "",
+        "imageID": f"{image.partition('@')[0]}@sha256:{sha256(image.encode()).hexdigest()}" if runner.id else "",
         "containerID": runner.id,
         "state": runner.state.as_json(),
         "lastState": runner.last.as_json() if runner.last else {},
@@ -106,4 +107,10 @@ def _conditions(pod: PodWorker, phase: str) -> dict[str, Condition]:
     elif unready:
         ready = Condition("False", "ContainersNotReady", f"containers with unready status: [{unready}]")
     sandbox = TRUE if phase in ("Pending", "Running") else Condition("False")
-    return {"PodReadyToStartContainers": sandbox, "Initialized": initialized, "Ready": ready, "ContainersReady": ready}
+    own = {"PodReadyToStartContainers": sandbox, "Initialized": initialized, "Ready": ready, "ContainersReady": ready}
+    return own if _was_scheduled(pod.pod) else own | {"PodScheduled": TRUE}
+
+
+def _was_scheduled(pod: Object) -> bool:
+    """Whether a scheduler bound the pod; one that was made for its node has no such condition yet."""
+    return any(condition["type"] == "PodScheduled" for condition in pod.get("status", {}).get("conditions") or [])

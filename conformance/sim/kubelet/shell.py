@@ -36,6 +36,8 @@ async def shell(container: Container, run: Runner) -> int:
         if container.stop.is_set() or (operator == "&&" and code) or (operator == "||" and not code):
             continue
         command = [expand_shell(word, container.env) for word in words]
+        if command[0] == "exit":
+            return int(command[1]) if len(command) > 1 else code
         answer = await run(container, command)
         if answer is None:
             container.log(f"sh: 1: {command[0]}: not found")

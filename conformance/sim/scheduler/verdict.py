@@ -38,7 +38,7 @@ def unschedulable_message(refusals: Sequence[Refusal], *, give_reasons: bool = T
         return NO_NODES
     none = f"0/{len(refusals)} nodes are available"
     if not give_reasons:
-        return f"{none}."
+        return f"{none}:"
     reasons = _counted(reason for refusal in refusals for reason in refusal.reasons)
     preemption = _counted(
         "Preemption is not helpful for scheduling"
