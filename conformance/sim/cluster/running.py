@@ -53,6 +53,7 @@ class SimulatedCluster:
             with_scheduler=attach is None if with_scheduler is None else with_scheduler,
             with_controllers=attach is None if with_controllers is None else with_controllers,
         )
+        self._kubeconfig: Path | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulated cluster", daemon=True)
 
@@ -65,6 +66,17 @@ class SimulatedCluster:
     def nodes(self) -> tuple[SimNode, ...]:
         """Its nodes; touch them through `run` only."""
         return self._simulation.nodes
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Path of the kubeconfig that leads to it.
+
+        Raises:
+            RuntimeError: It has not been started.
+        """
+        if self._kubeconfig is None:
+            raise RuntimeError("the simulated cluster has not been started")
+        return self._kubeconfig
 
     def node(self, name: str) -> SimNode:
         """Return one node.
@@ -85,10 +97,11 @@ class SimulatedCluster:
         """
         self._thread.start()
         try:
-            return self._await(self._simulation.start(START_SECONDS if wait else None))
+            self._kubeconfig = self._await(self._simulation.start(START_SECONDS if wait else None))
         except BaseException:
             self.stop()
             raise
+        return self._kubeconfig
 
     def stop(self) -> None:
         """End it; does nothing the second time.

@@ -30,7 +30,7 @@ class Revisions:
         await self._known.synced.wait()
 
     async def current(self, daemon_set: Mapping[str, Any]) -> str:
-        """Return the hash of the present template; writes its ControllerRevision when that is not the newest already."""
+        """Return the hash of the present template; write its ControllerRevision where that is not the newest."""
         uid = daemon_set["metadata"]["uid"]
         hashed = template_hash(daemon_set)
         if self._newest.get(uid) != hashed:
