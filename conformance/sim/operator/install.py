@@ -24,7 +24,7 @@ from conformance.sim.kube import (
     Object,
     Resource,
 )
-from conformance.sim.kube.insist import insist_unless_gone
+from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operator.manifests import STATES, load
 from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
 from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
@@ -131,7 +131,7 @@ async def _until_served(kube: Kube, resource: Resource) -> None:
     """Wait: a server serves a new kind a moment after it has accepted the definition."""
     while True:
         try:
-            await kube.list(resource)
+            await insist(partial(kube.list, resource))
         except KubeError as error:
             if not error.not_found:
                 raise
