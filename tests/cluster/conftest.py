@@ -29,6 +29,6 @@ def stand(loop: Loop, tmp_path: Path) -> Iterator[Stand]:
 def cluster(stand: Stand) -> Iterator[Cluster]:
     """Connected to a stand that has node `a` with eight GPUs, MIG off."""
     stand.node("a", {"nvidia.com/mig.capable": "true", "nvidia.com/mig.config": "all-disabled"}, gpu=8)
-    stand.label("a", **{"mig__config__state": "success"})
+    stand.label("a", mig__config__state="success")
     with Cluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
         yield cluster

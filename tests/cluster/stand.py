@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.cluster import paths
+from conformance.cluster.errors import ApiError
 from conformance.cluster.limits import Limits
 from conformance.cluster.transport import PatchKind, Transport, connect
 from conformance.sim.apiserver import ApiServer, Settings
@@ -18,7 +19,7 @@ from conformance.spec.names import MIG_MANAGER_APP, OPERATOR_NAMESPACE
 T = TypeVar("T")
 
 QUICK = Limits(
-    connect=2, request=2, unreachable=0.5, watch=5, manager_ready=2, reconfigure=3, operands_ready=2, labels=1,
+    connect=2, request=2, unreachable=0.5, watch=5, manager_ready=1, reconfigure=2, operands_ready=1, labels=0.5,
     strategy_seen=1, strategy_roll=2, strategy_roll_per_node=0.1, steady=0.1, patience=0.001, lease=1.2,
 )  # fmt: skip
 """Real seconds, since the stand has no clock of its own."""
@@ -111,9 +112,13 @@ class Stand:
         values = {f"nvidia.com/{key.replace('_', '-')}": str(count) for key, count in counts.items()}
         self.hand.patch(f"{paths.node(node)}/status", {"status": {"capacity": values, "allocatable": values}})
 
-    def pod(self, name: str, *, namespace: str = OPERATOR_NAMESPACE, **options: Any) -> str:
-        """Make a Running, Ready pod and give its uid; see `pod_manifest` for the options."""
-        uid = self.hand.create(paths.pods(namespace), pod_manifest(name, **options))["metadata"]["uid"]
+    def pod(self, name: str, *, namespace: str = OPERATOR_NAMESPACE, owner: str = "", **options: Any) -> str:
+        """Make a Running, Ready pod and give its uid; `owner` is a DaemonSet, the rest as for `pod_manifest`."""
+        manifest = pod_manifest(name, **options)
+        if owner:
+            reference = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": owner, "controller": True}
+            manifest["metadata"]["ownerReferences"] = [reference | {"uid": self._uid_of(owner)}]
+        uid = self.hand.create(paths.pods(namespace), manifest)["metadata"]["uid"]
         self.pod_status(name, namespace=namespace)
         return str(uid)
 
@@ -138,7 +143,7 @@ class Stand:
     def strategy(self, strategy: str) -> None:
         self.hand.patch(paths.policy("cluster-policy"), {"spec": {"mig": {"strategy": strategy}}})
 
-    def daemon_set(self, name: str, strategy: str, *, containers: int = 1) -> None:
+    def daemon_set(self, name: str, strategy: str) -> None:
         body = {
             "apiVersion": "apps/v1",
             "kind": "DaemonSet",
@@ -148,7 +153,6 @@ class Stand:
                 "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [_container(strategy)]}},
             },
         }
-        assert containers == 1
         self.hand.create(paths.daemon_sets(OPERATOR_NAMESPACE), body)
 
     def template(self, name: str, strategy: str) -> None:
@@ -167,6 +171,15 @@ class Stand:
             "numberAvailable": count, "numberMisscheduled": 0,
         }  # fmt: skip
         self.hand.patch(f"{path}/status", {"status": status})
+
+    def _uid_of(self, daemon_set: str) -> str:
+        """A pod whose owner does not exist would be collected as garbage."""
+        path = f"{paths.daemon_sets(OPERATOR_NAMESPACE)}/{daemon_set}"
+        try:
+            return str(self.hand.get(path)["metadata"]["uid"])
+        except ApiError:
+            self.daemon_set(daemon_set, "single")
+            return str(self.hand.get(path)["metadata"]["uid"])
 
     def _make_policy(self) -> None:
         schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -201,22 +214,17 @@ class Stand:
 
 
 def pod_manifest(
-    name: str, *, node: str = "", app: str = "", owner: str = "", labels: Mapping[str, str] | None = None,
+    name: str, *, node: str = "", app: str = "", labels: Mapping[str, str] | None = None,
     limits: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """A pod with one container `main`; `owner` names a DaemonSet as its controller."""
-    reference = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": owner, "uid": f"uid-{owner}", "controller": True}
+    """A pod with one container `main`."""
     container: dict[str, Any] = {"name": "main", "image": "registry/image:v1"}
     if limits:
         container["resources"] = {"limits": dict(limits)}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "labels": ({"app": app} if app else {}) | dict(labels or {}),
-            **({"ownerReferences": [reference]} if owner else {}),
-        },
+        "metadata": {"name": name, "labels": ({"app": app} if app else {}) | dict(labels or {})},
         "spec": {"containers": [container], **({"nodeName": node} if node else {})},
     }
 

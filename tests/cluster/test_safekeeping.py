@@ -1,0 +1,200 @@
+"""Journal, lease and restore: whatever happens, the cluster is as it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance.cluster import paths
+from conformance.cluster.client import Cluster
+from conformance.cluster.errors import ClusterError, LeaseHeldError
+from conformance.cluster.journal import Journal
+from conformance.cluster.lease import LEASE_NAME, RunLease
+from conformance.cluster.reconfigure import reconfigure
+from conformance.cluster.restore import RestoreOutcome
+from conformance.cluster.safekeeping import Safekeeping, ensure_namespace
+from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
+from tests.cluster.actors import Manager, plugin, succeeds
+from tests.cluster.stand import QUICK, Stand, with_manager
+
+
+def snapshot(stand: Stand) -> dict[str, object]:
+    nodes = stand.hand.get(paths.nodes())["items"]
+    policy = stand.hand.get(paths.policy("cluster-policy"))["spec"]
+    labels = {node["metadata"]["name"]: (node["metadata"]["labels"], node.get("spec")) for node in nodes}
+    return {"nodes": labels, "policy": policy}
+
+
+@pytest.fixture
+def lived_in(stand: Stand, cluster: Cluster) -> Cluster:
+    """Somebody's cluster: an operand switched off by hand, no nvsm label, a cordon."""
+    with_manager(stand, "a")
+    plugin(stand, "a", "plugin-0")
+    stand.roll(DEVICE_PLUGIN_APP, desired=1)
+    stand.label("a", gpu__deploy__dcgm="false", **{"gpu__deploy__device-plugin": "true"})
+    stand.hand.patch(paths.node("a"), {"spec": {"unschedulable": True}})
+    cluster.wait(
+        lambda: cluster.node("a").unschedulable and len(cluster.pods(node="a")) == 2, "the cluster as it is", 2
+    )
+    return cluster
+
+
+@pytest.mark.parametrize("failure", [None, ZeroDivisionError, KeyboardInterrupt])
+def test_everything_is_put_back_also_after_failure_and_interrupt(
+    stand: Stand, lived_in: Cluster, failure: type[BaseException] | None
+) -> None:
+    before = snapshot(stand)
+    keeping = Safekeeping(lived_in, "run-1")
+
+    def change() -> None:
+        with keeping:
+            reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+            lived_in.set_strategy("mixed")
+            lived_in.set_unschedulable("a", unschedulable=False)
+            lived_in.set_labels("a", {"nvidia.com/gpu.deploy.dcgm": "true"})
+            if failure is not None:
+                raise failure
+
+    with Manager(stand, succeeds):
+        if failure is None:
+            change()
+        else:
+            with pytest.raises(failure):
+                change()
+
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
+    assert snapshot(stand) == before
+    assert "mig-conformance" not in names(stand, paths.namespaces(), active=True)
+
+
+def names(stand: Stand, path: str, *, active: bool = False) -> set[str]:
+    items = stand.hand.get(path)["items"]
+    return {i["metadata"]["name"] for i in items if not (active and "deletionTimestamp" in i["metadata"])}
+
+
+def test_where_nothing_was_changed_nothing_is_put_back(stand: Stand, cluster: Cluster) -> None:
+    keeping = Safekeeping(cluster, "run-1")
+    with keeping:
+        pass
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.NOT_NEEDED
+    assert cluster.timeline.since(node="a") == ()
+
+
+def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: Cluster) -> None:
+    """mig-manager is gone at the end, and somebody changed an output of the operator."""
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds) as manager, keeping:
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        manager.script = lambda stand, node, _: stand.label(node, mig__config__state="failed")
+        stand.resources("a", gpu=7)
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.FAILED
+    assert "node a: allocatable was {'nvidia.com/gpu': 8}, is {'nvidia.com/gpu': 7}" in keeping.report.differences
+    assert any(line.startswith("node a: mig-manager said") for line in keeping.report.differences)
+    assert f"label {MIG_CONFIG}" not in " ".join(keeping.report.differences)
+
+
+def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: Cluster, tmp_path: Path) -> None:
+    before = snapshot(stand)
+    with Manager(stand, succeeds):
+        ensure_namespace(lived_in, "killed")
+        lived_in.remember = Journal(lived_in, "killed").remember
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+
+        keeping = Safekeeping(lived_in, "next", tmp_path / "journal.json")
+        with keeping:
+            assert keeping.journal.adopted == ("killed",)
+            reconfigure(lived_in, {"a": "all-2g.20gb"}, settle=False)
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.EXACT
+    assert snapshot(stand) == before
+
+
+def test_it_is_written_before_the_change_in_cluster_and_file(stand: Stand, cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "reports" / "journal.json"
+    ensure_namespace(cluster, "run-1")
+    journal = Journal(cluster, "run-1", file)
+    cluster.remember = journal.remember
+
+    cluster.set_strategy("mixed")
+    cluster.set_labels("a", {MIG_CONFIG: "x"})
+    cluster.set_labels("a", {MIG_CONFIG: "y"})
+
+    local = json.loads(file.read_text())
+    assert local["mig-conformance-journal-policy"]["strategy"] == "single"
+    assert local["mig-conformance-journal-node-a"]["labels"][MIG_CONFIG] == "all-disabled"
+    assert Journal(cluster, "run-2").nodes["a"] == journal.nodes["a"]
+    journal.clear()
+    assert not file.exists()
+    assert names(stand, paths.config_maps(cluster.namespace)) <= {"kube-root-ca.crt"}
+
+
+def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: Cluster) -> None:
+    ensure_namespace(cluster, "run-1")
+    journal = Journal(cluster, "run-1")
+    cluster.remember = journal.remember
+    stand.hand.delete(paths.namespace(cluster.namespace))
+
+    with pytest.raises(ClusterError, match="so nothing is changed"):
+        cluster.set_labels("a", {MIG_CONFIG: "x"})
+
+    assert snapshot(stand)["nodes"]["a"][0][MIG_CONFIG] == "all-disabled"  # type: ignore[index]
+    assert journal.empty
+
+
+def test_two_runs_exclude_each_other_and_the_holder_is_named(cluster: Cluster) -> None:
+    ensure_namespace(cluster, "x")
+    first, second = RunLease(cluster, "alice@there, run 1"), RunLease(cluster, "bob@here, run 2")
+    first.acquire()
+
+    with pytest.raises(LeaseHeldError, match=r"another run is using this cluster: alice@there, run 1.*free in \d+ s"):
+        second.acquire()
+
+    first.release()
+    second.acquire()
+    second.release()
+
+
+def test_a_lease_is_renewed(cluster: Cluster) -> None:
+    ensure_namespace(cluster, "x")
+    lease = RunLease(cluster, "alice")
+    lease.acquire()
+    path = paths.lease(cluster.namespace, LEASE_NAME)
+    first = cluster.transport.get(path)["spec"]["renewTime"]
+
+    renewed = cluster.observe(lambda: cluster.transport.get(path)["spec"]["renewTime"] != first, 3, "renewal")
+
+    lease.release()
+    assert renewed
+
+
+def test_the_lease_of_a_dead_run_is_taken_over(cluster: Cluster) -> None:
+    ensure_namespace(cluster, "x")
+    dead = RunLease(cluster, "dead")
+    dead._write(None)
+    time.sleep(QUICK.lease)
+
+    lease = RunLease(cluster, "alive")
+    lease.acquire()
+    lease.release()
+
+
+def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, cluster: Cluster) -> None:
+    keeping = Safekeeping(cluster, "run-1")
+    with pytest.raises(LeaseHeldError, match="thief"), keeping:
+        cluster.set_labels("a", {"nvidia.com/gpu.deploy.dcgm": "false"})
+        patch = {"spec": {"holderIdentity": "thief"}}
+        stand.hand.patch(paths.lease(cluster.namespace, LEASE_NAME), patch)
+        cluster.wait(lambda: False, "anything", 5)
+
+    assert keeping.report is not None
+    assert keeping.report.differences == ("another run took this cluster over and puts back what this one changed",)
+    assert cluster.node("a").labels["nvidia.com/gpu.deploy.dcgm"] == "false"
