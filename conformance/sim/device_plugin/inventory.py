@@ -105,6 +105,7 @@ def _read_gpu(nvml: Nvml, index: int) -> Gpu:
     profiles = _present(indexes, nvml.nvmlDeviceGetGpuInstanceProfileInfo, handle)
     places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) if capable else ()
     devices = _present(places, nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle)
+    computes: dict[int, Mapping[int, Any]] = {}
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     return Gpu(
         index=index,
@@ -117,26 +118,33 @@ def _read_gpu(nvml: Nvml, index: int) -> Gpu:
         mig_capable=capable,
         mig_enabled=capable and mode[0] == pynvml.NVML_DEVICE_MIG_ENABLE,
         offered=tuple(full_profile(number, info.memorySizeMB, total) for number, info in profiles.items()),
-        devices=tuple(_mig_device(nvml, handle, profiles, place, device) for place, device in devices.items()),
+        devices=tuple(
+            _mig_device(nvml, handle, profiles, computes, index, device) for index, device in devices.items()
+        ),
     )
 
 
-def _mig_device(nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], index: int, device: Any) -> MigDevice:
+def _mig_device(
+    nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], computes: dict[int, Mapping[int, Any]], index: int, device: Any
+) -> MigDevice:
+    """Read one MIG device; `computes` keeps the compute instance profiles by GPU instance profile, for all of a GPU."""
     total = nvml.nvmlDeviceGetMemoryInfo(gpu).total
     record = nvml.nvmlDeviceGetAttributes_v2(device)
     gpu_instance_id = nvml.nvmlDeviceGetGpuInstanceId(device)
     compute_instance_id = nvml.nvmlDeviceGetComputeInstanceId(device)
     gpu_instance = nvml.nvmlDeviceGetGpuInstanceById(gpu, gpu_instance_id)
     compute_instance = nvml.nvmlGpuInstanceGetComputeInstanceById(gpu_instance, compute_instance_id)
-    compute_profiles = _present(
-        range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT),
-        nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
-        gpu_instance,
-        pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
-    )
+    profile_id = nvml.nvmlGpuInstanceGetInfo(gpu_instance).profileId
+    if profile_id not in computes:
+        computes[profile_id] = _present(
+            range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT),
+            nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
+            gpu_instance,
+            pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
+        )
     named = profile(
-        _index_of(profiles, nvml.nvmlGpuInstanceGetInfo(gpu_instance).profileId),
-        _index_of(compute_profiles, nvml.nvmlComputeInstanceGetInfo_v2(compute_instance).profileId),
+        _index_of(profiles, profile_id),
+        _index_of(computes[profile_id], nvml.nvmlComputeInstanceGetInfo_v2(compute_instance).profileId),
         record.memorySizeMB,
         total,
     )

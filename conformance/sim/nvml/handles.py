@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import pynvml
@@ -52,14 +53,18 @@ def unpack(handle: Any, *kinds: Kind) -> Place:
         DriverError: `INVALID_ARGUMENT` for something that is no handle of these kinds.
     """
     try:
-        address = ctypes.cast(handle, ctypes.c_void_p).value or 0
-        kind, *numbers = address.to_bytes(4)
-        place = Place(Kind(kind), *numbers)
+        place = _place(ctypes.cast(handle, ctypes.c_void_p).value or 0)
     except (ctypes.ArgumentError, TypeError, OverflowError, ValueError) as wrong:
         raise DriverError(ErrorCode.INVALID_ARGUMENT) from wrong
     if place.kind not in kinds:
         raise DriverError(ErrorCode.INVALID_ARGUMENT)
     return place
+
+
+@cache
+def _place(address: int) -> Place:
+    kind, *numbers = address.to_bytes(4)
+    return Place(Kind(kind), *numbers)
 
 
 def fill(array_ref: Any, count_ref: Any, items: list[Any]) -> None:
