@@ -48,9 +48,7 @@ def test_pending_pod_runs_once_the_strategy_is_switched(switch: Switch) -> None:
 
     The geometry stays as it is. Source: runbook, "Configuration" and "Failure modes".
     """
-    pod = switch.start()
-    check_stays_pending(switch.before.place, switch.workloads.pending(pod), insufficient=switch.resource)
+    waited = switch.waited
 
-    node = switch.after()
-
-    check_runs(node.place, switch.workloads.running(pod))
+    check_stays_pending(switch.before, waited.pending, insufficient=waited.resource)
+    check_runs(switch.after, waited.running)

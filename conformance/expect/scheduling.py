@@ -44,3 +44,14 @@ def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> Non
     named = re.search(rf"\bInsufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
     if pod.phase != "Pending" or pod.node is not None or not named:
         raise ConformanceError(place, f"pod {pod.name}", Finding(expected, found))
+
+
+def check_runs(place: Place, pod: PendingPod) -> None:
+    """Check that a pod that had to wait runs now.
+
+    Raises:
+        ConformanceError: It does not.
+    """
+    if pod.phase != "Running":
+        found = (f"{pod.phase} on {pod.node or 'no node'}", f"scheduler: {pod.message or 'no message'}")
+        raise ConformanceError(place, f"pod {pod.name}", Finding(("Running",), found))
