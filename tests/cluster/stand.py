@@ -1,4 +1,4 @@
-"""A small cluster to test the cluster layer on: the embedded API server, a few objects, and a hand that changes them."""
+"""A small cluster to test the cluster layer on: embedded API server, a few objects, and a hand that changes them."""
 
 from __future__ import annotations
 

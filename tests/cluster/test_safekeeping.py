@@ -76,7 +76,7 @@ def names(stand: Stand, path: str, *, active: bool = False) -> set[str]:
     return {i["metadata"]["name"] for i in items if not (active and "deletionTimestamp" in i["metadata"])}
 
 
-def test_where_nothing_was_changed_nothing_is_put_back(stand: Stand, cluster: Cluster) -> None:
+def test_where_nothing_was_changed_nothing_is_put_back(cluster: Cluster) -> None:
     keeping = Safekeeping(cluster, "run-1")
     with keeping:
         pass
@@ -189,11 +189,15 @@ def test_the_lease_of_a_dead_run_is_taken_over(cluster: Cluster) -> None:
 
 def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, cluster: Cluster) -> None:
     keeping = Safekeeping(cluster, "run-1")
-    with pytest.raises(LeaseHeldError, match="thief"), keeping:
-        cluster.set_labels("a", {"nvidia.com/gpu.deploy.dcgm": "false"})
-        patch = {"spec": {"holderIdentity": "thief"}}
-        stand.hand.patch(paths.lease(cluster.namespace, LEASE_NAME), patch)
-        cluster.wait(lambda: False, "anything", 5)
+
+    def run() -> None:
+        with keeping:
+            cluster.set_labels("a", {"nvidia.com/gpu.deploy.dcgm": "false"})
+            stand.hand.patch(paths.lease(cluster.namespace, LEASE_NAME), {"spec": {"holderIdentity": "thief"}})
+            cluster.wait(lambda: False, "anything", 5)
+
+    with pytest.raises(LeaseHeldError, match="thief"):
+        run()
 
     assert keeping.report is not None
     assert keeping.report.differences == ("another run took this cluster over and puts back what this one changed",)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from conformance.cluster import paths
 from conformance.cluster.changes import PolicyChange
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError
@@ -34,13 +35,11 @@ def new_pod(stand: Stand, name: str) -> None:
     stand.pod(f"{name}-2", node="a", app=name, owner=name, labels={HASH: "new"})
 
 
-def operator(stand: Stand, cluster: Cluster, act: Callable[[], None]) -> threading.Thread:
+def operator(stand: Stand, act: Callable[[], None]) -> threading.Thread:
     """Act once the strategy is patched, as the operator does."""
 
     def follow() -> None:
-        while (
-            stand.hand.get("/apis/nvidia.com/v1/clusterpolicies/cluster-policy")["spec"]["mig"]["strategy"] == "single"
-        ):
+        while stand.hand.get(paths.policy("cluster-policy"))["spec"]["mig"]["strategy"] == "single":
             pass
         act()
 
@@ -56,7 +55,7 @@ def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: Cluster)
             new_pod(stand, name)
             stand.roll(name, desired=1)
 
-    thread = operator(stand, rolled, roll)
+    thread = operator(stand, roll)
     change = change_strategy(rolled, Strategy.MIXED)
     thread.join()
 
@@ -75,9 +74,12 @@ def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: Cluster)
 
 def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled: Cluster) -> None:
     """The trap of gpu-operator.md 0.5: the controller has not looked yet, so everything still seems available."""
-    thread = operator(
-        stand, rolled, lambda: [stand.template(n, "mixed") for n in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)] and None
-    )
+
+    def tell() -> None:
+        for name in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP):
+            stand.template(name, "mixed")
+
+    thread = operator(stand, tell)
     change = change_strategy(rolled, Strategy.MIXED)
     thread.join()
 
@@ -91,7 +93,7 @@ def test_an_operand_that_the_operator_forgets_is_named(stand: Stand, rolled: Clu
         new_pod(stand, FEATURE_DISCOVERY_APP)
         stand.roll(FEATURE_DISCOVERY_APP, desired=1)
 
-    thread = operator(stand, rolled, roll)
+    thread = operator(stand, roll)
     change = change_strategy(rolled, Strategy.MIXED)
     thread.join()
 
@@ -110,7 +112,7 @@ def test_a_pod_that_crashes_on_the_new_strategy_ends_the_wait(stand: Stand, roll
         stand.roll(DEVICE_PLUGIN_APP, desired=1, available=0)
         stand.pod_status(f"{DEVICE_PLUGIN_APP}-2", ready=False, restarts=4, waiting="CrashLoopBackOff")
 
-    thread = operator(stand, rolled, roll)
+    thread = operator(stand, roll)
     begun = rolled.clock.now()
     change = change_strategy(rolled, Strategy.MIXED)
     thread.join()
@@ -125,7 +127,7 @@ def test_the_wanted_strategy_is_not_patched_again(stand: Stand, rolled: Cluster)
     change = change_strategy(rolled, Strategy.SINGLE)
 
     assert (change.patched, change.problem) == (False, "")
-    assert stand.hand.get("/apis/nvidia.com/v1/clusterpolicies/cluster-policy")["metadata"]["resourceVersion"] == before
+    assert stand.hand.get(paths.policy("cluster-policy"))["metadata"]["resourceVersion"] == before
 
 
 def test_a_strategy_that_somebody_changed_meanwhile_is_not_overwritten(stand: Stand, cluster: Cluster) -> None:
@@ -140,7 +142,7 @@ def test_a_strategy_that_somebody_changed_meanwhile_is_not_overwritten(stand: St
 
 
 @pytest.mark.parametrize("found", [None, "", "mixed"])
-def test_every_former_strategy_can_be_put_back(stand: Stand, cluster: Cluster, found: str | None) -> None:
+def test_every_former_strategy_can_be_put_back(cluster: Cluster, found: str | None) -> None:
     cluster.set_strategy(found)
     cluster.wait(lambda: cluster.policy().strategy == found, "the strategy", 2)
     cluster.set_strategy("single")

@@ -199,9 +199,9 @@ def test_observing_that_nothing_happens(stand: Stand, cluster: Cluster) -> None:
     assert cluster.observe(changed, 2, "nothing to happen") == "1"
 
 
-def test_progress_is_told(stand: Stand, cluster: Cluster) -> None:
+def test_progress_is_told(cluster: Cluster) -> None:
     told: list[tuple[str, str | None]] = []
-    cluster.progress = lambda what, node, seconds: told.append((what, node))
+    cluster.progress = lambda what, node, _: told.append((what, node))
 
     cluster.observe(lambda: False, 0.1, "nothing", "a")
 

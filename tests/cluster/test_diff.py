@@ -1,0 +1,98 @@
+"""Who made a change, and what a guard makes of it: on raw objects as a real server sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.cluster import diff
+from conformance.cluster.changes import LabelChange, PolicyChange
+from conformance.cluster.errors import ForeignChangeError
+from conformance.cluster.guard import Guard
+from conformance.cluster.timeline import Timeline
+from conformance.cluster.views import node_view, policy_view
+from conformance.spec.names import MIG_CONFIG
+
+
+def node(version: str, labels: dict[str, str], writers: dict[str, str] | None = None) -> dict[str, Any]:
+    """A node whose labels were written last by `writers` (label to field manager)."""
+    fields = [
+        {"manager": manager, "fieldsV1": {"f:metadata": {"f:labels": {f"f:{label}": {}}}}}
+        for label, manager in (writers or {}).items()
+    ]
+    return {
+        "metadata": {"name": "a", "uid": "u", "resourceVersion": version, "labels": labels, "managedFields": fields}
+    }
+
+
+def policy(version: str, strategy: str, manager: str = "helm") -> dict[str, Any]:
+    fields = [
+        {"manager": "gpu-operator", "time": "2026-11-24T13:00:00Z", "fieldsV1": {"f:status": {}}},
+        {"manager": manager, "time": "2026-11-24T12:00:00Z", "fieldsV1": {"f:spec": {"f:mig": {}}}},
+    ]
+    meta = {"name": "p", "resourceVersion": version, "creationTimestamp": "2026-11-24T11:00:00Z"}
+    return {"metadata": meta | {"managedFields": fields}, "spec": {"mig": {"strategy": strategy}}}
+
+
+def change_node(timeline: Timeline, old: dict[str, Any], new: dict[str, Any]) -> None:
+    diff.node(timeline, node_view(old), node_view(new), new)
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    return Timeline(lambda: 1.0)
+
+
+def test_the_writer_is_named(timeline: Timeline) -> None:
+    new = node("2", {MIG_CONFIG: "y", "nvidia.com/x": "1"}, {"nvidia.com/x": "gfd", MIG_CONFIG: "kubectl-label"})
+    change_node(timeline, node("1", {MIG_CONFIG: "x", "nvidia.com/x": "1"}), new)
+
+    assert [change.writer for change in timeline.of(LabelChange)] == ["kubectl-label"]
+
+
+def test_a_foreign_label_is_reported_with_its_writer(timeline: Timeline) -> None:
+    guard = Guard(timeline)
+    guard.add(["a"])
+    change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}, {MIG_CONFIG: "argocd"}))
+
+    with pytest.raises(ForeignChangeError, match=r"mig.config of node a: x -> y \(by argocd\)"):
+        guard.check()
+    guard.check()  # said once
+
+
+def test_own_writes_are_known_by_their_version_even_before_the_answer(timeline: Timeline) -> None:
+    guard = Guard(timeline)
+    guard.add(["a"])
+    with guard.writing() as versions:
+        change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
+        guard.check()
+        versions.add("2")
+
+    guard.check()
+    assert guard.owns("2")
+
+
+def test_nodes_that_are_not_tested_may_change(timeline: Timeline) -> None:
+    guard = Guard(timeline)
+    change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
+    guard.check()
+
+
+def test_a_foreign_strategy_is_reported_with_its_writer(timeline: Timeline) -> None:
+    guard = Guard(timeline)
+    old, new = policy("1", "single"), policy("2", "mixed", "flux")
+    diff.policy(timeline, policy_view(old), policy_view(new), new)
+
+    assert [change.field for change in timeline.of(PolicyChange)] == ["strategy"]
+    with pytest.raises(ForeignChangeError, match=r"strategy: single -> mixed \(by flux\)"):
+        guard.check()
+
+
+def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
+    guard = Guard(timeline)
+    guard.add(["a"])
+    change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
+    guard.lose(ForeignChangeError("lost"))
+    guard.forgive()
+    guard.check()
