@@ -13,7 +13,7 @@ from conformance.cluster.limits import Limits
 from conformance.cluster.transport import connect
 from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
-from conformance.sim.options import DEFAULT_SCALE, SimOptions
+from conformance.sim.options import SimOptions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Simulation:
         faults: Names of the defects to switch on.
         release: Operator release to behave as.
         seed: What UUIDs are made of.
-        scale: Cluster seconds per real second; 1 is real time.
+        scale: Cluster seconds per real second; 1 is real time. None lets the simulator choose.
     """
 
     gpu_model: str
@@ -36,7 +36,7 @@ class Simulation:
     faults: tuple[str, ...]
     release: str
     seed: int
-    scale: float = DEFAULT_SCALE
+    scale: float | None = None
 
     def options(self) -> SimOptions:
         """Make the simulator's own options.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
-from conformance.sim.options import DEFAULT_SCALE, SimOptions
+from conformance.sim.options import FASTEST, SimOptions
 from conformance.spec.models import board_names
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, releases
@@ -112,8 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         "--time-scale",
         metavar="X",
         type=float,
-        default=DEFAULT_SCALE,
-        help="cluster seconds per real second; 1 is real time (default: %(default)s)",
+        help=f"cluster seconds per real second; 1 is real time (default: {FASTEST:g}, less with many nodes)",
     )
     made_of.add_argument("--directory", metavar="DIR", type=Path, help="where kubeconfig and certificates go")
     join = parser.add_argument_group("joining another cluster in place of a server of its own")

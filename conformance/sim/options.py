@@ -12,8 +12,11 @@ from conformance.spec.models import Board, GpuModel, find_board
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 
-DEFAULT_SCALE: Final = 500.0
-"""Cluster seconds per real second. Five minutes of grace are then 0.6 s, a minute between GFD's looks 0.12 s."""
+FASTEST: Final = 500.0
+"""Cluster seconds per real second unless asked for: five minutes of grace take 0.6 s, GFD's minute 0.12 s."""
+FAST_NODES: Final = 2
+"""Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of the
+components (five minutes for a pod to go) must not run out while the machine is still at it."""
 MOST_GPUS: Final = 16
 """GPUs that one node can have."""
 
@@ -32,7 +35,7 @@ class SimOptions:
         gpu_nodes: Nodes with GPUs; 0 makes a cluster without any.
         faults: Names of the defects to switch on.
         seed: What UUIDs are made of; the same options give the same UUIDs.
-        scale: Cluster seconds per real second; 1 is real time.
+        scale: Cluster seconds per real second; 1 is real time. None chooses by the number of nodes: see `time_scale`.
         release: Operator release whose components the simulated ones behave as.
         strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
@@ -50,7 +53,7 @@ class SimOptions:
     gpu_nodes: int = 2
     faults: tuple[str, ...] = ()
     seed: int = 0
-    scale: float = DEFAULT_SCALE
+    scale: float | None = None
     release: str = DEFAULT_RELEASE
     strategy: str = Strategy.SINGLE
     config_default: str = "all-disabled"
@@ -63,7 +66,7 @@ class SimOptions:
             raise OptionError(f"a node can have 1 to {MOST_GPUS} GPUs, not {self.gpus_per_node}")
         if self.gpu_nodes < 0:
             raise OptionError(f"a cluster cannot have {self.gpu_nodes} nodes")
-        if self.scale <= 0:
+        if self.scale is not None and self.scale <= 0:
             raise OptionError(f"the time scale must be more than zero, not {self.scale}")
         if self.strategy and self.strategy not in tuple(Strategy):
             raise OptionError(f"no strategy {self.strategy}; there are: {', '.join(Strategy)}")
@@ -72,6 +75,11 @@ class SimOptions:
         Faults(self.faults)
         self.boards()
         self.find_release()
+
+    @property
+    def time_scale(self) -> float:
+        """Cluster seconds per real second: `scale` if given, else 500 for two nodes and less in proportion for more."""
+        return self.scale or FASTEST * min(1.0, FAST_NODES / max(self.gpu_nodes, 1))
 
     def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
         """Return model and board of each GPU of a node."""

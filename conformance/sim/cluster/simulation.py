@@ -77,7 +77,7 @@ class Simulation:
         with_scheduler: bool,
         with_controllers: bool,
     ) -> None:
-        self.clock = Clock(options.scale)
+        self.clock = Clock(options.time_scale)
         self.failure: SimulationError | None = None
         self._on_failure: Callable[[], None] = lambda: None
         self._faults = Faults(options.faults)

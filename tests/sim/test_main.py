@@ -1,0 +1,72 @@
+"""`python -m conformance.sim` as a person runs it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kubernetes import client, config
+
+from conformance.sim.__main__ import main
+from conformance.sim.faults import FAULTS
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--gpu-nodes", "1", "--gpus-per-node", "1")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_a_kubeconfig_and_stops_when_asked(ending: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "conformance.sim", *SMALL, "--directory", str(tmp_path / "here")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own
+        assert running.stdout is not None
+        printed = Path(running.stdout.readline().strip())
+        nodes = client.CoreV1Api(config.new_client_from_config(str(printed))).list_node().items
+        running.send_signal(ending)
+        rest = running.communicate(timeout=20)[0]
+
+    assert printed == tmp_path / "here" / "kubeconfig"
+    assert [node.metadata.name for node in nodes] == ["sim-0"]
+    assert (running.returncode, rest) == (0, "")
+
+
+def test_it_lists_the_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list-faults"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [fault.name for fault in FAULTS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gpu-model", "voodoo-2"], "h100-80gb-hbm3"),
+        (["--release", "v0.1"], "v26.7.0"),
+        (["--fault", "none-such"], "plugin-extra-device"),
+        (["--strategy", "both"], "mixed"),
+        (["--gpus-per-node", "17"], "1 to 16"),
+        (["--config-file", "/does/not/exist"], "/does/not/exist"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_cluster_that_cannot_be_joined_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        "{apiVersion: v1, kind: Config, current-context: c, users: [{name: u, user: {token: t}}],"
+        " contexts: [{name: c, context: {cluster: c, user: u}}],"
+        " clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]}"
+    )
+
+    assert main(["--kubeconfig", str(kubeconfig), *SMALL]) == 1
+    assert "the API server cannot be used" in capsys.readouterr().err
