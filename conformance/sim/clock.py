@@ -17,8 +17,10 @@ from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
-TICK: Final = 0.02
+LONGEST_TICK: Final = 0.02
 """Real seconds between two looks at the timers when none is due earlier: the price of an idle cluster."""
+LONGEST_STEP: Final = 2.5
+"""Simulated seconds that a tick is planned for at most: a fast clock ticks often, so that work counts for little."""
 LATENESS: Final = 0.002
 """Real seconds by which a tick may come late and still count whole."""
 
@@ -48,12 +50,16 @@ class Clock:
 
     Args:
         scale: Simulated seconds per real second; 1 is real time. More than zero.
+
+    Attributes:
+        tick: Real seconds between two ticks at most.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
         if scale <= 0:
             raise ValueError(f"the scale of a clock must be more than zero, not {scale}")
         self.scale = scale
+        self.tick = min(LONGEST_TICK, LONGEST_STEP / scale)
         self._origin = datetime.now(UTC)
         self._tick_start = (0.0, 0.0, 0.0)  # real and simulated time of the last tick, longest real time it counts for
         self._timers: list[tuple[float, int, Timer]] = []
@@ -127,12 +133,12 @@ class Clock:
                 timer.cancel()
 
     def _plan_tick(self) -> None:
-        """Plan the next tick: when the first timer is due, and at the latest after `TICK`."""
+        """Plan the next tick: when the first timer is due, and at the latest after `tick`."""
         if self._wake is not None:
             self._wake.cancel()
         now = self.now()
-        due = (self._timers[0][0] - now) / self.scale if self._timers else TICK
-        delay = max(min(due, TICK), 0.0)
+        due = (self._timers[0][0] - now) / self.scale if self._timers else self.tick
+        delay = max(min(due, self.tick), 0.0)
         self._tick_start = (time.monotonic(), now, delay + LATENESS)
         self._wake = asyncio.get_running_loop().call_later(delay, self._tick)
 
