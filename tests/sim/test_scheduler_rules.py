@@ -226,7 +226,8 @@ def test_no_more_is_placed_than_there_is(requests: list[tuple[int, bool]], devic
                 Refusal(("node(s) had untolerated taint(s)",)),
             ],
             (
-                "0/3 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s), 2 Insufficient cpu. "
+                "0/3 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s), "
+                "2 Insufficient cpu. "
                 "no new claims to deallocate, preemption: 0/3 nodes are available: 1 No preemption victims found for "
                 "incoming pod, 2 Preemption is not helpful for scheduling."
             ),
