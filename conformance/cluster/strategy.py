@@ -98,8 +98,11 @@ class _Rolling:
     @property
     def stalled(self) -> bool:
         """A pod of the new template crashes again and again, so the roll will not go on to the next node."""
+        now, outdated = self._now, self._outdated
+        if now is None or now.observed_generation < now.generation:
+            return False
         return any(
-            pod.crashing and pod.restarts >= _SURELY_CRASHING and pod.template_hash not in self._outdated
+            pod.crashing and pod.restarts >= _SURELY_CRASHING and pod.template_hash not in outdated
             for pod in self._pods()
         )
 

@@ -1,0 +1,134 @@
+"""The simulated backend through the cluster layer: the whole way, on the whole simulated cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.backends.backend import EVERYTHING, READ_ONLY, BackendError
+from conformance.backends.choice import BACKENDS, Choice, make_backend
+from conformance.backends.live import LiveBackend
+from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus, fault_lines
+from conformance.cluster import paths
+from conformance.cluster.client import Cluster
+from conformance.cluster.evidence import Outcome
+from conformance.cluster.reconfigure import reconfigure
+from conformance.cluster.restore import RestoreOutcome
+from conformance.cluster.safekeeping import Safekeeping
+from conformance.cluster.selection import mig_nodes
+from conformance.cluster.strategy import CARRIERS, change_strategy
+from conformance.sim.faults import FAULTS
+from conformance.spec.names import (
+    DEVICE_PLUGIN_APP,
+    DRIVER_APP,
+    DRIVER_CONTAINER,
+    GFD_TIMESTAMP,
+    MIG_CONFIG_STATE,
+    MPS_CONTROL_DAEMON_APP,
+    Strategy,
+)
+from tests.cluster.stand import Loop, Stand
+
+SMALL = Simulation("a30-24gb", gpus_per_node=2, gpu_nodes=2, faults=(), release="v26.7.0", seed=0)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    backend = SimulatedBackend(SMALL)
+    attachment = backend.start()
+    assert attachment.permissions == EVERYTHING
+    with Cluster.connect(attachment.kubeconfig, clock=attachment.clock) as cluster:
+        yield cluster
+    backend.stop()
+
+
+def test_reconfiguration_strategy_and_restore(cluster: Cluster) -> None:
+    """All in one: changes are seen whole, and afterwards everything is as before."""
+    before = {node.name: dict(node.labels) for node in cluster.nodes()}
+    names = [node.name for node in mig_nodes(cluster)]
+    keeping = Safekeeping(cluster, "run-1")
+    with keeping:
+        applied = reconfigure(cluster, dict.fromkeys(names, "all-1g.6gb"))
+        again = reconfigure(cluster, dict.fromkeys(names, "all-1g.6gb"))
+        refused = reconfigure(cluster, {names[0]: "all-9g.99gb"})[names[0]]
+        mixed = change_strategy(cluster, Strategy.MIXED)
+
+    for node, evidence in applied.items():
+        assert (evidence.outcome, evidence.problem) == (Outcome.SUCCESS, ""), node
+        states = [change.set[MIG_CONFIG_STATE] for change in evidence.changes if MIG_CONFIG_STATE in change.set]
+        assert states == ["pending", "success"]
+        old = {pod.uid for pod in evidence.pods_before if pod.app == DEVICE_PLUGIN_APP}
+        new = {pod.uid for pod in evidence.pods_after if pod.app == DEVICE_PLUGIN_APP}
+        assert len(new) == 1
+        assert not old & new
+        assert any("Successfully updated to MIG config: all-1g.6gb" in line for line in evidence.manager_log)
+    for evidence in again.values():
+        assert [change.set for change in evidence.changes if MIG_CONFIG_STATE in change.set] == [
+            {MIG_CONFIG_STATE: "success"}
+        ]
+        assert not any("Updating MIG config" in line for line in evidence.manager_log)
+    assert refused.outcome is Outcome.REFUSED
+    assert "selected mig-config not present: all-9g.99gb" in refused.problem
+    assert (mixed.problem, set(mixed.rolls) | {MPS_CONTROL_DAEMON_APP}) == ("", set(CARRIERS))
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
+    for node in cluster.nodes():
+        assert {**node.labels, GFD_TIMESTAMP: ""} == {**before[node.name], GFD_TIMESTAMP: ""}
+
+
+def test_a_command_in_the_driver_pod(cluster: Cluster) -> None:
+    pod = cluster.operands("sim-0", DRIVER_APP)[0]
+
+    listed = cluster.execute(pod, ["nvidia-smi", "-L"], DRIVER_CONTAINER)
+    unknown = cluster.execute(pod, ["no-such-program"], DRIVER_CONTAINER)
+
+    assert listed.exit_code == 0
+    assert [line.split(":")[0] for line in listed.stdout.splitlines()] == ["GPU 0", "GPU 1"]
+    assert unknown.exit_code == 127
+
+
+def test_a_cluster_with_an_operator_is_not_joined(tmp_path: Path) -> None:
+    loop = Loop()
+    stand = Stand(loop, tmp_path)
+    try:
+        backend = WithSimulatedGpus(LiveBackend(stand.kubeconfig, None, READ_ONLY), SMALL)
+        with pytest.raises(BackendError, match=r"has a GPU Operator already \(ClusterPolicy cluster-policy\)"):
+            backend.start()
+        backend.stop()
+        assert stand.hand.get(paths.nodes())["items"] == []
+    finally:
+        stand.stop()
+        loop.close()
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_choice_makes_a_backend_of_that_name(name: str) -> None:
+    backend = make_backend(Choice(name, "run-1", SMALL))
+
+    assert backend.name == name
+    assert backend.simulated_gpus == (name != "live")
+
+
+def test_a_live_cluster_with_simulated_gpus() -> None:
+    assert make_backend(Choice("live", "run-1", SMALL, simulate_gpus=True)).simulated_gpus
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gpu_model": "gtx-1080"}, "h100-80gb-hbm3"),
+        ({"gpus_per_node": 17}, "1 to 16 GPUs, not 17"),
+        ({"release": "v1"}, "v26.7.0"),
+        ({"faults": ("nonsense",)}, "no fault nonsense; there are:"),
+    ],
+)
+def test_a_value_that_does_not_exist(change: dict[str, object], message: str) -> None:
+    values = {field: getattr(SMALL, field) for field in SMALL.__dataclass_fields__}
+    with pytest.raises(BackendError, match=message):
+        SimulatedBackend(Simulation(**(values | change)))
+
+
+def test_every_fault_is_described() -> None:
+    assert len(fault_lines()) == len(FAULTS)
