@@ -34,14 +34,15 @@ class WriteOptions:
 def identified(body: Object, served: Served, namespace: str) -> Object:
     """Return `body` with `apiVersion` and `kind`; raises ApiError (400) where it says that it is something else."""
     resource = served.resource
-    for name, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
-        if body.get(name, wanted) != wanted:
+    identity = {"apiVersion": resource.api_version, "kind": resource.kind}
+    for name, wanted in identity.items():
+        if (body.get(name) or wanted) != wanted:
             message = f"the {name} in the data ({body[name]}) does not match the expected {name} ({wanted})"
             raise bad_request(message)
-    if look(body, "metadata", "namespace", default=namespace) != namespace:
+    if (look(body, "metadata", "namespace") or namespace) != namespace:
         message = "the namespace of the provided object does not match the namespace sent on the request"
         raise bad_request(message)
-    return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+    return body if identity.items() <= body.items() else {**body, **identity}
 
 
 def read(obj: Object, served: Served, old: Object | None, options: WriteOptions) -> tuple[Object, tuple[str, ...]]:

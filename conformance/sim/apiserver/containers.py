@@ -6,32 +6,45 @@ Source: pkg/apis/core/v1/defaults.go and pkg/apis/core/validation/validation.go 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.sim.apiserver.errors import Cause, invalid, required
 from conformance.sim.apiserver.metadata import dns_label_breaches
-from conformance.sim.apiserver.objects import Object, look
+from conformance.sim.apiserver.objects import Object, look, replaced
 from conformance.sim.apiserver.quantity import value_of
 
 _STANDARD = re.compile(r"^(?:cpu|memory|ephemeral-storage|storage|hugepages-.+|attachable-volumes-.+)$")
 CONTAINER_LISTS = ("initContainers", "containers")
 
 
-def with_computed_defaults(spec: Object) -> Object:
-    """Return a pod's spec with those defaults of its containers that depend on other fields."""
-    lists = {name: [_container(item) for item in spec[name]] for name in CONTAINER_LISTS if spec.get(name)}
-    return {**spec, "enableServiceLinks": spec.get("enableServiceLinks", True), **lists}
+def with_pull_policies(spec: Object) -> Object:
+    """Return a pod's spec, or a template's, with the pull policy of each container that has none."""
+    return _with_each(spec, _with_pull_policy)
 
 
-def _container(container: Object) -> Object:
+def with_requests(spec: Object) -> Object:
+    """Return a pod's spec with each limit that has no request of its own as the request too."""
+    return _with_each(spec, _with_requests)
+
+
+def _with_each(spec: Object, change: Callable[[Object], Object]) -> Object:
+    return {**spec, **{kind: [change(item) for item in spec[kind]] for kind in CONTAINER_LISTS if spec.get(kind)}}
+
+
+def _with_pull_policy(container: Object) -> Object:
+    if container.get("imagePullPolicy"):
+        return container
     tag = str(container.get("image", "")).rpartition("/")[2].partition(":")[2]
-    result = {"imagePullPolicy": "Always" if tag in ("", "latest") else "IfNotPresent", **container}
-    limits = look(container, "resources", "limits")
-    if limits:
-        requests = {**limits, **look(container, "resources", "requests", default={})}
-        result["resources"] = {**container["resources"], "requests": requests}
-    return result
+    return {**container, "imagePullPolicy": "Always" if tag in ("", "latest") else "IfNotPresent"}
+
+
+def _with_requests(container: Object) -> Object:
+    limits = look(container, "resources", "limits", default={})
+    requests = look(container, "resources", "requests", default={})
+    if limits.keys() <= requests.keys():
+        return container
+    return replaced(container, {**limits, **requests}, "resources", "requests")
 
 
 def is_extended(resource: str) -> bool:

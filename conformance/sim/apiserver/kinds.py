@@ -82,7 +82,7 @@ def _workload(workload: Object) -> Object:
     spec = look(workload, "spec", "template", "spec")
     if not spec:
         return workload
-    return replaced(workload, containers.with_computed_defaults(spec), "spec", "template", "spec")
+    return replaced(workload, containers.with_pull_policies(spec), "spec", "template", "spec")
 
 
 def _workload_breaches(workload: Object) -> list[Cause]:
@@ -115,6 +115,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
     ("", "namespaces"): Kind(prepare=_namespace, answers_object=True),
     ("", "nodes"): Kind(default=_node, keeps_status=True),
     ("", "pods"): Kind(
+        default=pods.with_defaults,
         prepare=pods.prepare,
         breaches=pods.breaches,
         update_breaches=pods.update_breaches,

@@ -24,14 +24,23 @@ FINISHED = ("Succeeded", "Failed")
 """Phases in which a pod's containers have ended for good."""
 
 
+def with_defaults(pod: Object) -> Object:
+    """Return a pod with those defaults that depend on other fields."""
+    spec = containers.with_requests(containers.with_pull_policies(pod.get("spec") or {}))
+    return {**pod, "spec": {"enableServiceLinks": True, **spec}}
+
+
 def prepare(pod: Object) -> Object:
-    """Return a new pod with its computed defaults, the defaults of admission and the status Pending."""
-    spec = containers.with_computed_defaults(pod.get("spec") or {})
-    account = spec.get("serviceAccountName") or "default"
-    spec |= {"serviceAccountName": account, "serviceAccount": account}
-    priority = SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0)
-    spec = {"preemptionPolicy": "PreemptLowerPriority", "priority": priority, **spec}
-    spec["tolerations"] = _with_node_troubles(spec.get("tolerations") or [])
+    """Return a new pod with the defaults of admission and the status Pending."""
+    account = look(pod, "spec", "serviceAccountName", default="default")
+    spec = {
+        "preemptionPolicy": "PreemptLowerPriority",
+        "priority": SYSTEM_PRIORITIES.get(look(pod, "spec", "priorityClassName", default=""), 0),
+        **pod["spec"],
+        "serviceAccountName": account,
+        "serviceAccount": account,
+        "tolerations": _with_node_troubles(look(pod, "spec", "tolerations", default=[])),
+    }
     return {**pod, "spec": spec, "status": {"phase": "Pending", "qosClass": quality_of_service(spec)}}
 
 

@@ -1,7 +1,8 @@
-r"""The two messages that kubectl sends as protobuf where it could have sent JSON: `DeleteOptions` and `Eviction`.
+r"""The messages that kubectl sends as protobuf where it could have sent JSON: of drain, `create` and `auth can-i`.
 
 A message starts with the magic bytes `k8s\0`, then a `runtime.Unknown` with the type and the message itself. Field
-numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api policy/v1, generated.proto v0.36.
+numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api core/v1,
+policy/v1 and authorization/v1, generated.proto v0.36.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _MAGIC = b"k8s\x00"
 _VARINT, _BYTES = 0, 2
 
 Shape = Mapping[int, tuple[str, Any]]
-"""Fields by number: the name in JSON, and `int`, `bool`, `str`, `[str]` or the shape of a message."""
+"""Fields by number: the name in JSON, and `int`, `bool`, `str`, `[str]`, `dict` (of strings) or a message's shape."""
 
 _TYPE_META: Shape = {1: ("apiVersion", str), 2: ("kind", str)}
 _UNKNOWN: Shape = {1: ("typeMeta", _TYPE_META), 2: ("raw", bytes)}
@@ -28,11 +29,36 @@ _DELETE_OPTIONS: Shape = {
     4: ("propagationPolicy", str),
     5: ("dryRun", [str]),
 }
-_EVICTION: Shape = {
-    1: ("metadata", {1: ("name", str), 3: ("namespace", str)}),
-    2: ("deleteOptions", _DELETE_OPTIONS),
+_ENTRY: Shape = {1: ("key", str), 2: ("value", str)}
+_METADATA_FIELDS: Shape = {
+    1: ("name", str),
+    2: ("generateName", str),
+    3: ("namespace", str),
+    11: ("labels", dict),
+    12: ("annotations", dict),
 }
-_SHAPES: Mapping[str, Shape] = {"DeleteOptions": _DELETE_OPTIONS, "Eviction": _EVICTION}
+_METADATA = ("metadata", _METADATA_FIELDS)
+_RESOURCE_ATTRIBUTES: Shape = {
+    1: ("namespace", str),
+    2: ("verb", str),
+    3: ("group", str),
+    4: ("version", str),
+    5: ("resource", str),
+    6: ("subresource", str),
+    7: ("name", str),
+}
+_ACCESS: Shape = {
+    1: ("resourceAttributes", _RESOURCE_ATTRIBUTES),
+    2: ("nonResourceAttributes", {1: ("path", str), 2: ("verb", str)}),
+}
+_SHAPES: Mapping[str, Shape] = {
+    "DeleteOptions": _DELETE_OPTIONS,
+    "Eviction": {1: _METADATA, 2: ("deleteOptions", _DELETE_OPTIONS)},
+    "ConfigMap": {1: _METADATA, 2: ("data", dict)},
+    "Namespace": {1: _METADATA},
+    "ServiceAccount": {1: _METADATA},
+    "SelfSubjectAccessReview": {2: ("spec", _ACCESS)},
+}
 
 
 def read_message(body: bytes) -> Object:
@@ -71,6 +97,9 @@ def _fields(data: bytes, shape: Shape) -> Object:
 def _put(result: Object, name: str, kind: Any, value: Any) -> None:
     if isinstance(kind, list):
         result.setdefault(name, []).append(value.decode())
+    elif kind is dict:
+        entry = _fields(value, _ENTRY)
+        result.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")
     elif isinstance(kind, Mapping):
         result[name] = _fields(value, kind)
     else:
