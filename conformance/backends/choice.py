@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from conformance.backends.backend import READ_ONLY, Backend, BackendError, Permissions
+from conformance.backends.control_plane import ControlPlane, find_binaries
 from conformance.backends.live import LiveBackend
 from conformance.backends.local import PROVIDERS, LocalBackend
 from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus
 from conformance.cluster.limits import Limits
 
 DEFAULT_BACKEND: Final = SimulatedBackend.name
-BACKENDS: Final = (SimulatedBackend.name, *PROVIDERS, LiveBackend.name)
+BACKENDS: Final = (SimulatedBackend.name, ControlPlane.name, *PROVIDERS, LiveBackend.name)
 """Values of `--cluster`."""
 
 
@@ -46,13 +47,22 @@ def make_backend(choice: Choice) -> Backend:
     """Make the backend that was asked for; nothing is started yet.
 
     Raises:
-        BackendError: No such backend, or a value of the simulation does not exist; says what there is.
+        BackendError: No such backend, a value of the simulation does not exist, or the programs of a control plane
+            are not there; says what there is or how to get them.
     """
     if choice.cluster == SimulatedBackend.name:
         return SimulatedBackend(choice.simulation)
     if choice.cluster == LiveBackend.name:
         live = LiveBackend(choice.kubeconfig, choice.context, choice.permissions, choice.limits)
         return WithSimulatedGpus(live, choice.simulation) if choice.simulate_gpus else live
+    if choice.cluster == ControlPlane.name:
+        binaries = find_binaries()
+        return WithSimulatedGpus(
+            ControlPlane(binaries),
+            choice.simulation,
+            with_scheduler=binaries.scheduler is None,
+            with_controllers=binaries.controller_manager is None,
+        )
     if choice.cluster in PROVIDERS:
         return WithSimulatedGpus(LocalBackend(choice.cluster, choice.run), choice.simulation)
     raise BackendError(f"no cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")

@@ -86,13 +86,24 @@ class SimulatedBackend:
 
 
 class WithSimulatedGpus:
-    """Simulated GPU nodes, operator included, on the API server of another backend."""
+    """Simulated GPU nodes, operator included, on the API server of another backend.
+
+    Args:
+        base: The other backend.
+        simulation: What the nodes are made of.
+        with_scheduler: Whether to bring a scheduler too, since there is none.
+        with_controllers: Whether to bring a DaemonSet controller too, since there is none.
+    """
 
     simulated_gpus = True
 
-    def __init__(self, base: Backend, simulation: Simulation) -> None:
+    def __init__(
+        self, base: Backend, simulation: Simulation, *, with_scheduler: bool = False, with_controllers: bool = False
+    ) -> None:
         self._base = base
         self._options = simulation.options()
+        self._with_scheduler = with_scheduler
+        self._with_controllers = with_controllers
         self._cluster: SimulatedCluster | None = None
 
     @property
@@ -108,7 +119,13 @@ class WithSimulatedGpus:
         """
         base = self._base.start()
         _refuse_operator(base.kubeconfig, base.context)
-        self._cluster = SimulatedCluster(self._options, attach=base.kubeconfig, context=base.context)
+        self._cluster = SimulatedCluster(
+            self._options,
+            attach=base.kubeconfig,
+            context=base.context,
+            with_scheduler=self._with_scheduler,
+            with_controllers=self._with_controllers,
+        )
         _started(self._cluster)
         return Attachment(base.kubeconfig, base.context, self._cluster.clock, EVERYTHING)
 

@@ -1,10 +1,10 @@
-"""A control plane on the loopback interface: etcd, kube-apiserver and what there is beside them."""
+"""The backend: etcd, kube-apiserver and what there is beside them, on the loopback interface."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.backends.backend import BackendError
+from conformance.backends.backend import READ_ONLY, Attachment, BackendError
 from conformance.backends.control_plane import commands
 from conformance.backends.control_plane.binaries import Binaries
 from conformance.backends.control_plane.files import write_files
@@ -14,15 +14,18 @@ from conformance.backends.control_plane.readiness import Readiness
 
 
 class ControlPlane:
-    """A control plane that nobody else uses; nothing of it is left after `stop` or the end of this process."""
+    """A control plane that nobody else uses, without nodes; `stop` or the end of this process leaves nothing of it."""
+
+    name = "control-plane"
+    simulated_gpus = False
 
     def __init__(self, binaries: Binaries) -> None:
         self._binaries = binaries
         self._ports = Ports()
         self._programs: Programs | None = None
 
-    def start(self) -> Path:
-        """Start it, wait until it serves, and return the administrator's kubeconfig.
+    def start(self) -> Attachment:
+        """Start it and wait until it serves, a few seconds.
 
         Raises:
             BackendError: A program ended, or not all were ready in time; says what they said and where
@@ -30,7 +33,7 @@ class ControlPlane:
         """
         self._programs = Programs()
         try:
-            return self._start(self._programs)
+            return Attachment(self._start(self._programs), None, None, READ_ONLY)
         except BaseException:
             self._close(self._programs)
             raise
