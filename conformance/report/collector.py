@@ -1,86 +1,68 @@
-"""Turns pytest's reports into finished cases, and a finished run into a `Report`."""
+"""Turns pytest's reports into finished cases."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import time
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-from conformance.report.model import Case, Outcome, Reconfigurations, Report
-from conformance.report.run import Run
-from conformance.report.verdict import Judgement
+from conformance.expect.place import ConformanceError
+from conformance.report.model import Case, Finding, Outcome
+from conformance.report.phases import joined, outcome_of, reason_of
+from conformance.report.run import Run, case_files
 
 
 class Collector:
-    """Plug-in that records every case of a run in `Run.cases`."""
+    """Plug-in that records every case of a run in `Run.cases`, once its last phase is over."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._requirements: dict[str, tuple[str, ...]] = {}
-        self._started = datetime.now(tz=UTC)
-        self._clock = time.monotonic()
+        self._findings: dict[str, Finding] = {}
+        self._running: dict[str, Case] = {}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be collected is a case that broke: what it would have judged was not judged."""
+        if report.failed:
+            self._run.cases[report.nodeid] = Case(
+                id=report.nodeid, outcome=Outcome.ERROR, duration=0, requirements=(), reason=reason_of(report)
+            )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember which requirements each case speaks of, and tell JUnit."""
+        """Remember what is to run and which requirements each case speaks of, and tell JUnit."""
         for item in session.items:
             names = requirements_of(item)
             self._requirements[item.nodeid] = names
             item.user_properties.extend(("requirement", name) for name in names)
+        self._run.selected = [item.nodeid for item in session.items]
+        left_out = case_files() - {item.path for item in session.items}
+        if left_out and not self._run.narrowed:
+            self._run.narrowed.append(f"no case of {', '.join(sorted(path.name for path in left_out))} was selected")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Keep what a check expected and found; the report of a phase has no place for it."""
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, ConformanceError):
+            self._findings[item.nodeid] = _finding(error)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Fold the reports of set-up, call and tear-down of a case into one."""
-        before = self._run.cases.get(report.nodeid)
-        outcome = self._outcome(report)
-        if before is None:
-            self._run.cases[report.nodeid] = Case(
-                id=report.nodeid,
-                outcome=outcome,
-                duration=report.duration,
-                requirements=self._requirements.get(report.nodeid, ()),
-                reason=_reason(report),
-            )
-            return
-        worse = outcome is not Outcome.PASSED and before.outcome is Outcome.PASSED
-        self._run.cases[report.nodeid] = before.model_copy(
-            update={
-                "outcome": outcome if worse else before.outcome,
-                "duration": before.duration + report.duration,
-                "reason": before.reason or _reason(report),
-            }
+        """Fold the phases of a case into one; a case without its last phase was interrupted and does not count."""
+        name = report.nodeid
+        phase = Case(
+            id=name,
+            outcome=outcome_of(report, allowed=name not in self._run.not_allowed),
+            duration=report.duration,
+            requirements=self._requirements.get(name, ()),
+            reason=reason_of(report),
+            finding=self._findings.pop(name, None),
         )
-
-    def report(self, judgement: Judgement) -> Report:
-        """Everything that was collected, with the verdict on it."""
-        run = self._run
-        return Report(
-            suite_version=_suite_version(),
-            started=self._started.isoformat(timespec="seconds"),
-            duration=round(time.monotonic() - self._clock, 3),
-            verdict=judgement.verdict,
-            reasons=judgement.reasons,
-            backend=run.backend,
-            simulated_gpus=run.simulated_gpus,
-            environment=run.environment,
-            summary=dict(Counter(case.outcome.value for case in run.cases.values())),
-            requirements=judgement.requirements,
-            cases=tuple(run.cases.values()),
-            timelines={node: tuple(entries) for node, entries in run.timelines().items()},
-            reconfigurations=Reconfigurations(
-                made=run.made, distinct=len(run.asked), visited=tuple(run.visited)
-            ),
-            restore=run.restore,
-        )
-
-    def _outcome(self, report: pytest.TestReport) -> Outcome:
-        if report.passed:
-            return Outcome.PASSED
-        if report.skipped:
-            return Outcome.NOT_ALLOWED if report.nodeid in self._run.not_allowed else Outcome.SKIPPED
-        return Outcome.FAILED if report.when == "call" else Outcome.ERROR
+        case = joined(self._running[name], phase) if name in self._running else phase
+        if report.when == "teardown":
+            self._running.pop(name, None)
+            self._run.cases[name] = case
+        else:
+            self._running[name] = case
 
 
 def requirements_of(item: pytest.Item) -> tuple[str, ...]:
@@ -93,17 +75,12 @@ def _ids(item: pytest.Item) -> Iterator[str]:
         yield from marker.args
 
 
-def _suite_version() -> str:
-    try:
-        return importlib.metadata.version("mig-conformance")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed, run from its sources"
-
-
-def _reason(report: pytest.TestReport) -> str:
-    if report.passed:
-        return ""
-    if report.skipped and isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message if crash is not None else report.longrepr)
+def _finding(error: ConformanceError) -> Finding:
+    found = error.finding
+    return Finding(
+        subject=f"{error.subject} of {error.place}",
+        expected=found.expected,
+        found=found.found,
+        missing=found.missing,
+        unexpected=found.unexpected,
+    )

@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from conformance.report.model import Report
+
 REPORT_FILE: Final = "report.json"
 JUNIT_FILE: Final = "junit.xml"
 ALLURE_FOLDER: Final = "allure-results"
@@ -27,6 +29,8 @@ def add_options(parser: pytest.Parser) -> None:
 def prepare(config: pytest.Config) -> Path:
     """Make the report directory and point JUnit and Allure into it, unless the user sent them elsewhere.
 
+    The report of an earlier run is removed: a run that does not come to its end must not leave another one's verdict.
+
     Raises:
         pytest.UsageError: The directory cannot be made or written.
     """
@@ -34,14 +38,14 @@ def prepare(config: pytest.Config) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
-            pass
+            (directory / REPORT_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise pytest.UsageError(
             f"cannot write reports to {directory}: {error.strerror}; give another folder with --report-dir"
         ) from error
-    if config.option.xmlpath is None:
+    if config.getoption("xmlpath", None) is None:
         config.option.xmlpath = str(directory / JUNIT_FILE)
-    if config.option.allure_report_dir is None:
+    if config.getoption("allure_report_dir", None) is None:
         config.option.allure_report_dir = str(directory / ALLURE_FOLDER)
         config.option.clean_alluredir = True
     return directory
@@ -50,4 +54,11 @@ def prepare(config: pytest.Config) -> Path:
 def report_directory(config: pytest.Config) -> Path:
     """The folder given with `--report-dir`, else `reports/` of the project."""
     given: Path | None = config.getoption("--report-dir")
-    return Path(config.invocation_params.dir, given) if given else config.rootpath / "reports"
+    return Path(config.invocation_params.dir, given.expanduser()) if given else config.rootpath / "reports"
+
+
+def write_report(directory: Path, report: Report) -> None:
+    """Write `report.json` as a whole or not at all."""
+    draft = directory / f".{REPORT_FILE}.new"
+    draft.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    draft.replace(directory / REPORT_FILE)

@@ -13,7 +13,7 @@ class Verdict(StrEnum):
     """What the run says of the cluster."""
 
     CERTIFIED = "certified"
-    """Every core requirement that has cases passed on every selected node, and nothing was left out."""
+    """Every core requirement passed on every selected node, and nothing was left out."""
     PARTIAL = "partial"
     """Nothing failed, but the run was narrowed or could not try something."""
     NOT_CERTIFIED = "not-certified"
@@ -44,7 +44,7 @@ class RequirementOutcome(StrEnum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
 class NodeEnvironment(_Part):
@@ -68,14 +68,25 @@ class Environment(_Part):
     nodes: tuple[NodeEnvironment, ...] = ()
 
 
+class Finding(_Part):
+    """What a failed check expected and found, in short items; the whole message is the `reason` of the case."""
+
+    subject: str = Field(description="What was looked at, on which node, in which state.")
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+    missing: tuple[str, ...] = Field(description="Expected and not found.")
+    unexpected: tuple[str, ...] = Field(description="Found and not expected.")
+
+
 class Case(_Part):
     """One case, in one state, on one node."""
 
-    id: str = Field(description="pytest's node id.")
+    id: str = Field(description="pytest's node id; that of the module where its cases could not be collected.")
     outcome: Outcome
     duration: float = Field(description="Seconds of wall time, set-up and tear-down included.")
     requirements: tuple[str, ...]
     reason: str = Field(default="", description="Why it did not pass; empty for a passed case.")
+    finding: Finding | None = Field(default=None, description="None unless a check of the case failed.")
 
 
 class RequirementResult(_Part):
@@ -125,7 +136,7 @@ class Report(_Part):
     backend: str = Field(description="Where the API server came from: the value of --cluster.")
     simulated_gpus: bool
     environment: Environment
-    summary: dict[str, int] = Field(description="Number of cases per outcome.")
+    summary: dict[str, int] = Field(description="Number of cases per outcome, for every outcome there is.")
     requirements: tuple[RequirementResult, ...]
     cases: tuple[Case, ...]
     timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")

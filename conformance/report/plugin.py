@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from conformance.report import directory, terminal
+from conformance.report import directory
+from conformance.report.allure_results import AllureLabels, write_environment
+from conformance.report.assemble import Stopwatch, assemble, facts
 from conformance.report.collector import Collector
-from conformance.report.model import Report
+from conformance.report.model import Report, Verdict
 from conformance.report.run import RUN, Run, certifies
-from conformance.report.verdict import core_case_ran, judge
+from conformance.report.terminal import summary
+from conformance.report.verdict import judge
 
-_REPORT: Final = pytest.StashKey[Report]()
+_WRITER: Final = pytest.StashKey["_Writer"]()
+_ONLY_SHOWS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,46 +28,67 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a run, with its report directory known to be writable."""
-    if not certifies(config) or config.option.collectonly:
+    """Begin a run, with its report directory known to be writable, before JUnit and Allure look where to write."""
+    if not certifies(config) or any(config.getoption(name) for name in _ONLY_SHOWS):
         return
     folder = directory.prepare(config)
-    run = config.stash[RUN] = Run()
-    config.pluginmanager.register(_Writer(config, run, folder), "conformance-report")
+    config.stash[RUN] = Run()
+    config.stash[_WRITER] = _Writer(config, config.stash[RUN], folder)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let the writer in last: of the plug-ins that end a session it is asked before JUnit's, which writes its file."""
+    config = session.config
+    if (writer := config.stash.get(_WRITER, None)) is not None:
+        config.pluginmanager.register(writer, "conformance-report")
+        config.pluginmanager.register(Collector(config.stash[RUN]), "conformance-collector")
+        config.pluginmanager.register(AllureLabels(), "conformance-allure-labels")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _suite_properties(pytestconfig: pytest.Config, record_testsuite_property: Callable[[str, object], None]) -> None:
+    """Keep the way to JUnit's properties of the whole suite: what they will say is known at the end."""
+    if (writer := pytestconfig.stash.get(_WRITER, None)) is not None:
+        writer.record_property = record_testsuite_property
 
 
 class _Writer:
-    """Collects while the cases run and writes at the end."""
+    """Writes what a run has to say when its cases are over and the cluster was put back."""
 
     def __init__(self, config: pytest.Config, run: Run, folder: Path) -> None:
         self._config = config
         self._run = run
         self._folder = folder
-        self._collector = Collector(run)
-        config.pluginmanager.register(self._collector, "conformance-collector")
+        self._stopwatch = Stopwatch()
+        self._report: Report | None = None
+        self.record_property: Callable[[str, object], None] | None = None
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        """Write the report; a run that certifies nothing is not green."""
-        yield
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report; a run that is not certified by what it found is not green."""
         if not self._run.backend:
             return
-        judgement = judge(self._run)
-        report = self._config.stash[_REPORT] = self._collector.report(judgement)
-        path = self._folder / directory.REPORT_FILE
-        path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        green = core_case_ran(report.cases) and report.restore.outcome != "failed"
-        if session.exitstatus == pytest.ExitCode.OK and not green:
+        self._report = report = assemble(self._run, judge(self._run), self._stopwatch)
+        directory.write_report(self._folder, report)
+        self._tell_others(facts(report))
+        if session.exitstatus == pytest.ExitCode.OK and report.verdict is Verdict.NOT_CERTIFIED:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say the verdict and what it rests on."""
-        report = self._config.stash.get(_REPORT, None)
-        if report is None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+        """Say the verdict and what it rests on, after everything else that pytest has to say."""
+        yield
+        if self._report is None:
             return
         terminalreporter.section("MIG conformance")
-        first, *rest = terminal.summary_lines(report, self._folder)
-        terminalreporter.write_line(first, bold=True, **{terminal.COLOURS[report.verdict]: True})
-        for line in rest:
-            terminalreporter.write_line(line)
+        for row in summary(self._report, self._folder):
+            markup = {row.colour: True} if row.colour else {}
+            for label, text in row.rendered():
+                terminalreporter.write(label, bold=True)
+                terminalreporter.write_line(text, **markup)
 
+    def _tell_others(self, known: dict[str, str]) -> None:
+        if self.record_property is not None:
+            for name, value in known.items():
+                self.record_property(name, value)
+        if allure := self._config.getoption("allure_report_dir", None):
+            write_environment(Path(allure), known)

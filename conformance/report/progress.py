@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -11,45 +14,94 @@ import pytest
 _FIRST_LINE_AFTER: Final = 2.0
 """Seconds of wall time: shorter waits are not worth a line."""
 _NEXT_LINE_AFTER: Final = 15.0
-"""Seconds between two lines where the output is no terminal and a line cannot be overwritten."""
+"""Seconds of wall time between two lines where the output is no terminal and a line cannot be overwritten."""
+_SAME_WAIT_WITHIN: Final = 5.0
+"""Seconds of wall time: a wait tells of itself once a second, so after such a pause it is another one."""
+
+_MAKE_ROOM: Final = "\x1bD\x1b[A"
+"""One row down and up again: at the bottom of the screen this scrolls, and the cursor keeps its column."""
+_ROW_BELOW: Final = "\x1b7\x1b[B\r\x1b[2K{text}\x1b8"
+"""The row under the cursor becomes the text, the cursor stays: pytest's own dots are left alone. ECMA-48 and VT100."""
 
 
 class Progress:
     """Receives what the cluster layer waits for and shows it, sparingly.
 
-    On a terminal one line is rewritten in place; elsewhere (CI logs) a new line is written now and then.
+    On a terminal one line stands under pytest's own output while a wait goes on; elsewhere (CI logs) a line is written
+    now and then. Registers itself, for the line goes away when a phase of a case is over.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._lock = threading.Lock()
-        self._last = 0.0
+        self._wait: tuple[str, str | None] = ("", None)
+        self._cluster_seconds = 0.0
+        self._began = self._told = time.monotonic()
+        self._quiet_until = 0.0
+        self._shown = False
+        config.pluginmanager.register(self, "conformance-progress")
 
     def __call__(self, what: str, node: str | None, seconds: float) -> None:
-        """Say that `what` has been waited for on `node` (None: on the whole cluster) for `seconds` of wall time."""
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or seconds < _FIRST_LINE_AFTER:
-            return
-        terminal = bool(getattr(reporter, "isatty", False))
-        with self._lock:
-            now = time.monotonic()
-            if not terminal and now - self._last < _NEXT_LINE_AFTER:
-                return
-            self._last = now
-            self._write(reporter, f"waiting {seconds:.0f} s on {node or 'the cluster'} for {what}", rewrite=terminal)
+        """Say that something is waited for.
 
-    def _write(self, reporter: pytest.TerminalReporter, line: str, *, rewrite: bool) -> None:
+        Args:
+            what: What is waited for.
+            node: Where; None for the whole cluster.
+            seconds: How long by the cluster's clock, which may run faster than a person's.
+        """
+        waited = self._waited(what, node, seconds)
+        if waited < _FIRST_LINE_AFTER:
+            return
+        line = f"waiting {waited:.0f} s on {node or 'the cluster'} for {what}"
+        with self._past_capture():
+            if sys.stderr.isatty():
+                self._draw(line)
+            elif time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + _NEXT_LINE_AFTER
+                self._write(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        """Clear the line before pytest writes the outcome of a phase."""
+        self._clear()
+
+    def pytest_sessionfinish(self) -> None:
+        """Clear the line after the cluster was put back."""
+        self._clear()
+
+    def _waited(self, what: str, node: str | None, seconds: float) -> float:
+        """Seconds of wall time since this wait began."""
+        now = time.monotonic()
+        goes_on = seconds >= self._cluster_seconds and now - self._told < _SAME_WAIT_WITHIN
+        if (what, node) != self._wait or not goes_on:
+            self._wait, self._began = (what, node), now
+        self._cluster_seconds, self._told = seconds, now
+        return now - self._began
+
+    def _draw(self, line: str) -> None:
+        room = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(_MAKE_ROOM + _ROW_BELOW.format(text=line[:room]))
+        sys.stderr.flush()
+        self._shown = True
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._shown = False
+            with self._past_capture():
+                sys.stderr.write(_ROW_BELOW.format(text=""))
+                sys.stderr.flush()
+
+    def _write(self, line: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(line)
+            reporter.flush()
+
+    @contextmanager
+    def _past_capture(self) -> Iterator[None]:
+        """Reach the real output, where pytest captures what a case writes."""
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         if capture is None:
-            _emit(reporter, line, rewrite=rewrite)
+            yield
             return
         with capture.global_and_fixture_disabled():
-            _emit(reporter, line, rewrite=rewrite)
-
-
-def _emit(reporter: pytest.TerminalReporter, line: str, *, rewrite: bool) -> None:
-    if rewrite:
-        reporter.rewrite(line, erase=True)
-    else:
-        reporter.write_line(line)
-    reporter.flush()
+            yield

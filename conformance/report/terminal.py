@@ -2,75 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from conformance.report.assemble import gpu_kind, versions
 from conformance.report.directory import REPORT_FILE
-from conformance.report.model import Report, RequirementOutcome, Verdict
+from conformance.report.failures import failed_requirements, findings
+from conformance.report.layout import Row, capped
+from conformance.report.model import NodeEnvironment, Report, RequirementOutcome, Verdict
 
 COLOURS: Final = {Verdict.CERTIFIED: "green", Verdict.PARTIAL: "yellow", Verdict.NOT_CERTIFIED: "red"}
-_LISTED_FAILURES: Final = 12
+_COMPONENTS: Final = {
+    "kubernetes": "Kubernetes",
+    "operator": "GPU Operator",
+    "mig_manager": "mig-manager",
+    "device_plugin": "device plugin",
+    "feature_discovery": "GFD",
+    "driver": "driver",
+}
+_LISTED_NODES: Final = 4
+_LISTED_REASONS: Final = 8
+_RESTORED: Final = {
+    "exact": "exact: labels and strategy are as they were found",
+    "failed": "failed: the cluster differs from what was found",
+    "not-needed": "not needed: nothing was changed",
+}
 
 
-def summary_lines(report: Report, directory: Path) -> list[str]:
-    """The lines between the rulers, without colours."""
+def summary(report: Report, directory: Path) -> list[Row]:
+    """What stands between the rulers, from the verdict to where the report lies."""
     return [
-        *_head(report),
-        *_environment(report),
-        *_states(report),
-        *_failures(report),
+        _verdict(report),
+        Row("cluster", (f"{report.backend}, {gpu_kind(report)} GPUs",)),
+        Row("nodes", tuple(_nodes(report.environment.nodes))),
+        Row("versions", (_versions(report),)),
+        Row("states", tuple(_states(report.reconfigurations.visited)) or ("none: every node stayed as it was found",)),
+        _reconfigured(report),
+        _cases(report),
+        _restore(report),
+        *failed_requirements(report),
+        *findings(report),
         *_untested(report),
-        f"report        {directory / REPORT_FILE}",
+        Row("report", (str(directory / REPORT_FILE),)),
     ]
 
 
-def _head(report: Report) -> Iterator[str]:
-    tested = sum(row.outcome is not RequirementOutcome.UNTESTED for row in report.requirements)
-    yield f"verdict       {report.verdict} (speaks of {tested} of {len(report.requirements)} requirements)"
-    for reason in report.reasons:
-        yield f"              {reason}"
-    gpus = "simulated GPUs" if report.simulated_gpus else "real GPUs"
-    yield f"cluster       {report.backend or 'none reached'}, {gpus}"
+def _verdict(report: Report) -> Row:
+    judged = sum(row.outcome is not RequirementOutcome.UNTESTED for row in report.requirements)
+    said = f"{report.verdict}, speaks of {judged} of {len(report.requirements)} requirements"
+    return Row("verdict", (said, *capped(report.reasons, _LISTED_REASONS)), COLOURS[report.verdict])
 
 
-def _environment(report: Report) -> Iterator[str]:
-    found = report.environment
-    for node in found.nodes:
-        yield f"node          {node.name}: {node.gpus} x {node.gpu_model}"
-    versions = {
-        "Kubernetes": found.kubernetes,
-        "GPU Operator": found.operator,
-        "mig-manager": found.mig_manager,
-        "device plugin": found.device_plugin,
-        "driver": found.driver,
-    }
-    yield "versions      " + ", ".join(f"{name} {version or 'unknown'}" for name, version in versions.items())
+def _nodes(nodes: Iterable[NodeEnvironment]) -> Iterator[str]:
+    """One line for all nodes that are alike."""
+    alike: dict[str, list[str]] = {}
+    for node in nodes:
+        amount = f"{node.gpus} x" if node.gpus else "uncounted"
+        alike.setdefault(f"{amount} {node.gpu_model}", []).append(node.name)
+    for gpus, names in alike.items():
+        yield f"{', '.join(capped(names, _LISTED_NODES))}: {gpus}"
 
 
-def _states(report: Report) -> Iterator[str]:
+def _versions(report: Report) -> str:
+    found = versions(report.environment)
+    return ", ".join(f"{shown} {found[name] or 'unknown'}" for name, shown in _COMPONENTS.items())
+
+
+def _states(visited: Iterable[str]) -> Iterator[str]:
+    """One line for each strategy, its configurations in the order of the first visit."""
+    configurations: dict[str, list[str]] = {}
+    for state in dict.fromkeys(visited):
+        strategy, _, configuration = state.partition("-")
+        configurations.setdefault(strategy, []).append(configuration)
+    for strategy, names in configurations.items():
+        yield f"{strategy}: {', '.join(names)}"
+
+
+def _reconfigured(report: Report) -> Row:
     count = report.reconfigurations
-    yield f"states        {len(set(count.visited))} visited, {count.made} reconfigurations for {count.distinct} asked for"
-    yield "cases         " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.summary.items()))
-    yield f"restore       {report.restore.outcome}"
-    for difference in report.restore.differences:
-        yield f"              {difference}"
+    return Row("reconfigured", (f"{count.made} times, for {count.distinct} distinct states",))
 
 
-def _failures(report: Report) -> Iterator[str]:
-    failed = [case for case in report.cases if case.outcome in ("failed", "error")]
-    rows = [row for row in report.requirements if row.outcome is RequirementOutcome.FAILED]
-    for row in rows:
-        bad = row.cases.get("failed", 0) + row.cases.get("error", 0)
-        yield f"failed        {row.id} {row.title} ({bad} of {sum(row.cases.values())} cases)"
-    for case in failed[:_LISTED_FAILURES]:
-        yield f"  {case.id}"
-        yield from (f"    {line}" for line in case.reason.splitlines())
-    if len(failed) > _LISTED_FAILURES:
-        yield f"  and {len(failed) - _LISTED_FAILURES} more in the report"
+def _cases(report: Report) -> Row:
+    counts = [f"{count} {outcome}" for outcome, count in report.summary.items() if count]
+    return Row("cases", (f"{', '.join(counts) or 'none'}, in {report.duration:.0f} s",))
 
 
-def _untested(report: Report) -> Iterator[str]:
-    untested = [row.id for row in report.requirements if row.outcome is RequirementOutcome.UNTESTED]
-    if untested:
-        yield f"untested      {', '.join(untested)}"
+def _restore(report: Report) -> Row:
+    restore = report.restore
+    lines = (_RESTORED[restore.outcome], *capped(restore.differences, _LISTED_REASONS))
+    return Row("restore", lines, "red" if restore.outcome == "failed" else None)
+
+
+def _untested(report: Report) -> Iterator[Row]:
+    levels: dict[str, list[str]] = {}
+    for row in report.requirements:
+        if row.outcome is RequirementOutcome.UNTESTED:
+            levels.setdefault(row.level, []).append(row.id)
+    if levels:
+        yield Row("untested", tuple(f"{level}: {', '.join(names)}" for level, names in sorted(levels.items())))

@@ -21,21 +21,15 @@ class Judgement:
     reasons: tuple[str, ...]
     requirements: tuple[RequirementResult, ...]
 
-    @property
-    def tested(self) -> int:
-        """Number of requirements that at least one case judged."""
-        return sum(result.outcome is not RequirementOutcome.UNTESTED for result in self.requirements)
-
 
 def judge(run: Run) -> Judgement:
     """Judge everything that ran.
 
-    `certified` takes that nothing failed, that the cluster was left as found, that a core case ran, and that
-    nothing was left out. Requirements without any case do not stand in the way: they are named as untested.
+    `certified` takes that nothing failed, that the cluster was left as found, that every core requirement was judged,
+    and that nothing was left out. Extended requirements without a case do not stand in the way: they are untested.
     """
-    cases = list(run.cases.values())
-    requirements = requirement_results(cases)
-    failures = _failures(run, cases)
+    requirements = requirement_results(run.cases.values())
+    failures = _failures(run)
     omissions = _omissions(run, requirements)
     if failures:
         verdict = Verdict.NOT_CERTIFIED
@@ -55,14 +49,6 @@ def requirement_results(cases: Iterable[Case]) -> tuple[RequirementResult, ...]:
     return tuple(_result(row, by_requirement.get(row.id, Counter())) for row in REQUIREMENTS.values())
 
 
-def core_case_ran(cases: Iterable[Case]) -> bool:
-    """Whether at least one case of a core requirement was judged."""
-    return any(
-        case.outcome in _JUDGED and any(REQUIREMENTS[name].level == "core" for name in case.requirements)
-        for case in cases
-    )
-
-
 def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     if counts.get(Outcome.FAILED) or counts.get(Outcome.ERROR):
         outcome = RequirementOutcome.FAILED
@@ -75,24 +61,34 @@ def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     )
 
 
-def _failures(run: Run, cases: list[Case]) -> list[str]:
+def _failures(run: Run) -> list[str]:
+    total = len(run.cases)
     reasons = []
-    if failed := len(run.failed):
-        reasons.append(f"{failed} of {len(cases)} cases did not pass")
-    if not core_case_ran(cases):
+    if failed := len(run.ended(Outcome.FAILED)):
+        reasons.append(f"{failed} of {total} cases failed")
+    if broken := len(run.ended(Outcome.ERROR)):
+        reasons.append(f"{broken} of {total} cases broke before they could judge")
+    if not _core_case_ran(run.cases.values()):
         reasons.append("no case of a core requirement ran")
     if run.restore.outcome == "failed":
         reasons.append("the cluster could not be put back as it was found")
     return reasons
 
 
+def _core_case_ran(cases: Iterable[Case]) -> bool:
+    return any(
+        case.outcome in _JUDGED and any(REQUIREMENTS[name].level == "core" for name in case.requirements)
+        for case in cases
+    )
+
+
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:
-    reasons = list(run.narrowed)
+    reasons = list(dict.fromkeys(run.narrowed))
     left_out = Counter(run.not_allowed.values())
     reasons += [f"{count} cases left out: {reason}" for reason, count in left_out.items()]
-    reasons += [
-        f"{result.id} was not judged: all its cases were skipped"
-        for result in requirements
-        if result.level == "core" and result.cases and set(result.cases) == {Outcome.SKIPPED.value}
-    ]
+    if unfinished := len(set(run.selected) - run.cases.keys()):
+        reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
+    core = [row.outcome for row in requirements if row.level == "core"]
+    if unjudged := core.count(RequirementOutcome.UNTESTED):
+        reasons.append(f"{unjudged} of {len(core)} core requirements were not judged")
     return reasons

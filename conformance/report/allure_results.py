@@ -1,0 +1,40 @@
+"""What Allure's results carry beside pytest's own: the requirements of each case and the environment of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import allure
+import pytest
+
+from conformance.report.collector import requirements_of
+from conformance.spec.requirements import REQUIREMENTS
+
+ENVIRONMENT_FILE: Final = "environment.properties"
+_label: Final[Callable[..., None]] = allure.dynamic.label
+"""Typed here, for Allure leaves it untyped."""
+
+
+class AllureLabels:
+    """Plug-in that files each case under its requirements: a tag for the id, a feature for Allure's tree."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Label the case before its fixtures run, so that one whose set-up breaks is found as well."""
+        names = requirements_of(item)
+        _label("tag", *names)
+        _label("feature", *(f"{name} {REQUIREMENTS[name].title}" for name in names))
+
+
+def write_environment(folder: Path, facts: Mapping[str, str]) -> None:
+    """Write what Allure shows in its box "Environment".
+
+    Args:
+        folder: Allure's results; made when no case ran and Allure has not made it.
+        facts: Value by name. Names take no `=`, `:` or blank, which the Java properties format would read otherwise.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name}={value}\n" for name, value in facts.items()]
+    (folder / ENVIRONMENT_FILE).write_text("".join(lines), encoding="ascii", errors="replace")

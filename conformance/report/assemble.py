@@ -1,0 +1,81 @@
+"""From a finished run and the verdict on it to the `Report`, and from that to the few facts that other files carry."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from conformance.report.model import Environment, Outcome, Reconfigurations, Report
+from conformance.report.run import Run
+from conformance.report.verdict import Judgement
+
+DISTRIBUTION = "mig-conformance"
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """When a run began, in wall time, and how long it has been going on."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
+    _origin: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of wall time since the start, unmoved by changes of the machine's clock."""
+        return round(time.monotonic() - self._origin, 3)
+
+
+def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
+    """Everything that was collected, with the verdict on it."""
+    outcomes = Counter(case.outcome for case in run.cases.values())
+    return Report(
+        suite_version=_suite_version(),
+        started=stopwatch.started.isoformat(timespec="seconds"),
+        duration=stopwatch.seconds,
+        verdict=judgement.verdict,
+        reasons=judgement.reasons,
+        backend=run.backend,
+        simulated_gpus=run.simulated_gpus,
+        environment=run.environment,
+        summary={outcome.value: outcomes[outcome] for outcome in Outcome},
+        requirements=judgement.requirements,
+        cases=tuple(run.cases.values()),
+        timelines={node: tuple(entries) for node, entries in run.timelines().items()},
+        reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),
+        restore=run.restore,
+    )
+
+
+def facts(report: Report) -> dict[str, str]:
+    """What a reader of JUnit's or Allure's files wants to know of the run; what was not found is left out."""
+    every = {
+        "verdict": report.verdict.value,
+        "backend": report.backend,
+        "gpus": gpu_kind(report),
+        "gpu_models": ", ".join(dict.fromkeys(node.gpu_model for node in report.environment.nodes)),
+        "nodes": ", ".join(node.name for node in report.environment.nodes),
+        **versions(report.environment),
+        "suite": report.suite_version,
+        "restore": report.restore.outcome,
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def gpu_kind(report: Report) -> str:
+    """`simulated` or `real`."""
+    return "simulated" if report.simulated_gpus else "real"
+
+
+def versions(environment: Environment) -> dict[str, str]:
+    """Version by component; empty where it was not found."""
+    return environment.model_dump(exclude={"nodes"})
+
+
+def _suite_version() -> str:
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed, run from its sources"

@@ -1,0 +1,52 @@
+"""What pytest's reports of the phases of a case (set-up, call, tear-down) mean. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+
+from conformance.report.model import Case, Outcome
+
+_WEIGHT: Final = {
+    Outcome.PASSED: 0,
+    Outcome.SKIPPED: 1,
+    Outcome.NOT_ALLOWED: 1,
+    Outcome.ERROR: 2,
+    Outcome.FAILED: 2,
+}
+_MODULE_PATH: Final = re.compile(r"^(?:\w+\.)+(?=\w+: )")
+_PLAIN: Final = "ConformanceError: "
+"""The one error whose text says everything: a check that failed."""
+
+
+def outcome_of(report: pytest.TestReport, *, allowed: bool = True) -> Outcome:
+    """How one phase ended.
+
+    Args:
+        report: The phase.
+        allowed: Whether the case had every permission; decides how a skipped phase is called.
+    """
+    if report.passed:
+        return Outcome.PASSED
+    if report.skipped and not hasattr(report, "wasxfail"):
+        return Outcome.SKIPPED if allowed else Outcome.NOT_ALLOWED
+    return Outcome.FAILED if report.when == "call" else Outcome.ERROR
+
+
+def joined(before: Case, phase: Case) -> Case:
+    """A case after one more phase: the worse outcome counts, and of two that are as bad the earlier one."""
+    worst = max(before, phase, key=lambda case: _WEIGHT[case.outcome])
+    return worst.model_copy(update={"duration": before.duration + phase.duration})
+
+
+def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why it did not pass, in the words of the error; empty where it passed."""
+    if report.passed:
+        return ""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message if crash is not None else report.longrepr)
+    return _MODULE_PATH.sub("", text).removeprefix(_PLAIN)
