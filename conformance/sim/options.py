@@ -15,7 +15,7 @@ from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 FASTEST: Final = 500.0
 """Cluster seconds per real second unless asked for: five minutes of grace take 0.6 s, GFD's minute 0.12 s."""
 FAST_NODES: Final = 2
-"""Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of the
+"""Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of
 components (five minutes for a pod to go) must not run out while the machine is still at it."""
 MOST_GPUS: Final = 16
 """GPUs that one node can have."""
