@@ -3,87 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client, config, watch
+from kubernetes import watch
 
 from conformance.sim.cluster import SimOptions, SimulatedCluster, SimulationError
 from conformance.sim.options import OptionError
+from tests.sim.watching import CONFIG, LIMIT, PRODUCT, STATE, Cluster, answered, devices, is_ready, offers
 
-LIMIT = 30
-"""Real seconds; every wait here takes a fraction of one."""
-CONFIG = "nvidia.com/mig.config"
-STATE = "nvidia.com/mig.config.state"
-PRODUCT = "nvidia.com/gpu.product"
 ONE_NODE = SimOptions(gpu_nodes=1, gpus_per_node=2)
-
-
-class Cluster:
-    """A simulated cluster and what a user does with it."""
-
-    def __init__(self, kubeconfig: Path) -> None:
-        api = config.new_client_from_config(str(kubeconfig))
-        self.core = client.CoreV1Api(api)
-        self.apps = client.AppsV1Api(api)
-        self.custom = client.CustomObjectsApi(api)
-
-    def configure(self, node: str, name: str) -> None:
-        """Ask mig-manager for a configuration, and forget its former answer."""
-        self.core.patch_node(node, {"metadata": {"labels": {STATE: None, CONFIG: name}}})
-
-    def advertise(self, strategy: str) -> None:
-        """Choose a strategy for the cluster."""
-        patch = {"spec": {"mig": {"strategy": strategy}}}
-        self.custom.patch_cluster_custom_object("nvidia.com", "v1", "clusterpolicies", "cluster-policy", patch)
-
-    def policy(self) -> dict[str, Any]:
-        """Return the ClusterPolicy."""
-        found: dict[str, Any] = self.custom.get_cluster_custom_object(
-            "nvidia.com", "v1", "clusterpolicies", "cluster-policy"
-        )
-        return found
-
-    def node_until(self, name: str, holds: Callable[[Any], bool]) -> list[Any]:
-        """Watch a node until something holds; return everything it was meanwhile."""
-        selector = f"metadata.name={name}"
-        return self._until(holds, self.core.list_node, field_selector=selector)
-
-    def pod_until(self, app: str, holds: Callable[[Any], bool]) -> list[Any]:
-        """Watch the operator's pods of one app until one fulfils something."""
-        selector = f"app={app}"
-        return self._until(holds, self.core.list_namespaced_pod, namespace="gpu-operator", label_selector=selector)
-
-    @staticmethod
-    def _until(holds: Callable[[Any], bool], what: Callable[..., Any], **where: str) -> list[Any]:
-        seen = []
-        for event in watch.Watch().stream(what, **where, timeout_seconds=LIMIT):
-            seen.append(event["object"])
-            if holds(event["object"]):
-                return seen
-        raise AssertionError(f"not seen within {LIMIT} s; last: {seen[-1] if seen else None}")
-
-
-def devices(amounts: Mapping[str, str]) -> dict[str, int]:
-    """Return the NVIDIA resources above zero."""
-    found = {name: int(amount) for name, amount in amounts.items() if name.startswith("nvidia.com/")}
-    return {name: amount for name, amount in found.items() if amount}
-
-
-def offers(**amounts: int) -> Callable[[Any], bool]:
-    """Return whether a node offers exactly these resources, written with `_` for what a name cannot have."""
-    wanted = {"nvidia.com/" + name.replace("__", ".").replace("_", "-"): amount for name, amount in amounts.items()}
-    return lambda node: devices(node.status.allocatable) == wanted
-
-
-def answered(state: str) -> Callable[[Any], bool]:
-    return lambda node: node.metadata.labels.get(STATE) == state
-
-
-def is_ready(pod: Any) -> bool:
-    return any(item.type == "Ready" and item.status == "True" for item in pod.status.conditions or ())
 
 
 @pytest.fixture
@@ -196,24 +126,6 @@ def test_an_operator_that_forgets_the_plugin_is_a_fault() -> None:
 
     env = {item.name: item.value for item in plugin.spec.template.spec.containers[0].env}
     assert env["MIG_STRATEGY"] == "single"
-
-
-@pytest.mark.parametrize("release", ["v24.9.2", "v26.3.3", "main"])
-def test_other_releases_get_ready_too(release: str) -> None:
-    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=1, release=release)) as running:
-        cluster = Cluster(running.kubeconfig)
-        cluster.configure("sim-0", "all-2g.20gb")
-        cluster.node_until("sim-0", offers(gpu=3))
-
-
-def test_a_custom_configuration_replaces_the_generated_one() -> None:
-    text = "version: v1\nmig-configs:\n  mine:\n  - devices: all\n    mig-enabled: true\n    mig-devices: {7g.80gb: 1}\n"
-    with SimulatedCluster(SimOptions(gpu_nodes=1, custom_config=text, strategy="mixed", config_default="")) as running:
-        cluster = Cluster(running.kubeconfig)
-        cluster.configure("sim-0", "mine")
-        cluster.node_until("sim-0", offers(mig_7g__80gb=8))
-        cluster.configure("sim-0", "all-1g.10gb")
-        cluster.node_until("sim-0", answered("failed"))
 
 
 def test_unlike_gpus_on_one_node() -> None:

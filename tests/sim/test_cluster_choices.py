@@ -1,0 +1,74 @@
+"""What the person who installs the operator chooses, and what a reboot does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.sim.cluster import SimOptions, SimulatedCluster
+from tests.sim.watching import STATE, Cluster, answered, devices, offers
+
+
+@pytest.mark.parametrize("release", ["v24.9.2", "v26.3.3", "main"])
+def test_other_releases_get_ready_too(release: str) -> None:
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=1, release=release)) as running:
+        cluster = Cluster(running.kubeconfig)
+        cluster.configure("sim-0", "all-2g.20gb")
+        cluster.node_until("sim-0", offers(gpu=3))
+
+
+def test_a_custom_configuration_replaces_the_generated_one() -> None:
+    text = (
+        "version: v1\nmig-configs:\n  mine:\n  - devices: all\n    mig-enabled: true\n    mig-devices: {7g.80gb: 1}\n"
+    )
+    with SimulatedCluster(SimOptions(gpu_nodes=1, custom_config=text, strategy="mixed", config_default="")) as running:
+        cluster = Cluster(running.kubeconfig)
+        cluster.configure("sim-0", "mine")
+        cluster.node_until("sim-0", offers(mig_7g__80gb=8))
+        cluster.configure("sim-0", "all-1g.10gb")
+        cluster.node_until("sim-0", answered("failed"))
+
+
+def test_with_reboot_a_node_reboots_once_for_a_mode_that_needs_it() -> None:
+    options = SimOptions(gpu_model="a100-sxm4-40gb", gpu_nodes=1, gpus_per_node=1, with_reboot=True)
+    with SimulatedCluster(options) as running:
+        hardware = running.node("sim-0").hardware
+        running.run(lambda: setattr(hardware, "mode_needs_reboot", True))
+        cluster = Cluster(running.kubeconfig)
+        cluster.configure("sim-0", "all-1g.5gb")
+        seen = cluster.node_until("sim-0", lambda node: answered("success")(node) and offers(gpu=7)(node))
+
+    assert changes([node.metadata.labels.get(STATE) for node in seen]) == [
+        None,
+        "pending",
+        "rebooting",
+        "pending",
+        "success",
+    ]
+    assert len(changes([node.status.node_info.boot_id for node in seen])) == 2
+
+
+def test_after_a_reboot_mig_manager_brings_the_layout_back() -> None:
+    """Hopper forgets mode and instances: for a while the node offers whole GPUs, although the state says success."""
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=2)) as running:
+        cluster = Cluster(running.kubeconfig)
+        cluster.configure("sim-0", "all-3g.40gb")
+        before = cluster.node_until("sim-0", offers(gpu=4))[-1].status.node_info.boot_id
+        running.run(running.node("sim-0").request_reboot)
+        seen = cluster.node_until("sim-0", lambda node: node.status.node_info.boot_id != before and offers(gpu=4)(node))
+
+    offered = changes([devices(node.status.allocatable).get("nvidia.com/gpu", 0) for node in seen])
+    assert offered[0] == offered[-1] == 4
+    assert 0 in offered
+    assert set(offered) <= {4, 2, 0}
+    assert changes([is_up(node) for node in seen])[-2:] == [False, True]
+
+
+def changes(values: list[Any]) -> list[Any]:
+    """Return the values without repetitions of the one before."""
+    return [value for index, value in enumerate(values) if index == 0 or value != values[index - 1]]
+
+
+def is_up(node: Any) -> bool:
+    return any(item.type == "Ready" and item.status == "True" for item in node.status.conditions)
