@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conformance.cluster import paths
 from conformance.cluster.changes import Change, LabelChange, ResourceChange
 from conformance.cluster.client import Cluster
@@ -32,7 +34,7 @@ _DEPLOYED_BY = {
 
 
 class Ask:
-    """Made before the first write; `put` writes, `is_answered` and `is_at_rest` look, `evidence` sums up.
+    """Made before the first write: `put` writes, `take` gets the node's changes, `evidence` sums up.
 
     Attributes:
         node: Name of the node.
@@ -54,7 +56,7 @@ class Ask:
         self._pending = False
         self._answer: State | None = None
         self._settled: float | None = None
-        self.mark = self._seen = cluster.timeline.mark()
+        self.mark = cluster.timeline.mark()
         self._started = cluster.clock.now()
         self.deadline = self._limit(cluster.limits.reconfigure)
 
@@ -64,17 +66,18 @@ class Ask:
             self._cluster.set_labels(self.node, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
         self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
 
-    def is_answered(self) -> bool:
-        """Look at what changed since the last look."""
-        changes = self._cluster.timeline.since(self._seen)
-        self._seen += len(changes)
+    def take(self, changes: Iterable[Change]) -> None:
+        """Look at changes of the node; those from before `mark` do not count."""
         for change in changes:
-            if change.node == self.node:
-                self._take(change)
-        return self.answered is not None
+            self._take(change)
 
     def _take(self, change: Change) -> None:
-        if self.answered is not None or not isinstance(change, LabelChange) or self._cluster.guard.owns(change.version):
+        if (
+            change.sequence < self.mark
+            or self.answered is not None
+            or not isinstance(change, LabelChange)
+            or self._cluster.guard.owns(change.version)
+        ):
             return
         state = change.set.get(MIG_CONFIG_STATE)
         self._pending = self._pending or state == State.PENDING

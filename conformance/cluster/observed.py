@@ -57,9 +57,8 @@ class ObservedCluster:
         """Pods that match everything given (None: anything), by namespace and name; terminating ones included."""
         return [
             pod
-            for pod in self._store.all(self._store.pods)
+            for pod in self._store.all(self._store.pods, node)
             if namespace in (None, pod.namespace)
-            and node in (None, pod.node)
             and app in (None, pod.app)
             and (labels is None or labels.items() <= pod.labels.items())
         ]

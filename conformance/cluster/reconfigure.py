@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from conformance.cluster.asking import Ask
+from conformance.cluster.changes import Change
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.evidence import Reconfiguration
@@ -19,6 +21,8 @@ T = TypeVar("T")
 _BUSY = (State.PENDING, State.REBOOTING)
 _AT_ONCE = 8
 """Nodes that are written to or read at the same time."""
+_SWEEP_EVERY = 0.1
+"""Real seconds between two looks at every node."""
 _LOG_PAUSE = 1.0
 """Seconds of the cluster's clock between two looks at a log, which nothing announces."""
 
@@ -107,7 +111,7 @@ def _idle_log(cluster: Cluster, node: str) -> LogEnd | None:
 
 def _await_answers(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
     names = ", ".join(sorted({ask.configuration for ask in asks.values()}))
-    _await_all(cluster, asks, Ask.is_answered, f"mig-manager's answer to {names}")
+    _await_all(cluster, asks, lambda ask: ask.answered is not None, f"mig-manager's answer to {names}")
 
 
 def _await_rest(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
@@ -117,11 +121,25 @@ def _await_rest(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
 
 
 def _await_all(cluster: Cluster, asks: Mapping[str, Ask], done: Callable[[Ask], bool], what: str) -> None:
-    """Wait until every node is done or over its own deadline, so the limit given here is never reached."""
-    waiting = set(asks)
+    """Wait until every node is done or over its own deadline, so the limit given here is never reached.
+
+    After a change only the nodes that it concerns are looked at, and all of them now and then: their deadlines pass
+    without any change, and with thousands of nodes a look at all of them for each change would be too dear.
+    """
+    waiting, seen, swept = set(asks), min((ask.mark for ask in asks.values()), default=0), 0.0
 
     def look() -> bool:
-        waiting.difference_update([node for node in waiting if done(asks[node]) or asks[node].deadline.over])
+        nonlocal seen, swept
+        fresh: dict[str, list[Change]] = {}
+        for change in cluster.timeline.since(seen):
+            fresh.setdefault(change.node, []).append(change)
+            seen += 1
+        sweep = time.monotonic() - swept >= _SWEEP_EVERY
+        swept = time.monotonic() if sweep else swept
+        for node in list(waiting) if sweep else waiting & fresh.keys():
+            asks[node].take(fresh.get(node, ()))
+            if done(asks[node]) or asks[node].deadline.over:
+                waiting.discard(node)
         return not waiting
 
     node = next(iter(asks)) if len(asks) == 1 else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from conformance.cluster import diff
@@ -41,6 +43,7 @@ class Table(Generic[V]):
         parse: Makes a view of a raw object.
         record: Writes the difference of two views of one object (None: absent) to the timeline; the last argument is
             the raw object that caused it.
+        group: What a view is looked up by, beside its key: pods by their node.
         synced: The first list has been read.
         failure: Why it is not kept up to date at present; None while it is.
     """
@@ -50,13 +53,28 @@ class Table(Generic[V]):
         title: str,
         parse: Callable[[Raw], V],
         record: Callable[[Timeline, V | None, V | None, Raw], None] | None = None,
+        group: Callable[[V], str] = lambda _: "",
     ) -> None:
         self.title = title
         self.parse = parse
         self.record = record
+        self.group = group
         self.synced = False
         self.failure: ClusterError | None = None
         self.views: dict[tuple[str, str], V] = {}
+        self._groups: defaultdict[str, dict[tuple[str, str], V]] = defaultdict(dict)
+
+    def of(self, group: str | None) -> Mapping[tuple[str, str], V]:
+        """Views of one group, or (None) all."""
+        return self.views if group is None else self._groups.get(group, {})
+
+    def put(self, key: tuple[str, str], view: V | None) -> None:
+        """Put a view in place of the old one; None removes."""
+        old = self.views.pop(key, None)
+        if old is not None:
+            del self._groups[self.group(old)][key]
+        if view is not None:
+            self.views[key] = self._groups[self.group(view)][key] = view
 
 
 class Store:
@@ -65,7 +83,7 @@ class Store:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.nodes: Table[NodeView] = Table("nodes", node_view, diff.node)
-        self.pods: Table[PodView] = Table("pods", pod_view, diff.pod)
+        self.pods: Table[PodView] = Table("pods", pod_view, diff.pod, lambda pod: pod.node or "")
         self.daemon_sets: Table[DaemonSetView] = Table("daemonsets", daemon_set_view)
         self.policies: Table[PolicyView] = Table("clusterpolicies", policy_view, diff.policy)
         self._condition = threading.Condition()
@@ -119,19 +137,16 @@ class Store:
         with self._condition:
             return table.views.get((namespace, name))
 
-    def all(self, table: Table[V]) -> list[V]:
-        """All views, by namespace and name."""
+    def all(self, table: Table[V], group: str | None = None) -> list[V]:
+        """All views, of one group or (None) any, by namespace and name."""
         with self._condition:
-            return [view for _, view in sorted(table.views.items())]
+            return [view for _, view in sorted(table.of(group).items(), key=itemgetter(0))]
 
     def _put(self, table: Table[V], key: tuple[str, str], new: V | None, raw: Raw) -> None:
         old = table.views.get(key)
         if old is not None and new is not None and old.version == new.version:
             return
-        if new is None:
-            table.views.pop(key, None)
-        else:
-            table.views[key] = new
+        table.put(key, new)
         if table.record is not None and table.synced:
             table.record(self.timeline, old, new, raw)
 
