@@ -27,6 +27,7 @@ def rolled(stand: Stand, cluster: Cluster) -> Cluster:
         stand.roll(name, desired=1)
         stand.pod(f"{name}-1", node="a", app=name, owner=name, labels={HASH: "old"})
     cluster.wait(lambda: len([pod for pod in cluster.pods(node="a") if pod.ready]) == 2, "the pods", 2)
+    cluster.wait(lambda: [view.rolled for view in cluster.daemon_sets()] == [True, True], "the DaemonSets", 2)
     return cluster
 
 
