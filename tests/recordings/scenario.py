@@ -62,6 +62,14 @@ def told(log: list[str]) -> list[str]:
     return [line for line in log if not _LEFT_OUT.match(line)][:_LONGEST_LOG]
 
 
+def _pods(events: list[Event]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for event in events:
+        if event["kind"] == "pod":
+            found.setdefault(event["app"], []).append(event["event"])
+    return found
+
+
 def states(changes: list[Change]) -> list[str]:
     """List the values that the state label took."""
     return [change.set[names.MIG_CONFIG_STATE] for change in changes if names.MIG_CONFIG_STATE in change.set]
@@ -82,21 +90,20 @@ def plan_of(scenario: Mapping[str, Any]) -> Plan:
         labels=scenario["labels_at_start"],
         daemon_sets=OPERANDS | clients,
         pods=tuple(others - coming_back),
-        lingering=_lingering(pods, scenario["events"][-1]["t"]),
+        lingering=_lingering(pods),
     )
 
 
-def _lingering(pods: list[Event], end: float) -> dict[str, float]:
-    """App to the seconds that its pods took to end: as recorded, or for ever where they outlived all others."""
+def _lingering(pods: list[Event]) -> dict[str, float]:
+    """App to the seconds that its pods took to end; for ever where none ended."""
     seconds: dict[str, float] = {}
     started: dict[str, float] = {}
     for event in pods:
         if event["event"] == "terminating":
             started[event["app"]] = event["t"]
         elif event["event"] == "gone":
-            seconds[event["app"]] = round(event["t"] - started.pop(event["app"]), 1)
-    longest = max(seconds.values(), default=0.0)
-    return seconds | {app: NEVER if end - since > longest + 1 else longest for app, since in started.items()}
+            seconds[event["app"]] = round(event["t"] - started[event["app"]], 1)
+    return dict.fromkeys(started, NEVER) | seconds
 
 
 class Player:
@@ -122,17 +129,23 @@ class Player:
                 continue
             if event["kind"] in {"action", "snapshot"}:
                 await self._stand.clock.sleep(event["t"] - last)
-                await self._log_grown(event["t"])
+                await self._caught_up(event["t"])
             await steps[event["kind"]](event)
             last = event["t"]
         self._outcome.changes = self._stand.changes
         self._outcome.log = self._stand.log
         return self._outcome
 
-    async def _log_grown(self, until: float) -> None:
-        """Wait for as many lines as were logged until then; if they do not come, the test of the log will tell."""
+    async def _caught_up(self, until: float) -> None:
+        """Wait for what was logged and for what became of pods until then.
+
+        Lines that do not come are told by the comparison of logs. Pods are waited for, not compared: where one run
+        follows another at once, it is chance whether they come back in between.
+        """
         lines = sum(seconds < until for seconds, _ in self._scenario["log"])
+        pods = _pods([event for event in self._scenario["events"] if event["t"] <= until])
         await self._stand.came(lambda: len(told(self._stand.log)) >= lines)
+        await self._stand.came(lambda: all(len(self._stand.pods.get(app, ())) >= len(pods[app]) for app in pods))
 
     async def _await_change(self, event: Event) -> None:
         self._changes += 1
@@ -141,8 +154,7 @@ class Player:
         )
 
     async def _snapshot(self, event: Event) -> None:
-        runs = event["reconfigurations"]
-        await self._stand.until(lambda: self._stand.finished >= runs, f"the end of {runs} reconfigurations")
+        await self._stand.ended(event["reconfigurations"])
         labels = self._stand.labels
         deploy = {key.removeprefix(names.DEPLOY_PREFIX): labels[key] for key in labels if key in _DEPLOY}
         self._outcome.snapshots.append(

@@ -29,7 +29,6 @@ from conformance.spec import names
 NODE = "gpu-node-0"
 KILLED = -9
 """Exit code of a process that SIGKILL ended."""
-SCALE = 100.0
 LIMIT = 60.0
 """Simulated seconds after which something that was to happen did not."""
 LINGER = 0.3
@@ -43,6 +42,8 @@ OPERANDS = {
 }
 """App label of a DaemonSet's pods to the node label that it selects."""
 NEVER = float("inf")
+_STAGES = {"bind": "", "run": "bound", "end": "terminating"}
+"""What the recorder called the stages of a pod's life at their beginning."""
 RUN_ENDED = ('level=info msg="Successfully updated', 'level=error msg="Error: ')
 """How the last line of a reconfiguration begins."""
 
@@ -73,6 +74,7 @@ class Plan:
         lingering: App label to the seconds that such pods take to end, where that is not `LINGER`.
         version: Tag of mig-manager's image.
         faults: Defects that are switched on.
+        scale: Simulated seconds per real one.
     """
 
     labels: dict[str, str]
@@ -81,6 +83,7 @@ class Plan:
     lingering: dict[str, float] = field(default_factory=dict)
     version: str = "v0.15.0"
     faults: tuple[str, ...] = ()
+    scale: float = 100.0
 
 
 class Stand:
@@ -91,16 +94,18 @@ class Stand:
         hardware: The GPUs of the node.
         files: Content of files in mig-manager's container by path; changes count at once.
         changes: Changes of the node's labels so far.
+        pods: App label to what happened to its pods so far: `bound`, `terminating`, `gone`.
         log: Lines that all runs of mig-manager logged.
         starts: How often mig-manager was started.
         reboot_asked: Whether mig-manager asked for a reboot since its last start.
     """
 
     def __init__(self, kube: Kube, hardware: NodeHardware, plan: Plan) -> None:
-        self.clock = Clock(SCALE)
+        self.clock = Clock(plan.scale)
         self.hardware = hardware
         self.files: dict[str, str] = {}
         self.changes: list[Change] = []
+        self.pods: dict[str, list[str]] = {}
         self.log: list[str] = []
         self.starts = 0
         self.reboot_asked = False
@@ -130,6 +135,7 @@ class Stand:
         nodes.on_change(self._node_changed)
         expected = [app for app, selects in self.plan.daemon_sets.items() if self._labels.get(selects) == "true"]
         await self.until(lambda: self._running() >= {*expected, *self.plan.pods}, "the pods run")
+        self.pods.clear()
 
     async def stop(self) -> None:
         """End everything that runs on the stand."""
@@ -138,6 +144,10 @@ class Stand:
             await asyncio.gather(self._process, return_exceptions=True)
         await self._tasks.stop()
         self.clock.stop()
+
+    async def ended(self, runs: int) -> None:
+        """Wait for the end of so many reconfigurations."""
+        await self.until(lambda: self.finished >= runs, f"the end of {runs} reconfigurations")
 
     async def until(self, reached: Callable[[], bool], what: str) -> None:
         """Wait until a change of the node or of a pod, or a line in the log, makes `reached` true.
@@ -253,6 +263,7 @@ class Stand:
         self._changed.set()
         meta = pod["metadata"]
         if event is Event.DELETED:
+            self._tell(pod, "gone")
             return
         stages: dict[str, Callable[[Object], Any]] = {
             "bind": self._bind, "end": self._end, "run": self._run_pod,
@@ -260,7 +271,13 @@ class Stand:
         stage = "end" if "deletionTimestamp" in meta else "run" if pod["spec"].get("nodeName") else "bind"
         if (meta["uid"], stage) not in self._handled:
             self._handled.add((meta["uid"], stage))
+            self._tell(pod, _STAGES[stage])
             self._tasks.spawn(stages[stage](pod), f"{stage} {meta['name']}")
+
+    def _tell(self, pod: Object, what: str) -> None:
+        app = pod["metadata"]["labels"]["app"]
+        if what and app != names.MIG_MANAGER_APP:
+            self.pods.setdefault(app, []).append(what)
 
     async def _bind(self, pod: Object) -> None:
         meta = pod["metadata"]

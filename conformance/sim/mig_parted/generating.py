@@ -54,7 +54,7 @@ def _discover(gpus: Sequence[MigGpu], output: Output) -> dict[str, list[Offer]]:
     found: dict[str, list[Offer]] = {}
     capable = [gpu for gpu in gpus if gpu.capable]
     for gpu in capable:
-        if offers := gpu.offers():
+        if offers := gpu.offers:
             found[f"0x{gpu.device_id:08X}"] = offers
         else:
             output.log("warning", f"No MIG profiles found for device {gpu.index}")

@@ -43,7 +43,7 @@ def flatten(wanted: Mapping[str, int], gpus: Sequence[MigGpu]) -> list[Profile]:
     Profiles of the same slices and attributes come with the smaller memory first, where mig-parted leaves the order
     to chance.
     """
-    offered = [offer for gpu in gpus if gpu.capable for offer in gpu.offers()]
+    offered = [offer for gpu in gpus if gpu.capable for offer in gpu.offers]
     profiles = {Profile.parse(name): count for name, count in wanted.items()}
     if any(not _offering(offered, profile) for profile in profiles):
         return []
@@ -111,7 +111,7 @@ def _create_all(profiles: Sequence[Profile], gpu: MigGpu) -> None:
 
 def _create(profile: Profile, gpu: MigGpu, shared: tuple[Offer, Any] | None) -> tuple[Offer, Any]:
     """Make one MIG device, in the GPU instance of the one before it where that has the profile and room."""
-    offers = _offering(gpu.offers(), profile)
+    offers = _offering(gpu.offers, profile)
     if not offers:
         raise MigPartedError(f"error getting GPU instance profile info for '{profile}': ERROR_NOT_SUPPORTED")
     offer = offers[0]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import byref, c_uint
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pynvml
@@ -90,8 +91,9 @@ class MigGpu:
         mode = self._mode()
         return mode is not None and mode[0] != mode[1]
 
+    @cached_property
     def offers(self) -> list[Offer]:
-        """Profiles of GPU instances in NVML's order; none where the driver hides them while MIG is off."""
+        """Profiles of GPU instances in NVML order at the first look; none where an old driver hides them, MIG off."""
         found = []
         for index in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
             try:
@@ -104,7 +106,7 @@ class MigGpu:
 
     def instances(self) -> Iterator[Instance]:
         """GPU instances by NVML profile, then by their id; each is read when the one before it was dealt with."""
-        for offer in self.offers():
+        for offer in self.offers:
             for handle in self._gpu_instances(offer):
                 yield Instance(offer, handle, tuple(self._compute_instances(handle)))
 
