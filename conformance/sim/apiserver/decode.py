@@ -95,6 +95,8 @@ class Reading:
                     result[name] = item
                 else:
                     self.unknown.append(str(Path(path, name)))
+            elif name in schema.omitted and not item:
+                continue
             elif item is not None:
                 result[name] = self.read(item, shape, before.get(name), Path(path, name))
             elif shape.nullable:

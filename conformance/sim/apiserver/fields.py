@@ -14,12 +14,12 @@ FieldSet = frozenset[FieldPath]
 
 
 def fields_of(value: Object, schema: Schema) -> FieldSet:
-    """Return the paths of all values in an object that can have an owner of their own."""
+    """Return the paths of all values in an object that can have an owner of their own; an empty map has none."""
     return frozenset(_paths(value, schema, ()))
 
 
 def _paths(value: Any, schema: Schema, above: FieldPath) -> Iterator[FieldPath]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict):
         for name, item in value.items():
             yield from _paths(item, schema.below(name), (*above, f"f:{name}"))
     elif isinstance(value, list) and schema.merge_key:

@@ -30,6 +30,7 @@ class Schema:
         required: Fields that an object must have.
         defaults: Values of fields that are absent.
         zeros: Fields that a Go server writes even where nobody set them, with the value it writes.
+        omitted: Fields that are left out where they hold nothing (an empty list or text, 0, false).
         keep_unknown: Whether fields that the shape does not name stay.
         nullable: Whether null is a value rather than the same as absent.
         merge_key: Field that tells the elements of a list apart in patches; None for a list that is one value.
@@ -44,6 +45,7 @@ class Schema:
     required: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     zeros: Mapping[str, Any] = field(default_factory=dict)
+    omitted: frozenset[str] = frozenset()
     keep_unknown: bool = False
     nullable: bool = False
     merge_key: str | None = None
@@ -95,10 +97,12 @@ def schema_of(model: str) -> Schema:
     described = model_class(model)
     names = described.attribute_map
     needed = {names[key] for key, info in described.model_fields.items() if key in names and info.is_required()}
+    types = {names[key]: text for key, text in described.openapi_types.items()}
+    collections = {name for name, text in types.items() if text.startswith(("List[", "Dict["))}
     schema = Schema("object", model=model, defaults=facts()["defaults"].get(model, {}))
-    schema.load = lambda: {names[key]: _field(model, names[key], text) for key, text in described.openapi_types.items()}
+    schema.omitted = frozenset(collections - needed) | frozenset(facts()["omitted"].get(model, ()))
+    schema.load = lambda: {name: _field(model, name, text) for name, text in types.items()}
     if model in facts()["written-as-zero"] or model.endswith("Status"):
-        types = {names[key]: text for key, text in described.openapi_types.items()}
         schema.zeros = {name: _ZERO[_SCALARS[types[name]]] for name in needed if _SCALARS.get(types[name]) in _ZERO}
     else:
         schema.required = frozenset(needed)
