@@ -1,0 +1,141 @@
+"""A whole run: what it leaves in the report directory, what it says last, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from conformance.report.model import Restore, Verdict
+from tests.report.inner import Inner, StandIn
+from tests.report.made import CORE
+
+pytest_plugins = ["pytester"]
+
+CORE_CASES = f"""
+import pytest
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.requirement(name)) for name in {CORE}])
+def test_core(name): pass
+"""
+FAILED_RESTORE = Restore(outcome="failed", differences=("sim-0: nvidia.com/mig.config is a, was b",))
+
+
+@pytest.fixture
+def sound(inner: Inner) -> Inner:
+    inner.pytester.makepyfile(test_inner=CORE_CASES)
+    return inner
+
+
+def properties(parent: ElementTree.Element) -> list[tuple[str | None, str | None]]:
+    return [(found.get("name"), found.get("value")) for found in parent.findall("./properties/property")]
+
+
+def test_a_certified_run(sound: Inner) -> None:
+    result = sound.run()
+
+    assert result.ret == pytest.ExitCode.OK
+    assert sound.report.verdict is Verdict.CERTIFIED
+    assert sound.report.timelines["sim-0"][0].change == "x=1"
+    assert {path.name for path in sound.reports.iterdir()} == {"report.json", "junit.xml", "allure-results"}
+
+
+def test_the_summary_comes_after_the_list_of_failures(sound: Inner) -> None:
+    sound.pytester.makepyfile(test_more="def test_more(): assert False")
+
+    lines = sound.run("-rf").outlines
+
+    summary = next(number for number, line in enumerate(lines) if "MIG conformance" in line)
+    assert any(line.startswith("FAILED test_more.py::test_more") for line in lines[:summary])
+    assert lines[summary + 1].startswith("verdict       not-certified")
+    assert lines[-2].startswith("report        ")
+
+
+def test_verdict_is_coloured_where_colours_are_wanted(sound: Inner) -> None:
+    text = sound.run("--color=yes").stdout.str()
+
+    assert "\x1b[1mverdict       \x1b[0m\x1b[32mcertified" in text
+
+
+def test_junit_carries_requirements_and_the_verdict(sound: Inner) -> None:
+    sound.run(stand_in=StandIn(restore=FAILED_RESTORE))
+
+    suite = ElementTree.parse(sound.reports / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    whole = dict(properties(suite))
+    assert (whole["verdict"], whole["restore"]) == ("not-certified", "failed")
+    assert (whole["backend"], whole["gpus"]) == ("simulated", "simulated")
+    assert [properties(found) for found in suite.iter("testcase")] == [[("requirement", name)] for name in CORE]
+
+
+def test_allure_carries_requirements_and_the_environment(sound: Inner) -> None:
+    sound.run()
+
+    folder = sound.reports / "allure-results"
+    assert "verdict=certified\nbackend=simulated\n" in (folder / "environment.properties").read_text(encoding="ascii")
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-result.json")]
+    labels = [{label["name"]: label["value"] for label in result["labels"]} for result in results]
+    assert sorted(found["tag"] for found in labels) == sorted(CORE)
+    assert "D-06 Resources under single" in {found["feature"] for found in labels}
+
+
+def test_files_go_where_the_user_sends_them(sound: Inner) -> None:
+    sound.run("--junitxml=elsewhere.xml", "--alluredir=allure")
+
+    assert {path.name for path in sound.reports.iterdir()} == {"report.json"}
+    assert (sound.pytester.path / "elsewhere.xml").exists()
+    assert (sound.pytester.path / "allure" / "environment.properties").exists()
+
+
+@pytest.mark.parametrize(
+    ("cases", "restore", "code"),
+    [
+        ("def test_extended_only(): pass", Restore(), pytest.ExitCode.TESTS_FAILED),
+        (CORE_CASES, FAILED_RESTORE, pytest.ExitCode.TESTS_FAILED),
+        (CORE_CASES, Restore(outcome="exact"), pytest.ExitCode.OK),
+    ],
+)
+def test_a_run_that_certifies_nothing_is_not_green(
+    inner: Inner, cases: str, restore: Restore, code: pytest.ExitCode
+) -> None:
+    inner.pytester.makepyfile(test_inner=cases)
+
+    assert inner.run(stand_in=StandIn(restore=restore)).ret == code
+
+
+def test_pytest_s_own_exit_status_stays(inner: Inner) -> None:
+    assert inner.run().ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_no_report_where_no_cluster_was_reached(sound: Inner) -> None:
+    """The usage error that says so is all there is to say."""
+
+    def unreachable(_: object) -> None:
+        raise pytest.UsageError("the API server does not answer")
+
+    def forget(run: object) -> None:
+        run.backend = ""  # type: ignore[attr-defined]
+        unreachable(run)
+
+    result = sound.run(stand_in=StandIn(forget))
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (sound.reports / "report.json").exists()
+    assert "MIG conformance" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("option", ["--help", "--markers", "--fixtures"])
+def test_questions_to_pytest_touch_no_report(sound: Inner, option: str) -> None:
+    sound.pytester.runpytest_inprocess("-p", "conformance.report.plugin", "--report-dir=out", option)
+
+    assert not sound.reports.exists()
+
+
+def test_tests_of_the_suite_itself_write_no_report(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_inner="def test_it(): pass")
+
+    result = pytester.runpytest_inprocess("-p", "conformance.report.plugin", "--report-dir=out")
+
+    assert result.ret == pytest.ExitCode.OK
+    assert not Path(pytester.path, "out").exists()

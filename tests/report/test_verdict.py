@@ -1,0 +1,162 @@
+"""The rules of the verdict, one by one, and the one that must hold whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from conformance.report.model import Case, Outcome, RequirementOutcome, Restore, Verdict
+from conformance.report.run import Run
+from conformance.report.verdict import judge, requirement_results
+from tests.report.made import CORE, EVERY, EXTENDED, case, run_of, whole_run
+
+Change = Callable[[Run], None]
+
+
+def narrowed(run: Run) -> None:
+    run.narrowed += ["3 cases deselected", "3 cases deselected"]
+
+
+def not_allowed(run: Run) -> None:
+    for name in ("a", "b"):
+        left_out = case(name, Outcome.NOT_ALLOWED, CORE[0])
+        run.cases[left_out.id] = left_out
+        run.not_allowed[left_out.id] = "needs --allow-disruptive"
+
+
+def interrupted(run: Run) -> None:
+    run.selected.append("conformance/cases/test_last.py::test_that_never_ran")
+
+
+def restore_failed(run: Run) -> None:
+    run.restore = Restore(outcome="failed", differences=("sim-0: label x is 1, was 2",))
+
+
+def one(outcome: Outcome, requirement: str) -> Change:
+    def change(run: Run) -> None:
+        added = case("test_one.py::test_it", outcome, requirement)
+        run.cases[added.id] = added
+
+    return change
+
+
+def unjudged(run: Run) -> None:
+    """The only case of a core requirement is skipped."""
+    name = next(name for name, found in run.cases.items() if found.requirements == (CORE[2],))
+    run.cases[name] = run.cases[name].model_copy(update={"outcome": Outcome.SKIPPED})
+
+
+TOTAL = len(CORE) + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reasons"),
+    [
+        ([], Verdict.CERTIFIED, ()),
+        ([one(Outcome.SKIPPED, CORE[0])], Verdict.CERTIFIED, ()),
+        ([one(Outcome.SKIPPED, EXTENDED[0])], Verdict.CERTIFIED, ()),
+        ([narrowed], Verdict.PARTIAL, ("3 cases deselected",)),
+        ([not_allowed], Verdict.PARTIAL, ("2 cases left out: needs --allow-disruptive",)),
+        ([interrupted], Verdict.PARTIAL, (f"1 of {TOTAL} selected cases did not run to their end",)),
+        ([unjudged], Verdict.PARTIAL, (f"1 of {len(CORE)} core requirements were not judged",)),
+        ([one(Outcome.FAILED, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
+        ([one(Outcome.FAILED, EXTENDED[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
+        ([one(Outcome.ERROR, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases broke before they could judge",)),
+        ([restore_failed], Verdict.NOT_CERTIFIED, ("the cluster could not be put back as it was found",)),
+        (
+            [one(Outcome.FAILED, CORE[0]), narrowed],
+            Verdict.NOT_CERTIFIED,
+            (f"1 of {TOTAL} cases failed", "3 cases deselected"),
+        ),
+    ],
+)
+def test_verdict_and_its_reasons(changes: list[Change], verdict: Verdict, reasons: tuple[str, ...]) -> None:
+    run = whole_run()
+    for change in changes:
+        change(run)
+
+    judgement = judge(run)
+
+    assert (judgement.verdict, judgement.reasons) == (verdict, reasons)
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        (),
+        (case("test_a.py::test_a", Outcome.SKIPPED, CORE[0]),),
+        (case("test_a.py::test_a", Outcome.NOT_ALLOWED, CORE[0]),),
+        (case("test_a.py::test_a", Outcome.PASSED, EXTENDED[0]),),
+    ],
+)
+def test_a_run_without_a_judged_core_case_is_not_certified(cases: tuple[Case, ...]) -> None:
+    judgement = judge(run_of(*cases))
+
+    assert judgement.verdict is Verdict.NOT_CERTIFIED
+    assert "no case of a core requirement ran" in judgement.reasons
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ([], RequirementOutcome.UNTESTED),
+        ([Outcome.SKIPPED, Outcome.NOT_ALLOWED], RequirementOutcome.UNTESTED),
+        ([Outcome.SKIPPED, Outcome.PASSED], RequirementOutcome.PASSED),
+        ([Outcome.PASSED, Outcome.FAILED], RequirementOutcome.FAILED),
+        ([Outcome.PASSED, Outcome.ERROR], RequirementOutcome.FAILED),
+    ],
+)
+def test_a_requirement_is_as_good_as_its_worst_case(outcomes: list[Outcome], expected: RequirementOutcome) -> None:
+    cases = [case(f"test_a.py::test_{number}", outcome, "D-06") for number, outcome in enumerate(outcomes)]
+
+    results = {result.id: result for result in requirement_results(cases)}
+
+    assert results["D-06"].outcome is expected
+    assert sum(results["D-06"].cases.values()) == len(outcomes)
+    assert tuple(results) == tuple(sorted(EVERY))
+
+
+cases_of_any_outcome = some.lists(
+    some.builds(
+        lambda number, outcome, names: case(f"test_any.py::test_{number}", outcome, *names),
+        some.integers(0, 50),
+        some.sampled_from(Outcome),
+        some.lists(some.sampled_from(EVERY), max_size=3, unique=True),
+    ),
+    max_size=6,
+    unique_by=lambda made: made.id,
+)
+
+
+@given(
+    more=cases_of_any_outcome,
+    whole=some.booleans(),
+    reasons=some.lists(some.just("narrowed to --geometry all-balanced"), max_size=1),
+    unfinished=some.integers(0, 2),
+    restore=some.sampled_from(["exact", "failed", "not-needed"]),
+)
+def test_certified_only_when_nothing_failed_and_nothing_was_left_out(
+    more: list[Case], whole: bool, reasons: list[str], unfinished: int, restore: str
+) -> None:
+    run = whole_run(*more) if whole else run_of(*more)
+    run.narrowed = reasons
+    run.selected += [f"unfinished-{number}" for number in range(unfinished)]
+    run.restore = Restore.model_validate({"outcome": restore})
+    run.not_allowed = {name: "x" for name, found in run.cases.items() if found.outcome is Outcome.NOT_ALLOWED}
+
+    judgement = judge(run)
+
+    outcomes = {found.outcome for found in run.cases.values()}
+    passed = {name for found in run.cases.values() if found.outcome is Outcome.PASSED for name in found.requirements}
+    spotless = (
+        not outcomes & {Outcome.FAILED, Outcome.ERROR, Outcome.NOT_ALLOWED}
+        and passed >= set(CORE)
+        and not reasons
+        and not unfinished
+        and restore != "failed"
+    )
+    assert (judgement.verdict is Verdict.CERTIFIED) == spotless
+    assert (judgement.verdict is Verdict.CERTIFIED) == (not judgement.reasons)
