@@ -52,9 +52,14 @@ class Served:
 
 
 class Catalog:
-    """Finds what is served by group, version and plural name."""
+    """Finds what is served by group, version and plural name.
+
+    Attributes:
+        changes: How often a definition has changed what is served.
+    """
 
     def __init__(self) -> None:
+        self.changes = 0
         self._served: dict[tuple[str, str, str], Served] = {}
         self._by_definition: dict[str, list[tuple[str, str, str]]] = {}
         for resource in builtin_resources():
@@ -97,6 +102,7 @@ class Catalog:
 
     def withdraw(self, definition: Object) -> None:
         """Serve no longer what a CustomResourceDefinition defined."""
+        self.changes += 1
         for place in self._by_definition.pop(name_of(definition), ()):
             self._served.pop(place, None)
 

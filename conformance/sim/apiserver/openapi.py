@@ -5,7 +5,6 @@ Descriptions come from the official client's models, or from a custom resource's
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,23 +27,32 @@ _SCALARS: Mapping[str, Object] = {
 }
 
 
-def documents(catalog: Catalog) -> Object:
-    """Return the answer to `/openapi/v3`: where the document of every group version is."""
-    paths = sorted({_path(served) for served in catalog})
-    tag = hashlib.sha256("".join(served.resource.qualified for served in catalog).encode()).hexdigest()[:16]
-    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={tag}"} for path in paths}}
+class OpenApi:
+    """The documents of what a catalog serves; each is made when it is first asked for and kept until that changes."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._made: dict[str, tuple[int, Object]] = {}
+
+    def index(self) -> Object:
+        """Return the answer to `/openapi/v3`: where the document of every group version is."""
+        paths = sorted({_path(served) for served in self._catalog})
+        tag = self._catalog.changes
+        return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={tag}"} for path in paths}}
+
+    def document(self, path: str) -> Object | None:
+        """Return the document of the group version at `path` (`api/v1`, `apis/apps/v1`), None where there is none."""
+        changes, made = self._made.get(path, (-1, {}))
+        if changes != self._catalog.changes:
+            served = [item for item in self._catalog if _path(item) == path]
+            if not served:
+                return None
+            made = _document(served, path)
+            self._made[path] = (self._catalog.changes, made)
+        return made
 
 
-def _path(served: Served) -> str:
-    resource = served.resource
-    return f"apis/{resource.api_version}" if resource.group else f"api/{resource.version}"
-
-
-def document(catalog: Catalog, path: str) -> Object | None:
-    """Return the document of the group version at `path` (`api/v1`, `apis/apps/v1`), None where there is none."""
-    served = [item for item in catalog if _path(item) == path]
-    if not served:
-        return None
+def _document(served: list[Served], path: str) -> Object:
     schemas: Object = {}
     for item in served:
         _add(item, schemas)
@@ -54,6 +62,11 @@ def document(catalog: Catalog, path: str) -> Object | None:
         "paths": {where: calls for item in served for where, calls in _calls(item, path)},
         "components": {"schemas": schemas},
     }
+
+
+def _path(served: Served) -> str:
+    resource = served.resource
+    return f"apis/{resource.api_version}" if resource.group else f"api/{resource.version}"
 
 
 def _calls(served: Served, path: str) -> Iterator[tuple[str, Object]]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from conformance.sim.apiserver import discovery, openapi
+from conformance.sim.apiserver import discovery
 from conformance.sim.apiserver.access import HOST, Access
 from conformance.sim.apiserver.answers import refusal, value_answer
 from conformance.sim.apiserver.catalog import Catalog
@@ -23,6 +23,7 @@ from conformance.sim.apiserver.garbage import GarbageCollector
 from conformance.sim.apiserver.kubelet import Kubelets
 from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
 from conformance.sim.apiserver.objects import Object
+from conformance.sim.apiserver.openapi import OpenApi
 from conformance.sim.apiserver.pods import SYSTEM_PRIORITIES
 from conformance.sim.apiserver.registry import Registry
 from conformance.sim.apiserver.reviews import review
@@ -65,6 +66,7 @@ class ApiServer:
         self.store = Store(self._settings.history)
         self._access = Access()
         self._catalog = Catalog()
+        self._openapi = OpenApi(self._catalog)
         now: Callable[[], datetime] = clock.time if clock else lambda: datetime.now(UTC)
         self._registry = Registry(self.store, self._catalog, now)
         self._watches = Watches()
@@ -169,9 +171,9 @@ class ApiServer:
             case ["apis", group, version]:
                 return discovery.resource_list(catalog, group, version)
             case ["openapi", "v3"]:
-                return openapi.documents(catalog)
+                return self._openapi.index()
             case ["openapi", "v3", *where]:
-                return openapi.document(catalog, "/".join(where))
+                return self._openapi.document("/".join(where))
         return None
 
 
