@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 
@@ -19,11 +20,11 @@ async def test_a_sleep_takes_its_time_divided_by_the_scale() -> None:
 
 
 async def test_timers_fire_in_the_order_in_which_they_are_due() -> None:
-    clock, fired = Clock(scale=1000), []
+    clock, fired = Clock(scale=1000), list[int]()
     done = asyncio.Event()
 
     for seconds in (3, 1, 2):
-        clock.call_later(seconds, lambda seconds=seconds: fired.append(seconds))
+        clock.call_later(seconds, partial(fired.append, seconds))
     clock.call_later(4, done.set)
     await done.wait()
 
@@ -31,9 +32,9 @@ async def test_timers_fire_in_the_order_in_which_they_are_due() -> None:
 
 
 async def test_a_cancelled_timer_does_not_fire() -> None:
-    clock, fired = Clock(scale=1000), []
+    clock, fired = Clock(scale=1000), list[str]()
 
-    clock.call_later(1, lambda: fired.append("cancelled")).cancel()
+    clock.call_later(1, partial(fired.append, "cancelled")).cancel()
     await clock.sleep(2)
 
     assert fired == []

@@ -122,7 +122,9 @@ async def test_an_informer_comes_back_after_the_connection_broke() -> None:
     async with stage() as it:
         informer = it.kube.informer(CONFIG_MAPS, "default")
         await informer.synced.wait()
-        for connection in list(it.kube._watches.connector._acquired):
+        connector = it.kube._watches.connector
+        assert connector is not None
+        for connection in tuple(connector._acquired):
             connection.close()
         await it.kube.create(CONFIG_MAPS, {"metadata": {"name": "later"}}, "default")
         await until(informer, lambda: informer.get("later", "default"))

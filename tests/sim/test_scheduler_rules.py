@@ -117,7 +117,7 @@ def pinned_to(*nodes: str) -> Object:
 def test_a_daemon_pod_is_looked_at_on_its_own_node_only() -> None:
     pod = pod_asking(affinity=pinned_to("b"))
 
-    assert pinned_nodes(pod) == {"b"}
+    assert pinned_nodes(pod) == frozenset({"b"})
     assert reasons(pod, make_node("a"), make_node("b")) == ["b"]
     assert reasons(pod, make_node("a")) == ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
 

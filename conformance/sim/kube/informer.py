@@ -25,7 +25,9 @@ WATCH_SECONDS: Final = 300
 """Real seconds after which the server ends a watch by itself, so that a dead connection is noticed."""
 FIRST_RETRY: Final = 0.05
 LAST_RETRY: Final = 5.0
-"""Real seconds before the first and, doubling, any later attempt to reach a server that does not answer."""
+"""Real seconds before the first and, doubling, any later attempt after a watch that ended soon."""
+SOON: Final = 1.0
+"""Real seconds that a watch has to last to count as one that worked."""
 
 
 class Event(StrEnum):
@@ -103,22 +105,21 @@ class Informer:
         await self._tasks.stop()
 
     async def _follow(self) -> None:
-        retry = FIRST_RETRY
+        loop, retry = asyncio.get_running_loop(), FIRST_RETRY
         while True:
+            began = loop.time()
             try:
                 if not self._version:
                     await self._list()
                 await self._watch()
-                retry = FIRST_RETRY
             except KubeError as error:
                 if error.expired:
                     self._version = ""
-                    continue
                 logger.debug("%s: %s", self._resource.plural, error)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 logger.debug("%s: %r", self._resource.plural, error)
-            else:
-                continue
+            if loop.time() - began > SOON:
+                retry = FIRST_RETRY
             await asyncio.sleep(retry)
             retry = min(retry * 2, LAST_RETRY)
 

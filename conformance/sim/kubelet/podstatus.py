@@ -24,6 +24,12 @@ class Condition(NamedTuple):
 
 
 TRUE = Condition("True")
+KUBELET_CONDITIONS = ("PodScheduled", "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+NOTHING_RAN = {
+    **dict.fromkeys(("containerStatuses", "initContainerStatuses", "hostIP", "hostIPs", "podIP", "podIPs")),
+    "conditions": [{"$patch": "delete", "type": kind} for kind in KUBELET_CONDITIONS],
+}
+"""What a rejection takes out of a status, also where the pod ran before the node's restart (kubelet, rejectPod)."""
 
 
 class StatusBuilder:
@@ -50,12 +56,13 @@ class StatusBuilder:
 
     def build(self, pod: PodWorker, host_ip: str) -> Object:
         """Return the status as a strategic merge patch writes it: what others wrote into it stays."""
+        started = pod.pod.get("status", {}).get("startTime") or self._started
         if self._failure and not pod.ip:
-            return self._failure | {"startTime": self._started}
+            return {**NOTHING_RAN, **self._failure, "startTime": started}
         phase = self.phase_of(pod)
         status: Object = {
             "phase": phase,
-            "startTime": self._started,
+            "startTime": started,
             "hostIP": host_ip,
             "hostIPs": [{"ip": host_ip}],
             "conditions": [self._dated(kind, condition) for kind, condition in _conditions(pod, phase).items()],

@@ -10,7 +10,7 @@ from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.pod import PodWorker
 from conformance.sim.tasks import Tasks
 
-PATIENCE_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 5.0
 """How long progress before the start of a pod may go untold; a pod that starts meanwhile needs one request."""
 
 

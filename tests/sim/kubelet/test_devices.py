@@ -1,6 +1,7 @@
 """The device manager: three stages of a removed resource, who holds what, and the kubelet's refusals."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -171,37 +172,48 @@ def test_the_devices_of_an_init_container_serve_those_after_it(manager: DeviceMa
     assert manager.held("pod", "main")[GPU] == first
 
 
-REFUSALS = {
-    "too few": (
-        lambda m, _: m.register(GPU, Plugin(ids=("a",))),
-        f"requested number of devices unavailable for {GPU}. Requested: 2, Available: 1",
-    ),
-    "none healthy": (
-        lambda m, _: m.register(GPU, Plugin(ids=("a", "b"), sick={"a", "b"})),
-        f"no healthy devices present; cannot allocate unhealthy devices {GPU}",
-    ),
-    "plugin gone": (
-        lambda m, _: (m.register(GPU, plugin := Plugin()), m.unregister(GPU, plugin)),
-        f"no healthy devices present; cannot allocate unhealthy devices {GPU}",
-    ),
-    "plugin long gone": (
-        lambda m, clock: (m.register(GPU, p := Plugin()), m.unregister(GPU, p), setattr(clock, "moment", 301.0)),
-        f"cannot allocate unregistered device {GPU}",
-    ),
-    "kubelet restarted": (
-        lambda m, _: (m.register(GPU, Plugin()), m.restart()),
-        f"no healthy devices present; cannot allocate unhealthy devices {GPU}",
-    ),
-    "plugin refuses": (
-        lambda m, _: m.register(GPU, Plugin(refuses='invalid allocation request for "nvidia.com/gpu"')),
-        'rpc error: code = Unknown desc = invalid allocation request for "nvidia.com/gpu"',
-    ),
-}
+def too_few(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(ids=("a",)))
 
 
-@pytest.mark.parametrize("situation", REFUSALS)
-def test_refusals_have_the_words_of_the_kubelet(situation: str, manager: DeviceManager, clock: HandClock) -> None:
-    prepare, message = REFUSALS[situation]
+def none_healthy(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(ids=("a", "b"), sick={"a", "b"}))
+
+
+def plugin_gone(manager: DeviceManager, _: HandClock) -> None:
+    plugin = Plugin()
+    manager.register(GPU, plugin)
+    manager.unregister(GPU, plugin)
+
+
+def plugin_long_gone(manager: DeviceManager, clock: HandClock) -> None:
+    plugin_gone(manager, clock)
+    clock.moment = GRACE_SECONDS + 1
+
+
+def kubelet_restarted(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin())
+    manager.restart()
+
+
+def plugin_refuses(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(refuses='invalid allocation request for "nvidia.com/gpu"'))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (too_few, f"requested number of devices unavailable for {GPU}. Requested: 2, Available: 1"),
+        (none_healthy, f"no healthy devices present; cannot allocate unhealthy devices {GPU}"),
+        (plugin_gone, f"no healthy devices present; cannot allocate unhealthy devices {GPU}"),
+        (plugin_long_gone, f"cannot allocate unregistered device {GPU}"),
+        (kubelet_restarted, f"no healthy devices present; cannot allocate unhealthy devices {GPU}"),
+        (plugin_refuses, 'rpc error: code = Unknown desc = invalid allocation request for "nvidia.com/gpu"'),
+    ],
+)
+def test_refusals_have_the_words_of_the_kubelet(
+    prepare: Callable[[DeviceManager, HandClock], None], message: str, manager: DeviceManager, clock: HandClock
+) -> None:
     prepare(manager, clock)
 
     with pytest.raises(DeviceError) as refusal:

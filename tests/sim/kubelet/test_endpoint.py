@@ -142,7 +142,8 @@ async def test_the_official_client_runs_a_command_through_the_api_server() -> No
         settings: Any = client.Configuration()
 
         def execute() -> str:
-            config.load_kube_config(str(it.kubeconfig), client_configuration=settings)
+            load: Any = config.load_kube_config
+            load(str(it.kubeconfig), client_configuration=settings)
             api = client.CoreV1Api(client.ApiClient(settings))
             command = ["nvidia-smi", "-L"]
             call = api.connect_get_namespaced_pod_exec

@@ -119,6 +119,7 @@ async def test_after_a_reboot_devices_are_gone_until_the_plugin_is_back() -> Non
         await told
 
     assert pod["status"]["reason"] == "UnexpectedAdmissionError"
+    assert pod["status"].keys() == {"phase", "reason", "message", "startTime", "qosClass"}
     assert "no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu" in pod["status"]["message"]
 
 

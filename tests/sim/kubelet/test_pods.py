@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from conformance.sim.container import Container
-from conformance.sim.kube import CONFIG_MAPS, EVENTS, PODS, Object
+from conformance.sim.kube import CONFIG_MAPS, EVENTS, PODS, Event, Object
 from tests.sim.stage import GPU, Plugin, Stage, stage
 
 
@@ -27,7 +27,12 @@ def restarts(pod: Object) -> int:
 def watch(it: Stage, name: str = "pod") -> list[Object]:
     """Collect every version of a pod."""
     versions: list[Object] = []
-    it.kube.informer(PODS).on_change(lambda _, __, pod: pod["metadata"]["name"] == name and versions.append(pod))
+
+    def note(_: Event, __: Object | None, pod: Object) -> None:
+        if pod["metadata"]["name"] == name:
+            versions.append(pod)
+
+    it.kube.informer(PODS).on_change(note)
     return versions
 
 
