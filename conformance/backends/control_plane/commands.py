@@ -30,8 +30,18 @@ def etcd(program: Path, client_port: int, peer_port: int) -> list[str]:
     ]
 
 
-def apiserver(program: Path, files: Files, port: int, etcd_port: int) -> list[str]:
-    """Return the command of kube-apiserver. It trusts every kubelet: simulated ones have certificates of their own."""
+def apiserver(program: Path, files: Files, ports: tuple[int, int], *, with_controllers: bool) -> list[str]:
+    """Return the command of kube-apiserver. It trusts every kubelet: simulated ones have certificates of their own.
+
+    Args:
+        program: The program.
+        files: What it reads.
+        ports: Its own and that of etcd.
+        with_controllers: Whether there is a kube-controller-manager. Admission leaves it things to do that nobody else
+            does: to take the taint off a new node once it is ready.
+    """
+    port, etcd_port = ports
+    left_out = ["ServiceAccount"] if with_controllers else ["ServiceAccount", "TaintNodesByCondition"]
     return [
         str(program),
         f"--etcd-servers=http://{HOST}:{etcd_port}",
@@ -49,7 +59,7 @@ def apiserver(program: Path, files: Files, port: int, etcd_port: int) -> list[st
         "--authorization-mode=RBAC",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--allow-privileged=true",
-        "--disable-admission-plugins=ServiceAccount",
+        f"--disable-admission-plugins={','.join(left_out)}",
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from conformance.backends.backend import READ_ONLY, Attachment, BackendError
 from conformance.backends.control_plane import commands
 from conformance.backends.control_plane.binaries import Binaries
-from conformance.backends.control_plane.files import write_files
+from conformance.backends.control_plane.files import Files, write_files
 from conformance.backends.control_plane.ports import Ports
 from conformance.backends.control_plane.programs import Programs
 from conformance.backends.control_plane.readiness import Readiness
@@ -56,7 +56,7 @@ class ControlPlane:
         files = write_files(programs.directory, port)
         ready = Readiness(programs, files, port)
         programs.start("etcd", commands.etcd(self._binaries.etcd, etcd_port, peer_port))
-        programs.start("kube-apiserver", commands.apiserver(self._binaries.apiserver, files, port, etcd_port))
+        programs.start("kube-apiserver", self._apiserver(files, (port, etcd_port)))
         ready.wait_for("/readyz")
         ready.wait_for("/api/v1/namespaces/default")
         if self._binaries.scheduler:
@@ -66,6 +66,10 @@ class ControlPlane:
             programs.start("kube-controller-manager", command)
             ready.wait_for("/api/v1/namespaces/default/serviceaccounts/default")
         return files.kubeconfig
+
+    def _apiserver(self, files: Files, ports: tuple[int, int]) -> list[str]:
+        with_controllers = self._binaries.controller_manager is not None
+        return commands.apiserver(self._binaries.apiserver, files, ports, with_controllers=with_controllers)
 
     def _close(self, programs: Programs) -> None:
         self._programs = None
