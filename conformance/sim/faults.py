@@ -18,7 +18,8 @@ class Fault:
         name: How `--fault` calls it.
         component: Module of the simulator that carries it.
         breaks: What an observer of the cluster sees, in one sentence.
-        requirements: Rows of the documented behaviour whose cases it turns red.
+        requirements: Rows of the documented behaviour that it breaks by itself; what follows from it can turn cases of
+            others red too, tests/cases/faults.yaml has them all.
     """
 
     name: str
@@ -80,7 +81,7 @@ class UnknownFaultError(ValueError):
 
 
 class Faults:
-    """The faults that are switched on, None of them by default."""
+    """The faults that are switched on; none by default."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
