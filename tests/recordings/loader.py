@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.sim.hardware import Gpu, NodeHardware
+from conformance.spec.models import board_names
 
 DATA = Path(__file__).parent / "data"
 
@@ -31,10 +32,17 @@ def recorded(name: str, directory: Path | None = None) -> dict[str, Any]:
     return content
 
 
+def board_of(sku: str) -> str:
+    """Name of the board that a recording means: the same, else the first that has all words of it, or no others."""
+    name, words = sku.lower(), set(sku.lower().split("-"))
+    alike = [board for board in board_names() if words <= set(board.split("-")) or words >= set(board.split("-"))]
+    return name if name in alike or not alike else alike[0]
+
+
 def hardware_from(gpus: Iterable[Mapping[str, Any]], node: str = "node") -> NodeHardware:
     """Build a node whose GPUs are in the state that a recording gives (`gpus`, `mig_after`)."""
     states = list(gpus)
-    hardware = NodeHardware([state["sku"].lower() for state in states], node=node)
+    hardware = NodeHardware([board_of(state["sku"]) for state in states], node=node)
     for gpu, state in zip(hardware.gpus, states, strict=True):
         set_state(gpu, state)
     return hardware

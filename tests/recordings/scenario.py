@@ -15,7 +15,7 @@ from typing import Any
 from conformance.sim.hardware import Gpu, NodeHardware
 from conformance.spec import names
 from conformance.spec.profile import Profile
-from tests.recordings.loader import COMPUTE_PROFILES, State, state_in, state_of
+from tests.recordings.loader import COMPUTE_PROFILES, State, board_of, state_in, state_of
 from tests.recordings.stand import NEVER, OPERANDS, Change, Plan, Stand
 
 Event = Mapping[str, Any]
@@ -77,7 +77,7 @@ def states(changes: list[Change]) -> list[str]:
 
 def hardware_of(scenario: Mapping[str, Any]) -> NodeHardware:
     """Build the node of a scenario, with MIG off."""
-    return NodeHardware([sku.lower() for sku in scenario["skus"]])
+    return NodeHardware([board_of(sku) for sku in scenario["skus"]])
 
 
 def plan_of(scenario: Mapping[str, Any]) -> Plan:
@@ -192,14 +192,13 @@ class Player:
                 raise ValueError(f"a scenario has no action {unknown!r} that this replay knows")
 
     def _environment(self, event: Event) -> dict[str, str]:
-        log = str(self._scenario["log"])
+        """Build the environment: what was recorded of it, and paths that only the log tells."""
         env = dict(event.get("env", {}))
         if event["config"] == "file":
             env["CONFIG_FILE"] = self._path
-        elif self._content is not None:
-            env["DEFAULT_CONFIG_FILE"] = self._path
-        if found := re.search(r"dial unix (\S+)/run/dbus/system_bus_socket", log):
-            env["HOST_ROOT_MOUNT"] = found[1]
+        for variable, pattern in _TOLD_BY_LOG.items():
+            if found := _find(self._scenario, pattern):
+                env[variable] = found
         return env
 
     async def _note(self, event: Event) -> None:
@@ -235,6 +234,8 @@ def mock(hardware: NodeHardware, command: str) -> None:
             hardware.release(*map(int, pid))
         case ["reboot"]:
             hardware.reboot()
+        case ["reset"]:
+            hardware.reset()
         case _:
             raise ValueError(f"the mock has no command {command!r} that this replay knows")
 
@@ -270,9 +271,12 @@ def _create(gpu: Gpu, profile: Profile) -> None:
 def _path(scenario: Mapping[str, Any]) -> str:
     """Path of the configuration file, which stands in the log."""
     patterns = (r"Using (?:custom|default) config: ([^\"]+)\"", r"failed to read custom config (\S+):")
-    log = "\n".join(line for _, line in scenario["log"])
-    found = next((found for pattern in patterns if (found := re.search(pattern, log))), None)
-    return found[1] if found else "/config.yaml"
+    return next((found for pattern in patterns if (found := _find(scenario, pattern))), "/config.yaml")
+
+
+def _find(scenario: Mapping[str, Any], pattern: str) -> str | None:
+    found = re.search(pattern, "\n".join(line for _, line in scenario["log"]))
+    return found[1] if found else None
 
 
 def _text(content: object) -> str | None:
@@ -302,6 +306,12 @@ _LEFT_OUT = re.compile(
     r"""level=(info msg="(Generated config '|Current value of)|debug msg="(?! {4}(Updating MIG config|Clearing)))"""
 )
 _LONGEST_LOG = 160
+_TOLD_BY_LOG = {
+    "DEFAULT_CONFIG_FILE": r"(?:Using default config: |Default config file )([^\s\"]+)",
+    "GPU_CLIENTS_FILE": r"GPU clients file: read error: open (\S+):",
+    "HOST_ROOT_MOUNT": r"dial unix (\S+)/run/dbus/system_bus_socket",
+}
+"""Variables with a path, which the recorder left out, and where the log has it."""
 _DEPLOY = {
     *(names.DEPLOY_PREFIX + operand for operand in names.PAUSED_OPERANDS),
     names.DEPLOY_CLIENT,

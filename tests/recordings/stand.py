@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from conformance.sim.apiserver import ApiServer
@@ -27,8 +28,6 @@ from conformance.sim.tasks import Tasks
 from conformance.spec import names
 
 NODE = "gpu-node-0"
-KILLED = -9
-"""Exit code of a process that SIGKILL ended."""
 LIMIT = 60.0
 """Simulated seconds after which something that was to happen did not."""
 LINGER = 0.3
@@ -191,15 +190,15 @@ class Stand:
         self._process = asyncio.create_task(mig_manager(self._container))
 
     async def stop_manager(self, signal: str) -> int:
-        """End mig-manager by SIGTERM or SIGKILL; its exit code."""
+        """End mig-manager by a signal; its exit code."""
         assert self._process is not None
         assert self._container is not None
-        if signal == "SIGKILL":
-            self._process.cancel()
-            await asyncio.gather(self._process, return_exceptions=True)
-            return KILLED
-        self._container.stop.set()
-        return await self.exit_code()
+        if signal == "SIGTERM":
+            self._container.stop.set()
+            return await self.exit_code()
+        self._process.cancel()
+        await asyncio.gather(self._process, return_exceptions=True)
+        return -Signals[signal]
 
     async def exit_code(self) -> int:
         """Exit code of mig-manager once it has ended; negative where a signal ended it."""

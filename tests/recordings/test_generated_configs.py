@@ -12,7 +12,7 @@ import yaml
 from conformance.sim import mig_parted
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.nvml import Nvml
-from tests.recordings.loader import DATA, recorded
+from tests.recordings.loader import DATA, board_of, recorded
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,5 +42,5 @@ def test_run_ends_and_logs_like_the_real_program(key: str, case: Mapping[str, An
 
 def _node(kinds: str) -> Nvml:
     """GPUs by the name of a recording: two of one kind, or one each of the kinds that `+` joins."""
-    boards = kinds.lower().split("+")
+    boards = [board_of(kind) for kind in kinds.split("+")]
     return Nvml(NodeHardware(boards if len(boards) > 1 else boards * 2))

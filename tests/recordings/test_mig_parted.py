@@ -15,7 +15,7 @@ import yaml
 from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.nvml import Nvml
-from tests.recordings.loader import recorded, state_in, state_of
+from tests.recordings.loader import board_of, recorded, state_in, state_of
 
 NAME = "mig-parted"
 CONFIG = "/config.yaml"
@@ -124,7 +124,7 @@ def _generate(steps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _untouched(steps: Sequence[Mapping[str, Any]]) -> NodeHardware:
-    return NodeHardware([gpu["sku"].lower() for gpu in steps[0]["mig_after"]])
+    return NodeHardware([board_of(gpu["sku"]) for gpu in steps[0]["mig_after"]])
 
 
 def _call(hardware: NodeHardware, argv: Sequence[str], read: Callable[[str], str | None]) -> mig_parted.Result:
