@@ -17,6 +17,8 @@ FASTEST: Final = 500.0
 FAST_NODES: Final = 2
 """Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of
 components (five minutes for a pod to go) must not run out while the machine is still at it."""
+ON_ANOTHER_SERVER: Final = 0.2
+"""Part of that speed at which nodes live on somebody else's server, whose own controllers keep to real time."""
 MOST_GPUS: Final = 16
 """GPUs that one node can have."""
 
@@ -35,7 +37,7 @@ class SimOptions:
         gpu_nodes: Nodes with GPUs; 0 makes a cluster without any.
         faults: Names of the defects to switch on.
         seed: What UUIDs are made of; the same options give the same UUIDs.
-        scale: Cluster seconds per real second; 1 is real time. None chooses by the number of nodes: see `time_scale`.
+        scale: Cluster seconds per real second; 1 is real time. None chooses: `time_scale`, `attached_time_scale`.
         release: Operator release whose components the simulated ones behave as.
         strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
@@ -79,7 +81,12 @@ class SimOptions:
     @property
     def time_scale(self) -> float:
         """Cluster seconds per real second: `scale` if given, else 500 for two nodes and less in proportion for more."""
-        return self.scale or FASTEST * min(1.0, FAST_NODES / max(self.gpu_nodes, 1))
+        return self.scale or FASTEST * FAST_NODES / max(self.gpu_nodes, FAST_NODES)
+
+    @property
+    def attached_time_scale(self) -> float:
+        """The same for nodes that join another server: `scale` if given, else a fifth of that speed."""
+        return self.scale or self.time_scale * ON_ANOTHER_SERVER
 
     def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
         """Return model and board of each GPU of a node."""

@@ -160,6 +160,25 @@ def test_nothing_is_left_behind() -> None:
     running.stop()
 
 
+def test_what_was_not_started_needs_no_end_and_has_no_kubeconfig() -> None:
+    cluster = SimulatedCluster(ONE_NODE)
+    cluster.stop()
+
+    with pytest.raises(RuntimeError, match="not been started"):
+        _ = cluster.kubeconfig
+    with pytest.raises(RuntimeError, match="not been started"):
+        cluster.run(lambda: None)
+
+
+@pytest.mark.parametrize(("nodes", "embedded", "attached"), [(0, 500, 100), (2, 500, 100), (20, 50, 10)])
+def test_the_time_scale_suits_the_cluster(nodes: int, embedded: float, attached: float) -> None:
+    chosen = SimOptions(gpu_nodes=nodes)
+    given = SimOptions(gpu_nodes=nodes, scale=3)
+
+    assert (chosen.time_scale, chosen.attached_time_scale) == (embedded, attached)
+    assert (given.time_scale, given.attached_time_scale) == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -13,8 +13,8 @@ from conformance.sim.options import SimOptions
 OPTIONS = SimOptions(gpu_nodes=1, gpus_per_node=1)
 
 
-def joined(kubeconfig: Path, directory: Path, options: SimOptions = OPTIONS) -> Simulation:
-    return Simulation(options, directory, attach=kubeconfig, context=None, with_scheduler=True, with_controllers=True)
+def joined(kubeconfig: Path) -> Simulation:
+    return Simulation(OPTIONS, attach=kubeconfig, context=None, with_scheduler=True, with_controllers=True)
 
 
 def test_nodes_join_work_and_leave_nothing(tmp_path: Path) -> None:
@@ -23,9 +23,9 @@ def test_nodes_join_work_and_leave_nothing(tmp_path: Path) -> None:
         await server.start()
         kube = await Kube.connect(server.kubeconfig)
         before = {kind: len((await kube.list(kind)).items) for kind in (CRDS, NODES, PODS, DAEMON_SETS)}
-        simulation = joined(server.kubeconfig, tmp_path)
+        simulation = joined(server.kubeconfig)
 
-        assert await simulation.start(30) == server.kubeconfig
+        assert await simulation.start(tmp_path, 30) == server.kubeconfig
         (node,) = (await kube.list(NODES)).items
         assert node["status"]["allocatable"]["nvidia.com/gpu"] == "1"
         await simulation.stop()
@@ -46,9 +46,9 @@ def test_nodes_join_work_and_leave_nothing(tmp_path: Path) -> None:
 def test_a_cluster_without_gpu_nodes_gets_ready(tmp_path: Path) -> None:
     async def start() -> str:
         simulation = Simulation(
-            SimOptions(gpu_nodes=0), tmp_path, attach=None, context=None, with_scheduler=True, with_controllers=True
+            SimOptions(gpu_nodes=0), attach=None, context=None, with_scheduler=True, with_controllers=True
         )
-        kube = await Kube.connect(await simulation.start(30))
+        kube = await Kube.connect(await simulation.start(tmp_path, 30))
         (policy,) = (await kube.list(CLUSTER_POLICIES)).items
         await kube.close()
         await simulation.stop()

@@ -36,20 +36,21 @@ def missing(
     for daemon_set in daemon_sets:
         if not is_daemon_set_ready(daemon_set, by_generation=True):
             yield f"DaemonSet {daemon_set['metadata']['name']} is not rolled out: {daemon_set.get('status', {})}"
+    stamped = any(policy["spec"].get("migManager", {}).get("config", {}).get("default") for policy in policies)
     for name, node in nodes.items():
-        reason = "is not registered" if node is None else _lacks(node)
+        reason = "is not registered" if node is None else _lacks(node, stamped=stamped)
         if reason:
             yield f"node {name} {reason}"
 
 
-def _lacks(node: Manifest) -> str:
-    """Say what the node lacks; empty for nothing."""
+def _lacks(node: Manifest, *, stamped: bool) -> str:
+    """Say what the node lacks; empty for nothing. `stamped`: whether the operator gives capable nodes a default."""
     labels = node["metadata"].get("labels") or {}
     if GFD_TIMESTAMP not in labels:
         return "has no labels of GPU Feature Discovery"
-    asked = labels.get(MIG_CONFIG) if labels.get(MIG_CAPABLE) == "true" else None
-    if asked and labels.get(MIG_CONFIG_STATE) not in (State.SUCCESS, State.FAILED):
-        return f"has no answer of mig-manager to {asked}"
+    expects_answer = labels.get(MIG_CAPABLE) == "true" and (stamped or labels.get(MIG_CONFIG))
+    if expects_answer and labels.get(MIG_CONFIG_STATE) not in (State.SUCCESS, State.FAILED):
+        return f"has no answer of mig-manager to {labels.get(MIG_CONFIG, 'the default to come')}"
     allocatable = node.get("status", {}).get("allocatable", {})
     if not any(
         name == GPU_RESOURCE or name.startswith(MIG_RESOURCE_PREFIX)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 START_SECONDS: Final = 60.0
 """Real seconds within which a cluster must be ready; two nodes need about one."""
+
+
+_NOT_STARTED: Final = "the simulated cluster has not been started"
 
 
 class SimulatedCluster:
@@ -44,18 +48,17 @@ class SimulatedCluster:
         with_scheduler: bool | None = None,
         with_controllers: bool | None = None,
     ) -> None:
-        self._temporary = None if directory else Path(tempfile.mkdtemp(prefix="mig-sim-"))
         self._simulation = Simulation(
             options or SimOptions(),
-            directory or self._temporary or Path(),
             attach=attach,
             context=context,
             with_scheduler=attach is None if with_scheduler is None else with_scheduler,
             with_controllers=attach is None if with_controllers is None else with_controllers,
         )
+        self._directory = directory
         self._kubeconfig: Path | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulated cluster", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._endings = ExitStack()
 
     @property
     def clock(self) -> Clock:
@@ -75,7 +78,7 @@ class SimulatedCluster:
             RuntimeError: It has not been started.
         """
         if self._kubeconfig is None:
-            raise RuntimeError("the simulated cluster has not been started")
+            raise RuntimeError(_NOT_STARTED)
         return self._kubeconfig
 
     def node(self, name: str) -> SimNode:
@@ -95,31 +98,23 @@ class SimulatedCluster:
         Raises:
             SimulationError: It does not get ready in time, or a component failed.
         """
-        self._thread.start()
+        directory = self._directory or self._temporary_directory()
+        self._loop = self._running_loop()
+        self._endings.callback(lambda: self._await(self._simulation.stop()))
         try:
-            self._kubeconfig = self._await(self._simulation.start(START_SECONDS if wait else None))
+            self._kubeconfig = self._await(self._simulation.start(directory, START_SECONDS if wait else None))
         except BaseException:
             self.stop()
             raise
         return self._kubeconfig
 
     def stop(self) -> None:
-        """End it; does nothing the second time.
+        """End it; does nothing when it has not started or has ended.
 
         Raises:
             SimulationError: A component failed meanwhile.
         """
-        if self._loop.is_closed():
-            return
-        try:
-            if self._thread.is_alive():
-                self._await(self._simulation.stop())
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-            if self._temporary:
-                shutil.rmtree(self._temporary)
+        self._endings.close()
 
     def on_failure(self, action: Callable[[], None]) -> None:
         """Have `action` called, in the cluster's own thread, when a component fails; at once if one has failed."""
@@ -142,5 +137,23 @@ class SimulatedCluster:
     ) -> None:
         self.stop()
 
+    def _temporary_directory(self) -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="mig-sim-"))
+        self._endings.callback(shutil.rmtree, directory)
+        return directory
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """Return an event loop at work in a thread of its own, until the end."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="simulated cluster", daemon=True)
+        thread.start()
+        self._endings.callback(loop.close)
+        self._endings.callback(thread.join)
+        self._endings.callback(loop.call_soon_threadsafe, loop.stop)
+        return loop
+
     def _await(self, work: Coroutine[None, None, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise RuntimeError(_NOT_STARTED)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

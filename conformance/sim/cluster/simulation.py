@@ -55,7 +55,6 @@ class Simulation:
 
     Args:
         options: What it is made of.
-        directory: Where kubeconfig and certificates of the embedded server go.
         attach: Kubeconfig of the API server to join; None starts the embedded one.
         context: Context of that kubeconfig; None means its current one.
         with_scheduler: Whether to run the simulated scheduler.
@@ -70,20 +69,18 @@ class Simulation:
     def __init__(
         self,
         options: SimOptions,
-        directory: Path,
         *,
         attach: Path | None,
         context: str | None,
         with_scheduler: bool,
         with_controllers: bool,
     ) -> None:
-        self.clock = Clock(options.time_scale)
+        self.clock = Clock(options.attached_time_scale if attach else options.time_scale)
         self.failure: SimulationError | None = None
         self._on_failure: Callable[[], None] = lambda: None
         self._faults = Faults(options.faults)
         self.nodes = tuple(self._node(options, f"{NODE_PREFIX}{number}") for number in range(options.gpu_nodes))
         self._options = options
-        self._directory = directory
         self._attach = attach
         self._context = context
         self._with_scheduler = with_scheduler
@@ -91,10 +88,11 @@ class Simulation:
         self._endings = AsyncExitStack()
         self._changed = asyncio.Event()
 
-    async def start(self, ready_within: float | None) -> Path:
+    async def start(self, directory: Path, ready_within: float | None) -> Path:
         """Start everything and return the path of a kubeconfig.
 
         Args:
+            directory: Where the kubeconfig of the embedded server goes.
             ready_within: Real seconds to wait until operands run and nodes are labelled; None does not wait.
 
         Raises:
@@ -102,7 +100,7 @@ class Simulation:
         """
         asyncio.get_running_loop().set_exception_handler(self._note_failure)
         try:
-            kubeconfig = self._attach or await self._serve()
+            kubeconfig = self._attach or await self._serve(directory)
             kube = await Kube.connect(kubeconfig, self._context)
             self._endings.push_async_callback(kube.close)
             await self._work(kube)
@@ -128,8 +126,8 @@ class Simulation:
         if self.failure:
             action()
 
-    async def _serve(self) -> Path:
-        server = ApiServer(self._directory, self.clock)
+    async def _serve(self, directory: Path) -> Path:
+        server = ApiServer(directory, self.clock)
         await server.start()
         self._endings.push_async_callback(server.stop)
         return server.kubeconfig
