@@ -85,7 +85,7 @@ def _core_case_ran(cases: Iterable[Case]) -> bool:
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:
     reasons = list(dict.fromkeys(run.narrowed))
     left_out = Counter(run.not_allowed.values())
-    reasons += [f"{count} cases left out: {reason}" for reason, count in left_out.items()]
+    reasons += [f"{count} of {len(run.cases)} cases left out: {reason}" for reason, count in left_out.items()]
     if unfinished := len(set(run.selected) - run.cases.keys()):
         reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
     core = [row.outcome for row in requirements if row.level == "core"]

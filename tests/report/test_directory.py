@@ -19,11 +19,10 @@ def test_a_directory_that_cannot_be_made_is_one_clear_error(inner: Inner, below:
 
     result = inner.run(f"--report-dir={below}")
 
+    why = "File exists" if below == "file" else "Not a directory"
+    message = f"cannot write reports to {inner.pytester.path / below}: {why}; give another folder with --report-dir"
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert [line for line in result.errlines if line] == [
-        f"ERROR: cannot write reports to {inner.pytester.path / below}: "
-        f"{'File exists' if below == 'file' else 'Not a directory'}; give another folder with --report-dir"
-    ]
+    assert [line for line in result.errlines if line] == [f"ERROR: {message}"]
     assert not result.outlines
 
 

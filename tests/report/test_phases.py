@@ -65,7 +65,10 @@ def test_the_worse_phase_decides_and_brings_its_reason(before: Outcome, after: O
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("conformance.expect.place.ConformanceError: D-06 resources\n  expected    x", "D-06 resources\n  expected    x"),
+        (
+            "conformance.expect.place.ConformanceError: D-06 resources\n  expected    x",
+            "D-06 resources\n  expected    x",
+        ),
         ("conformance.cluster.errors.WaitTimeout: waited 3 s", "WaitTimeout: waited 3 s"),
         ("AssertionError: no.thing: here", "AssertionError: no.thing: here"),
         ("no error at all", "no error at all"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from conformance.report.model import Restore, Verdict
+from conformance.report.run import Run
 from tests.report.inner import Inner, StandIn
 from tests.report.made import CORE
 
@@ -29,7 +30,7 @@ def sound(inner: Inner) -> Inner:
     return inner
 
 
-def properties(parent: ElementTree.Element) -> list[tuple[str | None, str | None]]:
+def properties(parent: ET.Element) -> list[tuple[str | None, str | None]]:
     return [(found.get("name"), found.get("value")) for found in parent.findall("./properties/property")]
 
 
@@ -62,7 +63,7 @@ def test_verdict_is_coloured_where_colours_are_wanted(sound: Inner) -> None:
 def test_junit_carries_requirements_and_the_verdict(sound: Inner) -> None:
     sound.run(stand_in=StandIn(restore=FAILED_RESTORE))
 
-    suite = ElementTree.parse(sound.reports / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    suite = ET.parse(sound.reports / "junit.xml").getroot()[0]  # noqa: S314 - our own file
     whole = dict(properties(suite))
     assert (whole["verdict"], whole["restore"]) == ("not-certified", "failed")
     assert (whole["backend"], whole["gpus"]) == ("simulated", "simulated")
@@ -111,14 +112,11 @@ def test_pytest_s_own_exit_status_stays(inner: Inner) -> None:
 def test_no_report_where_no_cluster_was_reached(sound: Inner) -> None:
     """The usage error that says so is all there is to say."""
 
-    def unreachable(_: object) -> None:
+    def unreachable(run: Run) -> None:
+        run.backend = ""
         raise pytest.UsageError("the API server does not answer")
 
-    def forget(run: object) -> None:
-        run.backend = ""  # type: ignore[attr-defined]
-        unreachable(run)
-
-    result = sound.run(stand_in=StandIn(forget))
+    result = sound.run(stand_in=StandIn(unreachable))
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not (sound.reports / "report.json").exists()

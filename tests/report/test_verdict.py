@@ -59,7 +59,7 @@ TOTAL = len(CORE) + 1
         ([one(Outcome.SKIPPED, CORE[0])], Verdict.CERTIFIED, ()),
         ([one(Outcome.SKIPPED, EXTENDED[0])], Verdict.CERTIFIED, ()),
         ([narrowed], Verdict.PARTIAL, ("3 cases deselected",)),
-        ([not_allowed], Verdict.PARTIAL, ("2 cases left out: needs --allow-disruptive",)),
+        ([not_allowed], Verdict.PARTIAL, (f"2 of {len(CORE) + 2} cases left out: needs --allow-disruptive",)),
         ([interrupted], Verdict.PARTIAL, (f"1 of {TOTAL} selected cases did not run to their end",)),
         ([unjudged], Verdict.PARTIAL, (f"1 of {len(CORE)} core requirements were not judged",)),
         ([one(Outcome.FAILED, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),

@@ -1,0 +1,194 @@
+"""The summary, whole, as a person sees it."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from conformance.report.layout import Row, capped
+from conformance.report.model import Case, Environment, Finding, NodeEnvironment, Outcome, Report, Restore
+from conformance.report.terminal import summary
+from tests.report.made import CORE, OUT, case, report_of, whole_run
+
+RESOURCES = "test_resources.py::test_single"
+
+
+def shown(report: Report) -> str:
+    return "".join(f"{label}{text}\n" for row in summary(report, OUT) for label, text in row.rendered())
+
+
+def row(report: Report, label: str) -> str:
+    """The lines of one row, without the label."""
+    found = next(row for row in summary(report, OUT) if row.label == label)
+    return "".join(f"{text}\n" for _, text in found.rendered())
+
+
+def refuted(state: str, number: int) -> Case:
+    finding = Finding(
+        subject=f"resources of node sim-0 under single, {state}",
+        expected=(f"nvidia.com/gpu: {number}",),
+        found=tuple(f"nvidia.com/mig-{size}g: {number}" for size in range(1, 8)),
+        missing=("nvidia.com/gpu",),
+        unexpected=("nvidia.com/mig-1g", "nvidia.com/mig-2g"),
+    )
+    return case(f"{RESOURCES}[single-{state}-sim-0]", Outcome.FAILED, "D-06", "D-19", reason="long", finding=finding)
+
+
+def test_certified() -> None:
+    run = whole_run()
+    run.made, run.asked = 2, {"single-all-disabled", "mixed-all-1g.10gb"}
+    run.visited = ["single-all-disabled", "single-all-disabled", "mixed-all-1g.10gb", "single-all-enabled"]
+    run.restore = Restore(outcome="exact")
+
+    assert shown(report_of(run)) == dedent(
+        """\
+        verdict       certified, speaks of 13 of 28 requirements
+        cluster       simulated, simulated GPUs
+        nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
+        versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
+                        driver unknown
+        states        single: all-disabled, all-enabled
+                      mixed: all-1g.10gb
+        reconfigured  2 times, for 2 distinct states
+        cases         13 passed, in 12 s
+        restore       exact: labels and strategy are as they were found
+        untested      extended: D-03, D-08, D-10, D-11, D-12, D-13, D-14, D-16, D-17, D-22, D-23, D-24, D-25, D-27, D-28
+        report        /somewhere/reports/report.json
+        """
+    )
+
+
+def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
+    run = whole_run()
+    run.backend, run.simulated_gpus = "live", False
+    del run.cases["conformance/cases/test_all.py::test_D-07"]
+    left_out = case("test_all.py::test_D-07", Outcome.NOT_ALLOWED, "D-07", reason="needs --allow-disruptive")
+    run.cases[left_out.id] = left_out
+    run.not_allowed = {left_out.id: "needs --allow-disruptive"}
+    run.narrowed = ["narrowed to --node sim-1"]
+
+    assert shown(report_of(run)) == dedent(
+        """\
+        verdict       partial, speaks of 12 of 28 requirements
+                      narrowed to --node sim-1
+                      1 of 13 cases left out: needs --allow-disruptive
+                      1 of 13 core requirements were not judged
+        cluster       live, real GPUs
+        nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
+        versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
+                        driver unknown
+        states        none: every node stayed as it was found
+        reconfigured  0 times, for 0 distinct states
+        cases         12 passed, 1 not-allowed, in 12 s
+        restore       not needed: nothing was changed
+        untested      core: D-07
+                      extended: D-03, D-08, D-10, D-11, D-12, D-13, D-14, D-16, D-17, D-22, D-23, D-24, D-25, D-27, D-28
+        report        /somewhere/reports/report.json
+        """
+    )
+
+
+def test_not_certified() -> None:
+    broken = case(
+        "test_state.py::test_answer[x]", Outcome.ERROR, "D-02", reason="WaitTimeout: waited\n  a\n  b\n  c\n  d"
+    )
+    run = whole_run(refuted("all-1g.10gb", 56), refuted("all-2g.20gb", 24), broken)
+    run.restore = Restore(outcome="failed", differences=("sim-0: nvidia.com/mig.config is a, was b",))
+
+    assert shown(report_of(run)) == dedent(
+        """\
+        verdict       not-certified, speaks of 13 of 28 requirements
+                      2 of 16 cases failed
+                      1 of 16 cases broke before they could judge
+                      the cluster could not be put back as it was found
+        cluster       simulated, simulated GPUs
+        nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
+        versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
+                        driver unknown
+        states        none: every node stayed as it was found
+        reconfigured  0 times, for 0 distinct states
+        cases         13 passed, 2 failed, 1 error, in 12 s
+        restore       failed: the cluster differs from what was found
+                      sim-0: nvidia.com/mig.config is a, was b
+        failed        D-02 State passes through pending to success: 1 of 2 cases
+                      D-06 Resources under single: 2 of 3 cases
+                      D-19 Seven slices of 1g.10gb: 2 of 3 cases
+        findings      D-06 D-19 resources of node sim-0 under single, all-1g.10gb
+                        expected    nvidia.com/gpu: 56
+                        found       nvidia.com/mig-1g: 56
+                                    nvidia.com/mig-2g: 56
+                                    nvidia.com/mig-3g: 56
+                                    and 4 more
+                        missing     nvidia.com/gpu
+                        unexpected  nvidia.com/mig-1g
+                                    nvidia.com/mig-2g
+                        and 1 more of test_single
+                      D-02 test_answer[x]
+                        WaitTimeout: waited
+                          a
+                          b
+                        and 2 more
+        untested      extended: D-03, D-08, D-10, D-11, D-12, D-13, D-14, D-16, D-17, D-22, D-23, D-24, D-25, D-27, D-28
+        report        /somewhere/reports/report.json
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("restore", "extra", "colours"),
+    [
+        ("exact", (), {"verdict": "green"}),
+        ("failed", (), {"verdict": "red", "restore": "red"}),
+        ("exact", (refuted("all-1g.10gb", 7),), {"verdict": "red", "failed": "red"}),
+        ("exact", (case("test_a.py::test_a", Outcome.NOT_ALLOWED, CORE[0]),), {"verdict": "yellow"}),
+    ],
+)
+def test_colours(restore: str, extra: tuple[Case, ...], colours: dict[str, str]) -> None:
+    run = whole_run(*extra)
+    run.not_allowed = {found.id: "needs a permission" for found in run.ended(Outcome.NOT_ALLOWED)}
+    run.restore = Restore.model_validate({"outcome": restore})
+
+    assert {row.label: row.colour for row in summary(report_of(run), OUT) if row.colour} == colours
+
+
+def test_a_thousand_failures_fit_a_screen() -> None:
+    cases = [
+        case(f"test_many.py::test_{function}[{number}]", Outcome.FAILED, "D-06", reason="\n".join("x" * 50))
+        for function in range(10)
+        for number in range(100)
+    ]
+
+    lines = shown(report_of(whole_run(*cases))).splitlines()
+
+    assert len(lines) < 60
+    assert "              and 400 cases of other functions, see the report" in lines
+
+
+def test_nodes_that_are_alike_share_a_line() -> None:
+    run = whole_run()
+    names = [f"sim-{number}" for number in range(1000)]
+    nodes = [NodeEnvironment(name=name, gpu_model="NVIDIA A30", gpus=4, configurations=()) for name in names]
+    other = NodeEnvironment(name="other", gpu_model="NVIDIA A30", gpus=0, configurations=())
+    run.environment = Environment(nodes=(*nodes, other))
+
+    assert row(report_of(run), "nodes") == (
+        "sim-0, sim-1, sim-2, sim-3, and 996 more: 4 x NVIDIA A30\nother: uncounted NVIDIA A30\n"
+    )
+
+
+def test_long_lines_are_wrapped_and_stay_whole() -> None:
+    words = [f"word-{number}" for number in range(40)]
+
+    lines = list(Row("label", (" ".join(words),)).rendered())
+
+    assert {label for label, _ in lines[1:]} == {" " * 14}
+    assert all(len(label + text) <= 118 for label, text in lines)
+    assert " ".join(text for _, text in lines).split() == words
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, ()), (2, ("0", "1")), (3, ("0", "1", "2")), (4, ("0", "1", "and 2 more"))]
+)
+def test_one_item_too_many_is_shown_rather_than_counted(count: int, expected: tuple[str, ...]) -> None:
+    assert capped([str(number) for number in range(count)], 2) == expected
