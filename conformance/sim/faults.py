@@ -31,7 +31,8 @@ class Fault:
 FAULTS: tuple[Fault, ...] = (
     Fault("hardware-loses-instance", "hardware", "the last GPU instance created on GPU 0 is gone at once",
           ("D-01", "D-18", "D-19")),
-    Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices report a start one too high", ("D-01",)),
+    Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices start one too high",
+          ("D-01",)),
     Fault("nvml-wrong-multiprocessors", "nvml", "every MIG device reports one multiprocessor too few",
           ("D-01", "D-20", "D-26")),
     Fault("nvml-doubled-uuid", "nvml", "the second MIG device of a GPU carries the UUID of the first",
@@ -53,7 +54,7 @@ FAULTS: tuple[Fault, ...] = (
           ("D-15",)),
     Fault("plugin-count-off-by-one", "device_plugin", "every resource advertises one device too few",
           ("D-06", "D-07", "D-19")),
-    Fault("plugin-wrong-resource", "device_plugin", "MIG resources are advertised without the memory part of the profile",
+    Fault("plugin-wrong-resource", "device_plugin", "MIG resources lack the memory part of the profile in their names",
           ("D-07",)),
     Fault("plugin-ignores-strategy", "device_plugin", "slices keep the names of strategy mixed under single", ("D-06",)),
     Fault("plugin-adds-whole-gpus", "device_plugin", "nvidia.com/gpu is advertised beside the slices under mixed",
@@ -70,7 +71,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("gfd-old-timestamp", "feature_discovery", "the timestamp is that of the first start for ever", ("D-26",)),
     Fault("gfd-hides-invalid", "feature_discovery", "under single an uneven geometry is labelled as valid", ("D-26",)),
     Fault("scheduler-ignores-resources", "scheduler", "pods are bound whether or not the resource is there", ("D-21",)),
-    Fault("scheduler-gives-no-reason", "scheduler", "the message of a Pending pod does not name the resource", ("D-21",)),
+    Fault("scheduler-gives-no-reason", "scheduler", "the message of a Pending pod does not name the resource",
+          ("D-21",)),
     Fault("operator-forgets-plugin", "operator", "a strategy change does not reach the device plugin",
           ("D-06", "D-07", "D-09")),
 )
