@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import Any
 
 from conformance.sim.apiserver import ApiServer
 from conformance.sim.clock import Clock
@@ -21,28 +20,16 @@ from conformance.sim.container import Container
 from conformance.sim.daemonsets import DaemonSets
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
-from conformance.sim.kube import DAEMON_SETS, NAMESPACES, NODES, PODS, Event, Kube, KubeError, Object
+from conformance.sim.kube import DAEMON_SETS, NAMESPACES, NODES, PODS, Event, Kube, Object
 from conformance.sim.mig_manager import mig_manager
 from conformance.sim.node import SimNode
 from conformance.sim.tasks import Tasks
 from conformance.spec import names
+from tests.recordings.stand_pods import LINGER, OPERANDS, StandInKubelet, daemon_set, pod
 
 NODE = "gpu-node-0"
 LIMIT = 60.0
 """Simulated seconds after which something that was to happen did not."""
-LINGER = 0.3
-"""Simulated seconds that a pod takes to end."""
-OPERANDS = {
-    names.DEVICE_PLUGIN_APP: names.DEPLOY_PREFIX + "device-plugin",
-    names.FEATURE_DISCOVERY_APP: names.DEPLOY_PREFIX + "gpu-feature-discovery",
-    names.DCGM_EXPORTER_APP: names.DEPLOY_PREFIX + "dcgm-exporter",
-    names.DCGM_APP: names.DEPLOY_PREFIX + "dcgm",
-    names.VALIDATOR_APP: names.DEPLOY_PREFIX + "operator-validator",
-}
-"""App label of a DaemonSet's pods to the node label that it selects."""
-NEVER = float("inf")
-_STAGES = {"bind": "", "run": "bound", "end": "terminating"}
-"""What the recorder called the stages of a pod's life at their beginning."""
 RUN_ENDED = ('level=info msg="Successfully updated', 'level=error msg="Error: ')
 """How the last line of a reconfiguration begins."""
 
@@ -93,7 +80,6 @@ class Stand:
         hardware: The GPUs of the node.
         files: Content of files in mig-manager's container by path; changes count at once.
         changes: Changes of the node's labels so far.
-        pods: App label to what happened to its pods so far: `bound`, `terminating`, `gone`.
         log: Lines that all runs of mig-manager logged.
         starts: How often mig-manager was started.
         reboot_asked: Whether mig-manager asked for a reboot since its last start.
@@ -104,7 +90,6 @@ class Stand:
         self.hardware = hardware
         self.files: dict[str, str] = {}
         self.changes: list[Change] = []
-        self.pods: dict[str, list[str]] = {}
         self.log: list[str] = []
         self.starts = 0
         self.reboot_asked = False
@@ -117,23 +102,23 @@ class Stand:
         self._process: asyncio.Task[int] | None = None
         self._container: Container | None = None
         self._tasks = Tasks()
-        self._handled: set[tuple[str, str]] = set()
+        self._kubelet = StandInKubelet(kube, self.clock, NODE, plan.lingering, self._changed.set)
 
     async def prepare(self) -> None:
         """Create the objects and wait until every pod that belongs on the node runs."""
         await self.kube.create(NAMESPACES, {"metadata": {"name": names.OPERATOR_NAMESPACE}})
         await self.kube.create(NODES, {"metadata": {"name": NODE, "labels": self._labels}})
         for app, selects in self.plan.daemon_sets.items():
-            await self.kube.create(DAEMON_SETS, _daemon_set(app, selects))
+            await self.kube.create(DAEMON_SETS, daemon_set(app, selects))
         for app in (*self.plan.pods, names.MIG_MANAGER_APP):
-            await self.kube.create(PODS, _pod(app))
-        pods, nodes = self.kube.informer(PODS), self.kube.informer(NODES)
+            await self.kube.create(PODS, pod(app, NODE))
+        nodes = self.kube.informer(NODES)
         self._tasks.spawn(DaemonSets(self.kube, self.clock).run(), "DaemonSet controller")
-        await asyncio.gather(pods.synced.wait(), nodes.synced.wait())
-        pods.on_change(self._pod_changed)
+        await nodes.synced.wait()
         nodes.on_change(self._node_changed)
+        await self._kubelet.start()
         expected = [app for app, selects in self.plan.daemon_sets.items() if self._labels.get(selects) == "true"]
-        await self.until(lambda: self._running() >= {*expected, *self.plan.pods}, "the pods run")
+        await self.until(lambda: self._kubelet.running >= {*expected, *self.plan.pods}, "the pods run")
         self.pods.clear()
 
     async def stop(self) -> None:
@@ -142,6 +127,7 @@ class Stand:
             self._process.cancel()
             await asyncio.gather(self._process, return_exceptions=True)
         await self._tasks.stop()
+        await self._kubelet.stop()
         self.clock.stop()
 
     async def ended(self, runs: int) -> None:
@@ -223,6 +209,11 @@ class Stand:
         await self.kube.create(NODES, {"metadata": {"name": NODE, "labels": wanted}})
 
     @property
+    def pods(self) -> dict[str, list[str]]:
+        """App label to what happened to its pods so far: `bound`, `terminating`, `gone`."""
+        return self._kubelet.told
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """The labels of the node now."""
         return self._labels
@@ -231,10 +222,6 @@ class Stand:
     def finished(self) -> int:
         """How many reconfigurations have ended."""
         return sum(line.startswith(RUN_ENDED) for line in self.log)
-
-    def _running(self) -> set[str]:
-        pods = self.kube.informer(PODS).cache.values()
-        return {pod["metadata"]["labels"]["app"] for pod in pods if pod["status"].get("phase") == "Running"}
 
     def _log_line(self, line: str) -> None:
         self.log.append(line)
@@ -257,47 +244,6 @@ class Stand:
         self.changes.append(change)
         self._changed.set()
 
-    def _pod_changed(self, event: Event, _: Object | None, pod: Object) -> None:
-        """Do as scheduler and kubelet would, once for each stage of a pod's life."""
-        self._changed.set()
-        meta = pod["metadata"]
-        if event is Event.DELETED:
-            self._tell(pod, "gone")
-            return
-        stages: dict[str, Callable[[Object], Any]] = {
-            "bind": self._bind, "end": self._end, "run": self._run_pod,
-        }  # fmt: skip
-        stage = "end" if "deletionTimestamp" in meta else "run" if pod["spec"].get("nodeName") else "bind"
-        if (meta["uid"], stage) not in self._handled:
-            self._handled.add((meta["uid"], stage))
-            self._tell(pod, _STAGES[stage])
-            self._tasks.spawn(stages[stage](pod), f"{stage} {meta['name']}")
-
-    def _tell(self, pod: Object, what: str) -> None:
-        app = pod["metadata"]["labels"]["app"]
-        if what and app != names.MIG_MANAGER_APP:
-            self.pods.setdefault(app, []).append(what)
-
-    async def _bind(self, pod: Object) -> None:
-        meta = pod["metadata"]
-        await self.kube.bind(meta["namespace"], meta["name"], NODE, meta["uid"])
-
-    async def _run_pod(self, pod: Object) -> None:
-        meta = pod["metadata"]
-        await self.kube.patch(PODS, meta["name"], {"status": {"phase": "Running"}}, meta["namespace"], "status")
-
-    async def _end(self, pod: Object) -> None:
-        meta = pod["metadata"]
-        seconds = self.plan.lingering.get(meta["labels"]["app"], LINGER)
-        if seconds == NEVER:
-            return
-        await self.clock.sleep(seconds)
-        try:
-            await self.kube.delete(PODS, meta["name"], meta["namespace"], grace_seconds=0, uid=meta["uid"])
-        except KubeError as error:
-            if not error.not_found:
-                raise
-
 
 @asynccontextmanager
 async def stand(hardware: NodeHardware, plan: Plan) -> AsyncIterator[Stand]:
@@ -319,20 +265,3 @@ async def stand(hardware: NodeHardware, plan: Plan) -> AsyncIterator[Stand]:
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> Change:
     changed = {key: value for key, value in after.items() if before.get(key) != value}
     return Change(changed, tuple(sorted(before.keys() - after.keys())), "mig-manager")
-
-
-def _daemon_set(app: str, selects: str) -> dict[str, Any]:
-    labels = {"app": app}
-    spec = {"nodeSelector": {selects: "true"}, "tolerations": [{"operator": "Exists"}], "containers": [_CONTAINER]}
-    return {
-        "metadata": {"name": app, "namespace": names.OPERATOR_NAMESPACE},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-    }
-
-
-def _pod(app: str) -> dict[str, Any]:
-    meta = {"name": app, "namespace": names.OPERATOR_NAMESPACE, "labels": {"app": app}}
-    return {"metadata": meta, "spec": {"nodeName": NODE, "containers": [_CONTAINER]}}
-
-
-_CONTAINER = {"name": "main", "image": "registry.example/main:1"}

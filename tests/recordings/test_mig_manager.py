@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.recordings.loader import recorded
-from tests.recordings.scenario import Outcome, Player, expected, hardware_of, plan_of, states, told
+from tests.recordings.player import Player
+from tests.recordings.scenario import Outcome, expected, hardware_of, plan_of, states, told
 from tests.recordings.stand import stand
 
 NAME = "mig-manager-transitions"

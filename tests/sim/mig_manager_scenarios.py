@@ -9,7 +9,8 @@ from typing import Any
 
 from conformance.sim.hardware import NodeHardware
 from conformance.spec import names
-from tests.recordings.stand import OPERANDS, Change, Plan, Stand, stand
+from tests.recordings.stand import Change, Plan, Stand, stand
+from tests.recordings.stand_pods import OPERANDS
 
 CONFIG = "/config.yaml"
 LABELS = dict.fromkeys(OPERANDS.values(), "true")

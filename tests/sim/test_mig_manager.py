@@ -7,7 +7,8 @@ import yaml
 
 from conformance.sim.kube import CONFIG_MAPS, PODS
 from conformance.spec import names
-from tests.recordings.stand import NEVER, NODE, Stand
+from tests.recordings.stand import NODE, Stand
+from tests.recordings.stand_pods import NEVER
 from tests.sim.mig_manager_scenarios import LABELS, NVSM, PLUGIN, asking, own, play, states
 
 SCRIPT, STATIC, GENERATING, NEWEST, FIXED = "v0.12.3", "v0.13.1", "v0.14.2", "v0.15.0", "v0.15.1-484"

@@ -7,7 +7,8 @@ import pytest
 from conformance.sim.kube import PODS
 from conformance.spec import names
 from tests.recordings.loader import state_of
-from tests.recordings.stand import NEVER, NODE, Stand
+from tests.recordings.stand import NODE, Stand
+from tests.recordings.stand_pods import NEVER
 from tests.sim.mig_manager_scenarios import LABELS, PLUGIN, asking, own, play, states
 
 
