@@ -58,8 +58,8 @@ def _nodes(nodes: Iterable[NodeEnvironment]) -> Iterator[str]:
     """One line for all nodes that are alike."""
     alike: dict[str, list[str]] = {}
     for node in nodes:
-        amount = f"{node.gpus} x" if node.gpus else "uncounted"
-        alike.setdefault(f"{amount} {node.gpu_model}", []).append(node.name)
+        gpus = f"{node.gpus} x {node.gpu_model}" if node.gpus else f"{node.gpu_model}, number unknown"
+        alike.setdefault(gpus, []).append(node.name)
     for gpus, names in alike.items():
         yield f"{', '.join(capped(names, _LISTED_NODES))}: {gpus}"
 

@@ -173,7 +173,7 @@ def test_nodes_that_are_alike_share_a_line() -> None:
     run.environment = Environment(nodes=(*nodes, other))
 
     assert row(report_of(run), "nodes") == (
-        "sim-0, sim-1, sim-2, sim-3, and 996 more: 4 x NVIDIA A30\nother: uncounted NVIDIA A30\n"
+        "sim-0, sim-1, sim-2, sim-3, and 996 more: 4 x NVIDIA A30\nother: NVIDIA A30, number unknown\n"
     )
 
 
