@@ -72,7 +72,7 @@ class Kubelets:
         container = "" if action == "portforward" else container_of(pod, request.query.get("container", ""))
         if not node:
             if action == "log":
-                return web.Response(content_type="text/plain")
+                return web.Response(status=HTTPStatus.NO_CONTENT)
             raise bad_request(f"pod {name_of(pod)} does not have a host assigned")
         path = (_KUBELET_PATHS[action], namespace_of(pod), name_of(pod), *filter(None, [container]))
         url = self.address_of(node).joinpath(*path).with_query(_kubelet_query(request, action))

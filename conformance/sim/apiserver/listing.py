@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.sim.apiserver.errors import bad_request, too_large_revision
+from conformance.sim.apiserver.errors import ApiError, bad_request, forbidden_field, too_large_revision, unprocessable
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.records import Key, Record
 from conformance.sim.apiserver.selectors import Matcher
@@ -64,6 +64,11 @@ def revision_number(text: str) -> int:
     return int(text or 0)
 
 
+def forbidden_option(name: str, detail: str) -> ApiError:
+    """Return the refusal (422) of an option of a list or a watch that does not go with the others."""
+    return unprocessable("ListOptions", "", [forbidden_field(name, detail)], "meta.k8s.io")
+
+
 def list_page(collection: Collection, current: int, query: Query) -> Page:
     """Return the objects that a list asks for.
 
@@ -90,7 +95,9 @@ def list_page(collection: Collection, current: int, query: Query) -> Page:
 def _wanted_revision(query: Query, current: int) -> int:
     wanted = revision_number(query.revision)
     if query.match and not query.revision:
-        raise bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
+        raise forbidden_option(
+            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
     if wanted > current:
         raise too_large_revision(wanted, current)
     exact = query.match == "Exact" or (query.limit and not query.match and wanted)

@@ -123,9 +123,11 @@ def _field_term(text: str, resource: Resource, selectable: tuple[str, ...]) -> M
     if not match or match["op"] in "<>":
         raise bad_request(f"invalid selector: {text!r}; can't understand {text!r}")
     name, value, equal = match["key"], match["value"], match["op"] != "!="
-    supported = ("metadata.name", "metadata.namespace", *(() if resource.group else _FIELDS.get(resource.plural, ())))
-    if name not in (*supported, *selectable):
-        raise bad_request(f"field label not supported: {name}")
+    common, own = ("metadata.name", "metadata.namespace"), _FIELDS.get(resource.plural, ())
+    if name not in (*common, *own, *selectable):
+        if own or resource.model is None:
+            raise bad_request(f"field label not supported: {name}")
+        raise bad_request(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
     path = name.split(".")
 
     def holds(obj: Object) -> bool:

@@ -6,6 +6,8 @@ Directives: `$patch` (delete, replace, merge), `$deleteFromPrimitiveList/NAME`, 
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.sim.apiserver.errors import bad_request
@@ -60,7 +62,7 @@ def _merged(value: Any, patch: Any, schema: Schema, order: list[Any] | None) -> 
         return patch
     if schema.merge_values:
         known = value or []
-        return [*known, *(item for item in patch if item not in known)]
+        return _in_order(dict.fromkeys([*known, *patch]), order or patch, known)
     if schema.merge_key:
         return _merged_elements(value or [], patch, schema.merge_key, schema.items or ANY, order)
     return patch
@@ -78,8 +80,20 @@ def _merged_elements(value: list[Object], patch: list[Object], key: str, schema:
             result.pop(item[key], None)
         else:
             result[item[key]] = strategic(result.get(item[key]), item, schema)
-    if not order:
-        return list(result.values())
-    wanted = [item[key] for item in order]
-    ranked = sorted(result, key=lambda found: wanted.index(found) if found in wanted else len(wanted))
-    return [result[found] for found in ranked]
+    wanted = [item[key] for item in order or patch]
+    return [result[found] for found in _in_order(result, wanted, [item.get(key) for item in value])]
+
+
+def _in_order(merged: Mapping[Any, Any], wanted: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+    """Return the keys of `merged`: those of the patch as it has them, the others as and where they were before.
+
+    A key of the patch comes first unless the other one stood before it already: new elements go to the front.
+    """
+    ranked = {key: rank for rank, key in enumerate(before)}
+    patched = deque(key for key in wanted if key in merged)
+    others = deque(key for key in before if key in merged and key not in wanted)
+    result = []
+    while patched and others:
+        other_first = patched[0] in ranked and ranked[others[0]] < ranked[patched[0]]
+        result.append((others if other_first else patched).popleft())
+    return [*result, *patched, *others]

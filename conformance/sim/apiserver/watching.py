@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from conformance.sim.apiserver.errors import ApiError, Cause, bad_request, expired, too_large_revision, unprocessable
-from conformance.sim.apiserver.listing import Query, revision_number
+from conformance.sim.apiserver.errors import ApiError, expired, too_large_revision
+from conformance.sim.apiserver.listing import Query, forbidden_option, revision_number
 from conformance.sim.apiserver.objects import replaced
 from conformance.sim.apiserver.records import Event, EventType, Record
 from conformance.sim.apiserver.store import Collection, Store
@@ -163,10 +163,11 @@ def _check_initial_events(query: Query, options: WatchOptions) -> None:
     """Refuse combinations of options that mean nothing."""
     if options.initial_events is None:
         if query.match:
-            raise bad_request("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+            detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            raise forbidden_option("resourceVersionMatch", detail)
     elif query.match != "NotOlderThan":
         detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        raise unprocessable("ListOptions", "", [Cause("resourceVersionMatch", f"Forbidden: {detail}")])
+        raise forbidden_option("resourceVersionMatch", detail)
 
 
 class Watches:

@@ -111,7 +111,7 @@ def kubectl(server_kubeconfig: Path, tmp_path: Path) -> Callable[..., str]:
 
     def run(*arguments: str, stdin: str | None = None, succeeds: bool = True) -> str:
         command = [binary, "--kubeconfig", str(server_kubeconfig), "--cache-dir", str(tmp_path), *arguments]
-        done = subprocess.run(  # noqa: S603 - a fixed program with the test's own arguments
+        done = subprocess.run(
             command, input=stdin, capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
         )
         assert (done.returncode == 0) is succeeds, done.stderr

@@ -71,7 +71,7 @@ class Http:
         if data is not None:
             sent["Content-Type"] = content_type
         answer = self.pool.request(method, self.url + path, body=data, headers=sent, timeout=PATIENCE_SECONDS)
-        is_json = "json" in answer.headers.get("Content-Type", "")
+        is_json = answer.data.startswith(b"{")
         return Answer(answer.status, json.loads(answer.data) if is_json else answer.data, answer.headers)
 
     def get(self, path: str, **headers: str) -> Answer:

@@ -131,7 +131,7 @@ def test_log_of_one_of_several_containers_must_be_chosen(http: Http, pods: str) 
 def test_log_of_a_pod_without_a_node_is_empty(http: Http, pods: str) -> None:
     http.post(pods, pod_body("lost", schedulerName="nobody"))
     found = http.get(f"{pods}/lost/log")
-    assert (found.status, found.body) == (200, b"")
+    assert (found.status, found.body) == (204, b"")
 
 
 def test_unreachable_kubelet_is_an_internal_error(http: Http, running: str, node: str) -> None:

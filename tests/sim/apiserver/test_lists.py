@@ -68,7 +68,20 @@ def test_involved_object_selects_events(http: Http, namespace: str) -> None:
 
 def test_field_that_cannot_be_selected_by_is_refused(http: Http, six: str) -> None:
     refused = http.get(f"{six}?fieldSelector=spec.foo%3Dbar")
+    only = '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    assert (refused.status, refused.body["message"]) == (400, only)
+    refused = http.get("/api/v1/nodes?fieldSelector=spec.foo%3Dbar")
     assert (refused.status, refused.body["message"]) == (400, "field label not supported: spec.foo")
+
+
+@pytest.mark.parametrize("query", ["resourceVersion=x", "limit=x"])
+def test_option_that_is_no_number_is_refused(http: Http, six: str, query: str) -> None:
+    assert http.get(f"{six}?{query}").status == 400
+
+
+def test_match_of_no_version_is_refused(http: Http, six: str) -> None:
+    refused = http.get(f"{six}?resourceVersionMatch=NotOlderThan")
+    assert (refused.status, refused.body["details"]["causes"][0]["field"]) == (422, "resourceVersionMatch")
 
 
 def pages(http: Http, path: str, limit: int) -> Iterator[list[str]]:
@@ -83,7 +96,7 @@ def pages(http: Http, path: str, limit: int) -> Iterator[list[str]]:
 
 def test_portions_follow_one_another(http: Http, six: str) -> None:
     assert list(pages(http, six, 4)) == [["c0", "c1", "c2", "c3"], ["c4", "c5"]]
-    assert list(pages(http, six, 6)) == [["c0", "c1", "c2", "c3", "c4", "c5"]]
+    assert list(pages(http, six, 5)) == [["c0", "c1", "c2", "c3", "c4"], ["c5"]]
 
 
 def test_portions_show_one_state(http: Http, six: str) -> None:

@@ -72,10 +72,16 @@ def test_strategic_patch_orders_elements_as_told(http: Http, namespace: str) -> 
     assert [item["name"] for item in patched["spec"]["template"]["spec"]["containers"]] == ["c", "b"]
 
 
+def test_strategic_patch_puts_new_elements_first(http: Http, node: str) -> None:
+    """So does a real server, unless the patch says how the elements are to be ordered."""
+    http.strategic(f"{node}/status", {"status": {"conditions": [{"type": "New", "status": "True"}]}})
+    assert list(conditions(http, node)) == ["New", "Ready", "DiskPressure"]
+
+
 def test_strategic_patch_adds_to_sets_and_deletes_from_them(http: Http, config_maps: str) -> None:
     http.post(config_maps, {"metadata": {"name": "x", "finalizers": ["t.example/a"]}})
     http.strategic(f"{config_maps}/x", {"metadata": {"finalizers": ["t.example/b"]}})
-    assert http.get(f"{config_maps}/x").body["metadata"]["finalizers"] == ["t.example/a", "t.example/b"]
+    assert http.get(f"{config_maps}/x").body["metadata"]["finalizers"] == ["t.example/b", "t.example/a"]
     removal = {"$deleteFromPrimitiveList/finalizers": ["t.example/a", "t.example/b"]}
     assert "finalizers" not in http.strategic(f"{config_maps}/x", {"metadata": removal}).body["metadata"]
 

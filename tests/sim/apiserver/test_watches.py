@@ -126,10 +126,6 @@ def test_twenty_watchers_see_the_same(http: Http, config_maps: str) -> None:
         assert all(names_of([next(events)]) == [("ADDED", "x")] for events in watchers)
 
 
-def test_version_that_is_no_number_is_refused(http: Http, config_maps: str) -> None:
-    assert http.get(f"{config_maps}?watch=true&resourceVersion=x").status == 400
-
-
 class TestForgottenHistory:
     """A server that keeps five changes of each resource."""
 
