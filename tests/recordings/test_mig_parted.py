@@ -22,6 +22,9 @@ CONFIG = "/config.yaml"
 PID = 4242
 
 
+Reader = Callable[[str, Any], Iterator["Replay"]]
+
+
 def _nothing(_: NodeHardware) -> None: ...
 
 
@@ -74,7 +77,8 @@ FAULTS: Mapping[str, dict[str, Callable[[NodeHardware], None]]] = {
 
 def _replays(recording: Mapping[str, Any]) -> Iterator[Replay]:
     for key, content in recording.get("cases", {}).items():
-        yield from _KINDS.get(key.partition(":")[0], _generated)(key, content)
+        read: Reader = _KINDS.get(key.partition(":")[0], _generated)
+        yield from read(key, content)
 
 
 def _generated(key: str, content: Mapping[str, Any]) -> Iterator[Replay]:
@@ -110,7 +114,7 @@ def _none(*_: object) -> Iterator[Replay]:
     return iter(())
 
 
-_KINDS: Mapping[str, Callable[[str, Any], Iterator[Replay]]] = {
+_KINDS: Mapping[str, Reader] = {
     "edge": _edge,
     "config-files": _files,
     "faults": _faults,

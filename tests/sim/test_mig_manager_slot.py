@@ -18,7 +18,8 @@ def idle(*values: str) -> list[str]:
     """Hand values over one by one, each when the worker waits; what it runs."""
 
     async def play() -> list[str]:
-        slot, taken = ConfigSlot(), []
+        slot = ConfigSlot()
+        taken: list[str] = []
         task = asyncio.create_task(worker(slot, taken))
         for value in ("", *values):
             slot.put(value)
@@ -33,7 +34,8 @@ def busy(first: str, *during: str) -> list[str]:
     """Hand values over while the worker runs `first`; what it runs afterwards."""
 
     async def play() -> list[str]:
-        slot, taken = ConfigSlot(), []
+        slot = ConfigSlot()
+        taken: list[str] = []
         slot.put(first)
         await slot.take()
         for value in during:

@@ -41,10 +41,16 @@ class Node:
     def __init__(self, *boards: str) -> None:
         self.hardware = NodeHardware(boards)
 
-    def run(self, *arguments: str, entries: Sequence[Mapping[str, Any]] = ()) -> mig_parted.Result:
+    def run(
+        self, *arguments: str, entries: Sequence[Mapping[str, Any]] = (), subsystem_filters: bool = True
+    ) -> mig_parted.Result:
         text = json.dumps({"version": "v1", "mig-configs": {"x": list(entries)}})
         return mig_parted.run(
-            arguments, Nvml(self.hardware), lambda args: nvidia_smi.run(args, self.hardware), {"f": text}.get
+            arguments,
+            Nvml(self.hardware),
+            lambda args: nvidia_smi.run(args, self.hardware),
+            {"f": text}.get,
+            subsystem_filters=subsystem_filters,
         )
 
     def apply(self, *entries: Mapping[str, Any]) -> mig_parted.Result:
@@ -176,6 +182,18 @@ def test_filter_that_makes_no_sense_matches_nothing_and_that_is_a_success(device
     assert node.apply(entry).rc == 0
     assert node.geometries == [None]
     assert not node.is_applied(entry)
+
+
+@pytest.mark.parametrize(("subsystem_filters", "geometry"), [(True, {"7g.80gb": 1}), (False, None)])
+def test_filter_with_a_subsystem_matches_nothing_before_v0_15(
+    subsystem_filters: bool, geometry: dict[str, int] | None
+) -> None:
+    node = Node(H100)
+    entry = on({"7g.80gb": 1}, **{"device-filter": "0x233010DE:0x16C110DE"})
+
+    node.run("apply", "-f", "f", "-c", "x", entries=[entry], subsystem_filters=subsystem_filters)
+
+    assert node.geometries == [geometry]
 
 
 @pytest.mark.parametrize("device_filter", ["0x233010de", ["0x20B010DE", "0X233010DE"], ""])

@@ -17,12 +17,14 @@ class Behaviour:
     Attributes:
         script: A shell script does each reconfiguration (up to v0.12); the Go port came with v0.13.0.
         generates: The configuration comes from the hardware where no file is given (from v0.14.0).
+        subsystem_filters: A device filter may name a PCI subsystem (from v0.15.0; before, such a one matches nothing).
         pauses_client: The label `nvidia.com/gpu.deploy.client` is paused with the others (from v0.15.0).
         answers_when_stuck: A run that gives up waiting for pods ends in `failed`, not in `pending` (after v0.15.0).
     """
 
     script: bool
     generates: bool
+    subsystem_filters: bool
     pauses_client: bool
     answers_when_stuck: bool
 
@@ -39,6 +41,7 @@ class Behaviour:
         return cls(
             script=not at_least(version, "v0.13.0"),
             generates=at_least(version, "v0.14.0"),
+            subsystem_filters=at_least(version, "v0.15.0"),
             pauses_client=at_least(version, "v0.15.0"),
             answers_when_stuck=at_least(version, "v0.15.1"),
         )

@@ -12,7 +12,7 @@ import yaml
 
 from conformance.sim import mig_parted
 from conformance.sim.kube import CONFIG_MAPS, KubeError, Object
-from conformance.sim.mig_manager.host import Host
+from conformance.sim.mig_manager.process import Process
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED
 
@@ -28,7 +28,7 @@ class SetupError(Exception):
     """No configuration is to be had: the process ends."""
 
 
-async def choose_config_file(host: Host) -> str:
+async def choose_config_file(process: Process) -> str:
     """Path of the file that every run reads: the given one, else one generated from the hardware, else the default.
 
     Whether the given file can be used is seen in each run, not here.
@@ -36,77 +36,77 @@ async def choose_config_file(host: Host) -> str:
     Raises:
         SetupError: The given file does not exist, or nothing can be generated and there is no default.
     """
-    given = host.settings.config_file
-    if not host.settings.node:
+    given = process.settings.config_file
+    if not process.settings.node:
         raise SetupError("invalid -n <node-name> flag: must not be empty string")
-    if not host.behaviour.generates:
+    if not process.behaviour.generates:
         if not given:
             raise SetupError("invalid -f <config-file> flag: must not be empty string")
         return given
     if not given:
-        return await _generated(host)
-    if host.read_file(given) is None:
+        return await _generated(process)
+    if process.read_file(given) is None:
         raise SetupError(f"{_FAILED}failed to read custom config {given}: stat {given}: no such file or directory")
-    host.log(f"Using custom config: {given}")
+    process.log(f"Using custom config: {given}")
     return given
 
 
-async def _generated(host: Host) -> str:
-    host.log("Generating MIG configuration from hardware...")
+async def _generated(process: Process) -> str:
+    process.log("Generating MIG configuration from hardware...")
     output = mig_parted.Output()
     try:
-        content = mig_parted.generate(host.nvml(), output)
+        content = mig_parted.generate(process.nvml(), output)
     except mig_parted.NoProfilesError as error:
-        return _default(host, error, output)
+        return _default(process, error, output)
     except mig_parted.MigPartedError as error:
         raise SetupError(f"{_FAILED}failed to generate MIG config: {error}") from error
-    _pass_on(host, output)
-    if host.fault("generates-no-balanced"):
+    _pass_on(process, output)
+    if process.fault("mig-manager-generates-no-balanced"):
         content["mig-configs"].pop(ALL_BALANCED, None)
     text = _HEADER + yaml.safe_dump(content, sort_keys=False)
-    _keep(host, text)
-    host.log(f"Generated config: {GENERATED_FILE}")
-    await _publish(host, text)
+    _keep(process, text)
+    process.log(f"Generated config: {GENERATED_FILE}")
+    await _publish(process, text)
     return GENERATED_FILE
 
 
-def _default(host: Host, reason: mig_parted.NoProfilesError, output: mig_parted.Output) -> str:
-    _pass_on(host, output)
-    host.log("No MIG profiles discovered. Checking for default config", "warning")
-    path = host.settings.default_config_file
-    if path and host.read_file(path) is not None:
-        host.log(f"Using default config: {path}")
+def _default(process: Process, reason: mig_parted.NoProfilesError, output: mig_parted.Output) -> str:
+    _pass_on(process, output)
+    process.log("No MIG profiles discovered. Checking for default config", "warning")
+    path = process.settings.default_config_file
+    if path and process.read_file(path) is not None:
+        process.log(f"Using default config: {path}")
         return path
     if path:
-        host.log(f"Default config file {path} not found: stat {path}: no such file or directory", "warning")
+        process.log(f"Default config file {path} not found: stat {path}: no such file or directory", "warning")
     raise SetupError(f"{_FAILED}dynamic generation failed and no default config available: {reason}") from reason
 
 
-def _pass_on(host: Host, output: mig_parted.Output) -> None:
+def _pass_on(process: Process, output: mig_parted.Output) -> None:
     for line in output.stderr:
-        host.container.log(line)
+        process.container.log(line)
 
 
-def _keep(host: Host, text: str) -> None:
+def _keep(process: Process, text: str) -> None:
     """Let the process read the generated file, which lies in the container and nowhere else."""
-    mounted = host.read_file
-    host.read_file = lambda path: text if path == GENERATED_FILE else mounted(path)
+    mounted = process.read_file
+    process.read_file = lambda path: text if path == GENERATED_FILE else mounted(path)
 
 
-async def _publish(host: Host, text: str) -> None:
+async def _publish(process: Process, text: str) -> None:
     """Show the generated configuration in a ConfigMap that goes with the pod; that it fails is only worth a warning."""
-    namespace = host.container.pod["metadata"]["namespace"]
-    name = names.generated_config_map(host.settings.node)
+    namespace = process.container.pod["metadata"]["namespace"]
+    name = names.generated_config_map(process.settings.node)
     try:
-        await _write(host, _config_map(host, name, namespace, text))
+        await _write(process, _config_map(process, name, namespace, text))
     except (KubeError, aiohttp.ClientError, TimeoutError) as error:
-        host.log(f"Failed to create node ConfigMap: {error}", "warning")
+        process.log(f"Failed to create node ConfigMap: {error}", "warning")
     else:
-        host.log(f"Created/updated ConfigMap: {namespace}/{name}")
+        process.log(f"Created/updated ConfigMap: {namespace}/{name}")
 
 
-async def _write(host: Host, config_map: Object) -> None:
-    kube = host.container.kube
+async def _write(process: Process, config_map: Object) -> None:
+    kube = process.container.kube
     meta = config_map["metadata"]
     try:
         await kube.create(CONFIG_MAPS, config_map)
@@ -118,9 +118,9 @@ async def _write(host: Host, config_map: Object) -> None:
         await kube.replace(CONFIG_MAPS, config_map)
 
 
-def _config_map(host: Host, name: str, namespace: str, text: str) -> Object:
-    pod = host.container.pod["metadata"]
+def _config_map(process: Process, name: str, namespace: str, text: str) -> Object:
+    pod = process.container.pod["metadata"]
     owner = {"apiVersion": "v1", "kind": "Pod", "name": pod["name"], "uid": pod["uid"]}
-    labels = {"app.kubernetes.io/component": names.MIG_MANAGER_APP, "nvidia.com/node-name": host.settings.node}
+    labels = {"app.kubernetes.io/component": names.MIG_MANAGER_APP, "nvidia.com/node-name": process.settings.node}
     meta = {"name": name, "namespace": namespace, "labels": labels, "ownerReferences": [owner]}
     return {"metadata": meta, "data": {names.CONFIG_KEY: text}}

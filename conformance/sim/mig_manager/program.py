@@ -8,7 +8,7 @@ from typing import Final
 from conformance.sim.container import Container
 from conformance.sim.mig_manager.config_source import SetupError, choose_config_file
 from conformance.sim.mig_manager.errors import StepError
-from conformance.sim.mig_manager.host import Host
+from conformance.sim.mig_manager.process import Process
 from conformance.sim.mig_manager.reconfigure import Reconfiguration
 from conformance.sim.mig_manager.slot import ConfigSlot, follow_label
 from conformance.spec import names
@@ -19,7 +19,7 @@ _ENDED_BY_SIGTERM: Final = 143
 
 async def mig_manager(container: Container) -> int:
     """Run until told to stop, or until no configuration can be had (exit code 1). A run under way is broken off."""
-    serving = asyncio.create_task(_serve(Host(container, container.files)))
+    serving = asyncio.create_task(_serve(Process(container, container.files)))
     stopping = asyncio.create_task(container.stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -30,27 +30,27 @@ async def mig_manager(container: Container) -> int:
         await asyncio.gather(serving, stopping, return_exceptions=True)
 
 
-async def _serve(host: Host) -> int:
+async def _serve(process: Process) -> int:
     try:
-        config_file = await choose_config_file(host)
+        config_file = await choose_config_file(process)
     except SetupError as error:
-        host.log(f"Error: {error}")
+        process.log(f"Error: {error}")
         return 1
     slot = ConfigSlot()
-    unfollow = follow_label(host.container.kube, host.settings.node, slot)
+    unfollow = follow_label(process.container.kube, process.settings.node, slot)
     try:
         while True:
-            host.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
-            await _update(host, config_file, await slot.take())
+            process.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
+            await _update(process, config_file, await slot.take())
     finally:
         unfollow()
 
 
-async def _update(host: Host, config_file: str, selected: str) -> None:
-    host.log(f"Updating to MIG config: {selected}")
+async def _update(process: Process, config_file: str, selected: str) -> None:
+    process.log(f"Updating to MIG config: {selected}")
     try:
-        await Reconfiguration(host, config_file, selected).run()
+        await Reconfiguration(process, config_file, selected).run()
     except StepError as error:
-        host.log(f"Error: {error}", "error")
+        process.log(f"Error: {error}", "error")
     else:
-        host.log(f"Successfully updated to MIG config: {selected}")
+        process.log(f"Successfully updated to MIG config: {selected}")

@@ -1,15 +1,15 @@
 """One reconfiguration, step by step.
 
 The numbers are those of the steps in NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go (Run). Steps 4, 10
-and 14 concern a driver installed on the host, which simulated nodes do not have.
+and 14 concern a driver installed on the process, which simulated nodes do not have.
 """
 
 from __future__ import annotations
 
 from conformance.sim.mig_manager.clients import OPERANDS, GpuClients
 from conformance.sim.mig_manager.errors import StepError, StuckError
-from conformance.sim.mig_manager.host import Host
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
+from conformance.sim.mig_manager.process import Process
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED
 from conformance.spec.names import State
@@ -19,17 +19,17 @@ class Reconfiguration:
     """One run.
 
     Args:
-        host: The process.
+        process: The process.
         config_file: File with the configurations.
         selected: Name of the wanted one; empty where the label was removed meanwhile.
     """
 
-    def __init__(self, host: Host, config_file: str, selected: str) -> None:
-        self._host = host
-        self._behaviour = host.behaviour
+    def __init__(self, process: Process, config_file: str, selected: str) -> None:
+        self._process = process
+        self._behaviour = process.behaviour
         self._selection = ("-f", config_file, "-c", selected)
         self._selected = selected
-        settings, container = host.settings, host.container
+        settings, container = process.settings, process.container
         self._labels = NodeLabels(container.kube, settings.node)
         self._clients = GpuClients(container.kube, container.clock, settings.node, settings.clients_namespace)
 
@@ -58,11 +58,11 @@ class Reconfiguration:
             return
         self._check_mode()  # 5
         await self._announce()  # 6
-        if not self._host.fault("pauses-nothing"):
+        if not self._process.fault("mig-manager-pauses-nothing"):
             await self._pause_operands()  # 7
             await self._wait_for_clients()  # 8
         await self._delete_validators()  # 9
-        if not self._apply_mode() and self._host.settings.with_reboot:  # 11
+        if not self._apply_mode() and self._process.settings.with_reboot:  # 11
             await self._reboot()
             return
         self._apply()  # 12
@@ -72,12 +72,12 @@ class Reconfiguration:
         await self._finish(State.SUCCESS)  # 17
 
     def _check_start(self) -> None:
-        self._host.check()
+        self._process.check()
         if not self._behaviour.script:
             return
-        self._host.operands_resumed = False
+        self._process.operands_resumed = False
         if not self._selected:
-            self._host.tell("Error: missing -c <selected-config> flag")
+            self._process.tell("Error: missing -c <selected-config> flag")
             raise StepError("exit status 1")
 
     async def _remember_labels(self) -> None:
@@ -86,44 +86,44 @@ class Reconfiguration:
         except StepError as error:
             raise StepError(f"failed to get current node labels: {error}") from error
         for label, value in (*self._labels.deploy.items(), (names.MIG_CONFIG_STATE, self._labels.state)):
-            self._host.tell(f"Current value of '{label}={value}'\n")
+            self._process.tell(f"Current value of '{label}={value}'\n")
 
     def _validate(self) -> None:
-        self._host.tell("Asserting that the requested configuration is present in the configuration file")
-        if not self._host.mig_parted("assert", "--valid-config", *self._selection):
+        self._process.tell("Asserting that the requested configuration is present in the configuration file")
+        if not self._process.mig_parted("assert", "--valid-config", *self._selection):
             raise StepError("failed to validate MIG configuration: exit status 1")
 
     def _already_applied(self) -> bool:
-        self._host.tell("Checking if the selected MIG config is currently applied or not")
-        applied = self._host.mig_parted("assert", *self._selection)
+        self._process.tell("Checking if the selected MIG config is currently applied or not")
+        applied = self._process.mig_parted("assert", *self._selection)
         if applied:
-            self._host.tell("Selected MIG config is already applied")
+            self._process.tell("Selected MIG config is already applied")
         return applied
 
     def _check_mode(self) -> None:
         """After a reboot the mode must be right: one that is not would mean to reboot for ever."""
-        self._host.tell("Checking if the MIG mode setting in the selected config is currently applied or not")
-        right = self._host.mig_parted("assert", "--mode-only", *self._selection)
+        self._process.tell("Checking if the MIG mode setting in the selected config is currently applied or not")
+        right = self._process.mig_parted("assert", "--mode-only", *self._selection)
         if not right and self._labels.state == State.REBOOTING:
             raise StepError(
                 "failed to check if a MIG mode change is required: MIG mode change did not take effect after rebooting"
             )
 
     async def _announce(self) -> None:
-        if not self._host.fault("skips-pending"):
+        if not self._process.fault("mig-manager-skips-pending"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
-        if self._host.fault("success-first"):
+        if self._process.fault("mig-manager-success-first"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.SUCCESS})
 
     async def _pause_operands(self) -> None:
-        self._host.tell(
+        self._process.tell(
             "Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"
         )
         await self._labels.pause()
 
     async def _wait_for_clients(self) -> None:
         for name, app, spoken in OPERANDS:
-            self._host.tell(f"Waiting for {spoken} to shutdown")
+            self._process.tell(f"Waiting for {spoken} to shutdown")
             if self._behaviour.script:
                 await self._clients.wait_unless_late(app)
                 continue
@@ -138,7 +138,7 @@ class Reconfiguration:
 
     async def _wait_for_third_parties(self) -> None:
         selector = f"nodeSelector key {names.DEPLOY_CLIENT}"
-        self._host.tell(f"Waiting for any daemon set pods with {selector} to shutdown")
+        self._process.tell(f"Waiting for any daemon set pods with {selector} to shutdown")
         try:
             await self._clients.wait_for_third_parties()
         except StuckError as error:
@@ -148,71 +148,71 @@ class Reconfiguration:
 
     async def _delete_validators(self) -> None:
         for spoken, app in (("cuda", "nvidia-cuda-validator"), ("plugin", "nvidia-device-plugin-validator")):
-            self._host.tell(f"Removing the {spoken}-validator pod")
+            self._process.tell(f"Removing the {spoken}-validator pod")
             await self._clients.delete(app)
-        if self._host.fault("deletes-user-pods"):
+        if self._process.fault("mig-manager-deletes-user-pods"):
             await self._clients.delete_those_of_users()
 
     def _apply_mode(self) -> bool:
         """Whether every GPU has its mode now; the script asks the GPUs even where the change itself failed."""
-        self._host.tell(
+        self._process.tell(
             "Applying the MIG mode change from the selected config to the node (and double checking it took effect)"
         )
-        changed = self._host.mig_parted("-d", "apply", "--mode-only", *self._selection)
+        changed = self._process.mig_parted("-d", "apply", "--mode-only", *self._selection)
         if not changed and not self._behaviour.script:
             return False
-        return self._host.mig_parted("-d", "assert", "--mode-only", *self._selection)
+        return self._process.mig_parted("-d", "assert", "--mode-only", *self._selection)
 
     async def _reboot(self) -> None:
-        self._host.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{State.REBOOTING}'\n")
+        self._process.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{State.REBOOTING}'\n")
         await self._labels.write({names.MIG_CONFIG_STATE: State.REBOOTING})
-        self._host.tell("Rebooting the node...")
-        self._host.container.node.request_reboot()
+        self._process.tell("Rebooting the node...")
+        self._process.container.node.request_reboot()
 
     def _apply(self) -> None:
-        self._host.tell("Applying the selected MIG config to the node")
-        refused = self._selected == ALL_BALANCED and self._host.fault("refuses-balanced")
-        if refused or not self._host.mig_parted("-d", "apply", *self._selection):
+        self._process.tell("Applying the selected MIG config to the node")
+        refused = self._selected == ALL_BALANCED and self._process.fault("mig-manager-refuses-balanced")
+        if refused or not self._process.mig_parted("-d", "apply", *self._selection):
             raise StepError("failed to apply MIG configuration: exit status 1")
 
     def _refresh_cdi(self) -> None:
-        if not self._host.settings.cdi_enabled:
+        if not self._process.settings.cdi_enabled:
             return
-        self._host.tell("Running nvidia-smi")
-        code, _ = self._host.smi(())
+        self._process.tell("Running nvidia-smi")
+        code, _ = self._process.smi(())
         if code != 0:
             raise StepError(f"failed to run nvidia-smi: exit status {code}")
-        self._host.tell("Creating NVIDIA control device nodes")
-        self._host.tell("Creating management CDI spec")
+        self._process.tell("Creating NVIDIA control device nodes")
+        self._process.tell("Creating management CDI spec")
 
     async def _restart_validator(self) -> None:
-        self._host.tell("Restarting validator pod to re-run all validations")
+        self._process.tell("Restarting validator pod to re-run all validations")
         await self._clients.delete(names.VALIDATOR_APP)
 
     async def _resume_operands(self) -> None:
-        self._host.tell(
+        self._process.tell(
             "Restarting all GPU clients previously shutdown in Kubernetes by reenabling "
             "their component-specific nodeSelector labels"
         )
-        self._host.operands_resumed = True
-        if not self._host.fault("leaves-paused"):
-            await self._labels.resume(forced=self._host.fault("overrides-false"))
+        self._process.operands_resumed = True
+        if not self._process.fault("mig-manager-leaves-paused"):
+            await self._labels.resume(forced=self._process.fault("mig-manager-overrides-false"))
 
     async def _finish_failed(self) -> None:
         """Give the answer `failed`; where even that fails, the log must do."""
         try:
             await self._finish(State.FAILED)
         except StepError as error:
-            self._host.tell(f"Unable to set '{names.MIG_CONFIG_STATE}' to '{State.FAILED}': {error}\n")
+            self._process.tell(f"Unable to set '{names.MIG_CONFIG_STATE}' to '{State.FAILED}': {error}\n")
 
     async def _finish(self, state: State) -> None:
-        if not self._host.operands_resumed:
-            self._host.tell(
+        if not self._process.operands_resumed:
+            self._process.tell(
                 "Restarting any GPU clients previously shutdown in Kubernetes by reenabling "
                 "their component-specific nodeSelector labels"
             )
             await self._labels.resume(without=(NVSM,) if self._behaviour.script else ())
-        if state is State.SUCCESS and self._host.fault("never-answers"):
+        if state is State.SUCCESS and self._process.fault("mig-manager-never-answers"):
             return
-        self._host.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
+        self._process.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
         await self._labels.write({names.MIG_CONFIG_STATE: state})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml
 
 
-def run(argv: Sequence[str], nvml: Nvml, smi: Smi, read_file: Callable[[str], str | None]) -> Result:
+def run(
+    argv: Sequence[str],
+    nvml: Nvml,
+    smi: Smi,
+    read_file: Callable[[str], str | None],
+    *,
+    subsystem_filters: bool = True,
+) -> Result:
     """Run `nvidia-mig-parted` once.
 
     Args:
@@ -32,34 +40,30 @@ def run(argv: Sequence[str], nvml: Nvml, smi: Smi, read_file: Callable[[str], st
         nvml: The GPUs of the node.
         smi: Runs nvidia-smi; used for GPU resets only.
         read_file: Content of a file by its path, None where there is none.
+        subsystem_filters: Whether a device filter may name a PCI subsystem, as from v0.15.0 on; else such a filter
+            matches nothing.
     """
     output = Output()
     try:
         options = _parser().parse_args(argv)
         output.debug = options.debug
-        _COMMANDS[options.command](_Run(options, nvml, smi, read_file, output))
+        _COMMANDS[options.command](_Run(options, nvml, smi, read_file, output, subsystem_filters))
     except MigPartedError as error:
         output.log("fatal", capitalized(str(error)))
         return Result(1, output.stdout, output.stderr)
     return Result(0, output.stdout, output.stderr)
 
 
+@dataclass(frozen=True)
 class _Run:
     """One run with everything it works on."""
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        nvml: Nvml,
-        smi: Smi,
-        read_file: Callable[[str], str | None],
-        output: Output,
-    ) -> None:
-        self.options = options
-        self.nvml = nvml
-        self.smi = smi
-        self.read_file = read_file
-        self.output = output
+    options: argparse.Namespace
+    nvml: Nvml
+    smi: Smi
+    read_file: Callable[[str], str | None]
+    output: Output
+    subsystem_filters: bool
 
     def selected(self) -> tuple[Entry, ...]:
         """Entries of the selected configuration."""
@@ -71,9 +75,15 @@ class _Run:
         except ConfigurationError as error:
             raise MigPartedError(f"error parsing config file: unmarshal error: {_decoding(str(error))}") from error
         try:
-            return configurations.select(self.options.selected_config)
+            entries = configurations.select(self.options.selected_config)
         except ConfigurationError as error:
             raise MigPartedError(f"error selecting MIG config: {error}") from error
+        return entries if self.subsystem_filters else tuple(map(_without_subsystems, entries))
+
+
+def _without_subsystems(entry: Entry) -> Entry:
+    """Make filters that name a subsystem match nothing; a list of filters must not become empty by that."""
+    return replace(entry, device_filter=tuple("" if ":" in part else part for part in entry.device_filter))
 
 
 def _decoding(problem: str) -> str:

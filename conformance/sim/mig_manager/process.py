@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import yaml
 
@@ -11,50 +11,11 @@ from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.container import Container
 from conformance.sim.mig_manager.behaviour import Behaviour
 from conformance.sim.mig_manager.errors import StepError
+from conformance.sim.mig_manager.settings import HOST_MOUNT, Settings
 from conformance.sim.mig_parted.output import log_line
 from conformance.sim.nvml import Nvml
 
-_HOST_MOUNT = "/host"
-"""Where the operator's DaemonSet mounts the root of the host."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The environment of the container, as cmd/nvidia-mig-manager/main.go reads it.
-
-    Attributes:
-        node: NODE_NAME.
-        config_file: CONFIG_FILE; empty for none.
-        default_config_file: DEFAULT_CONFIG_FILE; empty for none.
-        clients_namespace: DEFAULT_GPU_CLIENTS_NAMESPACE, where the operands are.
-        clients_file: GPU_CLIENTS_FILE, which lists services of the host; empty for none.
-        with_reboot: WITH_REBOOT.
-        cdi_enabled: CDI_ENABLED.
-        host_mount: HOST_ROOT_MOUNT.
-    """
-
-    node: str
-    config_file: str
-    default_config_file: str
-    clients_namespace: str
-    clients_file: str
-    with_reboot: bool
-    cdi_enabled: bool
-    host_mount: str
-
-    @classmethod
-    def read(cls, env: Mapping[str, str]) -> Settings:
-        """Take the settings from an environment."""
-        return cls(
-            node=env.get("NODE_NAME", ""),
-            config_file=env.get("CONFIG_FILE", ""),
-            default_config_file=env.get("DEFAULT_CONFIG_FILE", ""),
-            clients_namespace=env.get("DEFAULT_GPU_CLIENTS_NAMESPACE", "default"),
-            clients_file=env.get("GPU_CLIENTS_FILE", ""),
-            with_reboot=env.get("WITH_REBOOT", "") == "true",
-            cdi_enabled=env.get("CDI_ENABLED", "") == "true",
-            host_mount=env.get("HOST_ROOT_MOUNT", _HOST_MOUNT),
-        )
+_MISSING: Final = "no such file or directory"
 
 
 class _WithoutLastGpu(Nvml):
@@ -64,8 +25,8 @@ class _WithoutLastGpu(Nvml):
         return super().nvmlDeviceGetCount() - 1
 
 
-class Host:
-    """One process.
+class Process:
+    """One run of the program, from its start to its end.
 
     Attributes:
         container: The container it runs in.
@@ -96,12 +57,13 @@ class Host:
 
     def fault(self, name: str) -> bool:
         """Whether one of mig-manager's defects is switched on."""
-        return self.container.node.faults.on(f"mig-manager-{name}")
+        return self.container.node.faults.on(name)
 
     def mig_parted(self, *arguments: str) -> bool:
         """Run nvidia-mig-parted, its output going to the log, and say whether it succeeded."""
-        nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("forgets-last-gpu"))
-        result = mig_parted.run(arguments, nvml, self.smi, self.read_file)
+        nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("mig-manager-forgets-last-gpu"))
+        subsystems = self.behaviour.subsystem_filters
+        result = mig_parted.run(arguments, nvml, self.smi, self.read_file, subsystem_filters=subsystems)
         for line in (*result.stderr, *result.stdout):
             self.container.log(line)
         return result.rc == 0
@@ -130,12 +92,9 @@ class Host:
                 yaml.safe_load(text)
             except yaml.YAMLError as error:
                 raise StepError(f"error parsing host's GPU clients file: unmarshal error: {error}") from error
-        if self.settings.host_mount != _HOST_MOUNT and not self.behaviour.script:
+        if self.settings.host_mount != HOST_MOUNT and not self.behaviour.script:
             socket = f"{self.settings.host_mount}/run/dbus/system_bus_socket"
             raise StepError(
                 "error creating reconfigure instance: failed to initialize systemd manager: "
                 f"failed to connect to systemd D-Bus: dial unix {socket}: connect: {_MISSING}"
             )
-
-
-_MISSING = "no such file or directory"
