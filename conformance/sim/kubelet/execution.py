@@ -34,7 +34,7 @@ async def serve_exec(request: web.Request, container: Container, programs: Progr
     listening = asyncio.create_task(_until_closed(socket))
     try:
         await asyncio.wait({running, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
+        if not listening.done():
             await socket.send_bytes(STATUS + json.dumps(ended(running.result())).encode())
             await socket.close()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -86,13 +87,14 @@ class KubeletServer:
         left = int(request.query["limitBytes"]) if "limitBytes" in request.query else None
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        async for line in log.read(options):
-            data = line.encode()[:left]
-            await response.write(data)
-            left = None if left is None else left - len(data)
-            if left == 0:
-                break
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # the reader has seen enough
+            async for line in log.read(options):
+                data = line.encode()[:left]
+                await response.write(data)
+                left = None if left is None else left - len(data)
+                if left == 0:
+                    break
+            await response.write_eof()
         return response
 
     def _chosen_log(self, runner: ContainerRunner, request: web.Request) -> ContainerLog:

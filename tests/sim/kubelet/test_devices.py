@@ -7,21 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.sim.clock import Clock
 from conformance.sim.faults import Faults
 from conformance.sim.kubelet.devices import GRACE_SECONDS, DeviceError, DeviceManager, Quantity
+from tests.sim.hand_clock import HandClock
 from tests.sim.stage import GPU, Plugin
-
-
-class HandClock(Clock):
-    """A clock that a test moves by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moment = 0.0
-
-    def now(self) -> float:
-        return self.moment
 
 
 @pytest.fixture
