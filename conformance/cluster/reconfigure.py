@@ -13,12 +13,14 @@ from conformance.cluster.client import Cluster
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.evidence import Reconfiguration
 from conformance.cluster.manager_log import LogEnd, log_end, manager_pod
+from conformance.cluster.pod_view import PodView
 from conformance.cluster.users import refuse_users
+from conformance.cluster.waiting import Deadline
 from conformance.spec.names import MIG_CONFIG_STATE, State
 
 T = TypeVar("T")
 
-_BUSY = (State.PENDING, State.REBOOTING)
+_IDLE = "mig-manager to be Ready and idle"
 _AT_ONCE = 8
 """Nodes that are written to or read at the same time."""
 _SWEEP_EVERY = 0.1
@@ -65,48 +67,53 @@ def reconfigure(cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = T
 
 
 def _await_idle(cluster: Cluster, nodes: Iterable[str]) -> dict[str, LogEnd | None]:
-    for node in nodes:
-        cluster.wait(
-            lambda node=node: _ready(cluster, node),  # type: ignore[misc] # binds the loop's variable
-            "mig-manager to be Ready and idle",
-            cluster.limits.manager_ready,
-            node=node,
-            last_seen=lambda node=node: _manager_state(cluster, node),  # type: ignore[misc]
-            look_at=f"pods app=nvidia-mig-manager in namespace {cluster.operator_namespace}, and their logs",
-        )
-    return {node: _idle_log(cluster, node) for node in nodes}
+    return {node: _Manager(cluster, node).await_idle() for node in nodes}
 
 
-def _ready(cluster: Cluster, node: str) -> bool:
-    pod = manager_pod(cluster, node)
-    return pod is not None and pod.ready and cluster.node(node).labels.get(MIG_CONFIG_STATE) not in _BUSY
+class _Manager:
+    """mig-manager of one node, before it is asked for something.
 
+    It must not be at work: the answer to an older request would pass for ours. Its log tells best, since a state of
+    `pending` may be left over from a run that it gave up (gpu-operator issue 2833); where the log may not be read,
+    the state must do. `rebooting` is believed in any case.
+    """
 
-def _manager_state(cluster: Cluster, node: str) -> str:
-    pod = manager_pod(cluster, node)
-    seen = f"pod {pod} {'Ready' if pod.ready else 'not Ready'}, phase {pod.phase}" if pod else "no pod of mig-manager"
-    return f"{seen}; state {cluster.node(node).labels.get(MIG_CONFIG_STATE, 'absent')}"
+    def __init__(self, cluster: Cluster, node: str) -> None:
+        self._cluster = cluster
+        self._node = node
+        self._deadline = Deadline(cluster.clock, cluster.limits.manager_ready, cluster.limits.patience)
 
+    def await_idle(self) -> LogEnd | None:
+        """Wait; give the end of the log, None where it may not be read."""
+        pod = self._cluster.wait(self._ready_pod, _IDLE, self._deadline.limit, node=self._node, last_seen=self._seen)
+        while True:
+            end = log_end(self._cluster, pod)
+            if not self._busy(end):
+                return end
+            if self._deadline.over:
+                raise WaitTimeout(
+                    _IDLE,
+                    node=self._node,
+                    seconds=self._deadline.passed,
+                    last_seen=self._seen(),
+                    look_at=f"kubectl logs -n {pod.namespace} {pod.name}",
+                    timeline=self._cluster.timeline.render(node=self._node, last=10),
+                )
+            self._cluster.observe(lambda: False, _LOG_PAUSE, _IDLE, self._node)
+            pod = self._ready_pod() or pod
 
-def _idle_log(cluster: Cluster, node: str) -> LogEnd | None:
-    """Wait until the log says that nothing is under way: the answer to an older request must not pass for ours."""
-    begun = cluster.clock.now()
-    while True:
-        pod = manager_pod(cluster, node)
-        end = log_end(cluster, pod) if pod is not None else None
-        if end is None or not end.busy:
-            return end
-        passed = cluster.clock.now() - begun
-        if passed > cluster.limits.manager_ready:
-            raise WaitTimeout(
-                "mig-manager to end a reconfiguration that was under way",
-                node=node,
-                seconds=passed,
-                last_seen=_manager_state(cluster, node),
-                look_at=f"kubectl logs -n {cluster.operator_namespace} {pod.name if pod else ''}",
-                timeline=cluster.timeline.render(node=node, last=10),
-            )
-        cluster.observe(lambda: False, _LOG_PAUSE, "mig-manager to be idle", node)
+    def _ready_pod(self) -> PodView | None:
+        pod = manager_pod(self._cluster, self._node)
+        return pod if pod is not None and pod.ready else None
+
+    def _busy(self, end: LogEnd | None) -> bool:
+        state = self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE)
+        return state == State.REBOOTING or (state == State.PENDING if end is None else end.busy)
+
+    def _seen(self) -> str:
+        pod = manager_pod(self._cluster, self._node)
+        seen = f"pod {pod} {'Ready' if pod.ready else 'not Ready'}" if pod else "no pod of mig-manager"
+        return f"{seen}; state {self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE, 'absent')}"
 
 
 def _await_answers(cluster: Cluster, asks: Mapping[str, Ask]) -> None:

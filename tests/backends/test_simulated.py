@@ -25,6 +25,7 @@ from conformance.spec.names import (
     DRIVER_APP,
     DRIVER_CONTAINER,
     GFD_TIMESTAMP,
+    MIG_CONFIG,
     MIG_CONFIG_STATE,
     MPS_CONTROL_DAEMON_APP,
     Strategy,
@@ -77,6 +78,14 @@ def test_reconfiguration_strategy_and_restore(cluster: Cluster) -> None:
     assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
     for node in cluster.nodes():
         assert {**node.labels, GFD_TIMESTAMP: ""} == {**before[node.name], GFD_TIMESTAMP: ""}
+
+
+def test_a_pending_that_was_left_over_holds_nothing_up(cluster: Cluster) -> None:
+    """mig-manager's log says that it is idle, whatever the state label says (gpu-operator issue 2833)."""
+    cluster.set_labels("sim-0", {MIG_CONFIG_STATE: "pending"})
+    configuration = cluster.node("sim-0").labels[MIG_CONFIG]
+
+    assert reconfigure(cluster, {"sim-0": configuration})["sim-0"].outcome is Outcome.SUCCESS
 
 
 def test_a_command_in_the_driver_pod(cluster: Cluster) -> None:

@@ -142,6 +142,15 @@ def test_without_a_ready_manager_nothing_is_changed(stand: Stand, cluster: Clust
     assert stand.in_loop(lambda: True)
 
 
+def test_where_the_log_may_not_be_read_a_pending_state_means_busy(stand: Stand, cluster: Cluster) -> None:
+    with_manager(stand, "a")
+    stand.label("a", mig__config__state="pending")
+    cluster.wait(lambda: cluster.pods(node="a") and cluster.timeline.since(node="a"), "all that", 2)
+
+    with pytest.raises(WaitTimeout, match="Ready; state pending"):
+        reconfigure(cluster, {"a": "all-1g.10gb"})
+
+
 def test_pods_of_others_that_hold_gpus_are_named_and_left_alone(stand: Stand, cluster: Cluster) -> None:
     with_manager(stand, "a")
     stand.pod("train", namespace="default", node="a", limits={"nvidia.com/gpu": "2"})
