@@ -56,7 +56,7 @@ FAULTS: tuple[Fault, ...] = (
           ("D-06", "D-07", "D-19")),
     Fault("plugin-wrong-resource", "device_plugin", "MIG resources lack the memory part of the profile in their names",
           ("D-07",)),
-    Fault("plugin-ignores-strategy", "device_plugin", "slices are named as under mixed whatever the strategy", ("D-06",)),
+    Fault("plugin-ignores-strategy", "device_plugin", "slices are named as under mixed under single too", ("D-06",)),
     Fault("plugin-adds-whole-gpus", "device_plugin", "nvidia.com/gpu is advertised beside the slices under mixed",
           ("D-07", "D-21")),
     Fault("plugin-tolerates-mixture", "device_plugin", "under single an uneven geometry is advertised all the same",
