@@ -24,7 +24,7 @@ from conformance.spec.profile import Profile
 H100 = "h100-80gb-hbm3"
 A100 = "a100-sxm4-40gb"
 CLIENT = 4242
-A100_80_GRID = {
+GRID = {
     "1g.10gb": ((0, 1, 2, 3, 4, 5, 6), 1),
     "1g.20gb": ((0, 2, 4, 6), 2),
     "2g.20gb": ((0, 2, 4), 2),
@@ -32,7 +32,7 @@ A100_80_GRID = {
     "4g.40gb": ((0,), 4),
     "7g.80gb": ((0,), 8),
 }
-"""Starts and size of the profiles of an 80 GB part."""
+"""Starts and size of some profiles of an H100 80GB."""
 
 
 class Node:
@@ -78,7 +78,7 @@ def off(devices: object = "all") -> dict[str, Any]:
 
 def fits(counts: Mapping[str, int]) -> bool:
     """Whether some placement of all instances overlaps nowhere: tried out, without the code under test."""
-    wanted = [A100_80_GRID[name] for name, count in counts.items() for _ in range(count)]
+    wanted = [GRID[name] for name, count in counts.items() for _ in range(count)]
 
     def place(position: int, used: frozenset[int]) -> bool:
         if position == len(wanted):
@@ -91,7 +91,7 @@ def fits(counts: Mapping[str, int]) -> bool:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(sorted(A100_80_GRID)), min_size=1, max_size=6))
+@given(st.lists(st.sampled_from(sorted(GRID)), min_size=1, max_size=6))
 def test_a_geometry_is_realised_exactly_when_it_fits(names: list[str]) -> None:
     node, counts = Node(H100), dict(Counter(names))
 
@@ -143,6 +143,14 @@ def test_profile_that_no_gpu_offers_empties_the_gpu_and_is_a_success() -> None:
 
     assert node.apply(on({"1g.5gb": 7, "3g.40gb": 1})).rc == 0
     assert node.geometries == [{}]
+
+
+def test_two_spellings_of_a_profile_add_up() -> None:
+    node = Node(H100)
+
+    node.apply(on({"3g.40gb": 1, "3c.3g.40gb": 1}))
+
+    assert node.geometries == [{"3g.40gb": 2}]
 
 
 def test_profile_of_another_gpu_of_the_node_is_an_error_and_gpus_before_keep_the_new_geometry() -> None:

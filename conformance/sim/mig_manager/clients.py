@@ -26,14 +26,6 @@ SCRIPT_POLL_SECONDS: Final = 0.1
 """In place of the watch that `kubectl wait` opens."""
 _TIMED_OUT: Final = "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline"
 
-OPERANDS: Final = (
-    ("device-plugin", names.DEVICE_PLUGIN_APP, "the device-plugin"),
-    ("gpu-feature-discovery", names.FEATURE_DISCOVERY_APP, "gpu-feature-discovery"),
-    ("dcgm-exporter", names.DCGM_EXPORTER_APP, "dcgm-exporter"),
-    ("dcgm", names.DCGM_APP, "dcgm"),
-)
-"""Short name, `app` label and spelling in the log of the operands that are waited for, in this order."""
-
 
 class GpuClients:
     """Pods on one node.

@@ -6,10 +6,11 @@ and 14 concern a driver installed on the process, which simulated nodes do not h
 
 from __future__ import annotations
 
-from conformance.sim.mig_manager.clients import OPERANDS, GpuClients
+from conformance.sim.mig_manager.clients import GpuClients
 from conformance.sim.mig_manager.errors import StepError, StuckError
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
 from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.shutdown import delete_validators, wait_for_clients
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED
 from conformance.spec.names import State
@@ -60,8 +61,8 @@ class Reconfiguration:
         await self._announce()  # 6
         if not self._process.fault("mig-manager-pauses-nothing"):
             await self._pause_operands()  # 7
-            await self._wait_for_clients()  # 8
-        await self._delete_validators()  # 9
+            await wait_for_clients(self._process, self._clients)  # 8
+        await delete_validators(self._process, self._clients)  # 9
         if not self._apply_mode() and self._process.settings.with_reboot:  # 11
             await self._reboot()
             return
@@ -121,38 +122,6 @@ class Reconfiguration:
         )
         await self._labels.pause()
 
-    async def _wait_for_clients(self) -> None:
-        for name, app, spoken in OPERANDS:
-            self._process.tell(f"Waiting for {spoken} to shutdown")
-            if self._behaviour.script:
-                await self._clients.wait_unless_late(app)
-                continue
-            try:
-                await self._clients.wait_for_operand(app)
-            except StuckError as error:
-                raise StuckError(
-                    f"failed to wait for pods to be deleted: {name} pod did not shutdown: {error}"
-                ) from error
-        if self._behaviour.pauses_client:
-            await self._wait_for_third_parties()
-
-    async def _wait_for_third_parties(self) -> None:
-        selector = f"nodeSelector key {names.DEPLOY_CLIENT}"
-        self._process.tell(f"Waiting for any daemon set pods with {selector} to shutdown")
-        try:
-            await self._clients.wait_for_third_parties()
-        except StuckError as error:
-            raise StuckError(
-                f"failed to wait for pods to be deleted: daemon set pods with {selector} did not shutdown: {error}"
-            ) from error
-
-    async def _delete_validators(self) -> None:
-        for spoken, app in (("cuda", "nvidia-cuda-validator"), ("plugin", "nvidia-device-plugin-validator")):
-            self._process.tell(f"Removing the {spoken}-validator pod")
-            await self._clients.delete(app)
-        if self._process.fault("mig-manager-deletes-user-pods"):
-            await self._clients.delete_those_of_users()
-
     def _apply_mode(self) -> bool:
         """Whether every GPU has its mode now; the script asks the GPUs even where the change itself failed."""
         self._process.tell(
@@ -187,7 +156,10 @@ class Reconfiguration:
 
     async def _restart_validator(self) -> None:
         self._process.tell("Restarting validator pod to re-run all validations")
-        await self._clients.delete(names.VALIDATOR_APP)
+        try:
+            await self._clients.delete(names.VALIDATOR_APP)
+        except StuckError as error:
+            raise StuckError(f"failed to restart validator pod: {error}") from error
 
     async def _resume_operands(self) -> None:
         self._process.tell(

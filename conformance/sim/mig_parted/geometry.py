@@ -11,7 +11,8 @@ from typing import Any
 
 import pynvml
 
-from conformance.sim.mig_parted.gpus import MigGpu, Offer, error_name
+from conformance.sim.mig_parted.gpus import MigGpu, Offer
+from conformance.sim.mig_parted.nvml_errors import error_name
 from conformance.sim.mig_parted.output import MigPartedError, Output, capitalized
 from conformance.spec.profile import Profile
 
@@ -44,10 +45,10 @@ def flatten(wanted: Mapping[str, int], gpus: Sequence[MigGpu]) -> list[Profile]:
     to chance.
     """
     offered = [offer for gpu in gpus if gpu.capable for offer in gpu.offers]
-    profiles = {Profile.parse(name): count for name, count in wanted.items()}
-    if any(not _offering(offered, profile) for profile in profiles):
+    profiles = [(Profile.parse(name), count) for name, count in wanted.items()]
+    if any(not _offering(offered, profile) for profile, _ in profiles):
         return []
-    devices = [profile for profile, count in profiles.items() for _ in range(count)]
+    devices = [profile for profile, count in profiles for _ in range(count)]
     devices.sort(key=lambda profile: profile.memory_gb)
     devices.sort(key=lambda profile: (profile.gpu_slices, profile.compute_slices, ",".join(profile.plus)), reverse=True)
     return devices

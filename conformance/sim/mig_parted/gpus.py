@@ -6,7 +6,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/mode/nvml.go, pkg/mig/config/config.g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import byref, c_uint
 from dataclasses import dataclass, replace
@@ -15,20 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pynvml
 
+from conformance.sim.mig_parted.nvml_errors import UNKNOWN_PROFILE, error_name
 from conformance.sim.mig_parted.output import MigPartedError
 from conformance.spec.profile import Profile
 
 if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml
-
-_ERROR_NAMES: Mapping[int, str] = {
-    value: name.removeprefix("NVML_")
-    for name, value in vars(pynvml).items()
-    if name.startswith("NVML_ERROR_") and isinstance(value, int)
-}
-
-_UNKNOWN_PROFILE = (pynvml.NVMLError_NotSupported, pynvml.NVMLError_InvalidArgument)
-"""What NVML answers for a profile that the GPU does not have, and for one that the driver does not know."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class MigGpu:
         for index in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
             try:
                 info = self.nvml.nvmlDeviceGetGpuInstanceProfileInfo(self.handle, index)
-            except _UNKNOWN_PROFILE:
+            except UNKNOWN_PROFILE:
                 continue
             profile = Profile.parse(info.name.removeprefix("MIG "))
             found.append(Offer(index, info.id, profile, info.instanceCount))
@@ -170,18 +162,13 @@ class MigGpu:
             for engine in range(pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_COUNT):
                 try:
                     info = self.nvml.nvmlGpuInstanceGetComputeInstanceProfileInfo(gpu_instance, profile, engine)
-                except _UNKNOWN_PROFILE:
+                except UNKNOWN_PROFILE:
                     continue
                 handles = (pynvml.c_nvmlComputeInstance_t * info.instanceCount)()
                 count = c_uint()
                 self.nvml.nvmlGpuInstanceGetComputeInstances(gpu_instance, info.id, handles, byref(count))
                 for handle in handles[: count.value]:
                     yield profile, engine, info.sliceCount, handle
-
-
-def error_name(error: pynvml.NVMLError) -> str:
-    """Return an NVML error as go-nvml prints it once the library is closed: `ERROR_IN_USE`."""
-    return _ERROR_NAMES.get(error.value, f"unknown return value: {error.value}")
 
 
 @contextmanager

@@ -1,0 +1,74 @@
+"""Steps 8 and 9 of a reconfiguration: no pod that uses the GPUs may be left, and validators are to run anew.
+
+Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go (waitForPodsToBeDeleted).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from conformance.sim.mig_manager.clients import GpuClients
+from conformance.sim.mig_manager.errors import StuckError
+from conformance.sim.mig_manager.process import Process
+from conformance.spec import names
+
+OPERANDS: Final = (
+    ("device-plugin", names.DEVICE_PLUGIN_APP, "the device-plugin"),
+    ("gpu-feature-discovery", names.FEATURE_DISCOVERY_APP, "gpu-feature-discovery"),
+    ("dcgm-exporter", names.DCGM_EXPORTER_APP, "dcgm-exporter"),
+    ("dcgm", names.DCGM_APP, "dcgm"),
+)
+"""Short name, `app` label and spelling in the log of the operands that are waited for, in this order."""
+VALIDATORS: Final = (
+    ("cuda-validator", "nvidia-cuda-validator"),
+    ("plugin-validator", "nvidia-device-plugin-validator"),
+)
+    ("cuda-validator", "nvidia-cuda-validator"),
+    ("plugin-validator", "nvidia-device-plugin-validator"),
+)
+"""Spelling in the log and `app` label of the pods that are deleted, in this order."""
+_FAILED: Final = "failed to wait for pods to be deleted"
+
+
+async def wait_for_clients(process: Process, clients: GpuClients) -> None:
+    """Wait for the end of the operands one after the other, then for clients of third parties.
+
+    Raises:
+        StuckError: Some are still there after five minutes; before v0.13.0 the run goes on all the same.
+    """
+    for name, app, spoken in OPERANDS:
+        process.tell(f"Waiting for {spoken} to shutdown")
+        if process.behaviour.script:
+            await clients.wait_unless_late(app)
+            continue
+        try:
+            await clients.wait_for_operand(app)
+        except StuckError as error:
+            raise StuckError(f"{_FAILED}: {name} pod did not shutdown: {error}") from error
+    if process.behaviour.pauses_client:
+        await _wait_for_third_parties(process, clients)
+
+
+async def delete_validators(process: Process, clients: GpuClients) -> None:
+    """Delete the pods that checked the GPUs as they were.
+
+    Raises:
+        StuckError: The API server refused or did not answer.
+    """
+    for spoken, app in VALIDATORS:
+        process.tell(f"Removing the {spoken} pod")
+        try:
+            await clients.delete(app)
+        except StuckError as error:
+            raise StuckError(f"{_FAILED}: failed to delete {spoken} pod: {error}") from error
+    if process.fault("mig-manager-deletes-user-pods"):
+        await clients.delete_those_of_users()
+
+
+async def _wait_for_third_parties(process: Process, clients: GpuClients) -> None:
+    pods = f"daemon set pods with nodeSelector key {names.DEPLOY_CLIENT}"
+    process.tell(f"Waiting for any {pods} to shutdown")
+    try:
+        await clients.wait_for_third_parties()
+    except StuckError as error:
+        raise StuckError(f"{_FAILED}: {pods} did not shutdown: {error}") from error
