@@ -1,8 +1,7 @@
-"""The API server under test.
+"""The API server under test: each test runs on the embedded one, and again on a real one where there is one.
 
-By default an embedded server runs in a thread. `MIG_CONFORMANCE_TEST_KUBECONFIG` names the kubeconfig of another one,
-such as a real control plane: the same tests hold there. They create objects and clean up behind themselves only in
-their own namespaces: give them no cluster that matters.
+The real one is a control plane of its own, or the one that `MIG_CONFORMANCE_TEST_KUBECONFIG` names. Tests create
+objects and clean up behind themselves only in their own namespaces: name no cluster that matters.
 """
 
 from __future__ import annotations
@@ -25,15 +24,16 @@ from tests.sim.apiserver.stand import PATIENCE_SECONDS, Http, serving
 KUBECONFIG_VARIABLE = "MIG_CONFORMANCE_TEST_KUBECONFIG"
 
 
-@pytest.fixture(scope="session")
-def server_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="session", params=["embedded", "control-plane"])
+def server_kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Kubeconfig of the server under test."""
-    given = os.environ.get(KUBECONFIG_VARIABLE)
-    if given:
+    if request.param == "embedded":
+        with serving(tmp_path_factory.mktemp("api-server")) as server:
+            yield server.kubeconfig
+    elif given := os.environ.get(KUBECONFIG_VARIABLE):
         yield Path(given)
-        return
-    with serving(tmp_path_factory.mktemp("api-server")) as server:
-        yield server.kubeconfig
+    else:
+        yield request.getfixturevalue("control_plane")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.sim.apiserver.stand import Http, pod_body
 
 BODIES = {
     "configmaps": {"data": {"config.yaml": "version: v1"}},
-    "pods": {"spec": {"containers": [{"name": "c", "image": "i"}]}},
+    "pods": {"spec": {"containers": [{"name": "c", "image": "i"}], "schedulerName": "nobody"}},
     "events": {"involvedObject": {"kind": "Pod", "name": "p"}, "reason": "X", "message": "hi", "type": "Normal"},
     "serviceaccounts": {},
     "secrets": {"stringData": {"key": "text"}},
@@ -109,6 +109,13 @@ def test_change_that_changes_nothing_makes_no_version(http: Http, config_maps: s
     assert http.put(f"{config_maps}/x", first).body == first
 
 
+def test_empty_fields_are_left_out(http: Http, config_maps: str, node: str) -> None:
+    created = http.post(config_maps, {"metadata": {"name": "x", "labels": {}, "finalizers": []}, "data": {}}).body
+    assert created.keys() == {"apiVersion", "kind", "metadata"}
+    assert created["metadata"].keys() & {"labels", "finalizers"} == set()
+    assert "unschedulable" not in http.merge(node, {"spec": {"unschedulable": False}}).body["spec"]
+
+
 def test_generation_counts_changes_of_the_spec_only(http: Http, namespace: str) -> None:
     path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
@@ -150,5 +157,5 @@ def test_eight_writers_that_retry_conflicts_lose_no_update(http: Http, config_ma
 
 
 def test_official_client_reads_what_it_wrote(core: client.CoreV1Api, namespace: str) -> None:
-    written = core.create_namespaced_pod(namespace, pod_body("x"))
+    written = core.create_namespaced_pod(namespace, pod_body("x", schedulerName="nobody"))
     assert core.read_namespaced_pod("x", namespace).to_dict() == written.to_dict()

@@ -1,0 +1,28 @@
+"""What tests of several rooms need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.backends.backend import BackendError
+from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Binaries:
+    """Programs of a real control plane; who asks for them is skipped where there are none."""
+    try:
+        return find_binaries()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def control_plane(binaries: Binaries) -> Iterator[Path]:
+    """Kubeconfig of a real control plane without nodes, the same for all tests."""
+    plane = ControlPlane(binaries)
+    yield plane.start().kubeconfig
+    plane.stop()
