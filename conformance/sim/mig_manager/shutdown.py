@@ -23,9 +23,6 @@ VALIDATORS: Final = (
     ("cuda-validator", "nvidia-cuda-validator"),
     ("plugin-validator", "nvidia-device-plugin-validator"),
 )
-    ("cuda-validator", "nvidia-cuda-validator"),
-    ("plugin-validator", "nvidia-device-plugin-validator"),
-)
 """Spelling in the log and `app` label of the pods that are deleted, in this order."""
 _FAILED: Final = "failed to wait for pods to be deleted"
 
