@@ -87,6 +87,23 @@ def test_a_deleted_pod_comes_back_and_extra_ones_go(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_failed_pod_is_replaced_more_and_more_slowly(tmp_path: Path) -> None:
+    async def scenario(plane: ControlPlane) -> None:
+        await plane.node("a", gpu_deploy="true")
+        await plane.kube.create(DAEMON_SETS, daemon_set())
+        moments, seen = [], set()
+        for _ in range(5):
+            (pod,) = await plane.until(PODS, lambda pods: on("a")(pods) and uid(pods[0]) not in seen)
+            moments.append(plane.clock.now())
+            seen.add(uid(pod))
+            failed = {"status": {"phase": "Failed", "reason": "UnexpectedAdmissionError"}}
+            await plane.kube.patch(PODS, pod["metadata"]["name"], failed, "default", subresource="status")
+
+        assert moments[-1] - moments[0] >= 1 + 2 + 4
+
+    play(tmp_path, scenario)
+
+
 def test_templates_have_revisions(tmp_path: Path) -> None:
     """A new template gets the next number; one that returns gets its old revision back, as the newest."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.sim.clock import Clock
+from conformance.sim.daemonsets.backoff import FailureBackOff
 from conformance.sim.daemonsets.placement import judge, node_of, pod_for
 from conformance.sim.daemonsets.revisions import Revisions
 from conformance.sim.daemonsets.rollout import is_ending, plan, status
@@ -27,6 +28,8 @@ class DaemonSets:
 
     def __init__(self, kube: Kube, clock: Clock) -> None:
         self._kube = kube.named(AGENT)
+        self._clock = clock
+        self._back_off = FailureBackOff()
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._nodes = kube.informer(NODES)
         self._pods = kube.informer(PODS)
@@ -91,10 +94,19 @@ class DaemonSets:
         todo = plan(daemon_set, verdicts, pods, revision)
         await asyncio.gather(
             *(self._create(uid, pod_for(daemon_set, node, revision)) for node in todo.create_on),
-            *(self._delete(uid, pod) for pod in todo.delete),
+            *(self._delete(uid, pod) for pod in todo.delete if self._may_go(key, pod)),
         )
         if not self._expected[uid]:
             await self._write_status(daemon_set, status(daemon_set, verdicts, pods, revision))
+
+    def _may_go(self, key: Key, pod: Mapping[str, Any]) -> bool:
+        """Say whether a pod may be deleted now; a failed one whose back-off is not over brings the key back later."""
+        if pod.get("status", {}).get("phase") != "Failed":
+            return True
+        seconds = self._back_off.remaining((key, node_of(pod)), self._clock.now())
+        if seconds > 0:
+            self._queue.add_later(key, seconds)
+        return seconds == 0
 
     async def _create(self, uid: str, pod: Object) -> None:
         created = await self._kube.create(PODS, pod)
