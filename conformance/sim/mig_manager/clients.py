@@ -71,6 +71,7 @@ class GpuClients:
         Raises:
             StuckError: The API server refused or did not answer.
         """
+        await self._pods.synced.wait()
         await self._delete(self._of_app(app))
 
     async def delete_those_of_users(self) -> None:
@@ -93,6 +94,7 @@ class GpuClients:
         ]
 
     async def _poll(self, satisfied: Callable[[], bool], seconds: float, first_after: float) -> None:
+        await self._pods.synced.wait()
         deadline = self._clock.now() + WAIT_SECONDS
         await self._clock.sleep(first_after)
         while not satisfied():
