@@ -45,7 +45,7 @@ class Limits:
         pod_start: From creation of a workload pod to Running; images are small or already there.
         pod_finish: From Running to the end of a workload pod.
         pod_gone: From deletion of a pod until its object is gone (grace period 30 s).
-        stays_pending: How long a pod that must not run is watched.
+        stays_pending: How long a pod that must not run is watched; a scheduler that would place it does so at once.
         lease: Real seconds after which the lease of a run that died is free again; renewed at a third of it.
     """
 
@@ -68,7 +68,7 @@ class Limits:
     pod_start: float = 180.0
     pod_finish: float = 180.0
     pod_gone: float = 120.0
-    stays_pending: float = 30.0
+    stays_pending: float = 10.0
     lease: float = 60.0
 
     def __post_init__(self) -> None:
