@@ -31,12 +31,12 @@ class LogEnd:
     Attributes:
         uid: The pod.
         stamp: Time of the last line as the server wrote it; empty where the log was empty.
-        busy: A reconfiguration had begun and not ended.
+        busy: A reconfiguration had begun and not ended; None where the log says neither.
     """
 
     uid: str
     stamp: str
-    busy: bool
+    busy: bool | None
 
 
 def manager_pod(cluster: ObservedCluster, node: str) -> PodView | None:
@@ -51,7 +51,7 @@ def log_end(cluster: ObservedCluster, pod: PodView) -> LogEnd | None:
     if lines is None:
         return None
     events = [_BEGINS in text for _, text in lines if _BEGINS in text or _WAITS in text]
-    return LogEnd(pod.uid, stamp=lines[-1][0] if lines else "", busy=bool(events) and events[-1])
+    return LogEnd(pod.uid, stamp=lines[-1][0] if lines else "", busy=events[-1] if events else None)
 
 
 def log_since(cluster: ObservedCluster, node: str, end: LogEnd | None) -> tuple[str, ...]:

@@ -74,8 +74,8 @@ class _Manager:
     """mig-manager of one node, before it is asked for something.
 
     It must not be at work: the answer to an older request would pass for ours. Its log tells best, since a state of
-    `pending` may be left over from a run that it gave up (gpu-operator issue 2833); where the log may not be read,
-    the state must do. `rebooting` is believed in any case.
+    `pending` may be left over from a run that it gave up (gpu-operator issue 2833); where the log says nothing
+    or may not be read, the state must do. `rebooting` is believed in any case.
     """
 
     def __init__(self, cluster: Cluster, node: str) -> None:
@@ -108,7 +108,8 @@ class _Manager:
 
     def _busy(self, end: LogEnd | None) -> bool:
         state = self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE)
-        return state == State.REBOOTING or (state == State.PENDING if end is None else end.busy)
+        at_work = None if end is None else end.busy
+        return state == State.REBOOTING or (state == State.PENDING if at_work is None else at_work)
 
     def _seen(self) -> str:
         pod = manager_pod(self._cluster, self._node)

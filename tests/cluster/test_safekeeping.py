@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,9 +45,26 @@ def lived_in(stand: Stand, cluster: Cluster) -> Cluster:
     return cluster
 
 
-@pytest.mark.parametrize("failure", [None, ZeroDivisionError, KeyboardInterrupt])
-def test_everything_is_put_back_also_after_failure_and_interrupt(
-    stand: Stand, lived_in: Cluster, failure: type[BaseException] | None
+def divide() -> None:
+    raise ZeroDivisionError
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)  # interrupted by the signal
+
+
+@pytest.mark.parametrize(
+    ("end", "failure"),
+    [(lambda: None, None), (divide, ZeroDivisionError), (interrupt, KeyboardInterrupt), (terminate, KeyboardInterrupt)],
+    ids=["well", "failure", "Ctrl-C", "SIGTERM"],
+)
+def test_everything_is_put_back_whatever_the_end(
+    stand: Stand, lived_in: Cluster, end: Callable[[], None], failure: type[BaseException] | None
 ) -> None:
     before = snapshot(stand)
     keeping = Safekeeping(lived_in, "run-1")
@@ -55,8 +75,7 @@ def test_everything_is_put_back_also_after_failure_and_interrupt(
             lived_in.set_strategy("mixed")
             lived_in.set_unschedulable("a", unschedulable=False)
             lived_in.set_labels("a", {"nvidia.com/gpu.deploy.dcgm": "true"})
-            if failure is not None:
-                raise failure
+            end()
 
     with Manager(stand, succeeds):
         if failure is None:
