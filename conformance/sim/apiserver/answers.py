@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from conformance.sim.apiserver.errors import ApiError
+from conformance.sim.apiserver.errors import ApiError, NoSuchPathError
 from conformance.sim.apiserver.records import encoded
 
 JSON_TYPE = "application/json"
@@ -29,6 +29,8 @@ def value_answer(value: object, status: int = HTTPStatus.OK) -> web.Response:
 
 def refusal(error: ApiError) -> web.Response:
     """Return the answer to a request that was refused."""
+    if isinstance(error, NoSuchPathError):
+        return web.Response(text=f"{error}\n", status=error.code)
     answer = json_answer(encoded(error.status), error.code)
     retry = error.status.get("details", {}).get("retryAfterSeconds")
     if retry:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.sim.apiserver import metadata
 from conformance.sim.apiserver.catalog import Served
-from conformance.sim.apiserver.decode import Reading
-from conformance.sim.apiserver.errors import bad_request, conflict, invalid, unprocessable
+from conformance.sim.apiserver.decode import Mistyped, Reading
+from conformance.sim.apiserver.errors import Cause, UnreadableError, bad_request, conflict, invalid, unprocessable
 from conformance.sim.apiserver.objects import Object, look, name_of, with_field_of
 from conformance.sim.apiserver.records import Record
 
@@ -34,6 +34,12 @@ class WriteOptions:
 def identified(body: Object, served: Served, namespace: str) -> Object:
     """Return `body` with `apiVersion` and `kind`; raises ApiError (400) where it says that it is something else."""
     resource = served.resource
+    if served.custom and not (body.get("kind") and body.get("apiVersion")):
+        missing = "apiVersion" if body.get("kind") else "Kind"
+        message = (
+            f"the object provided is unrecognized (must be of type {resource.kind}): Object '{missing}' is missing"
+        )
+        raise bad_request(message)
     identity = {"apiVersion": resource.api_version, "kind": resource.kind}
     for name, wanted in identity.items():
         if (body.get(name) or wanted) != wanted:
@@ -51,22 +57,23 @@ def read(obj: Object, served: Served, old: Object | None, options: WriteOptions)
     reading = Reading()
     result: Object = reading.read(obj, served.schema, old)
     if reading.mistyped and served.custom:
-        reading.broken += [
-            invalid(item.field, item.found, f"{item.field} in body must be of type {item.wanted}: {item.found!r}")
-            for item in reading.mistyped
-        ]
+        reading.broken += [_type_breach(item) for item in reading.mistyped]
     elif reading.mistyped:
         first = reading.mistyped[0]
-        raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"json: cannot unmarshal {first.found} into field {first.field} of type {first.wanted}"
-        )
+        message = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        detail = f"json: cannot unmarshal {first.found} into field {first.field} of type {first.wanted}"
+        raise UnreadableError(message, detail)
     if reading.unknown and options.strict:
         fields = ", ".join(f'unknown field "{name}"' for name in reading.unknown)
         raise bad_request(f"strict decoding error: {fields}")
     if reading.broken:
         raise unprocessable(resource.kind, name_of(obj), reading.broken, resource.group)
     return result, tuple(f'unknown field "{name}"' for name in reading.unknown)
+
+
+def _type_breach(item: Mistyped) -> Cause:
+    detail = f'{item.field} in body must be of type {item.wanted}: "{item.found}"'
+    return replace(invalid(item.field, item.found, detail), reason="FieldValueTypeInvalid")
 
 
 def check(obj: Object, served: Served, old: Object | None) -> None:
@@ -89,14 +96,14 @@ def check_revision(new: Object, old: Record, served: Served) -> None:
     based_on = look(new, "metadata", "resourceVersion", default="")
     if not based_on and served.kind.needs_revision:
         cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise unprocessable(resource.kind, name, [cause], resource.group)
+        raise unprocessable(resource.plural, name, [cause], resource.group)
     if based_on not in ("", str(old.revision)):
-        raise conflict(resource.qualified, name, _UNMODIFIED)
+        raise conflict(resource.plural, name, _UNMODIFIED, resource.group)
     uid = look(new, "metadata", "uid")
     if uid and uid != look(old.data, "metadata", "uid"):
         found = look(old.data, "metadata", "uid")
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
-        raise conflict(resource.qualified, name, why)
+        raise conflict(resource.plural, name, why, resource.group)
     if name_of(new) not in ("", name):
         raise bad_request(f"the name of the object ({name_of(new)}) does not match the name on the URL ({name})")
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.sim.apiserver.errors import Cause, invalid, required
+from conformance.sim.apiserver.errors import Cause, duplicate, invalid, required
 from conformance.sim.apiserver.metadata import dns_label_breaches
 from conformance.sim.apiserver.objects import Object, look, replaced
 from conformance.sim.apiserver.quantity import value_of
@@ -18,9 +18,11 @@ _STANDARD = re.compile(r"^(?:cpu|memory|ephemeral-storage|storage|hugepages-.+|a
 CONTAINER_LISTS = ("initContainers", "containers")
 
 
-def with_pull_policies(spec: Object) -> Object:
-    """Return a pod's spec, or a template's, with the pull policy of each container that has none."""
-    return _with_each(spec, _with_pull_policy)
+def with_defaults(spec: Object) -> Object:
+    """Return a pod's spec, or a template's, with a pull policy in each container and a source in each volume."""
+    spec = _with_each(spec, _with_pull_policy)
+    volumes = [volume if len(volume) > 1 else {**volume, "emptyDir": {}} for volume in spec.get("volumes") or []]
+    return {**spec, "volumes": volumes} if volumes else spec
 
 
 def with_requests(spec: Object) -> Object:
@@ -57,16 +59,31 @@ def breaches(spec: Object, field: str) -> list[Cause]:
     if not spec.get("containers"):
         return [required(f"{field}.containers")]
     names: set[str] = set()
-    found: list[Cause] = []
+    found = _volume_breaches(spec, field)
     for path, container in _containers(spec, field):
         name = container["name"]
         found += dns_label_breaches(name, f"{path}.name")
         if name in names:
-            found.append(Cause(f"{path}.name", f'Duplicate value: "{name}"', "FieldValueDuplicate"))
+            found.append(duplicate(f"{path}.name", name))
         names.add(name)
         if not container.get("image"):
             found.append(required(f"{path}.image"))
         found += _resource_breaches(container.get("resources") or {}, f"{path}.resources")
+    return found
+
+
+def _volume_breaches(spec: Object, field: str) -> list[Cause]:
+    found: list[Cause] = []
+    names: set[str] = set()
+    for number, volume in enumerate(spec.get("volumes") or []):
+        if volume["name"] in names:
+            found.append(duplicate(f"{field}.volumes[{number}].name", volume["name"]))
+        names.add(volume["name"])
+    for path, container in _containers(spec, field):
+        for number, mount in enumerate(container.get("volumeMounts") or []):
+            if mount["name"] not in names:
+                at = f"{path}.volumeMounts[{number}].name"
+                found.append(Cause(at, f'Not found: "{mount["name"]}"', "FieldValueNotFound"))
     return found
 
 

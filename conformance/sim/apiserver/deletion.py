@@ -11,7 +11,7 @@ from datetime import timedelta
 from conformance.sim.apiserver import metadata
 from conformance.sim.apiserver.catalog import Served
 from conformance.sim.apiserver.errors import conflict
-from conformance.sim.apiserver.objects import Object, look, name_of, replaced
+from conformance.sim.apiserver.objects import Object, look, name_of, replaced, without
 from conformance.sim.apiserver.records import Record
 from conformance.sim.apiserver.registry import Registry, is_ended
 
@@ -59,7 +59,7 @@ def delete(registry: Registry, served: Served, record: Record, options: DeleteOp
         ApiError: 409 where the object is not the one that the preconditions name.
     """
     _check_preconditions(served, record, options)
-    grace = served.kind.grace(record.data, options.grace_seconds)
+    grace = served.kind.grace(record.data, options.grace_seconds) if served.kind.grace else 0
     obj = metadata.with_finalizers(record.data, _finalizers(record.data, options.policy))
     meta = obj["metadata"]
     if "deletionTimestamp" in meta and grace >= meta.get("deletionGracePeriodSeconds", 0) and obj == record.data:
@@ -71,9 +71,9 @@ def delete(registry: Registry, served: Served, record: Record, options: DeleteOp
         return Deleted(record, gone)
     collection = registry.collection(served)
     if gone:
-        return Deleted(collection.remove(record.key), gone=True)
+        return Deleted(collection.remove(record.key, marked if served.kind.grace else None), gone=True)
     if is_namespace:
-        marked = replaced(marked, "Terminating", "status", "phase")
+        marked = replaced(without(marked, "metadata", "deletionGracePeriodSeconds"), "Terminating", "status", "phase")
     return Deleted(collection.put(marked), gone=False)
 
 
@@ -91,4 +91,4 @@ def _check_preconditions(served: Served, record: Record, options: DeleteOptions)
     for name, wanted in (("UID", options.uid), ("ResourceVersion", options.revision)):
         if wanted and wanted != found[name]:
             why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found[name]}"
-            raise conflict(served.resource.qualified, name_of(record.data), why)
+            raise conflict(served.resource.plural, name_of(record.data), why, served.resource.group)

@@ -5,7 +5,8 @@ Codes, reasons and message forms follow k8s.io/apimachinery pkg/api/errors v0.36
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -36,8 +37,23 @@ def required(field: str, detail: str = "") -> Cause:
 
 def invalid(field: str, value: Any, detail: str) -> Cause:
     """Return the cause for a field whose value breaks a rule."""
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return Cause(field, f"Invalid value: {shown}: {detail}")
+    return Cause(field, f"Invalid value: {_shown(value)}: {detail}")
+
+
+def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
+    """Return the cause for a field whose value is none of those that it may have."""
+    choices = ", ".join(_shown(choice) for choice in supported)
+    message = f"Unsupported value: {_shown(value)}: supported values: {choices}"
+    return Cause(field, message, "FieldValueNotSupported")
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    """Return the cause for a value that only one element of a list may have."""
+    return Cause(field, f"Duplicate value: {_shown(value)}", "FieldValueDuplicate")
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def forbidden_field(field: str, detail: str) -> Cause:
@@ -69,6 +85,18 @@ class ApiError(Exception):
             del self.status["details"]
 
 
+class UnreadableError(ApiError):
+    """An object with a value of a wrong type; a refusal with 400 where it is a body, with 422 where a patch made it.
+
+    Attributes:
+        detail: Which value is of which wrong type.
+    """
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, "BadRequest", f"{message}: {detail}")
+        self.detail = detail
+
+
 def bad_request(message: str) -> ApiError:
     """Return the refusal of a request that cannot be understood (400)."""
     return ApiError(HTTPStatus.BAD_REQUEST, "BadRequest", message)
@@ -86,14 +114,15 @@ def forbidden(kind: str, name: str, why: str) -> ApiError:
 
 def not_found(resource: str, name: str, group: str = "") -> ApiError:
     """Return the refusal for an object that does not exist (404)."""
-    qualified = f"{resource}.{group}" if group else resource
-    details = {"name": name, "kind": resource} | ({"group": group} if group else {})
-    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", f'{qualified} "{name}" not found', **details)
+    message = f'{_qualified(resource, group)} "{name}" not found'
+    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", message, **_details(resource, name, group))
 
 
-def no_such_path() -> ApiError:
-    """Return the refusal for a path that names no resource at all (404)."""
-    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource")
+class NoSuchPathError(ApiError):
+    """A path that names nothing that is served (404); answered by plain text and not by a Status."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, "NotFound", "404 page not found")
 
 
 def method_not_allowed() -> ApiError:
@@ -102,16 +131,25 @@ def method_not_allowed() -> ApiError:
     return ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
 
 
-def already_exists(resource: str, name: str) -> ApiError:
+def already_exists(resource: str, name: str, group: str = "") -> ApiError:
     """Return the refusal to create an object a second time (409)."""
-    message = f'{resource} "{name}" already exists'
-    return ApiError(HTTPStatus.CONFLICT, "AlreadyExists", message, name=name, kind=resource)
+    message = f'{_qualified(resource, group)} "{name}" already exists'
+    return ApiError(HTTPStatus.CONFLICT, "AlreadyExists", message, **_details(resource, name, group))
 
 
-def conflict(resource: str, name: str, why: str) -> ApiError:
+def conflict(resource: str, name: str, why: str, group: str = "") -> ApiError:
     """Return the refusal of a change that is based on an outdated state (409)."""
-    message = f'Operation cannot be fulfilled on {resource} "{name}": {why}'
-    return ApiError(HTTPStatus.CONFLICT, "Conflict", message, name=name, kind=resource)
+    message = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {why}'
+    return ApiError(HTTPStatus.CONFLICT, "Conflict", message, **_details(resource, name, group))
+
+
+def _qualified(resource: str, group: str) -> str:
+    return f"{resource}.{group}" if group else resource
+
+
+def _details(kind: str, name: str, group: str) -> dict[str, str]:
+    """Return what an object's Status says about it; what is empty is left out."""
+    return {key: text for key, text in (("name", name), ("group", group), ("kind", kind)) if text}
 
 
 def expired(message: str) -> ApiError:
@@ -129,15 +167,12 @@ def unprocessable(kind: str, name: str, causes: Sequence[Cause], group: str = ""
     """Return the refusal of an object that breaks rules (422); `causes` must not be empty."""
     rules = ", ".join(map(str, causes))
     listed = rules if len(causes) == 1 else f"[{rules}]"
-    qualified = f"{kind}.{group}" if group else kind
     return ApiError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Invalid",
-        f'{qualified} "{name}" is invalid: {listed}',
-        name=name,
-        kind=kind,
+        f'{_qualified(kind, group)} "{name}" is invalid: {listed}',
         causes=[{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes],
-        **({"group": group} if group else {}),
+        **_details(kind, name, group),
     )
 
 

@@ -6,10 +6,25 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from conformance.sim.apiserver import containers, definitions, pods
-from conformance.sim.apiserver.errors import Cause, invalid
+from conformance.sim.apiserver import containers, definitions, metadata, pods
+from conformance.sim.apiserver.errors import Cause, invalid, unsupported
 from conformance.sim.apiserver.objects import Object, look, replaced, without
 from conformance.sim.apiserver.selectors import selector_of
+
+_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_ROLLING_UPDATES: Mapping[str, Object] = {
+    "updateStrategy": {"maxUnavailable": 1, "maxSurge": 0},
+    "strategy": {"maxUnavailable": "25%", "maxSurge": "25%"},
+}
+"""How a DaemonSet and a Deployment roll where they do not say."""
+
+_JOB_DEFAULTS: Object = {
+    "parallelism": 1,
+    "completions": 1,
+    "backoffLimit": 6,
+    "completionMode": "NonIndexed",
+    "suspend": False,
+}
 
 
 def _same(obj: Object) -> Object:
@@ -24,10 +39,6 @@ def _update_holds(_new: Object, _old: Object) -> list[Cause]:
     return []
 
 
-def _no_grace(_obj: Object, _wanted: int | None) -> int:
-    return 0
-
-
 @dataclass(frozen=True)
 class Kind:
     """How one kind differs from all others.
@@ -37,10 +48,12 @@ class Kind:
         prepare: Adds what only a new object gets.
         breaches: Rules that an object breaks.
         update_breaches: Rules that a change from the second argument to the first breaks.
-        grace: Seconds that a deletion leaves the object, from the object and the seconds asked for.
+        grace: Seconds that a deletion leaves the object, from the object and the seconds asked for; None for kinds
+            that go at once.
         keeps_status: Whether a new object keeps the status that the client gave it.
         counts_generation: Whether `metadata.generation` counts the changes of what is not metadata or status.
         needs_revision: Whether an update must name the revision that it is based on.
+        made_by_update: Whether the update of an object that is not there creates it.
         answers_object: Whether a deletion is answered by the deleted object rather than by a Status.
     """
 
@@ -48,10 +61,11 @@ class Kind:
     prepare: Callable[[Object], Object] = _same
     breaches: Callable[[Object], list[Cause]] = _holds
     update_breaches: Callable[[Object, Object], list[Cause]] = _update_holds
-    grace: Callable[[Object, int | None], int] = _no_grace
+    grace: Callable[[Object, int | None], int] | None = None
     keeps_status: bool = False
     counts_generation: bool = False
     needs_revision: bool = False
+    made_by_update: bool = False
     answers_object: bool = False
 
 
@@ -69,6 +83,15 @@ def _node(node: Object) -> Object:
     return node
 
 
+def _node_breaches(node: Object) -> list[Cause]:
+    found = []
+    for number, taint in enumerate(look(node, "spec", "taints", default=[])):
+        found += metadata.key_breaches(taint["key"], f"metadata.taints[{number}].key")
+        if taint["effect"] not in _TAINT_EFFECTS:
+            found.append(unsupported(f"metadata.taints[{number}].effect", taint["effect"], _TAINT_EFFECTS))
+    return found
+
+
 def _secret(secret: Object) -> Object:
     plain = secret.get("stringData")
     if not plain:
@@ -78,20 +101,28 @@ def _secret(secret: Object) -> Object:
 
 
 def _workload(workload: Object) -> Object:
-    """Return a DaemonSet, Deployment, ... with the computed defaults of its pod template."""
+    """Return a DaemonSet, Deployment, ... with the computed defaults of its pod template and its way to roll."""
+    for field, rolling in _ROLLING_UPDATES.items():
+        if look(workload, "spec", field, "type") == "RollingUpdate":
+            given = look(workload, "spec", field, "rollingUpdate", default={})
+            workload = replaced(workload, {**rolling, **given}, "spec", field, "rollingUpdate")
     spec = look(workload, "spec", "template", "spec")
-    if not spec:
-        return workload
-    return replaced(workload, containers.with_pull_policies(spec), "spec", "template", "spec")
+    return replaced(workload, containers.with_defaults(spec), "spec", "template", "spec") if spec else workload
+
+
+def _job(job: Object) -> Object:
+    return _workload(replaced(job, {**_JOB_DEFAULTS, **look(job, "spec", default={})}, "spec"))
 
 
 def _workload_breaches(workload: Object) -> list[Cause]:
     template = look(workload, "spec", "template", default={})
     found = containers.breaches(template.get("spec") or {}, "spec.template.spec")
-    selector = look(workload, "spec", "selector", default={})
-    if not selector_of(selector)(template):
+    if not selector_of(look(workload, "spec", "selector", default={}))(template):
         labels = look(template, "metadata", "labels", default={})
         found.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+    policy = look(template, "spec", "restartPolicy", default="Always")
+    if policy != "Always":
+        found.append(unsupported("spec.template.spec.restartPolicy", policy, ["Always"]))
     return found
 
 
@@ -112,8 +143,10 @@ CUSTOM = Kind(counts_generation=True, needs_revision=True)
 """Every custom resource."""
 
 _KINDS: Mapping[tuple[str, str], Kind] = {
+    ("", "endpoints"): Kind(made_by_update=True),
+    ("", "events"): Kind(made_by_update=True),
     ("", "namespaces"): Kind(prepare=_namespace, answers_object=True),
-    ("", "nodes"): Kind(default=_node, keeps_status=True),
+    ("", "nodes"): Kind(default=_node, breaches=_node_breaches, keeps_status=True),
     ("", "pods"): Kind(
         default=pods.with_defaults,
         prepare=pods.prepare,
@@ -125,7 +158,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
     ),
     ("", "secrets"): Kind(default=_secret),
     ("", "serviceaccounts"): Kind(answers_object=True),
-    ("", "services"): Kind(answers_object=True),
+    ("", "services"): Kind(made_by_update=True, answers_object=True),
     ("", "persistentvolumes"): Kind(answers_object=True),
     ("", "persistentvolumeclaims"): Kind(answers_object=True),
     ("", "podtemplates"): Kind(answers_object=True),
@@ -135,8 +168,8 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
     ("apps", "replicasets"): _WORKLOAD,
     ("apps", "statefulsets"): _WORKLOAD,
     ("batch", "cronjobs"): _COUNTED,
-    ("batch", "jobs"): _COUNTED,
-    ("coordination.k8s.io", "leases"): Kind(needs_revision=True),
+    ("batch", "jobs"): Kind(default=_job, counts_generation=True),
+    ("coordination.k8s.io", "leases"): Kind(needs_revision=True, made_by_update=True),
     ("networking.k8s.io", "networkpolicies"): _COUNTED,
     ("policy", "poddisruptionbudgets"): Kind(counts_generation=True, needs_revision=True),
     ("apiextensions.k8s.io", "customresourcedefinitions"): Kind(

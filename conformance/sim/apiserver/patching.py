@@ -45,7 +45,7 @@ def apply_operations(value: Object, operations: Any) -> Object:
     try:
         result = jsonpatch.JsonPatch(operations).apply(value)
     except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed, jsonpointer.JsonPointerException) as refusal:
-        message = f"the server rejected our request due to an error in our request: {refusal}"
+        message = "the server rejected our request due to an error in our request"
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message) from refusal
     except (jsonpatch.InvalidJsonPatch, TypeError, KeyError) as refusal:
         raise bad_request(f"error decoding patch: {refusal}") from refusal

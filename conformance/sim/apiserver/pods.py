@@ -7,9 +7,10 @@ Kubernetes v1.36.
 from __future__ import annotations
 
 from conformance.sim.apiserver import containers
-from conformance.sim.apiserver.errors import Cause, forbidden_field
+from conformance.sim.apiserver.errors import Cause, forbidden_field, unsupported
 from conformance.sim.apiserver.objects import Object, look, replaced
 
+_RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _UNTIL_EVICTED_SECONDS = 300
 _NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _CHANGEABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
@@ -26,7 +27,7 @@ FINISHED = ("Succeeded", "Failed")
 
 def with_defaults(pod: Object) -> Object:
     """Return a pod with those defaults that depend on other fields."""
-    spec = containers.with_requests(containers.with_pull_policies(pod.get("spec") or {}))
+    spec = containers.with_requests(containers.with_defaults(pod.get("spec") or {}))
     return {**pod, "spec": {"enableServiceLinks": True, **spec}}
 
 
@@ -73,7 +74,11 @@ def quality_of_service(spec: Object) -> str:
 
 def breaches(pod: Object) -> list[Cause]:
     """Return the rules that a pod breaks."""
-    return containers.breaches(pod["spec"], "spec")
+    found = containers.breaches(pod["spec"], "spec")
+    policy = look(pod, "spec", "restartPolicy", default="Always")
+    if policy not in _RESTART_POLICIES:
+        found.append(unsupported("spec.restartPolicy", policy, _RESTART_POLICIES))
+    return found
 
 
 def update_breaches(new: Object, old: Object) -> list[Cause]:

@@ -81,7 +81,7 @@ class Registry:
         obj = kind.prepare(kind.default(obj))
         check(obj, served, None)
         if self.collection(served).get((namespace, name_of(obj))):
-            raise already_exists(resource.qualified, name_of(obj))
+            raise already_exists(resource.plural, name_of(obj), resource.group)
         record = Record(obj, 0) if options.dry_run else self.collection(served).put(obj)
         return Written(record, created=True, warnings=warnings)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance.sim.apiserver.errors import Cause, invalid
+from conformance.sim.apiserver.errors import Cause, invalid, unsupported
 
 RULES = (
     "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
@@ -46,9 +46,7 @@ def breaches(value: Any, rules: Mapping[str, Any], field: str) -> list[Cause]:
             if applies(value) and not keeps(value, limit):
                 found.append(invalid(field, value, f"{field} in body {text.format(limit)}"))
     if "enum" in rules and value not in rules["enum"]:
-        choices = ", ".join(f'"{choice}"' for choice in rules["enum"])
-        message = f'Unsupported value: "{value}": supported values: {choices}'
-        found.append(Cause(field, message, "FieldValueNotSupported"))
+        found.append(unsupported(field, value, rules["enum"]))
     if rules.get("uniqueItems") and isinstance(value, list) and _repeats(value):
         found.append(invalid(field, value, f"{field} in body shouldn't contain duplicates"))
     if _is_number(value):

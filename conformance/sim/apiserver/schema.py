@@ -44,7 +44,7 @@ class Schema:
     items: Schema | None = None
     required: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    zeros: Mapping[str, Any] = field(default_factory=dict)
+    zeros: dict[str, Any] = field(default_factory=dict)
     omitted: frozenset[str] = frozenset()
     keep_unknown: bool = False
     nullable: bool = False
@@ -104,6 +104,7 @@ def schema_of(model: str) -> Schema:
     schema.load = lambda: {name: _field(model, name, text) for name, text in types.items()}
     if model in facts()["written-as-zero"] or model.endswith("Status"):
         schema.zeros = {name: _ZERO[_SCALARS[types[name]]] for name in needed if _SCALARS.get(types[name]) in _ZERO}
+        schema.zeros |= facts()["zeros"].get(model, {})
     else:
         schema.required = frozenset(needed)
     return schema

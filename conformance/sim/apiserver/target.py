@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.sim.apiserver.catalog import Catalog, Served
 from conformance.sim.apiserver.checks import WriteOptions
-from conformance.sim.apiserver.errors import bad_request, no_such_path
+from conformance.sim.apiserver.errors import NoSuchPathError, bad_request
 from conformance.sim.apiserver.listing import Query
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.selectors import field_matcher, label_matcher
@@ -35,25 +35,25 @@ class Target:
 
 
 def target_of(path: str, catalog: Catalog) -> Target:
-    """Return what a path below `/api` or `/apis` names; raises ApiError (404) where it names nothing."""
+    """Return what a path below `/api` or `/apis` names; raises NoSuchPathError where it names nothing."""
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
-        raise no_such_path()
+        raise NoSuchPathError
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2 and catalog.find(group, version, rest[2]):
         namespace, rest = rest[1], rest[2:]
     served = catalog.find(group, version, rest[0])
     if served is None or (namespace and not served.resource.namespaced):
-        raise no_such_path()
+        raise NoSuchPathError
     name, subresource, *more = (*rest[1:], "", "")
     if name and served.resource.namespaced and not namespace:
-        raise no_such_path()
+        raise NoSuchPathError
     if subresource and subresource not in served.resource.subresources:
-        raise no_such_path()
+        raise NoSuchPathError
     return Target(served, namespace, name, subresource, "/".join(filter(None, more)))
 
 

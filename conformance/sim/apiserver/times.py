@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 _SECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+_MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|[+-]\d\d:\d\d)$")
 
 
 def seconds_text(moment: datetime) -> str:
@@ -19,7 +20,9 @@ def stored_time(text: str) -> str:
 
 
 def stored_micro_time(text: str) -> str:
-    """Return the stored form of a `MicroTime` that a client wrote; raises ValueError where it is none."""
+    """Return the stored form of a `MicroTime` that a client wrote; raises ValueError unless it has all six digits."""
+    if not _MICROSECONDS.match(text):
+        raise ValueError(f"{text!r} does not have the form 2006-01-02T15:04:05.000000Z07:00")
     return _parse(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

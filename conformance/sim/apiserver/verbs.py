@@ -12,7 +12,15 @@ from conformance.sim.apiserver.apply import applied, tracked
 from conformance.sim.apiserver.bodies import read_delete_options, read_object, read_patch
 from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import Deleted, delete
-from conformance.sim.apiserver.errors import method_not_allowed, required, unprocessable, unsupported_media_type
+from conformance.sim.apiserver.errors import (
+    UnreadableError,
+    invalid,
+    method_not_allowed,
+    not_found,
+    required,
+    unprocessable,
+    unsupported_media_type,
+)
 from conformance.sim.apiserver.listing import list_page
 from conformance.sim.apiserver.objects import Object, look, name_of
 from conformance.sim.apiserver.patching import (
@@ -111,16 +119,21 @@ class Verbs:
 
     def _replace(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         obj = read_object(body, media_of(request))
-        old = self._registry.get(target.served, target.namespace, target.name)
-        options = _options(request)
+        options, key = _options(request), (target.namespace, target.name)
+        old = self._registry.collection(target.served).get(key)
+        if old is None and target.served.kind.made_by_update:
+            return self._written(request, target, self._registry.create(target.served, target.namespace, obj, options))
+        if old is None:
+            raise not_found(target.served.resource.plural, target.name, target.served.resource.group)
         obj = tracked(old.data, obj, target.served.schema, options.field_manager, self._registry.now())
         written = self._registry.update(target.served, old, obj, options, target.subresource)
         return self._written(request, target, written)
 
     def _patch(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         media, options = media_of(request), _options(request)
-        if media not in PATCH_TYPES or (media == STRATEGIC_PATCH and target.served.custom):
-            raise unsupported_media_type(PATCH_TYPES)
+        known = [kind for kind in PATCH_TYPES if not (target.served.custom and kind == STRATEGIC_PATCH)]
+        if media not in known:
+            raise unsupported_media_type(known)
         patch = read_patch(body, media)
         if media == APPLY_PATCH:
             if not request.query.get("fieldManager"):
@@ -130,7 +143,10 @@ class Verbs:
         old = self._registry.get(target.served, target.namespace, target.name)
         new = _patched(old.data, patch, media, target)
         new = tracked(old.data, new, target.served.schema, options.field_manager, self._registry.now())
-        written = self._registry.update(target.served, old, new, options, target.subresource)
+        try:
+            written = self._registry.update(target.served, old, new, options, target.subresource)
+        except UnreadableError as unreadable:
+            raise unprocessable("", "", [invalid("patch", patch, unreadable.detail)]) from unreadable
         return self._written(request, target, written)
 
     def _apply(self, target: Target, patch: Object, options: WriteOptions) -> Written:

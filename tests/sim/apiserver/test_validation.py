@@ -37,6 +37,15 @@ def test_metadata_that_breaks_a_rule_is_refused(http: Http, config_maps: str, me
         ({"containers": [{"name": "c", "image": "i"}, {"name": "c", "image": "i"}]}, "spec.containers[1].name"),
         ({"containers": [{"name": "C!", "image": "i"}]}, "spec.containers[0].name"),
         ({"containers": [{"name": "c"}]}, "spec.containers[0].image"),
+        ({"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Sometimes"}, "spec.restartPolicy"),
+        (
+            {"containers": [{"name": "c", "image": "i"}], "volumes": [{"name": "v"}, {"name": "v"}]},
+            "spec.volumes[1].name",
+        ),
+        (
+            {"containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]},
+            "spec.containers[0].volumeMounts[0].name",
+        ),
     ],
 )
 def test_pod_that_breaks_a_rule_is_refused(http: Http, pods: str, spec: dict[str, object], field: str) -> None:
@@ -109,6 +118,30 @@ class TestExtendedResources:
         assert refused.status == 422
 
 
+def test_patch_that_leaves_a_wrong_type_breaks_a_rule(http: Http, node: str) -> None:
+    """Unlike a body of a wrong type, which cannot be read."""
+    for patched in (http.merge, http.strategic):
+        refused = patched(node, {"metadata": {"labels": {"a": 1}}})
+        assert (refused.status, refused.reason) == (422, "Invalid")
+
+
+def test_effect_of_a_taint_is_one_of_three(http: Http, node: str) -> None:
+    refused = http.merge(node, {"spec": {"taints": [{"key": "k", "effect": "Nope"}]}})
+    assert refused.status == 422
+    assert 'supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"' in refused.body["message"]
+
+
+def test_micro_time_has_six_digits(http: Http, namespace: str) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+    def renewed(at: str) -> int:
+        return http.put(f"{path}/x", {"metadata": {"name": "x"}, "spec": {"renewTime": at}}).status
+
+    assert renewed("2026-11-24T00:00:00Z") == 400
+    assert renewed("2026-11-24T00:00:00.000000Z") == 201, "the update of an absent lease creates it"
+    assert http.get(f"{path}/x").body["spec"] == {"renewTime": "2026-11-24T00:00:00.000000Z"}
+
+
 class TestUnknownFields:
     def test_they_are_dropped_with_a_warning(self, http: Http, config_maps: str) -> None:
         created = http.post(config_maps, {"metadata": {"name": "x"}, "bogus": 1})
@@ -134,6 +167,31 @@ class TestDefaults:
             "node.kubernetes.io/not-ready",
             "node.kubernetes.io/unreachable",
         }
+
+    @pytest.mark.parametrize(
+        ("strategy", "stored"),
+        [
+            ({}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}),
+            ({"type": "OnDelete"}, {"type": "OnDelete"}),
+            (
+                {"rollingUpdate": {"maxUnavailable": "10%"}},
+                {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%", "maxSurge": 0}},
+            ),
+        ],
+    )
+    def test_daemon_set_rolls_one_node_at_a_time(
+        self, http: Http, namespace: str, strategy: dict[str, object], stored: dict[str, object]
+    ) -> None:
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template, "updateStrategy": strategy}
+        body = {"metadata": {"name": "x"}, "spec": spec}
+        created = http.post(f"/apis/apps/v1/namespaces/{namespace}/daemonsets?dryRun=All", body).body
+        assert created["spec"]["updateStrategy"] == stored
+
+    def test_volume_without_a_source_is_empty(self, http: Http, pods: str) -> None:
+        assert http.post(pods, pod_body("x", volumes=[{"name": "v"}])).body["spec"]["volumes"] == [
+            {"name": "v", "emptyDir": {}}
+        ]
 
     @pytest.mark.parametrize(
         ("resources", "quality"),
