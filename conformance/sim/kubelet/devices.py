@@ -110,10 +110,6 @@ class DeviceManager:
         moments = (d.lost_at + GRACE_SECONDS for d in self._resources.values() if d.lost_at is not None and d.unhealthy)
         return min((moment for moment in moments if moment > self._clock.now()), default=None)
 
-    def holds(self, pod: str) -> bool:
-        """Whether the pod with this uid holds devices."""
-        return any(holder[0] == pod for holders in self._held.values() for holder in holders)
-
     def allocate(self, pod: str, container: str, limits: Mapping[str, str], reusable: dict[str, set[str]]) -> Grant:
         """Give a container its devices.
 
