@@ -5,17 +5,18 @@ Source: NVIDIA/gpu-operator v26.7.0, cmd/nvidia-validator/main.go and validator/
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
 from conformance.sim.container import Container
-from conformance.sim.kube import NODES, PODS, Kube, Object
+from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Kube, Object
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operands import DRIVER_LOADED, TOOLKIT_RUNS, until
 from conformance.sim.operator.manifests import load
-from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX
+from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, VALIDATOR_APP
 
 CUDA_VALIDATOR_APP: Final = "nvidia-cuda-validator"
 WORKLOAD_TRIES: Final = 60
@@ -62,11 +63,13 @@ async def _validate_toolkit(container: Container) -> int:
 async def _validate_cuda(container: Container) -> int:
     """Run the CUDA sample in a pod of its own, as a user would."""
     kube, namespace, node = container.kube, container.env["OPERATOR_NAMESPACE"], container.env["NODE_NAME"]
-    pods = kube.informer(PODS)
-    await pods.synced.wait()
+    pods, daemon_sets = kube.informer(PODS), kube.informer(DAEMON_SETS)
+    await asyncio.gather(pods.synced.wait(), daemon_sets.synced.wait())
     for former in _cuda_pods(kube, namespace, node):
-        await insist_unless_gone(partial(kube.delete, PODS, former, namespace))
-    created = await insist(partial(kube.create, PODS, _cuda_pod(container, namespace, node)))
+        await insist_unless_gone(partial(kube.delete, PODS, former, namespace, grace_seconds=0))
+    validating = daemon_sets.get(VALIDATOR_APP, namespace)
+    owners = validating["metadata"].get("ownerReferences", []) if validating else []
+    created = await insist(partial(kube.create, PODS, _cuda_pod(container.image, namespace, node, owners)))
     name = created["metadata"]["name"]
 
     def succeeded() -> bool:
@@ -109,12 +112,11 @@ def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
     ]
 
 
-def _cuda_pod(container: Container, namespace: str, node: str) -> Object:
-    """Fill the pod's manifest: it runs on the validator's node, with its image, and goes with its DaemonSet."""
+def _cuda_pod(image: str, namespace: str, node: str, owners: list[Object]) -> Object:
+    """Fill the pod's manifest: the validator's node and image, and the owners of its DaemonSet."""
     pod: Object = load("cuda-validator.yaml")
-    owners = container.pod["metadata"].get("ownerReferences", [])
-    pod["metadata"] |= {"namespace": namespace, "ownerReferences": [owner | {"controller": False} for owner in owners]}
+    pod["metadata"] |= {"namespace": namespace, "ownerReferences": owners}
     pod["spec"]["nodeName"] = node
     for part in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
-        part["image"] = container.image
+        part["image"] = image
     return pod

@@ -103,6 +103,8 @@ def cluster_policy(wanted: Installation) -> Object:
     """Build the ClusterPolicy that the chart makes of these choices."""
     policy: Object = _filled(load("cluster-policy.yaml"), wanted.release)
     policy["metadata"]["labels"] |= {
+        "app.kubernetes.io/name": "gpu-operator",
+        "app.kubernetes.io/instance": "gpu-operator",
         "app.kubernetes.io/managed-by": "Helm",
         "app.kubernetes.io/version": wanted.release.name,
         "helm.sh/chart": f"gpu-operator-{wanted.release.name}",
