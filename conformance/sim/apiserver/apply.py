@@ -52,8 +52,8 @@ def applied(old: Object | None, patch: Any, served: Served, options: WriteOption
     conflicts = _conflicts(before, patch, wanted, owners, owner)
     if conflicts and not options.force:
         raise _conflict(conflicts)
-    for other in conflicts:
-        owners[other] -= wanted
+    for other, lost in conflicts.items():
+        owners[other] -= lost
     dropped = owners.get(owner, frozenset()) - wanted
     kept_by_others = frozenset().union(*(paths for other, paths in owners.items() if other != owner))
     result = strategic(removed(before, dropped - kept_by_others), patch, served.schema)

@@ -84,14 +84,6 @@ class Catalog:
                 seen.add(served.resource.key)
                 yield served
 
-    def of_kind(self, api_version: str, kind: str) -> Served | None:
-        """Return the resource whose objects carry this `apiVersion` and `kind`, None where nothing is."""
-        group, _, version = api_version.rpartition("/")
-        for served in self:
-            if (served.resource.group, served.resource.version, served.resource.kind) == (group, version, kind):
-                return served
-        return None
-
     def define(self, definition: Object) -> None:
         """Serve what a new or changed CustomResourceDefinition defines."""
         self.withdraw(definition)

@@ -80,8 +80,14 @@ def _merged_elements(value: list[Object], patch: list[Object], key: str, schema:
             result.pop(item[key], None)
         else:
             result[item[key]] = strategic(result.get(item[key]), item, schema)
+    before = [item.get(key) for item in value]
+    if order:
+        # New elements take the places that deleted ones leave at the end of the server's order (k8s.io/apimachinery
+        # changes the list that it takes that order from).
+        kept = [found for found in before if found in result]
+        before = [*kept, *(found for found in result if found not in before)][: len(before)]
     wanted = [item[key] for item in order or patch]
-    return [result[found] for found in _in_order(result, wanted, [item.get(key) for item in value])]
+    return [result[found] for found in _in_order(result, wanted, before)]
 
 
 def _in_order(merged: Mapping[Any, Any], wanted: Sequence[Any], before: Sequence[Any]) -> list[Any]:

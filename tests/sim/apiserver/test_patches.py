@@ -78,6 +78,18 @@ def test_strategic_patch_puts_new_elements_first(http: Http, node: str) -> None:
     assert list(conditions(http, node)) == ["New", "Ready", "DiskPressure"]
 
 
+def test_strategic_patch_puts_a_new_element_in_the_place_of_a_deleted_one(http: Http, node: str) -> None:
+    """Among the elements that the given order does not name. A real server does so because Go slices share memory."""
+    patch = {
+        "$setElementOrder/conditions": [{"type": "Ready"}, {"type": "New"}],
+        "conditions": [{"$patch": "delete", "type": "B"}, {"type": "New", "status": "True"}],
+    }
+    conditions_before = [{"type": kind, "status": "True"} for kind in ("Ready", "B", "C")]
+    http.merge(f"{node}/status", {"status": {"conditions": conditions_before}})
+    http.strategic(f"{node}/status", {"status": patch})
+    assert list(conditions(http, node)) == ["Ready", "C", "New"]
+
+
 def test_strategic_patch_adds_to_sets_and_deletes_from_them(http: Http, config_maps: str) -> None:
     http.post(config_maps, {"metadata": {"name": "x", "finalizers": ["t.example/a"]}})
     http.strategic(f"{config_maps}/x", {"metadata": {"finalizers": ["t.example/b"]}})
@@ -177,6 +189,13 @@ class TestServerSideApply:
         assert 'conflict with "one": .data.a' in refused.body["message"]
         assert http.get(f"{config_maps}/x").body["data"] == {"a": "1"}
         assert http.apply(f"{config_maps}/x", other, "two", force=True).body["data"] == {"a": "2"}
+
+    def test_field_of_the_same_value_has_two_owners(self, http: Http, config_maps: str) -> None:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+        http.apply(f"{config_maps}/x", {**body, "data": {"a": "1", "b": "1"}}, "one")
+        http.apply(f"{config_maps}/x", {**body, "data": {"a": "2", "b": "1"}}, "two", force=True)
+        http.apply(f"{config_maps}/x", body, "two")
+        assert http.get(f"{config_maps}/x").body["data"] == {"b": "1"}
 
     def test_managers_share_an_object_with_fields_of_their_own(self, http: Http, config_maps: str) -> None:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
