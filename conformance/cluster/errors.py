@@ -26,7 +26,15 @@ class ApiError(ClusterError):
 
 
 class UnreachableError(ClusterError):
-    """The API server does not answer, or no longer answers."""
+    """The API server does not answer, or no longer answers.
+
+    Attributes:
+        unread: It surely did not read the request, which may therefore be sent again, whatever it was.
+    """
+
+    def __init__(self, message: str, *, unread: bool = False) -> None:
+        super().__init__(message)
+        self.unread = unread
 
 
 class WaitTimeout(ClusterError):  # noqa: N818 - it reads as what it is, as the built-in TimeoutError's relatives do

@@ -37,10 +37,6 @@ class PatchKind(StrEnum):
     JSON = "application/json-patch+json"
 
 
-class _NotSentError(UnreachableError):
-    """The request did not reach the API server, or was turned away unread: it may be sent again."""
-
-
 class Transport:
     """One API server under one identity. Safe to use from several threads, but for `exec`, which makes its own."""
 
@@ -108,9 +104,10 @@ class Transport:
         return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
 
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
-        again = UnreachableError if method == "GET" else _NotSentError
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(again),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, UnreachableError) and (error.unread or method == "GET")
+            ),
             stop=tenacity.stop_after_delay(self.limits.request),
             wait=tenacity.wait_exponential(multiplier=0.05, max=2),
             reraise=True,
@@ -148,10 +145,10 @@ class Transport:
             )
             return self._client.call_api(*request, _request_timeout=timeout)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise _NotSentError(self._silent(error)) from error
+            raise UnreachableError(self._silent(error), unread=True) from error
         except urllib3.exceptions.MaxRetryError as error:
             refused = isinstance(error.reason, urllib3.exceptions.NewConnectionError)
-            raise (_NotSentError if refused else UnreachableError)(self._silent(error.reason or error)) from error
+            raise UnreachableError(self._silent(error.reason or error), unread=refused) from error
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(self._silent(error)) from error
         except kubernetes_client.ApiException as error:
@@ -256,5 +253,5 @@ def _refusal(what: str, status: int, data: bytes) -> ClusterError:
     message = answer.get("message", "") if isinstance(answer, dict) else ""
     message = message or data.decode("utf-8", errors="replace")[:300]
     if status == 429:
-        return _NotSentError(f"{what}: the API server is overloaded: {message}")
+        return UnreachableError(f"{what}: the API server is overloaded: {message}", unread=True)
     return ApiError(what, status, reason, message)
