@@ -30,7 +30,7 @@ def main(directory: Path) -> None:
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory
                 )
             except OSError as error:
-                note.write_text(f"cannot be run: {error}", encoding="utf-8")
+                _write(note, f"cannot be run: {error}")
                 continue
         programs.append(program)
         watchers.append(threading.Thread(target=_note_end, args=(program, note)))
@@ -43,8 +43,14 @@ def main(directory: Path) -> None:
 
 
 def _note_end(program: subprocess.Popen[bytes], note: Path) -> None:
-    status = program.wait()
-    note.write_text(f"ended with status {status}", encoding="utf-8")
+    _write(note, f"ended with status {program.wait()}")
+
+
+def _write(note: Path, text: str) -> None:
+    """Write a note that is never seen half written."""
+    draft = note.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(note)
 
 
 if __name__ == "__main__":

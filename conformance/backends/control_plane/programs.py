@@ -46,11 +46,12 @@ class Programs:
 
     def explain(self, what: str, name: str) -> str:
         """Complete a message by the last words of a program, and by where all logs are kept from now on."""
-        log = (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-        words = "".join(f"  {line}\n" for line in log.splitlines()[-_LAST_LINES:])
+        logs = {log.stem: log for log in self.directory.glob("*.log")}
+        text = logs[name].read_text(encoding="utf-8", errors="replace") if name in logs else ""
+        words = "".join(f"  {line}\n" for line in text.splitlines()[-_LAST_LINES:])
         kept = tempfile.mkdtemp(prefix="mig-control-plane-logs-")
-        for path in self.directory.glob("*.log"):
-            shutil.copy(path, kept)
+        for log in logs.values():
+            shutil.copy(log, kept)
         return f"{what}; last words of {name}:\n{words}all logs: {kept}"
 
     def close(self) -> None:
