@@ -38,7 +38,6 @@ class Limits:
         resources: After that, until kubelet's node status shows the resources (it syncs every 10 s).
         capacity_grace: Until the capacity of a resource that is gone falls to 0; kubelet keeps it 5 min.
         labels: Until GPU Feature Discovery's labels are there: it writes each 60 s, NFD reads each 60 s.
-        steady: How long a state must hold to count as reached: two readings, 10 s apart.
         strategy_seen: Until the operator has put a new strategy into its DaemonSets; others allow 1 min.
         strategy_roll: Until the DaemonSets have rolled, for the first node.
         strategy_roll_per_node: The same for each further node; the roll goes one node at a time.
@@ -61,7 +60,6 @@ class Limits:
     resources: float = 120.0
     capacity_grace: float = 400.0
     labels: float = 240.0
-    steady: float = 10.0
     strategy_seen: float = 90.0
     strategy_roll: float = 600.0
     strategy_roll_per_node: float = 180.0

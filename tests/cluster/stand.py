@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 QUICK = Limits(
     connect=2, request=2, unreachable=0.5, watch=5, manager_ready=1, reconfigure=2, operands_ready=1, labels=0.5,
-    strategy_seen=1, strategy_roll=2, strategy_roll_per_node=0.1, steady=0.1, patience=0.001, lease=1.2,
+    strategy_seen=1, strategy_roll=2, strategy_roll_per_node=0.1, patience=0.001, lease=1.2,
 )  # fmt: skip
 """Real seconds, since the stand has no clock of its own."""
 
