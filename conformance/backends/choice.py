@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -56,13 +56,23 @@ def make_backend(choice: Choice) -> Backend:
         live = LiveBackend(choice.kubeconfig, choice.context, choice.permissions, choice.limits)
         return WithSimulatedGpus(live, choice.simulation) if choice.simulate_gpus else live
     if choice.cluster == ControlPlane.name:
-        binaries = find_binaries()
-        return WithSimulatedGpus(
-            ControlPlane(binaries),
-            choice.simulation,
-            with_scheduler=binaries.scheduler is None,
-            with_controllers=binaries.controller_manager is None,
-        )
+        return _control_plane(choice.simulation)
     if choice.cluster in PROVIDERS:
         return WithSimulatedGpus(LocalBackend(choice.cluster, choice.run), choice.simulation)
     raise BackendError(f"no cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")
+
+
+def _control_plane(simulation: Simulation) -> Backend:
+    """Make a control plane in which simulated components stand in for the programs that there are not.
+
+    A fault of the scheduler is one that kube-scheduler does not have: the simulated one stands in for it then too.
+    """
+    binaries = find_binaries()
+    if simulation.scheduler_faults():
+        binaries = replace(binaries, scheduler=None)
+    return WithSimulatedGpus(
+        ControlPlane(binaries),
+        simulation,
+        with_scheduler=binaries.scheduler is None,
+        with_controllers=binaries.controller_manager is None,
+    )

@@ -64,6 +64,10 @@ class Simulation:
         except ValueError as error:
             raise BackendError(str(error)) from error
 
+    def scheduler_faults(self) -> list[str]:
+        """Those of `faults` that only a simulated scheduler can have."""
+        return [fault.name for fault in FAULTS if fault.component == "scheduler" and fault.name in self.faults]
+
 
 def fault_lines() -> list[str]:
     """Describe each defect that can be switched on: name, component, what it breaks, which requirements see it."""
@@ -100,6 +104,9 @@ class WithSimulatedGpus:
         simulation: What the nodes are made of.
         with_scheduler: Whether to bring a scheduler too, since there is none.
         with_controllers: Whether to bring a DaemonSet controller too, since there is none.
+
+    Raises:
+        BackendError: A value of the simulation does not exist, or a fault is one of a scheduler that is not brought.
     """
 
     simulated_gpus = True
@@ -107,6 +114,9 @@ class WithSimulatedGpus:
     def __init__(
         self, base: Backend, simulation: Simulation, *, with_scheduler: bool = False, with_controllers: bool = False
     ) -> None:
+        if not with_scheduler and (faults := simulation.scheduler_faults()):
+            names = ", ".join(faults)
+            raise BackendError(f"--cluster {base.name} has a scheduler of its own, which cannot have {names}")
         self._base = base
         options = simulation.options()
         self._options = replace(options, scale=simulation.scale or options.time_scale * ON_A_REAL_SERVER)

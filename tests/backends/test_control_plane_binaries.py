@@ -79,3 +79,12 @@ def test_the_backend_is_not_made_without_programs(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(BackendError, match="--cluster control-plane needs the program etcd"):
         make_backend(Choice("control-plane", "run-1", simulation))
+
+
+def test_a_scheduler_fault_needs_the_simulated_scheduler() -> None:
+    faulty = Simulation(
+        "a30-24gb", gpus_per_node=1, gpu_nodes=1, faults=("scheduler-gives-no-reason",), release="v26.7.0", seed=0
+    )
+
+    with pytest.raises(BackendError, match="scheduler of its own, which cannot have scheduler-gives-no-reason"):
+        make_backend(Choice("live", "run-1", faulty, simulate_gpus=True))
