@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
@@ -15,6 +16,9 @@ from conformance.sim.options import FASTEST, SimOptions
 from conformance.spec.models import board_names
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, releases
+
+REACTION_SECONDS: Final = 0.05
+"""How long the control plane lets whoever works with the cluster by hand come first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,6 +71,7 @@ def _cluster(chosen: argparse.Namespace) -> SimulatedCluster:
         strategy=chosen.strategy,
         custom_config=chosen.config_file.read_text(encoding="utf-8") if chosen.config_file else None,
         with_reboot=chosen.with_reboot,
+        reaction=REACTION_SECONDS,
     )
     return SimulatedCluster(
         options,

@@ -44,6 +44,9 @@ class SimOptions:
         custom_config: Text of a mig-parted file for `migManager.config.name`; None: configurations are generated.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
         node_labels: Labels that the nodes have from the start.
+        reaction: Real seconds that scheduler, DaemonSet controller and operator let pass before they answer to what is
+            new. A person, or a program that creates an object and writes to it again, then comes first, as with the
+            real ones. 0 for none.
 
     Raises:
         OptionError: A number or a strategy is out of range.
@@ -62,6 +65,7 @@ class SimOptions:
     custom_config: str | None = None
     with_reboot: bool = False
     node_labels: Mapping[str, str] = field(default_factory=dict)
+    reaction: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.gpus_per_node <= MOST_GPUS:

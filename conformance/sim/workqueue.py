@@ -26,9 +26,11 @@ class WorkQueue(Generic[KeyT]):
     Args:
         work: What to do for a key. An error of the API server brings the key back later; others end the loop.
         clock: Measures delays.
+        reaction: Real seconds from the first key that comes to the work on it, at least.
     """
 
-    def __init__(self, work: Callable[[KeyT], Awaitable[None]], clock: Clock) -> None:
+    def __init__(self, work: Callable[[KeyT], Awaitable[None]], clock: Clock, reaction: float = 0.0) -> None:
+        self._reaction = reaction
         self._work = work
         self._clock = clock
         self._waiting: dict[KeyT, None] = {}
@@ -47,13 +49,16 @@ class WorkQueue(Generic[KeyT]):
         """Work until cancelled."""
         while True:
             await self._added.wait()
-            if not self._waiting:
-                self._added.clear()
-                continue
-            key = next(iter(self._waiting))
-            del self._waiting[key]
-            try:
-                await self._work(key)
-            except (KubeError, aiohttp.ClientError, TimeoutError) as error:
-                logger.debug("%s comes back: %r", key, error)
-                self.add_later(key, RETRY_SECONDS)
+            self._added.clear()
+            await asyncio.sleep(self._reaction)
+            while self._waiting:
+                key = next(iter(self._waiting))
+                del self._waiting[key]
+                await self._work_on(key)
+
+    async def _work_on(self, key: KeyT) -> None:
+        try:
+            await self._work(key)
+        except (KubeError, aiohttp.ClientError, TimeoutError) as error:
+            logger.debug("%s comes back: %r", key, error)
+            self.add_later(key, RETRY_SECONDS)

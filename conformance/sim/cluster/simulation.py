@@ -148,15 +148,15 @@ class Simulation:
             await self._publish_features(kube, node.name)
 
     def _components(self, kube: Kube) -> list[Component]:
-        release = self._options.find_release()
+        release, reaction = self._options.find_release(), self._options.reaction
         components: list[Component] = [
-            Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults),
+            Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction),
             NfdMaster(kube, self.clock),
         ]
         if self._with_controllers:
-            components.append(DaemonSets(kube, self.clock))
+            components.append(DaemonSets(kube, self.clock, reaction))
         if self._with_scheduler:
-            components.append(Scheduler(kube, self.clock, self._faults))
+            components.append(Scheduler(kube, self.clock, self._faults, reaction))
         return components
 
     async def _publish_features(self, kube: Kube, node: str) -> None:

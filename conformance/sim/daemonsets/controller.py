@@ -24,9 +24,10 @@ class DaemonSets:
     Args:
         kube: Client; what is written carries the name of the real controller manager.
         clock: The cluster's clock.
+        reaction: Real seconds from a change to what it brings about, at least.
     """
 
-    def __init__(self, kube: Kube, clock: Clock) -> None:
+    def __init__(self, kube: Kube, clock: Clock, reaction: float = 0.0) -> None:
         self._kube = kube.named(AGENT)
         self._clock = clock
         self._back_off = FailureBackOff()
@@ -34,7 +35,7 @@ class DaemonSets:
         self._nodes = kube.informer(NODES)
         self._pods = kube.informer(PODS)
         self._revisions = Revisions(self._kube)
-        self._queue: WorkQueue[Key] = WorkQueue(self._sync, clock)
+        self._queue: WorkQueue[Key] = WorkQueue(self._sync, clock, reaction)
         self._owned: dict[str, dict[str, Object]] = defaultdict(dict)
         self._expected: dict[str, set[str]] = defaultdict(set)
 

@@ -52,9 +52,12 @@ class Operator:
         namespace: Where the operator is installed and its operands run.
         release: As which release it behaves.
         faults: Defects that are switched on.
+        reaction: Real seconds from a change to what it brings about, at least.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, namespace: str, release: Release, faults: Faults) -> None:
+    def __init__(
+        self, kube: Kube, clock: Clock, namespace: str, release: Release, faults: Faults, reaction: float = 0.0
+    ) -> None:
         self._kube = kube.named(AGENT)
         self._clock = clock
         self._namespace = namespace
@@ -67,7 +70,7 @@ class Operator:
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._config_maps = kube.informer(CONFIG_MAPS)
         self._rendered: tuple[tuple[str, int], dict[str, Object]] | None = None
-        self._queue: WorkQueue[str] = WorkQueue(self._work, clock)
+        self._queue: WorkQueue[str] = WorkQueue(self._work, clock, reaction)
 
     async def run(self) -> None:
         """Work until cancelled."""

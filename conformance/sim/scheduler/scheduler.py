@@ -22,9 +22,16 @@ class Scheduler:
     """Schedules the pods of a cluster that ask for the default scheduler.
 
     A pod that fits nowhere is tried again when a node changes or a pod leaves one; there is no timer.
+
+    Args:
+        kube: API client.
+        clock: The cluster's clock.
+        faults: Defects that are switched on.
+        reaction: Real seconds from the creation of a pod to its binding, at least.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, faults: Faults) -> None:
+    def __init__(self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0) -> None:
+        self._reaction = reaction
         self._kube = kube.named(NAME)
         self._clock = clock
         self._faults = faults
@@ -45,6 +52,7 @@ class Scheduler:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                await asyncio.sleep(self._reaction)
                 self._schedule_due()
         finally:
             for end in unsubscribe:
