@@ -20,7 +20,7 @@ SMALL = ("--gpu-nodes", "1", "--gpus-per-node", "1")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_it_prints_a_kubeconfig_and_stops_when_asked(ending: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "conformance.sim", *SMALL, "--directory", str(tmp_path / "here")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         printed = Path(running.stdout.readline().strip())
         nodes = client.CoreV1Api(config.new_client_from_config(str(printed))).list_node().items
