@@ -101,6 +101,7 @@ class PolicyView:
         name: Name of the object (`cluster-policy` by Helm, any other elsewhere).
         version: resourceVersion of the object.
         created: When it was made; of several the oldest rules.
+        release: Release of the operator, from the label that Helm sets; empty where there is none.
         namespace: Where the operands run; None before the operator has written its status.
         strategy: `spec.mig.strategy`; None where it is absent, "" where empty.
         state: `status.state`: ready, notReady, ignored; None before the first status.
@@ -114,6 +115,7 @@ class PolicyView:
     name: str
     version: str
     created: datetime
+    release: str
     namespace: str | None
     strategy: str | None
     state: str | None
@@ -203,6 +205,7 @@ def policy_view(raw: Raw) -> PolicyView:
         name=meta["name"],
         version=meta["resourceVersion"],
         created=timestamp(meta["creationTimestamp"]),
+        release=(meta.get("labels") or {}).get("app.kubernetes.io/version", ""),
         namespace=status.get("namespace"),
         strategy=(spec.get("mig") or {}).get("strategy"),
         state=status.get("state"),

@@ -23,6 +23,7 @@ MIG_STRATEGY: Final = "nvidia.com/mig.strategy"
 GPU_PRODUCT: Final = "nvidia.com/gpu.product"
 GPU_COUNT: Final = "nvidia.com/gpu.count"
 GPU_PRESENT: Final = "nvidia.com/gpu.present"
+CUDA_DRIVER_VERSION: Final = "nvidia.com/cuda.driver-version.full"
 GFD_TIMESTAMP: Final = "nvidia.com/gfd.timestamp"
 HOSTNAME: Final = "kubernetes.io/hostname"
 
