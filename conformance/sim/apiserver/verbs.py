@@ -14,6 +14,7 @@ from conformance.sim.apiserver.checks import WriteOptions
 from conformance.sim.apiserver.deletion import Deleted, delete
 from conformance.sim.apiserver.errors import (
     UnreadableError,
+    bad_request,
     invalid,
     method_not_allowed,
     not_found,
@@ -194,6 +195,13 @@ def _patched(old: Object, patch: object, media: str, target: Target) -> Object:
     if media == JSON_PATCH:
         return apply_operations(old, patch)
     if media == MERGE_PATCH:
-        merged: Object = merge(old, patch)
+        merged: Object = merge(old, _object(patch))
         return merged
-    return strategic(old, patch if isinstance(patch, dict) else {}, target.served.schema)
+    return strategic(old, _object(patch), target.served.schema)
+
+
+def _object(patch: object) -> Object:
+    """Return the patch, which must be an object unless it is a JSON patch."""
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: json: cannot unmarshal array into Go value of type map")
+    return patch

@@ -231,3 +231,8 @@ class TestServerSideApply:
         assert http.apply(path, {**body, "spec": spec({"env": env})}, "two").status == 200
         (container,) = http.get(path).body["spec"]["template"]["spec"]["containers"]
         assert (container["image"], container["env"]) == ("i:1", env)
+
+
+def test_patch_that_is_no_object_is_a_bad_request(http: Http, node: str) -> None:
+    assert http.merge(node, []).status == 400
+    assert http.strategic(node, []).status == 400
