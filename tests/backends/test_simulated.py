@@ -76,8 +76,8 @@ def test_reconfiguration_strategy_and_restore(cluster: Cluster) -> None:
     assert (mixed.problem, set(mixed.rolls) | {MPS_CONTROL_DAEMON_APP}) == ("", set(CARRIERS))
     assert keeping.report is not None
     assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
-    for node in cluster.nodes():
-        assert {**node.labels, GFD_TIMESTAMP: ""} == {**before[node.name], GFD_TIMESTAMP: ""}
+    for after in cluster.nodes():
+        assert {**after.labels, GFD_TIMESTAMP: ""} == {**before[after.name], GFD_TIMESTAMP: ""}
 
 
 def test_a_pending_that_was_left_over_holds_nothing_up(cluster: Cluster) -> None:

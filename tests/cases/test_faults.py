@@ -44,7 +44,7 @@ def reports(
 ) -> Iterator[dict[str, Future[Any]]]:
     """The report of every fault that is asked for, two runs at a time."""
     items = [item for item in request.session.items if "reports" in getattr(item, "fixturenames", ())]
-    asked = [item.callspec.params["fault"] for item in items if isinstance(item, pytest.Function)]
+    asked = [str(item.callspec.params["fault"]) for item in items if isinstance(item, pytest.Function)]
     with ThreadPoolExecutor(AT_ONCE) as executor:
         yield {fault: executor.submit(certify_with, fault, tmp_path_factory.mktemp(fault)) for fault in asked}
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
@@ -89,13 +90,14 @@ class Manager:
         except ClusterError:
             return  # the stream was closed
 
-    def _take(self, node: dict[str, object]) -> None:
-        name, value = node["metadata"]["name"], _config(node)  # type: ignore[index]
+    def _take(self, node: dict[str, Any]) -> None:
+        name, value = node["metadata"]["name"], _config(node)
         changed = self._known.get(name) != value
         self._known[name] = value
         if changed and value:
             self.script(self._stand, name, value)
 
 
-def _config(node: dict[str, object]) -> str | None:
-    return (node["metadata"].get("labels") or {}).get(MIG_CONFIG)  # type: ignore[attr-defined, no-any-return]
+def _config(node: dict[str, Any]) -> str | None:
+    labels: dict[str, str] = node["metadata"].get("labels") or {}
+    return labels.get(MIG_CONFIG)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
 
 
-def snapshot(stand: Stand) -> dict[str, object]:
+def snapshot(stand: Stand) -> dict[str, Any]:
     nodes = stand.hand.get(paths.nodes())["items"]
     policy = stand.hand.get(paths.policy("cluster-policy"))["spec"]
     labels = {node["metadata"]["name"]: (node["metadata"]["labels"], node.get("spec")) for node in nodes}
@@ -165,7 +166,7 @@ def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: Cluster
     with pytest.raises(ClusterError, match="so nothing is changed"):
         cluster.set_labels("a", {MIG_CONFIG: "x"})
 
-    assert snapshot(stand)["nodes"]["a"][0][MIG_CONFIG] == "all-disabled"  # type: ignore[index]
+    assert snapshot(stand)["nodes"]["a"][0][MIG_CONFIG] == "all-disabled"
     assert journal.empty
 
 

@@ -94,4 +94,5 @@ def state_of(hardware: NodeHardware) -> State:
 
 def state_in(gpus: Iterable[Mapping[str, Any]]) -> State:
     """Describe the same in a recording (`gpus`, `mig_after`), whose order of instances means nothing."""
-    return [(*map(bool, gpu["mig"]), sorted(gpu["instances"])) for gpu in gpus]  # type: ignore[misc]
+    told = [(*gpu["mig"], gpu["instances"]) for gpu in gpus]
+    return [(bool(current), bool(pending), sorted(instances)) for current, pending, instances in told]

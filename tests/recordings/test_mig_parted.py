@@ -22,6 +22,7 @@ CONFIG = "/config.yaml"
 PID = 4242
 
 
+Change = Callable[[NodeHardware], None]
 Reader = Callable[[str, Any], Iterator["Replay"]]
 
 
@@ -46,8 +47,8 @@ class Replay:
     steps: Sequence[Mapping[str, Any]]
     text: str | None
     path: str = CONFIG
-    first: Callable[[NodeHardware], None] = _nothing
-    second: Callable[[NodeHardware], None] = _nothing
+    first: Change = _nothing
+    second: Change = _nothing
     exported: object = None
 
 
@@ -64,15 +65,16 @@ def _know_no_mig(hardware: NodeHardware) -> None:
         gpu.mig_capable = False
 
 
-FAULTS: Mapping[str, dict[str, Callable[[NodeHardware], None]]] = {
-    "busy-full-gpu-then-enable": {"first": lambda hardware: hardware.hold(0, PID)},
-    "mode-needs-reboot": {"first": _need_reboot},
-    "not-mig-capable": {"first": _know_no_mig},
-    "driver-not-loaded": {"first": _fail_to_load},
-    "busy-mig-device-then-change": {"second": lambda node: node.hold(0, PID, node.gpus[0].instances[0].id)},
-    "reboot-after-apply": {"second": lambda hardware: hardware.reboot()},
+FAULTS: Mapping[str, tuple[Change, Change]] = {
+    "busy-full-gpu-then-enable": (lambda hardware: hardware.hold(0, PID), _nothing),
+    "mode-needs-reboot": (_need_reboot, _nothing),
+    "not-mig-capable": (_know_no_mig, _nothing),
+    "driver-not-loaded": (_fail_to_load, _nothing),
+    "busy-mig-device-then-change": (_nothing, lambda node: node.hold(0, PID, node.gpus[0].instances[0].id)),
+    "reboot-after-apply": (_nothing, lambda hardware: hardware.reboot()),
 }
-"""What the recorder did to its mock in the cases `faults`; the recording tells it by the name of the case only."""
+"""What the recorder did to its mock before the first call and before the second in the cases `faults`; the recording
+tells it by the name of the case only."""
 
 
 def _replays(recording: Mapping[str, Any]) -> Iterator[Replay]:
@@ -106,7 +108,8 @@ def _files(key: str, content: Mapping[str, Mapping[str, Any]]) -> Iterator[Repla
 def _faults(key: str, content: Sequence[Mapping[str, Any]]) -> Iterator[Replay]:
     for case in content:
         steps = case["steps"]
-        yield Replay(f"{key}/{case['sku']}/{case['case']}", steps, _generate(steps), **FAULTS[case["case"]])  # type: ignore[arg-type]
+        first, second = FAULTS[case["case"]]
+        yield Replay(f"{key}/{case['sku']}/{case['case']}", steps, _generate(steps), first=first, second=second)
 
 
 def _none(*_: object) -> Iterator[Replay]:

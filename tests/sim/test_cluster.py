@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import watch
 
 from conformance.sim.cluster import SimOptions, SimulatedCluster, SimulationError
 from conformance.sim.options import OptionError
+from tests.sim.official import events
 from tests.sim.watching import CONFIG, LIMIT, PRODUCT, STATE, Cluster, answered, devices, is_ready, offers
 
 ONE_NODE = SimOptions(gpu_nodes=1, gpus_per_node=2)
@@ -92,7 +92,7 @@ def test_a_strategy_change_rolls_node_by_node() -> None:
         before = cluster.apps.read_namespaced_daemon_set("nvidia-device-plugin-daemonset", "gpu-operator")
         cluster.advertise("mixed")
         seen = []
-        for event in watch.Watch().stream(
+        for event in events(
             cluster.apps.list_namespaced_daemon_set,
             "gpu-operator",
             field_selector="metadata.name=nvidia-device-plugin-daemonset",

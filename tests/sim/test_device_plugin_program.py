@@ -11,6 +11,7 @@ import pytest
 from conformance.sim.device_plugin import device_plugin
 from conformance.sim.device_plugin.cdi import FILE
 from conformance.sim.hardware import NodeHardware
+from conformance.sim.kubelet.devices import DeviceManager
 from tests.sim.containers import Log, container, settle
 from tests.sim.partitioned import MIG_OFF, cut, partitioned
 
@@ -18,8 +19,8 @@ SEVEN = ["1g.10gb"] * 7
 BALANCED = ["3g.40gb", "2g.20gb", "1g.10gb", "1g.10gb"]
 
 
-def quantities(node_devices: object) -> dict[str, tuple[int, int]]:
-    return {name: (q.capacity, q.allocatable) for name, q in node_devices.quantities().items()}  # type: ignore[attr-defined]
+def quantities(devices: DeviceManager) -> dict[str, tuple[int, int]]:
+    return {name: (q.capacity, q.allocatable) for name, q in devices.quantities().items()}
 
 
 def fails(hardware: NodeHardware, env: Mapping[str, str], version: str = "v0.20.0") -> str:

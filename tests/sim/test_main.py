@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from kubernetes import client, config
+from kubernetes import client
 
 from conformance.sim.__main__ import main
 from conformance.sim.faults import FAULTS
+from tests.sim.official import api_client
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--gpu-nodes", "1", "--gpus-per-node", "1")
@@ -23,12 +24,12 @@ def test_it_prints_a_kubeconfig_and_stops_when_asked(ending: signal.Signals, tmp
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         printed = Path(running.stdout.readline().strip())
-        nodes = client.CoreV1Api(config.new_client_from_config(str(printed))).list_node().items
+        nodes = client.CoreV1Api(api_client(printed)).list_node().items
         running.send_signal(ending)
         rest = running.communicate(timeout=20)[0]
 
     assert printed == tmp_path / "here" / "kubeconfig"
-    assert [node.metadata.name for node in nodes] == ["sim-0"]
+    assert [node.metadata and node.metadata.name for node in nodes] == ["sim-0"]
     assert (running.returncode, rest) == (0, "")
 
 

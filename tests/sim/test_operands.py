@@ -142,9 +142,9 @@ async def test_the_validator_takes_its_files_along_and_no_others() -> None:
 
 
 async def validating(plane: ControlPlane, component: str) -> int:
-    env = {"COMPONENT": component, "NODE_NAME": "sim-0", "OPERATOR_NAMESPACE": "default"}
     run = Run(plane.clock, plane.kube)
-    return await validator(run.container("nvidia-validator", **env))
+    container = run.container("nvidia-validator", COMPONENT=component, NODE_NAME="sim-0", OPERATOR_NAMESPACE="default")
+    return await validator(container)
 
 
 async def test_validation_of_the_plugin_looks_at_capacity(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_an_unavailable_pod_is_never_ready(by_generation: bool) -> None:
 
 
 @pytest.mark.parametrize("change", [{"generation": 3}, {"updatedNumberScheduled": 1}, {"numberAvailable": 1}])
-def test_before_v26_7_a_roll_that_has_not_begun_looks_ready(change: dict[str, int]) -> None:
+def test_before_v26_7_a_roll_that_has_not_begun_looks_ready(change: dict[str, Any]) -> None:
     changed = daemon_set(**change)
 
     assert is_daemon_set_ready(changed, by_generation=False)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config, watch
+from kubernetes import client
+
+from tests.sim.official import api_client, events
 
 LIMIT = 30
 """Real seconds; every wait takes a fraction of one."""
@@ -19,10 +21,11 @@ class Cluster:
     """A simulated cluster and what a user does with it."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        api = config.new_client_from_config(str(kubeconfig))
-        self.core = client.CoreV1Api(api)
-        self.apps = client.AppsV1Api(api)
-        self.custom = client.CustomObjectsApi(api)
+        api = api_client(kubeconfig)
+        # Any: the client's models call optional what every object of a server has, such as `metadata`.
+        self.core: Any = client.CoreV1Api(api)
+        self.apps: Any = client.AppsV1Api(api)
+        self.custom: Any = client.CustomObjectsApi(api)
 
     def configure(self, node: str, name: str) -> None:
         """Ask mig-manager for a configuration, and forget its former answer."""
@@ -53,7 +56,7 @@ class Cluster:
     @staticmethod
     def _until(holds: Callable[[Any], bool], what: Callable[..., Any], **where: str) -> list[Any]:
         seen = []
-        for event in watch.Watch().stream(what, **where, timeout_seconds=LIMIT):
+        for event in events(what, **where, timeout_seconds=LIMIT):
             seen.append(event["object"])
             if holds(event["object"]):
                 return seen

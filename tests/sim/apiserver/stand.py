@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from kubernetes import client, config
 
 from conformance.sim.apiserver import ApiServer, Settings
+from tests.sim.official import settings_of
 
 PATIENCE_SECONDS = 15.0
 
@@ -52,8 +52,7 @@ class Http:
     """Plain requests under the identity of a kubeconfig."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        settings = client.Configuration()
-        config.load_kube_config(str(kubeconfig), client_configuration=settings)
+        settings = settings_of(kubeconfig)
         self.settings = settings
         self.url = settings.host
         self.pool = urllib3.PoolManager(

@@ -76,8 +76,8 @@ class TestDependents:
         middle = http.post(config_maps, owned_by(owner, "middle", blockOwnerDeletion=True)).body
         http.post(config_maps, owned_by(middle, "leaf", blockOwnerDeletion=True))
         http.delete(f"{config_maps}/owner", {"propagationPolicy": policy})
-        for name in ("leaf", "middle", "owner"):
-            eventually(lambda name=name: http.get(f"{config_maps}/{name}").status == 404)
+        paths = [f"{config_maps}/{name}" for name in ("leaf", "middle", "owner")]
+        eventually(lambda: all(http.get(path).status == 404 for path in paths))
 
     def test_they_stay_as_orphans(self, http: Http, config_maps: str, eventually: Eventually) -> None:
         owner = http.post(config_maps, {"metadata": {"name": "owner"}}).body

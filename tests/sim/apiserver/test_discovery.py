@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client
-from kubernetes.dynamic import DynamicClient
 
 from tests.sim.apiserver.stand import Http
+from tests.sim.official import dynamic_client
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
@@ -68,7 +68,7 @@ def test_openapi_says_how_to_patch(http: Http) -> None:
 
 
 def test_dynamic_client_finds_its_way(api: client.ApiClient, tmp_path: Path) -> None:
-    nodes = DynamicClient(api, cache_file=str(tmp_path / "cache")).resources.get(api_version="v1", kind="Node")
+    nodes = dynamic_client(api, tmp_path / "cache").resources.get(api_version="v1", kind="Node")
     assert (nodes.name, nodes.namespaced) == ("nodes", False)
 
 
@@ -77,10 +77,10 @@ def test_unknown_token_is_refused(http: Http) -> None:
 
 
 def test_administrator_may_do_everything(api: client.ApiClient) -> None:
-    attributes = {"verb": "delete", "resource": "nodes"}
-    review = client.AuthorizationV1Api(api).create_self_subject_access_review(
-        {"spec": {"resourceAttributes": attributes}}
-    )
+    attributes = client.V1ResourceAttributes(verb="delete", resource="nodes")
+    asked = client.V1SelfSubjectAccessReview(spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes))
+    review = client.AuthorizationV1Api(api).create_self_subject_access_review(asked)
+    assert review.status is not None
     assert review.status.allowed
 
 

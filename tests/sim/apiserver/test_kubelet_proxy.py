@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import trustme
@@ -143,7 +144,7 @@ def test_unreachable_kubelet_is_an_internal_error(http: Http, running: str, node
 class TestExec:
     """Each call has an ApiClient of its own: `stream` changes the one that it is given."""
 
-    def open(self, settings: client.Configuration, namespace: str, *command: str, stdin: bool = False) -> object:
+    def open(self, settings: client.Configuration, namespace: str, *command: str, stdin: bool = False) -> Any:
         core = client.CoreV1Api(client.ApiClient(settings))
         return stream(
             core.connect_get_namespaced_pod_exec,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from kubernetes import client
 
-from tests.sim.apiserver.stand import Http, pod_body
+from tests.sim.apiserver.stand import Http
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "configmaps": {"data": {"config.yaml": "version: v1"}},
     "pods": {"spec": {"containers": [{"name": "c", "image": "i"}], "schedulerName": "nobody"}},
     "events": {"involvedObject": {"kind": "Pod", "name": "p"}, "reason": "X", "message": "hi", "type": "Normal"},
@@ -157,5 +158,7 @@ def test_eight_writers_that_retry_conflicts_lose_no_update(http: Http, config_ma
 
 
 def test_official_client_reads_what_it_wrote(core: client.CoreV1Api, namespace: str) -> None:
-    written = core.create_namespaced_pod(namespace, pod_body("x", schedulerName="nobody"))
+    spec = client.V1PodSpec(containers=[client.V1Container(name="c", image="i:1")], scheduler_name="nobody")
+    pod = client.V1Pod(metadata=client.V1ObjectMeta(name="x"), spec=spec)
+    written = core.create_namespaced_pod(namespace, pod)
     assert core.read_namespaced_pod("x", namespace).to_dict() == written.to_dict()
