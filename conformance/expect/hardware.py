@@ -103,11 +103,13 @@ def _doubled(gpus: Sequence[ObservedGpu]) -> list[str]:
 
 
 def _overlaps(gpu: ObservedGpu) -> Iterator[str]:
-    taken = sorted({
-        (instance.start, instance.start + (instance.size or 0), instance.gpu_instance)
-        for instance in gpu.instances
-        if instance.start is not None
-    })
+    taken = sorted(
+        {
+            (instance.start, instance.start + (instance.size or 0), instance.gpu_instance)
+            for instance in gpu.instances
+            if instance.start is not None
+        }
+    )
     for (_, end, first), (start, _, second) in pairwise(taken):
         if start < end:
             yield f"GPU instances {first} and {second} overlap at {start}"

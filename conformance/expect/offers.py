@@ -49,9 +49,7 @@ def as_offers(gpus: Sequence[ObservedGpu], configurations: Configurations) -> Of
     }
 
 
-def check_offers(
-    place: Place, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str
-) -> None:
+def check_offers(place: Place, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str) -> None:
     """Compare the configurations that the node is offered with those that it must be offered, names and effects.
 
     Raises:

@@ -97,9 +97,7 @@ def check_user_pods(place: Place, before: Mapping[str, str], after: Mapping[str,
         raise ConformanceError(place, "pods of users", finding, ("mig-manager must not touch pods of users",))
 
 
-def check_refused_by_plugin(
-    place: Place, exit_code: int | None, restarts: int, log: str, refusal: str
-) -> None:
+def check_refused_by_plugin(place: Place, exit_code: int | None, restarts: int, log: str, refusal: str) -> None:
     """D-06: check that the device plugin ends with an error on a geometry that `single` cannot advertise.
 
     Args:

@@ -94,17 +94,21 @@ def read_profiles(gpu: Any) -> list[dict[str, Any]]:
         info = ask(pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu, index)
         if info is None:
             continue
-        profiles.append({
-            "name": text(info.name).replace("MIG ", "", 1),
-            "id": info.id,
-            "index": index,
-            "max_instances": info.instanceCount,
-            "slices": info.sliceCount,
-            "memory_mib": info.memorySizeMB,
-            "multiprocessors": info.multiprocessorCount,
-            "engines": {kind: getattr(info, kind + ("EngineCount" if kind == "copy" else "Count")) for kind in ENGINES},
-            "placements": read_placements(gpu, info.id),
-        })
+        profiles.append(
+            {
+                "name": text(info.name).replace("MIG ", "", 1),
+                "id": info.id,
+                "index": index,
+                "max_instances": info.instanceCount,
+                "slices": info.sliceCount,
+                "memory_mib": info.memorySizeMB,
+                "multiprocessors": info.multiprocessorCount,
+                "engines": {
+                    kind: getattr(info, kind + ("EngineCount" if kind == "copy" else "Count")) for kind in ENGINES
+                },
+                "placements": read_placements(gpu, info.id),
+            }
+        )
     return profiles
 
 

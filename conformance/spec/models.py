@@ -25,13 +25,15 @@ __all__ = [
     "sources",
 ]
 
-COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
-    "ids": ("gi_profile_id", "nvml_profile"),
-    "placements": ("placements",),
-    "memory": ("memory_mib",),
-    "multiprocessors": ("multiprocessors",),
-    "engines": ("engines",),
-})
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ids": ("gi_profile_id", "nvml_profile"),
+        "placements": ("placements",),
+        "memory": ("memory_mib",),
+        "multiprocessors": ("multiprocessors",),
+        "engines": ("engines",),
+    }
+)
 """Columns of a profile row by the group that `GpuModel.confirmed_by` speaks of."""
 
 

@@ -16,14 +16,16 @@ A100_80 = "a100-sxm4-80gb"
 A30 = "a30-24gb"
 
 
-def place(
-    configuration: str = "all-1g.10gb", strategy: Strategy = Strategy.SINGLE, requirement: str = "D-01"
-) -> Place:
+def place(configuration: str = "all-1g.10gb", strategy: Strategy = Strategy.SINGLE, requirement: str = "D-01") -> Place:
     return Place((requirement,), "sim-0", strategy, configuration)
 
 
 def gpu(
-    instances: Sequence[Sequence[int]] = (), *, board: str = H100, index: int = 0, mode: bool | None = None,
+    instances: Sequence[Sequence[int]] = (),
+    *,
+    board: str = H100,
+    index: int = 0,
+    mode: bool | None = None,
     capable: bool = True,
 ) -> ObservedGpu:
     """Make a GPU with instances [profile id, start, size, compute instances]; MIG is on where there are any.

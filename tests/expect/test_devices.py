@@ -77,9 +77,7 @@ def test_wrong_numbers_and_missing_gpus() -> None:
 
 def test_a_doubled_uuid() -> None:
     assert message_of(lambda: check_unique(place(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
-        "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n"
-        "  expected    each once\n"
-        "  found       MIG-a (2 times)"
+        "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n  expected    each once\n  found       MIG-a (2 times)"
     )
     seven = gpu(SEVEN)
     doubled = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
@@ -113,24 +111,46 @@ def test_one_device_passes(profile: Profile | None) -> None:
 @pytest.mark.parametrize(
     ("seen", "profile", "says"),
     [
-        pytest.param([listed(gpu(SEVEN), 2)], ONE_G, [
-            "  expected    one MIG device of profile 1g.10gb",
-            "  found       MIG 1g.10gb MIG-0-1-0",
-            "              MIG 1g.10gb MIG-0-2-0",
-            "  likely      more devices were handed out than asked for",
-        ], id="extra device"),
-        pytest.param([listed(gpu())], None, [
-            "  expected    one MIG device",
-            "  found       GPU GPU-00000000-0000-0000-0000-000000000000 without MIG devices",
-            "  likely      the whole GPU was handed out in place of a MIG device",
-        ], id="whole GPU"),
+        pytest.param(
+            [listed(gpu(SEVEN), 2)],
+            ONE_G,
+            [
+                "  expected    one MIG device of profile 1g.10gb",
+                "  found       MIG 1g.10gb MIG-0-1-0",
+                "              MIG 1g.10gb MIG-0-2-0",
+                "  likely      more devices were handed out than asked for",
+            ],
+            id="extra device",
+        ),
+        pytest.param(
+            [listed(gpu())],
+            None,
+            [
+                "  expected    one MIG device",
+                "  found       GPU GPU-00000000-0000-0000-0000-000000000000 without MIG devices",
+                "  likely      the whole GPU was handed out in place of a MIG device",
+            ],
+            id="whole GPU",
+        ),
         pytest.param([], None, ["  expected    one MIG device", "  found       no GPU"], id="nothing"),
-        pytest.param([listed(gpu(SEVEN, index=3), 1)], None, [
-            "  expected    a MIG device of the node", "  found       MIG 1g.10gb MIG-3-1-0",
-        ], id="of no GPU of the node"),
-        pytest.param([listed(gpu(SEVEN), 1)], Profile(3, 3, 40), [
-            "  expected    one MIG device of profile 3g.40gb", "  found       MIG 1g.10gb MIG-0-1-0",
-        ], id="other profile"),
+        pytest.param(
+            [listed(gpu(SEVEN, index=3), 1)],
+            None,
+            [
+                "  expected    a MIG device of the node",
+                "  found       MIG 1g.10gb MIG-3-1-0",
+            ],
+            id="of no GPU of the node",
+        ),
+        pytest.param(
+            [listed(gpu(SEVEN), 1)],
+            Profile(3, 3, 40),
+            [
+                "  expected    one MIG device of profile 3g.40gb",
+                "  found       MIG 1g.10gb MIG-0-1-0",
+            ],
+            id="other profile",
+        ),
     ],
 )
 def test_anything_but_one_device_fails(seen: list[ListedGpu], profile: Profile | None, says: list[str]) -> None:

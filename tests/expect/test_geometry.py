@@ -21,9 +21,7 @@ ONE_G, THREE_G = Profile(1, 1, 10), Profile(3, 3, 40)
 
 
 def entry(devices: str = "all", counts: str = "{1g.10gb: 7}", device_filter: str = "[]", enabled: str = "true") -> str:
-    return (
-        f"- {{devices: {devices}, mig-enabled: {enabled}, mig-devices: {counts}, device-filter: {device_filter}}}"
-    )
+    return f"- {{devices: {devices}, mig-enabled: {enabled}, mig-devices: {counts}, device-filter: {device_filter}}}"
 
 
 def entries(*listed: str) -> tuple[Entry, ...]:
@@ -71,8 +69,20 @@ def test_indices(devices: str, matches: bool) -> None:
         ([gpu()], [entry(counts="{3c.4g.40gb: 1}")], [(True, {})]),
         ([gpu(capable=False)], [entry()], [(False, {})]),
     ],
-    ids=["plain", "off", "empty", "other GPU kept", "last entry wins", "several", "profile of another GPU",
-         "unknown attribute", "compute instances", "half and more", "too much", "cannot do MIG"],
+    ids=[
+        "plain",
+        "off",
+        "empty",
+        "other GPU kept",
+        "last entry wins",
+        "several",
+        "profile of another GPU",
+        "unknown attribute",
+        "compute instances",
+        "half and more",
+        "too much",
+        "cannot do MIG",
+    ],
 )
 def test_wanted_geometry(
     gpus: list[ObservedGpu], asked: list[str], expected: list[tuple[bool, dict[Profile, int]]]
@@ -87,7 +97,8 @@ def test_a_name_that_another_gpu_offers_is_kept() -> None:
     gpus = [gpu(board=A100_80), gpu(board=A100_40, index=1)]
 
     assert [dict(one.instances) for one in wanted_geometry(gpus, entries(entry(counts="{1g.5gb: 1}")))] == [
-        {Profile(1, 1, 5): 1}, {Profile(1, 1, 5): 1},
+        {Profile(1, 1, 5): 1},
+        {Profile(1, 1, 5): 1},
     ]
 
 
@@ -136,12 +147,16 @@ def test_a_mode_that_waits_for_a_reset() -> None:
 
 def test_every_wrong_device_is_listed() -> None:
     first, second, third, fourth = gpu(BALANCED).instances
-    wrong = replace(gpu(), mode=True, instances=(
-        replace(first, start=3),
-        replace(second, multiprocessors=31),
-        replace(third, uuid=fourth.uuid, memory_mib=20096),
-        replace(fourth, compute_slices=2),
-    ))
+    wrong = replace(
+        gpu(),
+        mode=True,
+        instances=(
+            replace(first, start=3),
+            replace(second, multiprocessors=31),
+            replace(third, uuid=fourth.uuid, memory_mib=20096),
+            replace(fourth, compute_slices=2),
+        ),
+    )
 
     with pytest.raises(ConformanceError) as failed:
         check_instances(place(), [wrong])

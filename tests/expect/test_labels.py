@@ -23,7 +23,8 @@ def failure(found: dict[str, str], strategy: Strategy = Strategy.MIXED) -> str:
     gpus = [gpu(SEVEN)]
     with pytest.raises(ConformanceError) as failed:
         check_labels(
-            place(strategy=strategy, requirement="D-26"), found,
+            place(strategy=strategy, requirement="D-26"),
+            found,
             expected_labels(gpus, observed_geometry(gpus), strategy, None),
         )
     return str(failed.value)
@@ -32,11 +33,19 @@ def failure(found: dict[str, str], strategy: Strategy = Strategy.MIXED) -> str:
 @pytest.mark.parametrize(
     ("name", "owned"),
     [
-        ("nvidia.com/gpu.count", True), ("nvidia.com/mig-1g.10gb.count", True), ("nvidia.com/mig.strategy", True),
-        ("nvidia.com/cuda.driver.major", True), ("nvidia.com/gfd.timestamp", True), ("nvidia.com/vgpu.present", True),
-        ("nvidia.com/gpu.deploy.dcgm", False), ("nvidia.com/gpu.present", False), ("nvidia.com/mig.config", False),
-        ("nvidia.com/mig.config.state", False), ("nvidia.com/gpu.workload.config", False),
-        ("nvidia.com/gpu-driver-upgrade-state", False), ("kubernetes.io/hostname", False),
+        ("nvidia.com/gpu.count", True),
+        ("nvidia.com/mig-1g.10gb.count", True),
+        ("nvidia.com/mig.strategy", True),
+        ("nvidia.com/cuda.driver.major", True),
+        ("nvidia.com/gfd.timestamp", True),
+        ("nvidia.com/vgpu.present", True),
+        ("nvidia.com/gpu.deploy.dcgm", False),
+        ("nvidia.com/gpu.present", False),
+        ("nvidia.com/mig.config", False),
+        ("nvidia.com/mig.config.state", False),
+        ("nvidia.com/gpu.workload.config", False),
+        ("nvidia.com/gpu-driver-upgrade-state", False),
+        ("kubernetes.io/hostname", False),
     ],
 )
 def test_whose_a_label_is(name: str, owned: bool) -> None:
@@ -57,8 +66,15 @@ def test_product(name: str, cleaned: str) -> None:
 
 @pytest.mark.parametrize(
     ("capability", "expected"),
-    [((8, 0), "ampere"), ((8, 9), "ada-lovelace"), ((9, 0), "hopper"), ((10, 3), "blackwell"), ((12, 0), "blackwell"),
-     ((13, 0), "rubin"), ((11, 0), None)],
+    [
+        ((8, 0), "ampere"),
+        ((8, 9), "ada-lovelace"),
+        ((9, 0), "hopper"),
+        ((10, 3), "blackwell"),
+        ((12, 0), "blackwell"),
+        ((13, 0), "rubin"),
+        ((11, 0), None),
+    ],
 )
 def test_family(capability: tuple[int, int], expected: str | None) -> None:
     assert family(*capability) == expected
@@ -131,16 +147,26 @@ def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -
 @pytest.mark.parametrize(
     ("before", "found", "restarted", "says"),
     [
-        ("100", "100", True, [
-            "  expected    nvidia.com/gfd.timestamp: more than 100",
-            "  found       nvidia.com/gfd.timestamp: 100",
-            "  likely      the labels are those of the process before the change (DaemonSet gpu-feature-discovery)",
-        ]),
-        ("100", "101", False, [
-            "  expected    nvidia.com/gfd.timestamp: 100",
-            "  found       nvidia.com/gfd.timestamp: 101",
-            "  likely      DaemonSet gpu-feature-discovery was restarted though nothing was to be done",
-        ]),
+        (
+            "100",
+            "100",
+            True,
+            [
+                "  expected    nvidia.com/gfd.timestamp: more than 100",
+                "  found       nvidia.com/gfd.timestamp: 100",
+                "  likely      the labels are those of the process before the change (DaemonSet gpu-feature-discovery)",
+            ],
+        ),
+        (
+            "100",
+            "101",
+            False,
+            [
+                "  expected    nvidia.com/gfd.timestamp: 100",
+                "  found       nvidia.com/gfd.timestamp: 101",
+                "  likely      DaemonSet gpu-feature-discovery was restarted though nothing was to be done",
+            ],
+        ),
         ("100", None, True, ["  expected    nvidia.com/gfd.timestamp: a number", "  found       nothing"]),
     ],
 )

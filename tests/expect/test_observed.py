@@ -26,28 +26,47 @@ LISTING = f"""GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-{UUID})
 GPU 1: NVIDIA A30 (UUID: GPU-{UUID})
 """
 INSTANCE = {
-    "profile": "1g.10gb", "gi": 9, "ci": 0, "start": 2, "size": 1, "uuid": "MIG-1", "memory_mib": 9984,
-    "multiprocessors": 16, "slices_gi": 1, "slices_ci": 1,
+    "profile": "1g.10gb",
+    "gi": 9,
+    "ci": 0,
+    "start": 2,
+    "size": 1,
+    "uuid": "MIG-1",
+    "memory_mib": 9984,
+    "multiprocessors": 16,
+    "slices_gi": 1,
+    "slices_ci": 1,
     "engines": {"copy": 1, "decoder": 1, "encoder": 0, "jpeg": 1, "ofa": 0},
 }
 
 
 def answer(**changes: Any) -> dict[str, Any]:
     gpu = {
-        "index": 0, "name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "device_id": 0x233010DE,
-        "subsystem_id": 0x16C110DE, "memory_mib": 81559, "capability": [9, 0],
+        "index": 0,
+        "name": "NVIDIA H100 80GB HBM3",
+        "uuid": "GPU-1",
+        "device_id": 0x233010DE,
+        "subsystem_id": 0x16C110DE,
+        "memory_mib": 81559,
+        "capability": [9, 0],
         "mig": {"capable": True, "current": 1, "pending": 0},
-        "profiles": [{"name": "1g.10gb", "max_instances": 7}], "instances": [INSTANCE],
+        "profiles": [{"name": "1g.10gb", "max_instances": 7}],
+        "instances": [INSTANCE],
     }
     return {"probe": 1, "driver": "580.159.04", "cuda": "13.0", "gpus": [gpu | changes]}
 
 
 def test_device_list() -> None:
     assert read_device_list(LISTING) == (
-        ListedGpu(0, "NVIDIA H100 80GB HBM3", f"GPU-{UUID}", (
-            ListedDevice("3g.40gb", 0, f"MIG-{UUID}"),
-            ListedDevice("1g.24gb+me.all", 10, f"MIG-GPU-{UUID}/7/0"),
-        )),
+        ListedGpu(
+            0,
+            "NVIDIA H100 80GB HBM3",
+            f"GPU-{UUID}",
+            (
+                ListedDevice("3g.40gb", 0, f"MIG-{UUID}"),
+                ListedDevice("1g.24gb+me.all", 10, f"MIG-GPU-{UUID}/7/0"),
+            ),
+        ),
         ListedGpu(1, "NVIDIA A30", f"GPU-{UUID}"),
     )
 
@@ -76,10 +95,17 @@ def test_probe() -> None:
 
 def test_what_the_probe_may_not_know_is_left_open() -> None:
     hidden = INSTANCE | {"start": None, "size": None, "engines": None}
-    (gpu,) = read_probe(answer(
-        memory_mib=None, capability=None, device_id=None, subsystem_id=None, profiles=[], instances=[hidden],
-        mig={"capable": False, "current": None, "pending": None},
-    ))
+    (gpu,) = read_probe(
+        answer(
+            memory_mib=None,
+            capability=None,
+            device_id=None,
+            subsystem_id=None,
+            profiles=[],
+            instances=[hidden],
+            mig={"capable": False, "current": None, "pending": None},
+        )
+    )
 
     assert (gpu.memory_mib, gpu.capability, dict(gpu.profiles)) == (0, (0, 0), {})
     assert (gpu.mig_capable, gpu.mode) == (False, False)

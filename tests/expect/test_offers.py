@@ -44,14 +44,21 @@ def test_balanced_is_that_of_the_table(model: GpuModel) -> None:
 
 def test_names_for_an_a30() -> None:
     assert list(expected_offers([gpu(board=A30)], "v0.15.0")) == [
-        "all-1g.6gb", "all-1g.6gb.me", "all-2g.12gb", "all-2g.12gb.me", "all-4g.24gb", "all-balanced", "all-disabled",
+        "all-1g.6gb",
+        "all-1g.6gb.me",
+        "all-2g.12gb",
+        "all-2g.12gb.me",
+        "all-4g.24gb",
+        "all-balanced",
+        "all-disabled",
         "all-enabled",
     ]
 
 
 def test_a_gpu_without_mig_is_offered_nothing_of_its_own() -> None:
     assert expected_offers([gpu(capable=False)], "v0.15.0") == {
-        "all-disabled": {0: "MIG off"}, "all-enabled": {0: "MIG on, no instances"},
+        "all-disabled": {0: "MIG off"},
+        "all-enabled": {0: "MIG on, no instances"},
     }
 
 

@@ -100,7 +100,7 @@ PAUSE, RESUME = deploy(PAUSED), deploy("true")
                      [state("pending"), PAUSE, deploy("true", *FOUR), state("failed")],
                      id="script: always resumes, but not nvsm"),
     ],
-)
+)  # fmt: skip
 def test_patches(before: Labels, course: Course, version: str, resumed: bool, patches: list[Labels]) -> None:
     assert [dict(write.labels) for write in expected_writes(before, course, version, resumed_before=resumed)] == patches
 
@@ -137,7 +137,7 @@ Check = Callable[[Place, Sequence[Seen], Sequence[Write]], None]
         pytest.param([state("pending"), PAUSE, deploy("true", *FOUR), state("success")],
                      (check_writes, check_deploy_labels), id="forgets nvsm"),
     ],
-)
+)  # fmt: skip
 def test_wrong_traces_fail_the_checks_they_concern(seen: list[Labels], fails: tuple[Check, ...]) -> None:
     events = [Seen(labels) for labels in seen]
 

@@ -61,7 +61,9 @@ def test_mig_devices_with_placement_and_computed_profile() -> None:
     answer = run_probe(partitioned())
     found = answer["gpus"][1]["instances"]
     assert [(each["profile"], each["gi"], each["start"], each["size"]) for each in found] == [
-        ("1c.3g.40gb", 1, 4, 4), ("2g.20gb", 6, 2, 2), ("1g.10gb+me", 12, 1, 1),
+        ("1c.3g.40gb", 1, 4, 4),
+        ("2g.20gb", 6, 2, 2),
+        ("1g.10gb+me", 12, 1, 1),
     ]
     assert {each["profile_from"] for each in found} == {"memory"}
     assert answer["gpus"][0]["instances"] == []

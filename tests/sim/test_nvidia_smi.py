@@ -77,7 +77,9 @@ def test_the_fault_leaves_out_the_last_device() -> None:
 
 def test_instances_in_the_order_of_profiles() -> None:
     """Form and order: output of users with driver 580 and 535 for the same geometry."""
-    assert run(["mig", "-lgi"], partitioned()) == (0, """\
+    assert run(["mig", "-lgi"], partitioned()) == (
+        0,
+        """\
 +---------------------------------------------------------+
 | GPU instances:                                          |
 | GPU   Name               Profile  Instance   Placement  |
@@ -91,7 +93,8 @@ def test_instances_in_the_order_of_profiles() -> None:
 +---------------------------------------------------------+
 |   0  MIG 3g.40gb            9        1          4:4     |
 +---------------------------------------------------------+
-""")
+""",
+    )
 
 
 def test_instances_of_an_empty_gpu() -> None:
@@ -144,20 +147,24 @@ def test_refused_reset() -> None:
     """Expected: golden/mig-parted.json, faults, busy-full-gpu-then-enable."""
     hardware = NodeHardware(["a100-sxm4-40gb"] * 2)
     hardware.hold(0, pid=4242)
-    assert run(["-r"], hardware) == (255, (
-        "\nThe following GPUs could not be reset:\n  GPU 00000000:07:00.0: In use by another client\n\n"
-        "1 device is currently being used by one or more other processes. Please first kill all processes using this"
-        " device and retry the command or reboot the system.\n"
-    ))
+    assert run(["-r"], hardware) == (
+        255,
+        (
+            "\nThe following GPUs could not be reset:\n  GPU 00000000:07:00.0: In use by another client\n\n"
+            "1 device is currently being used by one or more other processes. Please first kill all processes using this"
+            " device and retry the command or reboot the system.\n"
+        ),
+    )
 
 
 def test_reset_where_only_a_reboot_helps() -> None:
     """Expected: golden/mig-parted.json, faults, mode-needs-reboot."""
     hardware = NodeHardware(["a100-sxm4-40gb"] * 2)
     hardware.mode_needs_reboot = True
-    assert run(["-r"], hardware) == (3, (
-        "\nGPU 00000000:07:00.0: resetting is not supported on this system; reboot to apply the pending change\n"
-    ))
+    assert run(["-r"], hardware) == (
+        3,
+        "\nGPU 00000000:07:00.0: resetting is not supported on this system; reboot to apply the pending change\n",
+    )
 
 
 def test_query_in_a_container_with_a_mig_device() -> None:

@@ -183,8 +183,13 @@ def test_compute_instances_share_the_engines_of_their_gpu_instance() -> None:
 
 @pytest.mark.parametrize(
     ("gpu_slices", "profile_id", "offered"),
-    [(1, 19, {1: 1}), (2, 14, {1: 2, 2: 1}), (3, 9, {1: 3, 2: 1, 3: 1}), (4, 5, {1: 4, 2: 2, 4: 1}),
-     (7, 0, {1: 7, 2: 3, 3: 2, 4: 1, 7: 1})],
+    [
+        (1, 19, {1: 1}),
+        (2, 14, {1: 2, 2: 1}),
+        (3, 9, {1: 3, 2: 1, 3: 1}),
+        (4, 5, {1: 4, 2: 2, 4: 1}),
+        (7, 0, {1: 7, 2: 3, 3: 2, 4: 1, 7: 1}),
+    ],
 )
 def test_offered_compute_profiles(gpu_slices: int, profile_id: int, offered: dict[int, int]) -> None:
     """Expected: mig-profiles.yaml, compute_instances."""

@@ -57,8 +57,11 @@ def test_an_unknown_product_is_no_error() -> None:
 def test_names_of_boards_are_unique() -> None:
     boards = [board for model in MODELS for board in model.boards]
 
-    for values in ([board.slug for board in boards], [board.name for board in boards],
-                   [board.device_id for board in boards]):
+    for values in (
+        [board.slug for board in boards],
+        [board.name for board in boards],
+        [board.device_id for board in boards],
+    ):
         assert len(set(values)) == len(values)
     assert all(find_board(name) for name in board_names())
 
@@ -108,7 +111,12 @@ def test_measured_rows_are_not_assumed_and_extrapolated_ones_are() -> None:
     assert h100.row("3g.40gb").assumed == frozenset()
     assert b200.row("3g.90gb").assumed == {"placements", "engines"}
     assert h20.row("1g.12gb").assumed == {
-        "gi_profile_id", "nvml_profile", "placements", "memory_mib", "multiprocessors", "engines",
+        "gi_profile_id",
+        "nvml_profile",
+        "placements",
+        "memory_mib",
+        "multiprocessors",
+        "engines",
     }
     assert "memory_total_mib" in h20.assumed
 

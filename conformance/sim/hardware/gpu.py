@@ -180,8 +180,7 @@ class Gpu:
 
     def _held(self, gi_id: int, ci_id: int | None) -> bool:
         return any(
-            client.gi_id == gi_id and (ci_id is None or client.ci_id in {None, ci_id})
-            for client in self.clients
+            client.gi_id == gi_id and (ci_id is None or client.ci_id in {None, ci_id}) for client in self.clients
         )
 
     def _lose_newest(self) -> None:

@@ -41,7 +41,8 @@ def placements(view: View) -> Answer:
     """`-lgipp`: every placement of each profile, taken or not."""
     lines = [
         f"GPU {index:>2} Profile ID {row.gi_profile_id:>2} {_placements(row)}\n"
-        for index, gpu in view.gpus if _lists_profiles(view, gpu)
+        for index, gpu in view.gpus
+        if _lists_profiles(view, gpu)
         for row in gpu.model.profiles
     ]
     return 0, "".join(lines) or NO_MIG_ENABLED
@@ -59,7 +60,8 @@ def instances(view: View) -> Answer:
         f"{_start(view, index, instance.id):>11}:{instance.size:<6}|\n{edge}"
         for index, gpu in view.mig_enabled
         for row in gpu.model.profiles
-        for instance in gpu.instances if instance.row is row
+        for instance in gpu.instances
+        if instance.row is row
     ]
     if not rows:
         return int(ErrorCode.NOT_FOUND), "No GPU instances found: Not Found\n"

@@ -10,24 +10,26 @@ from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 
 NOT_AVAILABLE = "[N/A]"
 NOT_PERMITTED = "[Insufficient Permissions]"
-FIELDS: MappingProxyType[str, Callable[[View, int], str]] = MappingProxyType({
-    "index": lambda _, index: str(index),
-    "count": lambda view, _: str(view.nvml.nvmlDeviceGetCount()),
-    "name": lambda view, index: view.nvml.nvmlDeviceGetName(view.handle(index)),
-    "uuid": lambda view, index: view.nvml.nvmlDeviceGetUUID(view.handle(index)),
-    "driver_version": lambda view, _: view.nvml.nvmlSystemGetDriverVersion(),
-    "pci.bus_id": lambda view, index: _pci(view, index).busId,
-    "pci.device_id": lambda view, index: f"0x{_pci(view, index).pciDeviceId:08X}",
-    "pci.sub_device_id": lambda view, index: f"0x{_pci(view, index).pciSubSystemId:08X}",
-    "memory.total": lambda view, index: _memory(view, index, "total"),
-    "memory.used": lambda view, index: _memory(view, index, "used"),
-    "memory.free": lambda view, index: _memory(view, index, "free"),
-    "compute_cap": lambda view, index: "{}.{}".format(
-        *view.nvml.nvmlDeviceGetCudaComputeCapability(view.handle(index))
-    ),
-    "mig.mode.current": lambda view, index: _mode(view, index, 0),
-    "mig.mode.pending": lambda view, index: _mode(view, index, 1),
-})
+FIELDS: MappingProxyType[str, Callable[[View, int], str]] = MappingProxyType(
+    {
+        "index": lambda _, index: str(index),
+        "count": lambda view, _: str(view.nvml.nvmlDeviceGetCount()),
+        "name": lambda view, index: view.nvml.nvmlDeviceGetName(view.handle(index)),
+        "uuid": lambda view, index: view.nvml.nvmlDeviceGetUUID(view.handle(index)),
+        "driver_version": lambda view, _: view.nvml.nvmlSystemGetDriverVersion(),
+        "pci.bus_id": lambda view, index: _pci(view, index).busId,
+        "pci.device_id": lambda view, index: f"0x{_pci(view, index).pciDeviceId:08X}",
+        "pci.sub_device_id": lambda view, index: f"0x{_pci(view, index).pciSubSystemId:08X}",
+        "memory.total": lambda view, index: _memory(view, index, "total"),
+        "memory.used": lambda view, index: _memory(view, index, "used"),
+        "memory.free": lambda view, index: _memory(view, index, "free"),
+        "compute_cap": lambda view, index: "{}.{}".format(
+            *view.nvml.nvmlDeviceGetCudaComputeCapability(view.handle(index))
+        ),
+        "mig.mode.current": lambda view, index: _mode(view, index, 0),
+        "mig.mode.pending": lambda view, index: _mode(view, index, 1),
+    }
+)
 """Field to its value for a GPU index. Source of names: `nvidia-smi --help-query-gpu`, driver 580."""
 ALIASES = MappingProxyType({"gpu_name": "name", "gpu_uuid": "uuid", "gpu_bus_id": "pci.bus_id"})
 FORMATS = frozenset({"csv", "noheader", "nounits"})

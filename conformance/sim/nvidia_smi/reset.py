@@ -24,8 +24,10 @@ def reset(view: View) -> Answer:
         )
     except ResetRefusedError as refused:
         busy = "".join(f"  GPU {gpu.pci_bus_id}: In use by another client\n" for gpu in refused.busy)
-        devices, these = ("1 device is", "this device") if len(refused.busy) == 1 else (
-            f"{len(refused.busy)} devices are", "these devices"
+        devices, these = (
+            ("1 device is", "this device")
+            if len(refused.busy) == 1
+            else (f"{len(refused.busy)} devices are", "these devices")
         )
         return REFUSED, (
             f"\nThe following GPUs could not be reset:\n{busy}\n"

@@ -55,7 +55,7 @@ def table(view: View, now: datetime) -> Answer:
 
 
 def _gpu(view: View, index: int, gpu: Gpu) -> str:
-    name = gpu.board.name if len(gpu.board.name) <= NAME_WIDTH else f"{gpu.board.name[:NAME_WIDTH - 3]}..."
+    name = gpu.board.name if len(gpu.board.name) <= NAME_WIDTH else f"{gpu.board.name[: NAME_WIDTH - 3]}..."
     mode = ("Enabled" if gpu.mode_current else "Disabled") if gpu.mig_capable else "N/A"
     ecc = "On" if gpu.mode_current else "0"
     memory = f"{0:>8}MiB / {gpu.model.memory_total_mib:>6}MiB" if view.nvml.may_use(gpu) else f"{'N/A':>21}  "

@@ -124,8 +124,7 @@ def _profile_info(gpu: Gpu, instance: GpuInstance, slices: int, version: int) ->
     if version not in {1, 2}:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     info = (
-        pynvml.c_nvmlComputeInstanceProfileInfo_t() if version == 1
-        else pynvml.c_nvmlComputeInstanceProfileInfo_v2_t()
+        pynvml.c_nvmlComputeInstanceProfileInfo_t() if version == 1 else pynvml.c_nvmlComputeInstanceProfileInfo_v2_t()
     )
     engines = instance.row.engines
     info.id, info.sliceCount = PROFILE_OF_SLICES[slices], slices
