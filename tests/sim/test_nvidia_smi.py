@@ -151,8 +151,8 @@ def test_refused_reset() -> None:
         255,
         (
             "\nThe following GPUs could not be reset:\n  GPU 00000000:07:00.0: In use by another client\n\n"
-            "1 device is currently being used by one or more other processes. Please first kill all processes using this"
-            " device and retry the command or reboot the system.\n"
+            "1 device is currently being used by one or more other processes. Please first kill all processes using"
+            " this device and retry the command or reboot the system.\n"
         ),
     )
 
