@@ -35,7 +35,7 @@ def test_mixed_advertises_every_profile_by_name(node: MigNode) -> None:
 
 
 @requirement("D-06", "D-09")
-@cells(strategies=[Strategy.SINGLE], geometries=[Geometry.UNEVEN, Geometry.EMPTY])
+@cells(strategies=[Strategy.SINGLE], geometries=[Geometry.UNEVEN, Geometry.PARTIAL, Geometry.EMPTY])
 @pytest.mark.readonly
 def test_single_advertises_nothing_for_an_uneven_geometry(node: MigNode) -> None:
     """Under `single` a node whose MIG devices differ, or are missing on a GPU, MUST advertise nothing.
@@ -50,7 +50,7 @@ def test_single_advertises_nothing_for_an_uneven_geometry(node: MigNode) -> None
 
 
 @requirement("D-06", "D-07")
-@cells(geometries=[Geometry.OFF, *SLICED])
+@cells(geometries=[Geometry.OFF, *SLICED, Geometry.PARTIAL])
 @pytest.mark.readonly
 def test_capacity_forgets_what_is_gone(node: MigNode) -> None:
     """Capacity MUST equal what is advertised once kubelet's grace of five minutes for removed resources is over.
