@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from conformance.backends.backend import EVERYTHING, Attachment, Backend, BackendError
 from conformance.cluster import paths
@@ -15,11 +14,6 @@ from conformance.cluster.transport import connect
 from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
 from conformance.sim.options import SimOptions
-
-ON_A_REAL_SERVER: Final = 0.2
-"""Share of the embedded cluster's speed at which simulated nodes on a real API server live. A write takes it about five
-times as long, 5 ms, and kube-scheduler tries again after a real second. Measured with the cases on two cores: they pass
-at the full speed of 500 too, 20 s faster, but under load nothing is left of the limits."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +27,8 @@ class Simulation:
         faults: Names of the defects to switch on.
         release: Operator release to behave as.
         seed: What UUIDs are made of.
-        scale: Cluster seconds per real second; 1 is real time. None lets the simulator choose, and takes
-            `ON_A_REAL_SERVER` of that where the nodes join one.
+        scale: Cluster seconds per real second; 1 is real time. None lets the simulator choose, slower where the nodes
+            join a real API server.
     """
 
     gpu_model: str
@@ -118,8 +112,7 @@ class WithSimulatedGpus:
             names = ", ".join(faults)
             raise BackendError(f"--cluster {base.name} has a scheduler of its own, which cannot have {names}")
         self._base = base
-        options = simulation.options()
-        self._options = replace(options, scale=simulation.scale or options.time_scale * ON_A_REAL_SERVER)
+        self._options = simulation.options()
         self._with_scheduler = with_scheduler
         self._with_controllers = with_controllers
         self._cluster: SimulatedCluster | None = None
