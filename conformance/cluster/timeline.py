@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -83,12 +83,25 @@ class Timeline:
             lives[change.uid] = _advance(life, change)
         return tuple(lives.values())
 
-    def render(self, mark: int = 0, *, node: str | None = None, last: int | None = None) -> list[str]:
-        """One line for each change, with how long ago it was; `last` keeps only so many (None: all)."""
+    def render(
+        self, mark: int = 0, *, node: str | None = None, last: int | None = None, without: str | None = None
+    ) -> list[str]:
+        """One line for each change, with how long ago it was.
+
+        Args:
+            mark: Only changes after it.
+            node: Only changes of this node; None: of all.
+            last: Only so many from the end; None: all.
+            without: Leave out pods of this namespace, the suite's own; None: leave out nothing.
+        """
         now = self._now()
-        changes: Iterable[Change] = self.since(mark, node=node)
-        chosen = list(changes)[-last:] if last else list(changes)
+        changes = [change for change in self.since(mark, node=node) if not _is_pod_of(change, without)]
+        chosen = changes[-last:] if last else changes
         return [f"{now - change.time:6.1f} s ago  {change.describe()}" for change in chosen]
+
+
+def _is_pod_of(change: Change, namespace: str | None) -> bool:
+    return isinstance(change, PodChange) and change.namespace == namespace
 
 
 def _advance(life: PodLife, change: PodChange) -> PodLife:

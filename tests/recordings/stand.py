@@ -28,8 +28,10 @@ from conformance.spec import names
 from tests.recordings.stand_pods import LINGER, OPERANDS, StandInKubelet, daemon_set, pod
 
 NODE = "gpu-node-0"
-LIMIT = 60.0
-"""Simulated seconds after which something that was to happen did not."""
+LIMIT = 400.0
+"""Simulated seconds after which something that was to happen did not: longer than mig-manager waits for a pod."""
+CHANCE = 60.0
+"""Simulated seconds for something that may come or not."""
 RUN_ENDED = ('level=info msg="Successfully updated', 'level=error msg="Error: ')
 """How the last line of a reconfiguration begins."""
 
@@ -140,16 +142,16 @@ class Stand:
         Raises:
             AssertionError: It did not within the limit; the changes so far are told.
         """
-        if not await self.came(reached):
+        if not await self.came(reached, LIMIT):
             seen = "\n".join(map(str, (*self.changes, *self.log)))
             raise AssertionError(f"did not come: {what}\n{seen}")
 
-    async def came(self, reached: Callable[[], bool]) -> bool:
-        """Wait in the same way, and say whether it became true within the limit."""
+    async def came(self, reached: Callable[[], bool], limit: float = CHANCE) -> bool:
+        """Wait in the same way, and say whether it became true; `limit` counts from the last change."""
         while not reached():
             self._changed.clear()
             try:
-                await self.clock.wait(self._changed, LIMIT)
+                await self.clock.wait(self._changed, limit)
             except TimeoutError:
                 return False
         return True

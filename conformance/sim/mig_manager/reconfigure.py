@@ -6,6 +6,8 @@ and 14 concern a driver installed on the process, which simulated nodes do not h
 
 from __future__ import annotations
 
+from typing import Final
+
 from conformance.sim.mig_manager.clients import GpuClients
 from conformance.sim.mig_manager.errors import StepError, StuckError
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
@@ -14,6 +16,9 @@ from conformance.sim.mig_manager.shutdown import delete_validators, wait_for_cli
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED
 from conformance.spec.names import State
+
+EARLY_SECONDS: Final = 300.0
+"""By how much an answer that comes too early is early: long enough for whoever believes it to look at the GPUs."""
 
 
 class Reconfiguration:
@@ -115,6 +120,7 @@ class Reconfiguration:
             await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
         if self._process.fault("mig-manager-success-first"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.SUCCESS})
+            await self._process.container.clock.sleep(EARLY_SECONDS)
 
     async def _pause_operands(self) -> None:
         self._process.tell(
@@ -184,7 +190,8 @@ class Reconfiguration:
                 "their component-specific nodeSelector labels"
             )
             await self._labels.resume(without=(NVSM,) if self._behaviour.script else ())
-        if state is State.SUCCESS and self._process.fault("mig-manager-never-answers"):
+        changed = state is State.SUCCESS and self._process.operands_resumed
+        if changed and self._process.fault("mig-manager-never-answers"):
             return
         self._process.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
         await self._labels.write({names.MIG_CONFIG_STATE: state})
