@@ -2,7 +2,13 @@
 
 import pytest
 
-from conformance.expect.devices import check_not_shared, check_one_device, check_size, check_whole_gpu
+from conformance.expect.devices import (
+    check_not_shared,
+    check_one_device,
+    check_same_devices,
+    check_size,
+    check_whole_gpu,
+)
 from conformance.fixtures.cells import SLICED, Geometry, cells
 from conformance.fixtures.markers import requirement
 from conformance.fixtures.node import MigNode, uuids
@@ -18,13 +24,14 @@ UNADVERTISED = [(Strategy.SINGLE, Geometry.UNEVEN)]
 def test_pod_gets_one_device_and_not_the_whole_gpu(node: MigNode, workloads: Workloads) -> None:
     """A pod that asks for one slice MUST see exactly one MIG device, of the profile that it asked for.
 
-    It MUST be one of the node's and have the memory and multiprocessors of its profile.
+    It MUST be one of the node's and have the memory and multiprocessors of its profile, and NVML MUST show no other.
     Source: runbook, "Apply & verify", step 5.
     """
     seen = workloads.devices(workloads.start(node.resource))
 
     check_one_device(node.place, seen.listing, node.profiles, node.profile_of(node.resource))
-    check_size(node.place, seen.gpus)
+    check_same_devices(node.place, seen.listing, seen.gpus)
+    check_size(node.place, seen.gpus, node.gpus)
 
 
 @requirement("D-20")
@@ -38,6 +45,7 @@ def test_pod_gets_one_whole_gpu_where_mig_is_off(node: MigNode, workloads: Workl
     seen = workloads.devices(workloads.start(node.resource))
 
     check_whole_gpu(node.place, seen.listing, [gpu.uuid for gpu in node.gpus])
+    check_same_devices(node.place, seen.listing, seen.gpus)
 
 
 @requirement("D-20")

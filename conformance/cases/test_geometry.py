@@ -25,7 +25,7 @@ def test_every_gpu_carries_the_configured_geometry(node: MigNode) -> None:
 @cells()
 @pytest.mark.workload
 def test_every_device_is_what_its_profile_says(node: MigNode) -> None:
-    """Every MIG device MUST have the slices, memory and multiprocessors of its profile at a legal placement.
+    """Every MIG device MUST have the slices, memory, SMs and engines of its profile at a legal placement.
 
     No two GPU instances of a GPU MUST overlap and no UUID MUST occur twice.
     Source: MIG User Guide, "Supported MIG profiles"; readings of H100 and H200 under driver 580.
@@ -39,7 +39,7 @@ def test_every_device_is_what_its_profile_says(node: MigNode) -> None:
 def test_nvidia_smi_lists_one_line_for_each_device(node: MigNode) -> None:
     """`nvidia-smi -L` on the node MUST print every GPU with one `MIG <profile> Device N` line for each device.
 
-    They MUST be the devices that NVML knows. Source: runbook, "Apply & verify", step 3.
+    They MUST be the GPUs and devices that NVML knows. Source: runbook, "Apply & verify", step 3.
     """
     check_device_list(node.place, node.listing, node.state.wanted)
     check_same_devices(node.place, node.listing, node.gpus)

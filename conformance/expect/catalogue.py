@@ -19,7 +19,7 @@ def profile_counts(gpu: ObservedGpu) -> Mapping[str, int]:
         return {}
     found = model_of(gpu.name)
     if found is None or (gpu.profiles and "placements" not in found[0].confirmed_by):
-        return gpu.profiles
+        return {name: profile.max_instances for name, profile in gpu.profiles.items()}
     return {row.name: row.max_instances for row in found[0].profiles}
 
 

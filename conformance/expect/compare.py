@@ -1,4 +1,4 @@
-"""Comparison of whole mappings, multisets and sequences, with what is missing and what is too much told apart."""
+"""Comparison of whole mappings and sequences, with what is missing and what is too much told apart."""
 
 from __future__ import annotations
 
@@ -29,15 +29,6 @@ def compare_mappings(
         missing=tuple(sorted(expected.keys() - found.keys())),
         unexpected=tuple(sorted(found.keys() - expected.keys())),
     )
-
-
-def compare_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> Finding | None:
-    """Compare how many there are of each; None where both are equal. A count of 0 is the same as none."""
-    wanted, seen = Counter(expected), Counter(found)
-    missing, unexpected = wanted - seen, seen - wanted
-    if not missing and not unexpected:
-        return None
-    return Finding(_items(+wanted), _items(+seen), _amounts(missing), _amounts(unexpected))
 
 
 def compare_sequences(expected: Sequence[str], found: Sequence[str]) -> Finding | None:

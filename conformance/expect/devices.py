@@ -6,12 +6,12 @@ Source: k8s-device-plugin v0.20.0, internal/rm and internal/plugin; the format a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.expect.compare import compare_counts, compare_mappings
+from conformance.expect.compare import compare_mappings
 from conformance.expect.geometry import WantedGpu
 from conformance.expect.hardware import deviations
-from conformance.expect.observed import ListedGpu, ObservedGpu
+from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
 from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.profile import Profile
 
@@ -41,15 +41,23 @@ def check_unique(place: Place, uuids: Sequence[str]) -> None:
 
 
 def check_same_devices(place: Place, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:
-    """Check that `nvidia-smi -L` and NVML speak of the same MIG devices.
+    """Check that `nvidia-smi -L` and NVML speak of the same GPUs, with the same MIG devices below each in one order.
 
     Raises:
-        ConformanceError: A UUID is known to one of them alone.
+        ConformanceError: A name, profile or UUID differs; only lines that do are shown.
     """
-    expected = Counter(instance.uuid for gpu in gpus for instance in gpu.instances)
-    found = Counter(device.uuid for gpu in listed for device in gpu.devices)
-    if finding := compare_counts(expected, found):
-        raise ConformanceError(place, "UUIDs of nvidia-smi -L", finding)
+    expected = {
+        line: text
+        for gpu in gpus
+        for line, text in _lines(gpu.index, gpu.name, gpu.uuid, [(str(it.profile), it.uuid) for it in gpu.instances])
+    }
+    found = {
+        line: text
+        for gpu in listed
+        for line, text in _lines(gpu.index, gpu.name, gpu.uuid, [(it.profile, it.uuid) for it in gpu.devices])
+    }
+    if finding := compare_mappings(expected, found, only_differences=True):
+        raise ConformanceError(place, "nvidia-smi -L beside NVML", finding)
 
 
 def check_one_device(
@@ -90,13 +98,24 @@ def check_whole_gpu(place: Place, seen: Sequence[ListedGpu], on_node: Sequence[s
         raise ConformanceError(place, "devices in a pod", Finding(("one whole GPU of the node",), found))
 
 
-def check_size(place: Place, seen: Sequence[ObservedGpu]) -> None:
-    """Check that the MIG device in a container has the slices, memory and multiprocessors of its profile.
+def check_size(place: Place, seen: Sequence[ObservedGpu], on_node: Sequence[ObservedGpu] = ()) -> None:
+    """Check that the MIG device in a container has the slices, memory, multiprocessors and engines of its profile.
+
+    Args:
+        place: Where.
+        seen: The GPUs as NVML describes them in the container, where it may not know their whole memory.
+        on_node: The GPUs of the node; a device must be in the container what it is there.
 
     Raises:
         ConformanceError: It has not; every figure that differs is named.
     """
-    wrong = [text for gpu in seen for it in gpu.instances for text in deviations(gpu.name, gpu.memory_mib, it)]
+    known = {instance.uuid: instance for gpu in on_node for instance in gpu.instances}
+    wrong = [
+        text
+        for gpu in seen
+        for it in gpu.instances
+        for text in (*deviations(gpu, it), *_changed(it, known.get(it.uuid, it)))
+    ]
     if wrong:
         raise ConformanceError(place, "device in a pod", Finding(("the size of its profile",), tuple(wrong)))
 
@@ -118,6 +137,20 @@ def check_not_shared(place: Place, held: Mapping[str, Sequence[str]]) -> None:
     shared = tuple(f"{uuid} in {' and '.join(pods)}" for uuid, pods in sorted(holders.items()) if len(pods) > 1)
     if shared:
         raise ConformanceError(place, "devices of all pods", Finding(("each in one pod",), shared))
+
+
+def _lines(index: int, name: str, uuid: str, devices: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [
+        (f"GPU {index}", f"{name} {uuid}"),
+        *((f"GPU {index} Device {at}", " ".join(device)) for at, device in enumerate(devices)),
+    ]
+
+
+def _changed(seen: ObservedInstance, on_node: ObservedInstance) -> Iterator[str]:
+    for figure in ("memory_mib", "multiprocessors", "gpu_slices", "compute_slices", "engines"):
+        here, there = getattr(seen, figure), getattr(on_node, figure)
+        if None not in (here, there) and here != there:
+            yield f"{seen.profile}: {figure.replace('_mib', ' MiB').replace('_', ' ')} {here}, {there} on the node"
 
 
 def _wanted_lines(gpu: WantedGpu) -> str:

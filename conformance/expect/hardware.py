@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from itertools import pairwise
+from typing import Final
 
-from conformance.expect.catalogue import profile_row
+from conformance.expect.catalogue import gpu_instance_profile, profile_row
 from conformance.expect.compare import compare_mappings
 from conformance.expect.geometry import WantedGpu, observed_geometry
-from conformance.expect.observed import ObservedGpu, ObservedInstance
+from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
 from conformance.expect.place import ConformanceError, Finding, Place
-from conformance.spec.models import ProfileRow
+from conformance.spec.models import ProfileRow, model_of
+
+_UNREAD: Final = ObservedProfile(max_instances=0)
+_DRIVERS_DIFFER: Final = Fraction(8, 100)
+"""By how much the memory that drivers report of the same part differs at most (models.yaml)."""
 
 
 def check_geometry(place: Place, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> None:
@@ -29,16 +35,17 @@ def check_geometry(place: Place, gpus: Sequence[ObservedGpu], wanted: Sequence[W
 
 
 def check_instances(place: Place, gpus: Sequence[ObservedGpu]) -> None:
-    """Check every MIG device in itself: placement, no overlap, slices, memory, multiprocessors, unique UUIDs.
+    """Check every MIG device in itself: placement, no overlap, slices, memory, multiprocessors, engines, unique UUIDs.
 
-    Figures that nobody has confirmed for the model are not compared, nor those that the reader may not know.
+    It must be what the table of models says, and what the driver itself says of the profile. Figures that nobody has
+    confirmed for the model are not compared, nor those that the reader may not know.
 
     Raises:
         ConformanceError: A device is not what its profile says; all such are listed.
     """
     wrong = [*_doubled(gpus)]
     for gpu in gpus:
-        wrong += [f"GPU {gpu.index} {text}" for text in (*_overlaps(gpu), *_deviations(gpu))]
+        wrong += [f"GPU {gpu.index} {text}" for text in (*_other_memory(gpu), *_overlaps(gpu), *_deviations(gpu))]
     if wrong:
         raise ConformanceError(
             place, "MIG devices", Finding(("each as its profile says, at a legal place of its own",), tuple(wrong))
@@ -57,22 +64,45 @@ def check_mode_settled(place: Place, gpus: Sequence[ObservedGpu]) -> None:
         raise ConformanceError(place, "MIG mode", finding, ("the GPU needs a reset or the node a reboot",))
 
 
-def deviations(gpu_name: str, memory_total_mib: int, instance: ObservedInstance) -> Iterator[str]:
-    """Say in what a MIG device differs from its profile; nothing where it does not."""
-    profile, row = instance.profile, profile_row(gpu_name, instance.profile)
+def deviations(gpu: ObservedGpu, instance: ObservedInstance) -> Iterator[str]:
+    """Say in what a MIG device differs from its profile, each figure once; nothing where it does not."""
+    profile, row = instance.profile, profile_row(gpu.name, instance.profile)
+    offered = gpu.profiles.get(str(gpu_instance_profile(profile)), _UNREAD)
     slices = (instance.gpu_slices, instance.compute_slices)
     if slices != (profile.gpu_slices, profile.compute_slices):
         yield f"{profile}: {slices[0]} and {slices[1]} slices"
-    if not _names_its_memory(instance, memory_total_mib):
-        yield f"{profile}: {instance.memory_mib} MiB of {memory_total_mib}"
+    if not _names_its_memory(instance, gpu.memory_mib):
+        yield f"{profile}: {instance.memory_mib} MiB of {gpu.memory_mib}"
+    elif None not in (instance.memory_mib, offered.memory_mib) and instance.memory_mib != offered.memory_mib:
+        yield f"{profile}: {instance.memory_mib} MiB where the driver offers {offered.memory_mib}"
     if row is not None:
         yield from _other_multiprocessors(row, instance)
-        yield from _other_placement(row, instance)
+    yield from _other_engines(offered, instance)
+    yield from _other_placement(_places(row, offered), instance)
 
 
 def _deviations(gpu: ObservedGpu) -> Iterator[str]:
     for instance in gpu.instances:
-        yield from deviations(gpu.name, gpu.memory_mib, instance)
+        yield from deviations(gpu, instance)
+
+
+def _other_memory(gpu: ObservedGpu) -> Iterator[str]:
+    """Compare the whole memory, of which MIG devices have their share, with that of the model."""
+    found = model_of(gpu.name)
+    if found is None or gpu.memory_mib == 0 or "memory_total_mib" in found[0].assumed:
+        return
+    total = found[0].memory_total_mib
+    if abs(gpu.memory_mib - total) > total * _DRIVERS_DIFFER:
+        yield f"{gpu.memory_mib} MiB in all in place of about {total}"
+
+
+def _other_engines(offered: ObservedProfile, instance: ObservedInstance) -> Iterator[str]:
+    if instance.engines is None or offered.engines is None:
+        return
+    offers = asdict(offered.engines)
+    for kind, count in asdict(instance.engines).items():
+        if count != offers[kind]:
+            yield f"{instance.profile}: {kind} engines {count} where the driver offers {offers[kind]}"
 
 
 def _other_multiprocessors(row: ProfileRow, instance: ObservedInstance) -> Iterator[str]:
@@ -81,11 +111,19 @@ def _other_multiprocessors(row: ProfileRow, instance: ObservedInstance) -> Itera
         yield f"{instance.profile}: {instance.multiprocessors} multiprocessors in place of {row.multiprocessors}"
 
 
-def _other_placement(row: ProfileRow, instance: ObservedInstance) -> Iterator[str]:
-    starts, size = row.placements.starts, row.placements.size
-    known = instance.start is not None and "placements" not in row.assumed
-    if known and (instance.start not in starts or instance.size != size):
-        yield f"{instance.profile}: at {instance.start}:{instance.size} in place of {set(starts)}:{size}"
+def _other_placement(places: Collection[tuple[int, int]] | None, instance: ObservedInstance) -> Iterator[str]:
+    if instance.start is None or places is None or (instance.start, instance.size) in places:
+        return
+    legal = ", ".join(f"{start}:{size}" for start, size in sorted(places)) or "nowhere"
+    yield f"{instance.profile}: at {instance.start}:{instance.size} in place of {legal}"
+
+
+def _places(row: ProfileRow | None, offered: ObservedProfile) -> Collection[tuple[int, int]] | None:
+    """Return start and size of every place that both the table and the driver call legal; None where neither speaks."""
+    if row is None or "placements" in row.assumed:
+        return offered.placements
+    of_table = {(start, row.placements.size) for start in row.placements.starts}
+    return of_table if offered.placements is None else of_table & offered.placements
 
 
 def _names_its_memory(instance: ObservedInstance, total_mib: int) -> bool:

@@ -32,6 +32,25 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True)
+class ObservedProfile:
+    """What the driver says of a GPU-instance profile: the same driver must make its MIG devices so.
+
+    Attributes:
+        max_instances: How many fit on an empty GPU.
+        memory_mib: Framebuffer of one instance; None where it was not read.
+        multiprocessors: SMs of one instance; None as above.
+        engines: Engines of one instance; None as above.
+        placements: Start and size of every legal placement; None where the reader may not know.
+    """
+
+    max_instances: int
+    memory_mib: int | None = None
+    multiprocessors: int | None = None
+    engines: Engines | None = None
+    placements: frozenset[tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True)
 class ObservedInstance:
     """One MIG device.
 
@@ -77,7 +96,7 @@ class ObservedGpu:
         mig_capable: Whether it can do MIG at all.
         mode: Whether MIG is on now; False where it is not capable.
         pending_mode: The mode after the next reset.
-        profiles: GPU-instance profiles that NVML offers, name to largest count; empty where they were not read.
+        profiles: GPU-instance profiles that NVML offers, by name; empty where they were not read.
         instances: Its MIG devices in the order of NVML.
     """
 
@@ -91,7 +110,7 @@ class ObservedGpu:
     mode: bool = False
     pending_mode: bool = False
     subsystem_id: int | None = None
-    profiles: Mapping[str, int] = field(default_factory=dict)
+    profiles: Mapping[str, ObservedProfile] = field(default_factory=dict)
     instances: tuple[ObservedInstance, ...] = ()
 
 
@@ -176,8 +195,19 @@ def _gpu(gpu: Mapping[str, Any]) -> ObservedGpu:
         mode=bool(mig["current"]),
         pending_mode=bool(mig["pending"]),
         subsystem_id=gpu["subsystem_id"],
-        profiles={profile["name"]: profile["max_instances"] for profile in gpu["profiles"] or ()},
+        profiles={profile["name"]: _profile(profile) for profile in gpu["profiles"] or ()},
         instances=tuple(_instance(instance) for instance in gpu["instances"]),
+    )
+
+
+def _profile(profile: Mapping[str, Any]) -> ObservedProfile:
+    placements, engines = profile["placements"], profile["engines"]
+    return ObservedProfile(
+        max_instances=profile["max_instances"],
+        memory_mib=profile["memory_mib"],
+        multiprocessors=profile["multiprocessors"],
+        engines=Engines(**engines) if engines else None,
+        placements=None if placements is None else frozenset((start, size) for start, size in placements),
     )
 
 

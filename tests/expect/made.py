@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.expect.observed import ObservedGpu, ObservedInstance
+from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
 from conformance.expect.place import Place
 from conformance.spec.models import GpuModel, ProfileRow, find_board
 from conformance.spec.names import Strategy
@@ -45,12 +45,23 @@ def gpu(
         mode=on,
         pending_mode=on,
         subsystem_id=model.subsystem_id,
-        profiles={row.name: row.max_instances for row in model.profiles},
+        profiles={row.name: offered(row) for row in model.profiles},
         instances=tuple(
             device
             for number, instance in enumerate(instances)
             for device in _devices(model, index, number + 1, instance)
         ),
+    )
+
+
+def offered(row: ProfileRow) -> ObservedProfile:
+    """What a driver says of a profile that is as the table has it."""
+    return ObservedProfile(
+        max_instances=row.max_instances,
+        memory_mib=row.memory_mib,
+        multiprocessors=row.multiprocessors,
+        engines=row.engines,
+        placements=frozenset((start, row.placements.size) for start in row.placements.starts),
     )
 
 

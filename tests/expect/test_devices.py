@@ -91,12 +91,36 @@ def test_nvml_and_nvidia_smi_disagree() -> None:
     other = replace(listed(seven, 1), devices=(ListedDevice("1g.10gb", 0, "MIG-x"), listed(seven).devices[1]))
 
     assert message_of(lambda: check_same_devices(place(requirement="D-18"), [other], [seven])) == (
-        "D-18 UUIDs of nvidia-smi -L of node sim-0 under single, all-1g.10gb\n"
-        "  expected    MIG-0-1-0: 1\n"
-        "              MIG-0-2-0: 1\n"
-        "  found       MIG-0-2-0: 1\n"
-        "              MIG-x: 1\n"
-        "  missing     MIG-0-1-0               unexpected  MIG-x"
+        "D-18 nvidia-smi -L beside NVML of node sim-0 under single, all-1g.10gb\n"
+        "  expected    GPU 0 Device 0: 1g.10gb MIG-0-1-0\n"
+        "  found       GPU 0 Device 0: 1g.10gb MIG-x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (lambda one: replace(one, name="NVIDIA H100"), "found       GPU 0: NVIDIA H100 GPU-00000000"),
+        (lambda one: replace(one, uuid="GPU-1"), "found       GPU 0: NVIDIA H100 80GB HBM3 GPU-1"),
+        (lambda one: replace(one, devices=one.devices[::-1]), "found       GPU 0 Device 0: 1g.10gb MIG-0-4-0"),
+        (lambda one: replace(one, devices=one.devices[:3]), "missing     GPU 0 Device 3"),
+        (lambda one: replace(one, index=1), "missing     GPU 0"),
+    ],
+    ids=["name", "UUID", "order", "one too few", "index"],
+)
+def test_a_line_that_nvml_does_not_confirm(changed: Callable[[ListedGpu], ListedGpu], says: str) -> None:
+    balanced = gpu(BALANCED)
+
+    assert says in message_of(lambda: check_same_devices(place(), [changed(listed(balanced))], [balanced]))
+
+
+def test_devices_under_another_gpu() -> None:
+    gpus = [gpu(SEVEN), gpu(SEVEN, index=1)]
+    first, second = map(listed, gpus)
+    crossed = [replace(first, devices=second.devices), replace(second, devices=first.devices)]
+
+    assert "found       GPU 0 Device 0: 1g.10gb MIG-1-1-0" in message_of(
+        lambda: check_same_devices(place(), crossed, gpus)
     )
 
 
@@ -176,7 +200,7 @@ def test_whole_gpu() -> None:
 
 def test_size_in_a_container() -> None:
     (device,) = gpu([[9, 0, 4, 1]]).instances
-    in_pod = replace(gpu(), instances=(replace(device, start=None, size=None),))
+    in_pod = replace(gpu(), profiles={}, instances=(replace(device, start=None, size=None),))
 
     check_size(place(), [in_pod])
     small = replace(in_pod, instances=(replace(device, memory_mib=9984, multiprocessors=59),))
@@ -185,6 +209,21 @@ def test_size_in_a_container() -> None:
         "  expected    the size of its profile\n"
         "  found       3g.40gb: 9984 MiB of 81559\n"
         "              3g.40gb: 59 multiprocessors in place of 60"
+    )
+
+
+def test_a_device_that_is_less_in_the_container_than_on_the_node() -> None:
+    """The container may not know the whole memory, so the profile's name says nothing of its own."""
+    node = gpu([[9, 0, 4, 1]])
+    (device,) = node.instances
+    less = replace(device, start=None, size=None, memory_mib=20224, engines=None)
+    in_pod = replace(node, memory_mib=0, profiles={}, instances=(less,))
+
+    check_size(place(), [in_pod])
+    assert message_of(lambda: check_size(place(requirement="D-20"), [in_pod], [node])) == (
+        "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
+        "  expected    the size of its profile\n"
+        "  found       3g.40gb: memory MiB 20224, 40448 on the node"
     )
 
 

@@ -10,10 +10,10 @@ from conformance.expect.catalogue import profile_counts
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
 from conformance.expect.matching import matching_entries
-from conformance.expect.observed import ObservedGpu
+from conformance.expect.observed import ObservedGpu, ObservedProfile
 from conformance.expect.place import ConformanceError
 from conformance.spec.mig_parted import Entry, parse
-from conformance.spec.models import load_models
+from conformance.spec.models import Engines, load_models
 from conformance.spec.profile import Profile
 from tests.expect.made import A100_40, A100_80, BALANCED, SEVEN, gpu, place
 
@@ -103,7 +103,7 @@ def test_a_name_that_another_gpu_offers_is_kept() -> None:
 
 
 def test_counts_come_from_the_table_but_for_models_without_confirmed_placements() -> None:
-    misread = replace(gpu(), profiles={"1g.10gb": 6})
+    misread = replace(gpu(), profiles={"1g.10gb": ObservedProfile(6)})
     foreign = replace(misread, name="NVIDIA Unheard Of")
     uncertain = replace(misread, name=load_models()["rtx-pro-5000-48gb"].boards[0].name)
 
@@ -166,7 +166,7 @@ def test_every_wrong_device_is_listed() -> None:
         "  expected    each as its profile says, at a legal place of its own\n"
         "  found       2 devices with UUID MIG-0-4-0\n"
         "              GPU 0 GPU instances 2 and 1 overlap at 3\n"
-        "              GPU 0 3g.40gb: at 3:4 in place of {0, 4}:4\n"
+        "              GPU 0 3g.40gb: at 3:4 in place of 0:4, 4:4\n"
         "              GPU 0 2g.20gb: 31 multiprocessors in place of 32\n"
         "              GPU 0 1g.10gb: 20096 MiB of 81559\n"
         "              GPU 0 1g.10gb: 1 and 2 slices"
@@ -176,13 +176,46 @@ def test_every_wrong_device_is_listed() -> None:
 def test_memory_may_differ_between_drivers_as_long_as_it_gives_the_name() -> None:
     """Driver 550 gives 40320 MiB for 3g.40gb where 580 gives 40448."""
     (device,) = gpu([[9, 0, 4, 1]]).instances
+    older = replace(gpu().profiles["3g.40gb"], memory_mib=40320)
+    of_550 = replace(gpu(), mode=True, profiles={"3g.40gb": older}, instances=(replace(device, memory_mib=40320),))
 
-    check_instances(place(), [replace(gpu(), mode=True, instances=(replace(device, memory_mib=40320),))])
+    check_instances(place(), [of_550])
+
+
+def wrong(found: ObservedGpu) -> list[str]:
+    with pytest.raises(ConformanceError) as failed:
+        check_instances(place(), [found])
+    lines = str(failed.value).splitlines()[2:]
+    return [line.removeprefix("  found").strip().removeprefix("GPU 0 ") for line in lines]
+
+
+def test_a_device_is_what_its_driver_says_of_the_profile() -> None:
+    """Memory and engines differ between drivers, so no table knows them; the same driver says them twice."""
+    whole = gpu([[9, 4, 4, 1]])
+    (device,) = whole.instances
+    less = replace(device, memory_mib=40320, engines=Engines(3, 2, 0, 3, 1))
+    elsewhere = {"3g.40gb": replace(whole.profiles["3g.40gb"], placements=frozenset({(0, 4)}))}
+
+    assert wrong(replace(whole, instances=(less,))) == [
+        "3g.40gb: 40320 MiB where the driver offers 40448",
+        "3g.40gb: decoder engines 2 where the driver offers 3",
+        "3g.40gb: ofa engines 1 where the driver offers 0",
+    ]
+    assert wrong(replace(whole, profiles=elsewhere)) == ["3g.40gb: at 4:4 in place of 0:4"]
+
+
+def test_half_of_a_gpus_memory() -> None:
+    """Its slices keep their names: half of eighths that are half as large."""
+    halved = replace(gpu(SEVEN), memory_mib=81559 // 2)
+
+    assert wrong(halved) == ["40779 MiB in all in place of about 81559"]
+    check_instances(place(), [replace(gpu(), memory_mib=80000), replace(gpu(), memory_mib=0)])
 
 
 def test_assumed_and_unknown_figures_are_not_compared() -> None:
     (device,) = gpu([[19, 0, 1, 1]], board="h20").instances
     odd = replace(device, start=7, multiprocessors=3, engines=None)
+    unread = replace(gpu(board="h20"), mode=True, profiles={})
 
-    check_instances(place(), [replace(gpu(board="h20"), mode=True, instances=(odd,))])
-    check_instances(place(), [replace(gpu(board="h20"), mode=True, instances=(replace(odd, start=None),))])
+    check_instances(place(), [replace(unread, instances=(odd,))])
+    check_instances(place(), [replace(unread, instances=(replace(odd, start=None),))])

@@ -11,6 +11,7 @@ from conformance.expect.observed import (
     ListedDevice,
     ListedGpu,
     ObservedInstance,
+    ObservedProfile,
     UnreadableError,
     read_device_list,
     read_driver,
@@ -39,6 +40,15 @@ INSTANCE = {
     "engines": {"copy": 1, "decoder": 1, "encoder": 0, "jpeg": 1, "ofa": 0},
 }
 
+PROFILE = {
+    "name": "1g.10gb",
+    "max_instances": 7,
+    "memory_mib": 9984,
+    "multiprocessors": 16,
+    "engines": {"copy": 1, "decoder": 1, "encoder": 0, "jpeg": 1, "ofa": 0},
+    "placements": [[0, 1], [1, 1]],
+}
+
 
 def answer(**changes: Any) -> dict[str, Any]:
     gpu = {
@@ -50,7 +60,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "memory_mib": 81559,
         "capability": [9, 0],
         "mig": {"capable": True, "current": 1, "pending": 0},
-        "profiles": [{"name": "1g.10gb", "max_instances": 7}],
+        "profiles": [PROFILE],
         "instances": [INSTANCE],
     }
     return {"probe": 1, "driver": "580.159.04", "cuda": "13.0", "gpus": [gpu | changes]}
@@ -86,7 +96,9 @@ def test_probe() -> None:
     (gpu,) = read_probe(answer())
 
     assert (gpu.device_id, gpu.capability, gpu.mode, gpu.pending_mode) == (0x233010DE, (9, 0), True, False)
-    assert gpu.profiles == {"1g.10gb": 7}
+    assert gpu.profiles == {
+        "1g.10gb": ObservedProfile(7, 9984, 16, Engines(1, 1, 0, 1, 0), frozenset({(0, 1), (1, 1)}))
+    }
     assert gpu.instances == (
         ObservedInstance(Profile(1, 1, 10), 9, 0, "MIG-1", 1, 1, 2, 1, 9984, 16, Engines(1, 1, 0, 1, 0)),
     )
