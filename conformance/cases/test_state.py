@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.expect.offers import check_applied
-from conformance.expect.transitions import check_states
+from conformance.expect.transitions import check_applied_before_success, check_states
 from conformance.fixtures.cells import cells
 from conformance.fixtures.markers import requirement
 from conformance.fixtures.node import MigNode
@@ -15,11 +15,13 @@ from conformance.fixtures.node import MigNode
 def test_state_goes_from_pending_to_success(node: MigNode) -> None:
     """A node whose GPUs need another geometry MUST show `pending`, then `success`, and nothing else.
 
-    `pending` MUST NOT be shown where the geometry is there already, and `success` MUST come after the operands'
-    deploy labels are back. The watch began before the label was set, so the shortest transition is seen.
+    `pending` MUST NOT be shown where the geometry is there already, and MUST come before anything else is done;
+    `success` MUST come after the GPUs are changed and the operands' deploy labels are back. The watch began before the
+    label was set, so the shortest transition is seen.
     Source: runbook, "What it is"; mig-parted v0.15.0, pkg/mig/reconfigure.
     """
     check_states(node.place, node.label_changes, node.expected_writes)
+    check_applied_before_success(node.place, node.reconfiguration.manager_log)
 
 
 @requirement("D-04", "D-01")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from conformance.expect.compare import compare_sequences
-from conformance.expect.patches import DEPLOY_LABELS, LabelPatch, Write, describe, writes_of_mig_manager
+from conformance.expect.patches import LabelPatch, Write, describe, is_deploy_label, writes_of_mig_manager
 from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.names import DEPLOY_CLIENT, DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PAUSED_OPERANDS, State
 from conformance.spec.releases import at_least
@@ -22,6 +22,9 @@ CLIENT_LABEL: Final = "v0.15.0"
 """mig-manager from which gpu.deploy.client is paused too, where it is set."""
 WAITS_FAIL: Final = "v0.15.1"
 """mig-manager from which a wait that runs out ends in failed (pull request 484)."""
+_APPLIES: Final = "Applying the selected MIG config to the node"
+_SUCCEEDS: Final = f"'{MIG_CONFIG_STATE}' node label to '{State.SUCCESS}'"
+"""What mig-manager logs of these two steps, in every version."""
 
 
 class Course(StrEnum):
@@ -119,19 +122,43 @@ def check_writes(place: Place, changes: Sequence[LabelPatch], expected: Sequence
 
 
 def check_states(place: Place, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
-    """Compare the values of the state label, and that the last one comes after all that happens to the deploy labels.
+    """Compare the values of the state label, and that the deploy labels change only between the first and the last.
 
     Raises:
-        ConformanceError: A state is missing, too much or out of order, or written before its time.
+        ConformanceError: A state is missing, too much or out of order, or written before or after its time.
     """
     found = writes_of_mig_manager(changes)
     if finding := compare_sequences(_states(expected), _states(found)):
         raise ConformanceError(place, "states", finding)
     positions = [at for at, write in enumerate(found) if MIG_CONFIG_STATE in write.labels]
-    late = [str(write) for write in found[positions[-1] + 1 :]] if positions else []
-    if late and MIG_CONFIG_STATE in expected[-1].labels:
-        shown = Finding((f"{found[positions[-1]]} as the last patch",), tuple(map(str, found)), unexpected=tuple(late))
+    if not positions:
+        return
+    first, last, patches = positions[0], positions[-1], tuple(map(str, found))
+    if patches[:first] and MIG_CONFIG_STATE in expected[0].labels:
+        shown = Finding((f"{patches[first]} as the first patch",), patches, unexpected=patches[:first])
+        raise ConformanceError(place, "states", shown, ("the work was begun before the state said so",))
+    if patches[last + 1 :] and MIG_CONFIG_STATE in expected[-1].labels:
+        shown = Finding((f"{patches[last]} as the last patch",), patches, unexpected=patches[last + 1 :])
         raise ConformanceError(place, "states", shown, ("the state was written before the work was done",))
+
+
+def check_applied_before_success(place: Place, log: Sequence[str]) -> None:
+    """Check by mig-manager's own log that the GPUs were changed before `success` was written.
+
+    The label alone does not tell: operands and pods start seconds later, and then find the GPUs changed.
+
+    Args:
+        place: Where.
+        log: What it wrote during the reconfiguration; where it does not speak of both steps nothing is checked.
+
+    Raises:
+        ConformanceError: It wrote `success` first.
+    """
+    steps = [(step, line) for line in log for step in (_APPLIES, _SUCCEEDS) if step in line]
+    order = [step for step, _ in steps]
+    if _APPLIES in order and _SUCCEEDS in order and order.index(_SUCCEEDS) < order.index(_APPLIES):
+        expected = ("applies the configuration, then writes success",)
+        raise ConformanceError(place, "log of mig-manager", Finding(expected, tuple(line for _, line in steps)))
 
 
 def check_deploy_labels(place: Place, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
@@ -154,4 +181,4 @@ def _deploy_writes(writes: Sequence[Write]) -> list[str]:
 
 
 def _only_deploy(labels: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in labels.items() if key in DEPLOY_LABELS}
+    return {key: value for key, value in labels.items() if is_deploy_label(key)}

@@ -15,6 +15,7 @@ from conformance.expect.patches import Write
 from conformance.expect.place import ConformanceError, Place
 from conformance.expect.transitions import (
     Course,
+    check_applied_before_success,
     check_deploy_labels,
     check_states,
     check_writes,
@@ -129,6 +130,8 @@ Check = Callable[[Place, Sequence[Seen], Sequence[Write]], None]
                      id="success first"),
         pytest.param([state("pending"), state("success"), PAUSE, RESUME], (check_writes, check_states),
                      id="success before the work"),
+        pytest.param([PAUSE, state("pending"), RESUME, state("success")], (check_writes, check_states),
+                     id="pending after the work was begun"),
         pytest.param([state("pending"), PAUSE, RESUME], (check_writes, check_states), id="never answers"),
         pytest.param([state("pending"), PAUSE, state("success")], (check_writes, check_deploy_labels),
                      id="leaves paused"),
@@ -136,6 +139,8 @@ Check = Callable[[Place, Sequence[Seen], Sequence[Write]], None]
                      id="pauses nothing"),
         pytest.param([state("pending"), PAUSE, deploy("true", *FOUR), state("success")],
                      (check_writes, check_deploy_labels), id="forgets nvsm"),
+        pytest.param([state("pending"), PAUSE | deploy(PAUSED, "driver"), RESUME | deploy("true", "driver"),
+                      state("success")], (check_writes, check_deploy_labels), id="pauses the driver"),
     ],
 )  # fmt: skip
 def test_wrong_traces_fail_the_checks_they_concern(seen: list[Labels], fails: tuple[Check, ...]) -> None:
@@ -202,4 +207,25 @@ def test_message_of_deploy_labels() -> None:
         "  found       nothing\n"
         f"  missing     gpu.deploy.{EVERY}=paused-for-mig-change\n"
         f"              gpu.deploy.{EVERY}=true"
+    )
+
+
+APPLIES = 'level=info msg="Applying the selected MIG config to the node"'
+SUCCEEDS = "level=info msg=\"Changing the 'nvidia.com/mig.config.state' node label to 'success'\\n\""
+
+
+@pytest.mark.parametrize("log", [[], [APPLIES, "other", SUCCEEDS], [SUCCEEDS], [APPLIES]])
+def test_a_log_that_says_nothing_against_success(log: list[str]) -> None:
+    check_applied_before_success(place(), log)
+
+
+def test_success_was_written_before_the_gpus_were_changed() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_applied_before_success(place(requirement="D-02"), ["other", SUCCEEDS, "other", APPLIES])
+
+    assert str(failed.value) == (
+        "D-02 log of mig-manager of node sim-0 under single, all-1g.10gb\n"
+        "  expected    applies the configuration, then writes success\n"
+        f"  found       {SUCCEEDS}\n"
+        f"              {APPLIES}"
     )
