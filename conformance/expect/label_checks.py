@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.names import FEATURE_DISCOVERY_APP, GFD_TIMESTAMP
 
 _ANY: Final = "(any)"
+_UNIX_SECONDS: Final = re.compile(r"[0-9]{10}")
+"""Of the years 2001 to 2286; milliseconds have more digits."""
 
 
 def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
@@ -34,7 +37,7 @@ def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labe
 
 
 def check_timestamp(place: Place, before: str | None, found: str | None, *, restarted: bool) -> None:
-    """Check by `nvidia.com/gfd.timestamp`, the start of the process, that the labels are those of a new one.
+    """Check by `nvidia.com/gfd.timestamp`, the Unix time of the process's start, that the labels are of a new one.
 
     Args:
         place: Where.
@@ -43,10 +46,10 @@ def check_timestamp(place: Place, before: str | None, found: str | None, *, rest
         restarted: Whether the reconfiguration paused GPU Feature Discovery; where it did not, the label must stay.
 
     Raises:
-        ConformanceError: The label is missing, no number, not newer, or newer though nothing was restarted.
+        ConformanceError: The label is missing, no number of seconds, not newer, or newer though nothing was restarted.
     """
-    if found is None or not found.isdigit():
-        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: a number",), _shown(found)))
+    if found is None or not _UNIX_SECONDS.fullmatch(found):
+        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: Unix seconds",), _shown(found)))
     if before is None or not before.isdigit():
         return
     if restarted and int(found) <= int(before):

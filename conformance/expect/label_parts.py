@@ -1,11 +1,12 @@
 """Groups of GPU Feature Discovery's labels, each for itself.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm/resource.go and machine-type.go.
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm/resource.go, nvml.go and machine-type.go.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -18,6 +19,8 @@ from conformance.spec.profile import Profile
 Labels: TypeAlias = dict[str, str | None]
 """Label to value; None for any text that is not empty."""
 
+_MODES: Final = {"0300": "graphics", "0302": "compute"}
+"""PCI class to mode: VGA controllers and 3D controllers."""
 ENGINES: Final = ("copy", "decoder", "encoder", "jpeg", "ofa")
 
 
@@ -71,6 +74,15 @@ def family(major: int, minor: int) -> str | None:
     if (major, minor) == (8, 9):
         return "ada-lovelace"
     return {8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}.get(major)
+
+
+def mode(features: Mapping[str, str]) -> str | None:
+    """Name what the GPUs are made for, by their PCI class as Node Feature Discovery labels it.
+
+    None where the node has NVIDIA devices of both classes, or of neither.
+    """
+    classes = [kind for kind in _MODES if features.get(f"feature.node.kubernetes.io/pci-{kind}_10de.present") == "true"]
+    return _MODES[classes[0]] if len(classes) == 1 else None
 
 
 def version_labels(driver: str | None, cuda: tuple[int, int] | None) -> Labels:

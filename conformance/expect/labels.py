@@ -16,11 +16,13 @@ from conformance.expect.label_parts import (
     Numbers,
     device_labels,
     family,
+    mode,
     numbers_of,
     product,
     version_labels,
 )
 from conformance.expect.observed import Driver, ObservedGpu
+from conformance.spec.models import model_of
 from conformance.spec.names import PREFIX, Strategy
 
 _NOT_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.(deploy\.|present$|workload\.)|gpu-driver-|mig\.config)")
@@ -35,7 +37,11 @@ def is_gfd_label(name: str) -> bool:
 
 
 def expected_labels(
-    gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy, driver: Driver | None
+    gpus: Sequence[ObservedGpu],
+    wanted: Sequence[WantedGpu],
+    strategy: Strategy,
+    driver: Driver | None,
+    features: Mapping[str, str] | None = None,
 ) -> tuple[Labels, ...]:
     """Return the labels that must be there; the value None stands for any text that is not empty.
 
@@ -47,20 +53,24 @@ def expected_labels(
         wanted: The geometry that the labels must describe.
         strategy: Strategy of the cluster.
         driver: Versions; None where they are not known, then any are right.
+        features: What Node Feature Discovery found, among the node's labels; None where it is not known.
     """
     kinds = list(dict.fromkeys(kind_of(gpu) for gpu in gpus))
     return tuple(
-        _common(gpus, strategy, driver) | _described(kind, len(kinds) > 1, gpus, wanted, strategy) for kind in kinds
+        _common(gpus, strategy, driver, features or {}) | _described(kind, len(kinds) > 1, gpus, wanted, strategy)
+        for kind in kinds
     )
 
 
-def _common(gpus: Sequence[ObservedGpu], strategy: Strategy, driver: Driver | None) -> Labels:
+def _common(
+    gpus: Sequence[ObservedGpu], strategy: Strategy, driver: Driver | None, features: Mapping[str, str]
+) -> Labels:
     labels: Labels = {
         PREFIX + "mig.capable": _truth(any(gpu.mig_capable for gpu in gpus)),
         PREFIX + "mps.capable": "false",
         PREFIX + "vgpu.present": "false",
         PREFIX + "gpu.machine": None,
-        PREFIX + "gpu.mode": None,
+        PREFIX + "gpu.mode": mode(features),
     }
     if strategy is not Strategy.NONE:
         labels[PREFIX + "mig.strategy"] = str(strategy)
@@ -80,7 +90,7 @@ def _described(
 
 
 def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
-    major, minor = gpus[0].capability
+    major, minor = _capability(gpus[0])
     labels: Labels = {
         PREFIX + "gpu.product": product(gpus[0].name),
         PREFIX + "gpu.count": str(len(gpus)),
@@ -91,6 +101,14 @@ def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
         PREFIX + "gpu.compute.minor": str(minor),
     }
     return labels | {PREFIX + "gpu.family": family(major, minor)}
+
+
+def _capability(gpu: ObservedGpu) -> tuple[int, int]:
+    """Return what the table says where it is confirmed, so that a wrong answer of the GPU does not prove itself."""
+    found = model_of(gpu.name)
+    if found is None or "compute_capability" in found[0].assumed:
+        return gpu.capability
+    return found[0].compute_capability
 
 
 def _single(gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> Labels:

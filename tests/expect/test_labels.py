@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.label_checks import check_labels, check_timestamp
-from conformance.expect.label_parts import family, product
+from conformance.expect.label_parts import family, mode, product
 from conformance.expect.labels import expected_labels, is_gfd_label
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.place import ConformanceError
@@ -127,6 +129,26 @@ def test_a_wrong_number_of_multiprocessors_does_not_prove_itself() -> None:
     assert "expected    nvidia.com/gpu.multiprocessors: 16" in failure(found, Strategy.SINGLE)
 
 
+def test_a_wrong_compute_capability_does_not_prove_itself() -> None:
+    odd = replace(gpu(SEVEN), capability=(9, 1))
+    (labels,) = expected_labels([odd], observed_geometry([odd]), Strategy.MIXED, None)
+
+    assert labels["nvidia.com/gpu.compute.minor"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [(["0302"], "compute"), (["0300"], "graphics"), (["0300", "0302"], None), ([], None)],
+)
+def test_mode_by_the_pci_class_that_nfd_found(classes: list[str], expected: str | None) -> None:
+    found = {f"feature.node.kubernetes.io/pci-{each}_10de.present": "true" for each in classes}
+
+    assert mode(found | {"feature.node.kubernetes.io/pci-10de.present": "true"}) == expected
+    gpus = [gpu()]
+    (labels,) = expected_labels(gpus, observed_geometry(gpus), Strategy.MIXED, None, found)
+    assert labels["nvidia.com/gpu.mode"] == expected
+
+
 def test_without_a_look_at_the_hardware_any_size_is_right() -> None:
     bare = [gpu(mode=True)]
     wanted = observed_geometry([gpu(SEVEN)])
@@ -138,7 +160,12 @@ def test_without_a_look_at_the_hardware_any_size_is_right() -> None:
 
 @pytest.mark.parametrize(
     ("before", "found", "restarted"),
-    [("100", "101", True), ("100", "100", False), (None, "5", True), ("soon", "5", True)],
+    [
+        ("1780000100", "1780000101", True),
+        ("1780000100", "1780000100", False),
+        (None, "1780000005", True),
+        ("soon", "1780000005", True),
+    ],
 )
 def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -> None:
     check_timestamp(place(), before, found, restarted=restarted)
@@ -148,26 +175,35 @@ def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -
     ("before", "found", "restarted", "says"),
     [
         (
-            "100",
-            "100",
+            "1780000100",
+            "1780000100",
             True,
             [
-                "  expected    nvidia.com/gfd.timestamp: more than 100",
-                "  found       nvidia.com/gfd.timestamp: 100",
+                "  expected    nvidia.com/gfd.timestamp: more than 1780000100",
+                "  found       nvidia.com/gfd.timestamp: 1780000100",
                 "  likely      the labels are those of the process before the change (DaemonSet gpu-feature-discovery)",
             ],
         ),
         (
-            "100",
-            "101",
+            "1780000100",
+            "1780000101",
             False,
             [
-                "  expected    nvidia.com/gfd.timestamp: 100",
-                "  found       nvidia.com/gfd.timestamp: 101",
+                "  expected    nvidia.com/gfd.timestamp: 1780000100",
+                "  found       nvidia.com/gfd.timestamp: 1780000101",
                 "  likely      DaemonSet gpu-feature-discovery was restarted though nothing was to be done",
             ],
         ),
-        ("100", None, True, ["  expected    nvidia.com/gfd.timestamp: a number", "  found       nothing"]),
+        (
+            "1780000100",
+            "1780000101000",
+            True,
+            [
+                "  expected    nvidia.com/gfd.timestamp: Unix seconds",
+                "  found       nvidia.com/gfd.timestamp: 1780000101000",
+            ],
+        ),
+        ("1780000100", None, True, ["  expected    nvidia.com/gfd.timestamp: Unix seconds", "  found       nothing"]),
     ],
 )
 def test_timestamps_that_fail(before: str, found: str | None, restarted: bool, says: list[str]) -> None:
