@@ -16,15 +16,20 @@ from conformance.spec.names import (
     DEPLOY_PREFIX,
     DEVICE_PLUGIN_APP,
     FEATURE_DISCOVERY_APP,
+    VALIDATOR_APP,
 )
 
-PAUSED_APPS: Final[Mapping[str, str]] = {
+RENEWED_APPS: Final[Mapping[str, str]] = {
     DEVICE_PLUGIN_APP: DEPLOY_PREFIX + "device-plugin",
     FEATURE_DISCOVERY_APP: DEPLOY_PREFIX + "gpu-feature-discovery",
     DCGM_EXPORTER_APP: DEPLOY_PREFIX + "dcgm-exporter",
     DCGM_APP: DEPLOY_PREFIX + "dcgm",
+    VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator",
 }
-"""Apps whose pods go while the geometry changes, with the deploy label that selects their nodes."""
+"""Apps whose pods a change of geometry renews, with the deploy label that selects their nodes.
+
+mig-manager pauses all of them but the validator, whose pod it deletes so that everything is validated anew.
+"""
 
 
 class PodRecord(Protocol):
@@ -54,7 +59,7 @@ class PodRecord(Protocol):
 def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -> tuple[str, ...]:
     """Return the operands that must go and come back: those that ran before and are not switched off by `false`."""
     ran = {pod.app for pod in pods if pod.started is None}
-    return tuple(app for app, label in PAUSED_APPS.items() if app in ran and labels_before.get(label) != "false")
+    return tuple(app for app, label in RENEWED_APPS.items() if app in ran and labels_before.get(label) != "false")
 
 
 def check_operands_renewed(place: Place, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:

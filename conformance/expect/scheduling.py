@@ -31,17 +31,19 @@ class PendingPod:
 def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> None:
     """Check that the pod is Pending and unbound and that the scheduler names the resource.
 
+    The pod is tied to one node, so that one node lacks the resource; others are out of the question before that.
+
     Args:
         place: Where.
         pod: The pod.
         insufficient: Name of the resource that is missing.
 
     Raises:
-        ConformanceError: It was bound or runs, or the message does not name the resource as insufficient.
+        ConformanceError: It was bound or runs, or the message does not name the resource as insufficient on one node.
     """
-    expected = ("Pending on no node", f"scheduler: Insufficient {insufficient}")
+    expected = ("Pending on no node", f"scheduler: 0 nodes available, 1 Insufficient {insufficient}")
     found = (f"{pod.phase} on {pod.node or 'no node'}", f"scheduler: {pod.message or 'no message'}")
-    named = re.search(rf"\bInsufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
+    named = re.match(rf"0/\d+ nodes.*\b1 Insufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
     if pod.phase != "Pending" or pod.node is not None or not named:
         raise ConformanceError(place, f"pod {pod.name}", Finding(expected, found))
 

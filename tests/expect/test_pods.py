@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from conformance.expect.operands import (
-    PAUSED_APPS,
+    RENEWED_APPS,
     apps_to_watch,
     check_operands_kept,
     check_operands_renewed,
@@ -18,7 +18,7 @@ from conformance.expect.operands import (
 from conformance.expect.place import ConformanceError
 from conformance.expect.resources import Refusal
 from conformance.expect.scheduling import PendingPod, check_stays_pending
-from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP
+from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, VALIDATOR_APP
 from tests.expect.made import place
 
 GPU = "nvidia.com/gpu"
@@ -49,7 +49,16 @@ def test_which_operands_are_watched() -> None:
 
     assert apps_to_watch(pods, {}) == (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
     assert apps_to_watch(pods, {DEPLOY_PREFIX + "device-plugin": "false"}) == (FEATURE_DISCOVERY_APP,)
-    assert len(PAUSED_APPS) == 4
+    assert len(RENEWED_APPS) == 5
+
+
+def test_the_validator_is_renewed_too() -> None:
+    pods = [Pod(app=VALIDATOR_APP), Pod(app=DCGM_APP)]
+
+    assert apps_to_watch(pods, {}) == (DCGM_APP, VALIDATOR_APP)
+    assert "nvidia-operator-validator: old pod still there" in message_of(
+        lambda: check_operands_renewed(place(), pods, [VALIDATOR_APP])
+    )
 
 
 @pytest.mark.parametrize("pods", [[GONE, NEW], [GONE, Pod(started=2.5, ended=2.6), NEW], [Pod(ended=3.0), NEW]])
@@ -129,13 +138,16 @@ def test_the_plugin_does_not_refuse(exit_code: int | None, restarts: int, log: s
     assert found in message
 
 
-SCHEDULER = "0/2 nodes are available: 2 Insufficient {}. preemption: 0/2 nodes are available: 2 No preemption victims."
+SCHEDULER = "0/1 nodes are available: 1 Insufficient {}. preemption: 0/1 nodes are available: 1 No preemption victims."
 
 
 @pytest.mark.parametrize("resource", [GPU, "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.me"])
 def test_stays_pending(resource: str) -> None:
     check_stays_pending(place(), PendingPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
-    check_stays_pending(place(), PendingPod("p", "Pending", None, f"1 Insufficient {resource}, 1 cordoned"), resource)
+    several = (
+        f"0/3 nodes are available: 1 Insufficient memory, 1 Insufficient {resource}, 2 node(s) were unschedulable."
+    )
+    check_stays_pending(place(), PendingPod("p", "Pending", None, several), resource)
 
 
 @pytest.mark.parametrize(
@@ -146,11 +158,13 @@ def test_stays_pending(resource: str) -> None:
         PendingPod("p", "Pending", None, ""),
         PendingPod("p", "Pending", None, "0/2 nodes are available"),
         PendingPod("p", "Pending", None, SCHEDULER.format("nvidia.com/gpu.shared")),
+        PendingPod("p", "Pending", None, SCHEDULER.format(GPU).replace("1 Insuff", "2 Insuff")),
+        PendingPod("p", "Pending", None, SCHEDULER.format(GPU).replace("0/1", "1/1")),
     ],
-    ids=["runs", "bound", "no message", "no reason", "other resource"],
+    ids=["runs", "bound", "no message", "no reason", "other resource", "of other nodes", "a node is available"],
 )
 def test_does_not_stay_pending(pod: PendingPod) -> None:
-    with pytest.raises(ConformanceError, match=r"scheduler: Insufficient nvidia\.com/gpu"):
+    with pytest.raises(ConformanceError, match=r"scheduler: 0 nodes available, 1 Insufficient nvidia\.com/gpu"):
         check_stays_pending(place(), pod, GPU)
 
 
@@ -160,7 +174,7 @@ def test_message_of_a_pod_that_runs() -> None:
     assert message_of(lambda: check_stays_pending(place(requirement="D-21"), pod, GPU)) == (
         "D-21 pod asks-for-gpu of node sim-0 under single, all-1g.10gb\n"
         "  expected    Pending on no node\n"
-        "              scheduler: Insufficient nvidia.com/gpu\n"
+        "              scheduler: 0 nodes available, 1 Insufficient nvidia.com/gpu\n"
         "  found       Running on sim-0\n"
         "              scheduler: no message"
     )
