@@ -145,7 +145,8 @@ def test_without_a_ready_manager_nothing_is_changed(stand: Stand, cluster: Clust
 def test_where_the_log_may_not_be_read_a_pending_state_means_busy(stand: Stand, cluster: Cluster) -> None:
     with_manager(stand, "a")
     stand.label("a", mig__config__state="pending")
-    cluster.wait(lambda: cluster.pods(node="a") and cluster.timeline.since(node="a"), "all that", 2)
+    cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
+    cluster.wait(lambda: cluster.node("a").labels[MIG_CONFIG_STATE] == "pending", "the state", 2)
 
     with pytest.raises(WaitTimeout, match="Ready; state pending"):
         reconfigure(cluster, {"a": "all-1g.10gb"})
