@@ -176,5 +176,5 @@ def test_message_of_a_pod_that_runs() -> None:
         "  expected    Pending on no node\n"
         "              scheduler: 0 nodes available, 1 Insufficient nvidia.com/gpu\n"
         "  found       Running on sim-0\n"
-        "              kubelet: no message"
+        "              scheduler: no message"
     )
