@@ -2,7 +2,12 @@
 
 import pytest
 
-from conformance.expect.operands import check_operands_kept, check_operands_renewed, check_user_pods
+from conformance.expect.operands import (
+    check_operands_kept,
+    check_operands_renewed,
+    check_operands_run,
+    check_user_pods,
+)
 from conformance.expect.transitions import check_deploy_labels
 from conformance.fixtures.cells import cells
 from conformance.fixtures.markers import requirement
@@ -25,7 +30,7 @@ def test_deploy_labels_are_paused_and_come_back(node: MigNode) -> None:
 @cells()
 @pytest.mark.disruptive
 def test_operands_are_gone_during_a_change_and_new_after_it(node: MigNode) -> None:
-    """The pods of the paused operands MUST be gone before their successors, with other UIDs, come.
+    """The pods of the paused operands MUST be gone before their successors, with other UIDs, come and run.
 
     Where nothing is to be done they MUST be the same pods as before.
     Source: runbook, flowchart "Stop GPU pods"; mig-parted v0.15.0, pkg/mig/reconfigure.
@@ -33,6 +38,7 @@ def test_operands_are_gone_during_a_change_and_new_after_it(node: MigNode) -> No
     check = check_operands_renewed if node.evidence.needed_work else check_operands_kept
 
     check(node.place, node.pods, node.operands)
+    check_operands_run(node.place, node.crashing, node.may_crash)
 
 
 @requirement("D-05")

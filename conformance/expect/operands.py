@@ -86,6 +86,22 @@ def check_operands_kept(place: Place, pods: Sequence[PodRecord], apps: Sequence[
         raise ConformanceError(place, "operand pods", finding)
 
 
+def check_operands_run(place: Place, crashing: Sequence[str], may_crash: Sequence[str] = ()) -> None:
+    """Check that no operand crash-loops after the reconfiguration.
+
+    Args:
+        place: Where.
+        crashing: Apps whose pod ended in error and is started again and again.
+        may_crash: Those that rightly refuse the geometry that is there.
+
+    Raises:
+        ConformanceError: Another one does.
+    """
+    if wrong := [app for app in crashing if app not in may_crash]:
+        found = tuple(f"{app}: crash-loops" for app in wrong)
+        raise ConformanceError(place, "operand pods", Finding(("every operand runs",), found))
+
+
 def check_user_pods(place: Place, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     """Check that the pods of users were left alone.
 

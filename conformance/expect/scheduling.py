@@ -19,7 +19,7 @@ class PendingPod:
         name: Name of the pod.
         phase: Its phase.
         node: The node it is bound to; None where it is bound to none.
-        message: Message of its condition PodScheduled, or of the event FailedScheduling; empty where there is none.
+        message: Message of its condition PodScheduled, or why kubelet does not run it; empty where there is none.
     """
 
     name: str
@@ -42,18 +42,21 @@ def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> Non
         ConformanceError: It was bound or runs, or the message does not name the resource as insufficient on one node.
     """
     expected = ("Pending on no node", f"scheduler: 0 nodes available, 1 Insufficient {insufficient}")
-    found = (f"{pod.phase} on {pod.node or 'no node'}", f"scheduler: {pod.message or 'no message'}")
     named = re.match(rf"0/\d+ nodes.*\b1 Insufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
     if pod.phase != "Pending" or pod.node is not None or not named:
-        raise ConformanceError(place, f"pod {pod.name}", Finding(expected, found))
+        raise ConformanceError(place, f"pod {pod.name}", Finding(expected, _as_found(pod)))
 
 
 def check_runs(place: Place, pod: PendingPod) -> None:
-    """Check that a pod that had to wait runs now.
+    """Check that a pod that asks for what the node advertises runs.
 
     Raises:
         ConformanceError: It does not.
     """
     if pod.phase != "Running":
-        found = (f"{pod.phase} on {pod.node or 'no node'}", f"scheduler: {pod.message or 'no message'}")
-        raise ConformanceError(place, f"pod {pod.name}", Finding(("Running",), found))
+        raise ConformanceError(place, f"pod {pod.name}", Finding(("Running",), _as_found(pod)))
+
+
+def _as_found(pod: PendingPod) -> tuple[str, str]:
+    speaker = "scheduler" if pod.node is None else "kubelet"
+    return f"{pod.phase} on {pod.node or 'no node'}", f"{speaker}: {pod.message or 'no message'}"

@@ -12,6 +12,7 @@ from conformance.expect.operands import (
     apps_to_watch,
     check_operands_kept,
     check_operands_renewed,
+    check_operands_run,
     check_refused_by_plugin,
     check_user_pods,
 )
@@ -109,6 +110,19 @@ def test_user_pods() -> None:
     )
 
 
+def test_operands_that_run_but_for_the_one_that_refuses() -> None:
+    check_operands_run(place(), [])
+    check_operands_run(place(), [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+
+    assert message_of(
+        lambda: check_operands_run(place(requirement="D-05"), [DCGM_APP, DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+    ) == (
+        "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
+        "  expected    every operand runs\n"
+        "  found       nvidia-dcgm: crash-loops"
+    )
+
+
 LOG = "main.go:198] error starting plugins: more than one MIG device type present on node\n"
 
 
@@ -176,5 +190,5 @@ def test_message_of_a_pod_that_runs() -> None:
         "  expected    Pending on no node\n"
         "              scheduler: 0 nodes available, 1 Insufficient nvidia.com/gpu\n"
         "  found       Running on sim-0\n"
-        "              scheduler: no message"
+        "              kubelet: no message"
     )
