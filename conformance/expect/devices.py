@@ -20,13 +20,13 @@ def check_device_list(place: Place, listed: Sequence[ListedGpu], wanted: Sequenc
     """Check that the node's list has every GPU, and below each one line a MIG device, numbered from 0.
 
     Raises:
-        ConformanceError: A GPU differs, or a UUID stands there twice.
+        ConformanceError: A GPU differs, or stands there twice, or a UUID does.
     """
     expected = {f"GPU {gpu.index}": _wanted_lines(gpu) for gpu in wanted}
     found = {f"GPU {gpu.index}": _listed_lines(gpu) for gpu in listed}
     if finding := compare_mappings(expected, found, only_differences=True):
         raise ConformanceError(place, "nvidia-smi -L", finding, _not_applied(listed, wanted))
-    check_unique(place, [device.uuid for gpu in listed for device in gpu.devices])
+    check_unique(place, [uuid for gpu in listed for uuid in (gpu.uuid, *(device.uuid for device in gpu.devices))])
 
 
 def check_unique(place: Place, uuids: Sequence[str]) -> None:

@@ -79,6 +79,10 @@ def test_a_doubled_uuid() -> None:
     assert message_of(lambda: check_unique(place(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
         "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n  expected    each once\n  found       MIG-a (2 times)"
     )
+    twice = [listed(gpu(), 0), listed(gpu())]
+    assert "found       GPU-00000000-0000-0000-0000-000000000000 (2 times)" in message_of(
+        lambda: check_device_list(place(), twice, observed_geometry([gpu()]))
+    )
     seven = gpu(SEVEN)
     doubled = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
     assert "MIG-0-1-0 (2 times)" in message_of(
