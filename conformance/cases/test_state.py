@@ -15,9 +15,9 @@ from conformance.fixtures.node import MigNode
 def test_state_goes_from_pending_to_success(node: MigNode) -> None:
     """A node whose GPUs need another geometry MUST show `pending`, then `success`, and nothing else.
 
-    `pending` MUST NOT be shown where the geometry is there already, and MUST come before anything else is done;
-    `success` MUST come after the GPUs are changed and the operands' deploy labels are back. The watch began before the
-    label was set, so the shortest transition is seen.
+    `pending` MUST NOT be shown where the geometry is there already, nor any state where the label is left alone.
+    `pending` MUST come before anything else is done, `success` after the GPUs are changed and the operands' deploy
+    labels are back. The watch began before the label was set, so the shortest transition is seen.
     Source: runbook, "What it is"; mig-parted v0.15.0, pkg/mig/reconfigure.
     """
     check_states(node.place, node.label_changes, node.expected_writes)

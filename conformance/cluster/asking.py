@@ -42,15 +42,20 @@ class Ask:
         mark: Where the timeline stood before the write.
         answered: When the answer was seen; None so far.
         deadline: Until when to wait in the present stage.
+        kept: Whether nothing is written: the node has the configuration, and need not be asked `again`.
     """
 
-    def __init__(self, cluster: Cluster, node: str, configuration: str, end: LogEnd | None) -> None:
+    def __init__(
+        self, cluster: Cluster, node: str, configuration: str, end: LogEnd | None, *, again: bool = True
+    ) -> None:
         self._cluster = cluster
         self.node = node
         self.configuration = configuration
         self.answered: float | None = None
         self._log_end = end
         self._before = cluster.node(node)
+        self._there = self._before.labels.get(MIG_CONFIG) == configuration
+        self.kept = self._there and not again and self._before.labels.get(MIG_CONFIG_STATE) == State.SUCCESS
         self._pods_before = cluster.pods(node=node)
         self._dead: frozenset[str] = frozenset()
         self._pending = False
@@ -61,8 +66,10 @@ class Ask:
         self.deadline = self._limit(cluster.limits.reconfigure)
 
     def put(self) -> None:
-        """Remove the state and set the label; two patches where the value is there already."""
-        if self._before.labels.get(MIG_CONFIG) == self.configuration:
+        """Remove the state and set the label, in two patches where the value is there already; nothing where kept."""
+        if self.kept:
+            return
+        if self._there:
             self._cluster.set_labels(self.node, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
         self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
 
@@ -138,6 +145,8 @@ class Ask:
         return Deadline(self._cluster.clock, seconds, self._cluster.limits.patience)
 
     def _outcome(self) -> Outcome:
+        if self.kept:
+            return Outcome.KEPT
         if self._answer is None:
             return Outcome.UNANSWERED
         if self._answer is State.SUCCESS:
@@ -151,9 +160,9 @@ class Ask:
         if outcome is Outcome.UNANSWERED:
             state = node.labels.get(MIG_CONFIG_STATE, "absent")
             return f"no answer within {self.deadline.passed:.0f} s, state {state}{left}; mig-manager said: {_last(log)}"
-        if outcome is not Outcome.SUCCESS:
+        if outcome in (Outcome.FAILED, Outcome.REFUSED):
             return f"mig-manager said: {reason(log) or _last(log)}{left}"
-        missing = self._missing() if self._settled is None else ()
+        missing = self._missing() if self._settled is None and not self.kept else ()
         return f"operands not back: {', '.join(missing)}{left}" if missing else left.removeprefix("; ")
 
     def _missing(self) -> list[str]:

@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     """`failed` without `pending`: it did not begin."""
     UNANSWERED = "unanswered"
     """No `success` or `failed` within the limit."""
+    KEPT = "kept"
+    """It was not asked: the node had this configuration, with `success`, already."""
 
 
 class ChangeFailedError(ClusterError):
@@ -38,10 +40,10 @@ class Reconfiguration:
         node: Name of the node.
         configuration: The entry that was asked for.
         previous: What `mig.config` was before; None where it was absent.
-        started: When the label was set.
+        started: When the label was set, or found to be set.
         answered: When `success` or `failed` was seen; None where neither came.
         settled: When every operand's pod was back; None where that did not come (`problem` says what was missing).
-        outcome: How mig-manager answered.
+        outcome: How mig-manager answered, or that it was not asked.
         state: Last value of the state label; None where it was absent.
         problem: Why it is not a success, or what did not settle, with mig-manager's own words; empty where all is well.
         labels_before: All labels of the node before.
@@ -81,13 +83,18 @@ class Reconfiguration:
         """From the label to the answer; None without an answer."""
         return None if self.answered is None else self.answered - self.started
 
+    @property
+    def applied(self) -> bool:
+        """Whether mig-manager says that the configuration is there: it answered `success`, now or before."""
+        return self.outcome in (Outcome.SUCCESS, Outcome.KEPT)
+
     def require_success(self) -> None:
-        """Raise unless mig-manager answered `success`.
+        """Raise unless mig-manager says that the configuration is there.
 
         Raises:
             ChangeFailedError: Says what was asked for and why it failed.
         """
-        if self.outcome is not Outcome.SUCCESS:
+        if not self.applied:
             raise ChangeFailedError(
                 f"node {self.node} did not reach configuration {self.configuration} ({self.outcome}): {self.problem}"
             )

@@ -29,7 +29,9 @@ _LOG_PAUSE = 1.0
 """Seconds of the cluster's clock between two looks at a log, which nothing announces."""
 
 
-def reconfigure(cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = True) -> dict[str, Reconfiguration]:
+def reconfigure(
+    cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = True, again: bool = True
+) -> dict[str, Reconfiguration]:
     """Ask mig-manager for a configuration on each of the given nodes, on all at the same time.
 
     For each node: mig-manager must be Ready and idle; then the state label is removed and `mig.config` set (removed
@@ -43,6 +45,8 @@ def reconfigure(cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = T
         settle: Also wait until every operand that ran before is back: Ready, or known to be crashing, with a new pod
             where it was paused. The validator need only be there, since it waits for resources that a node may
             rightly not have.
+        again: Also ask nodes that have the configuration, with `success`, already. While the label is gone for a
+            moment an operator before v26.7.0 that is at work may set its default: do not ask again while it rolls.
 
     Returns:
         The evidence by node name.
@@ -58,7 +62,7 @@ def reconfigure(cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = T
     refuse_users(cluster, wanted)
     ends = _await_idle(cluster, wanted)
     cluster.guard.add(wanted)
-    asks = {node: Ask(cluster, node, configuration, ends[node]) for node, configuration in wanted.items()}
+    asks = {node: Ask(cluster, node, configuration, ends[node], again=again) for node, configuration in wanted.items()}
     _together(Ask.put, asks.values())
     _await_answers(cluster, asks)
     if settle:
@@ -119,7 +123,7 @@ class _Manager:
 
 def _await_answers(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
     names = ", ".join(sorted({ask.configuration for ask in asks.values()}))
-    _await_all(cluster, asks, lambda ask: ask.answered is not None, f"mig-manager's answer to {names}")
+    _await_all(cluster, asks, lambda ask: ask.kept or ask.answered is not None, f"mig-manager's answer to {names}")
 
 
 def _await_rest(cluster: Cluster, asks: Mapping[str, Ask]) -> None:

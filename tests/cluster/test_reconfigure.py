@@ -10,7 +10,7 @@ from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ForeignChangeError, NodeInUseError, WaitTimeout
 from conformance.cluster.evidence import ChangeFailedError, Outcome, Reconfiguration
 from conformance.cluster.reconfigure import reconfigure
-from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG_STATE, PAUSED, State
+from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, PAUSED, State
 from tests.cluster.actors import Manager, fails, hangs, has_nothing_to_do, plugin, refuses, succeeds
 from tests.cluster.stand import Stand, with_manager
 
@@ -64,6 +64,22 @@ def test_the_same_value_is_asked_for_anew(stand: Stand, cluster: Cluster) -> Non
 
     assert evidence.outcome is Outcome.SUCCESS
     assert writes(evidence) == [{MIG_CONFIG_STATE: "success"}]
+
+
+def test_a_node_that_is_there_already_need_not_be_asked_again(stand: Stand, cluster: Cluster) -> None:
+    """Its label is never gone, so that no operator can set a default in between; the other node is asked."""
+    stand.node("b", {MIG_CONFIG: "all-disabled", MIG_CONFIG_STATE: State.FAILED})
+    for name in "ab":
+        with_manager(stand, name)
+    cluster.wait(lambda: len(cluster.nodes()) == 2 == len(cluster.pods()), "both nodes", 2)
+    mark = cluster.timeline.mark()
+    with Manager(stand, has_nothing_to_do):
+        evidence = reconfigure(cluster, dict.fromkeys("ab", "all-disabled"), again=False)
+
+    assert [evidence[node].outcome for node in "ab"] == [Outcome.KEPT, Outcome.SUCCESS]
+    assert cluster.timeline.since(mark, node="a") == ()
+    assert (evidence["a"].state, evidence["a"].problem, evidence["a"].seconds) == (State.SUCCESS, "", None)
+    evidence["a"].require_success()
 
 
 def test_a_refusal_and_a_failure_are_told_apart_and_end_the_wait(stand: Stand, cluster: Cluster) -> None:
