@@ -9,6 +9,7 @@ import pytest
 
 from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
+from tests.cluster.stand import Loop, Stand
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,19 @@ def control_plane(binaries: Binaries) -> Iterator[Path]:
     plane = ControlPlane(binaries)
     yield plane.start().kubeconfig
     plane.stop()
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[Loop]:
+    """The event loop of all stands, in a thread of its own."""
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def stand(loop: Loop, tmp_path: Path) -> Iterator[Stand]:
+    """An embedded API server with a ClusterPolicy and nothing else."""
+    stand = Stand(loop, tmp_path)
+    yield stand
+    stand.stop()

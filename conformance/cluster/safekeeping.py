@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +15,6 @@ from conformance.cluster.journal import Journal
 from conformance.cluster.lease import RunLease
 from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.restore import RestoreOutcome, RestoreReport, restore
-from conformance.cluster.termination import sigterm_interrupts
 
 
 def ensure_namespace(cluster: Cluster, run: str) -> bool:
@@ -48,8 +46,7 @@ class Safekeeping:
     """Context in which a run may change a cluster.
 
     On entry: the namespace is there, no other run is at work, and from then on everything that `Cluster` changes is
-    remembered first. On exit, also after a failure, Ctrl-C or SIGTERM: everything is put back, and the lease is given
-    back.
+    remembered first. On exit, also after a failure or Ctrl-C: everything is put back, and the lease is given back.
 
     Attributes:
         journal: What is remembered; `adopted` names killed runs whose restore this one finishes.
@@ -71,7 +68,6 @@ class Safekeeping:
         self._file = file
         self._made_namespace = False
         self._lease = RunLease(cluster, f"{_user()}@{socket.gethostname()}, process {os.getpid()}, run {run}")
-        self._signals = ExitStack()
         self.report: RestoreReport | None = None
 
     def __enter__(self) -> Safekeeping:
@@ -83,14 +79,9 @@ class Safekeeping:
             self._lease.release()
             raise
         self._cluster.remember = self.journal.remember
-        self._signals.enter_context(sigterm_interrupts())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with self._signals:
-            self._put_back()
-
-    def _put_back(self) -> None:
         if self._lease.taken:
             self.report = _failed("another run took this cluster over and puts back what this one changed")
             return

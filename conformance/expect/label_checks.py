@@ -17,22 +17,30 @@ _UNIX_SECONDS: Final = re.compile(r"[0-9]{10}")
 """Of the years 2001 to 2286; milliseconds have more digits."""
 
 
-def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
+def difference(found: Mapping[str, str], expected: Sequence[Labels]) -> Finding | None:
     """Compare all labels of GPU Feature Discovery on the node; labels of others are not looked at.
 
     Args:
-        place: Where.
         found: All labels of the node.
         expected: What `expected_labels` gave; one of the sets must be met.
 
-    Raises:
-        ConformanceError: A label is missing, left over or wrong; only those are shown.
+    Returns:
+        The labels that are missing, left over or wrong; None where one set is met.
     """
     of_gfd = {key: value for key, value in found.items() if is_gfd_label(key) and key not in OPTIONAL}
     wanted = closest(expected, of_gfd)
     shown = {key: _ANY if value is None else value for key, value in wanted.items()}
     seen = {key: _ANY if wanted.get(key, "") is None and value else value for key, value in of_gfd.items()}
-    if finding := compare_mappings(shown, seen, only_differences=True):
+    return compare_mappings(shown, seen, only_differences=True)
+
+
+def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
+    """Check that there is no `difference`.
+
+    Raises:
+        ConformanceError: A label is missing, left over or wrong; only those are shown.
+    """
+    if finding := difference(found, expected):
         raise ConformanceError(place, "labels", finding, _why_not(finding))
 
 

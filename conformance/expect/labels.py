@@ -158,4 +158,8 @@ def _truth(value: bool) -> str:
 
 def closest(expected: Sequence[Labels], found: Mapping[str, str]) -> Labels:
     """Return the set of `expected` that differs from `found` in the fewest labels."""
-    return min(expected, key=lambda labels: sum(found.get(key) != value for key, value in labels.items()))
+    return min(expected, key=lambda labels: sum(not _meets(found.get(key), value) for key, value in labels.items()))
+
+
+def _meets(found: str | None, value: str | None) -> bool:
+    return bool(found) if value is None else found == value

@@ -70,14 +70,14 @@ def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, device_plu
         return {}
     sliced = [gpu for gpu in gpus if gpu.enabled]
     if strategy is Strategy.NONE or not sliced:
-        return _above_zero({GPU_RESOURCE: len(gpus)})
+        return above_zero({GPU_RESOURCE: len(gpus)})
     if strategy is Strategy.SINGLE:
-        return _above_zero({GPU_RESOURCE: sum(sum(gpu.instances.values()) for gpu in sliced)})
+        return above_zero({GPU_RESOURCE: sum(sum(gpu.instances.values()) for gpu in sliced)})
     counts: Counter[str] = Counter({GPU_RESOURCE: len(gpus) - len(sliced)})
     for gpu in sliced:
         for profile, count in gpu.instances.items():
             counts[_resource(profile, device_plugin)] += count
-    return _above_zero(counts)
+    return above_zero(counts)
 
 
 def check_resources(
@@ -101,8 +101,8 @@ def check_resources(
     Raises:
         ConformanceError: Any resource differs.
     """
-    advertised = _above_zero({name: count for name, count in found.items() if name.startswith(PREFIX)})
-    if finding := compare_mappings(_above_zero(expected), advertised):
+    advertised = above_zero({name: count for name, count in found.items() if name.startswith(PREFIX)})
+    if finding := compare_mappings(above_zero(expected), advertised):
         raise ConformanceError(place, "resources", finding, _why_not(place, advertised, other_strategy))
 
 
@@ -113,7 +113,8 @@ def _resource(profile: Profile, device_plugin: str) -> str:
     return Profile(profile.gpu_slices, profile.gpu_slices, profile.memory_gb).resource
 
 
-def _above_zero(counts: Mapping[str, int]) -> dict[str, int]:
+def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
+    """Leave out what is 0: kubelet keeps the names of resources that are gone (kubernetes issue 92396)."""
     return {name: count for name, count in counts.items() if count > 0}
 
 

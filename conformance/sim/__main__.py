@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.list_faults:
         for fault in FAULTS:
-            print(f"{fault.name:34} {fault.component:18} {fault.breaks} ({', '.join(fault.requirements)})")
+            print(fault)
         return 0
     try:
         cluster = _cluster(chosen)

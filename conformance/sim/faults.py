@@ -27,6 +27,10 @@ class Fault:
     breaks: str
     requirements: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """One line for a list: name, component, what it breaks, which requirements see it."""
+        return f"{self.name:34} {self.component:18} {self.breaks} ({', '.join(self.requirements)})"
+
 
 FAULTS: tuple[Fault, ...] = (
     Fault(

@@ -1,28 +1,13 @@
-"""The stand, and the suite's own connection to it."""
+"""The suite's own connection to a stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from conformance.cluster.client import Cluster
-from tests.cluster.stand import QUICK, Loop, Stand
-
-
-@pytest.fixture(scope="session")
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
-def stand(loop: Loop, tmp_path: Path) -> Iterator[Stand]:
-    stand = Stand(loop, tmp_path)
-    yield stand
-    stand.stop()
+from tests.cluster.stand import QUICK, Stand
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,15 +52,10 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def terminate() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(5)  # interrupted by the signal
-
-
 @pytest.mark.parametrize(
     ("end", "failure"),
-    [(lambda: None, None), (divide, ZeroDivisionError), (interrupt, KeyboardInterrupt), (terminate, KeyboardInterrupt)],
-    ids=["well", "failure", "Ctrl-C", "SIGTERM"],
+    [(lambda: None, None), (divide, ZeroDivisionError), (interrupt, KeyboardInterrupt)],
+    ids=["well", "failure", "Ctrl-C"],
 )
 def test_everything_is_put_back_whatever_the_end(
     stand: Stand, lived_in: Cluster, end: Callable[[], None], failure: type[BaseException] | None
