@@ -251,7 +251,7 @@ def _refusal(what: str, status: int, data: bytes) -> ClusterError:
         answer = {}
     reason = answer.get("reason", "") if isinstance(answer, dict) else ""
     message = answer.get("message", "") if isinstance(answer, dict) else ""
-    message = message or data.decode("utf-8", errors="replace")[:300]
+    message = message or data.decode("utf-8", errors="replace")[:300].strip()
     if status == 429:
         return UnreachableError(f"{what}: the API server is overloaded: {message}", unread=True)
     return ApiError(what, status, reason, message)

@@ -67,6 +67,7 @@ def _cluster(chosen: argparse.Namespace) -> SimulatedCluster:
         faults=tuple(chosen.fault),
         seed=chosen.seed,
         scale=chosen.time_scale,
+        operator=chosen.operator,
         release=chosen.release,
         strategy=chosen.strategy,
         custom_config=chosen.config_file.read_text(encoding="utf-8") if chosen.config_file else None,
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "--gpus-per-node", metavar="N", type=int, default=defaults.gpus_per_node, help="default: %(default)s"
     )
     made_of.add_argument("--gpu-nodes", metavar="N", type=int, default=defaults.gpu_nodes, help="default: %(default)s")
+    made_of.add_argument(
+        "--no-operator", dest="operator", action="store_false", help="a cluster before the GPU Operator is installed"
+    )
     made_of.add_argument(
         "--release",
         metavar="NAME",

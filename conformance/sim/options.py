@@ -40,6 +40,8 @@ class SimOptions:
         faults: Names of the defects to switch on.
         seed: What UUIDs are made of; the same options give the same UUIDs.
         scale: Cluster seconds per real second; 1 is real time. None chooses: `time_scale`, `attached_time_scale`.
+        operator: Whether the GPU Operator is installed, with what it brings; without it the nodes have GPUs that nobody
+            advertises, and what follows here but `node_labels` and `reaction` has no effect.
         release: Operator release whose components the simulated ones behave as.
         strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
@@ -61,6 +63,7 @@ class SimOptions:
     faults: tuple[str, ...] = ()
     seed: int = 0
     scale: float | None = None
+    operator: bool = True
     release: str = DEFAULT_RELEASE
     strategy: str = Strategy.SINGLE
     config_default: str = "all-disabled"

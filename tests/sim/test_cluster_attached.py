@@ -13,8 +13,8 @@ from conformance.sim.options import SimOptions
 OPTIONS = SimOptions(gpu_nodes=1, gpus_per_node=1)
 
 
-def joined(kubeconfig: Path) -> Simulation:
-    return Simulation(OPTIONS, attach=kubeconfig, context=None, with_scheduler=True, with_controllers=True)
+def joined(kubeconfig: Path, options: SimOptions = OPTIONS) -> Simulation:
+    return Simulation(options, attach=kubeconfig, context=None, with_scheduler=True, with_controllers=True)
 
 
 def test_nodes_join_work_and_leave_nothing(tmp_path: Path) -> None:
@@ -37,6 +37,23 @@ def test_nodes_join_work_and_leave_nothing(tmp_path: Path) -> None:
         if namespaces.get("gpu-operator"):
             await asyncio.wait_for(gone.wait(), 10)
         assert {kind: len((await kube.list(kind)).items) for kind in before} == before
+        await kube.close()
+        await server.stop()
+
+    asyncio.run(join_and_leave())
+
+
+def test_nodes_leave_a_cluster_whose_operator_they_did_not_bring(tmp_path: Path) -> None:
+    async def join_and_leave() -> None:
+        server = ApiServer(tmp_path)
+        await server.start()
+        kube = await Kube.connect(server.kubeconfig)
+        simulation = joined(server.kubeconfig, SimOptions(gpu_nodes=1, operator=False))
+        await simulation.start(tmp_path, 30)
+        assert len((await kube.list(NODES)).items) == 1
+        await simulation.stop()
+
+        assert (await kube.list(NODES)).items == []
         await kube.close()
         await server.stop()
 

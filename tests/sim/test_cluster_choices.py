@@ -18,6 +18,19 @@ def test_other_releases_get_ready_too(release: str) -> None:
         cluster.node_until("sim-0", offers(gpu=3))
 
 
+def test_before_the_operator_is_installed_the_nodes_have_gpus_that_nobody_advertises() -> None:
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=2, operator=False)) as running:
+        cluster = Cluster(running.kubeconfig)
+        (node,) = cluster.core.list_node().items
+        names = {namespace.metadata.name for namespace in cluster.core.list_namespace().items}
+        pods = cluster.core.list_pod_for_all_namespaces().items
+
+    assert "gpu-operator" not in names
+    assert pods == []
+    assert not [name for name in node.status.allocatable if name.startswith("nvidia.com/")]
+    assert not [label for label in node.metadata.labels if "nvidia.com" in label]
+
+
 def test_a_custom_configuration_replaces_the_generated_one() -> None:
     text = (
         "version: v1\nmig-configs:\n  mine:\n  - devices: all\n    mig-enabled: true\n    mig-devices: {7g.80gb: 1}\n"

@@ -14,7 +14,7 @@ from kubernetes.config import ConfigException
 from conformance.sim.apiserver import ApiServer
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.programs import programs
-from conformance.sim.cluster.readiness import missing
+from conformance.sim.cluster.readiness import missing, missing_nodes
 from conformance.sim.daemonsets import DaemonSets
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
@@ -137,7 +137,8 @@ class Simulation:
 
     async def _work(self, kube: Kube) -> None:
         """Install the operator, start all components, join the nodes."""
-        await install(kube, self._installation())
+        if self._options.operator:
+            await install(kube, self._installation())
         tasks = Tasks()
         self._endings.push_async_callback(tasks.stop)
         for component in self._components(kube):
@@ -147,15 +148,15 @@ class Simulation:
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
         await kubelet.start(self.nodes)
-        for node in self.nodes:
+        for node in self.nodes if self._options.operator else ():
             await self._publish_features(kube, node.name)
 
     def _components(self, kube: Kube) -> list[Component]:
         release, reaction = self._options.find_release(), self._options.reaction
-        components: list[Component] = [
-            Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction),
-            NfdMaster(kube, self.clock),
-        ]
+        components: list[Component] = []
+        if self._options.operator:
+            components.append(Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction))
+            components.append(NfdMaster(kube, self.clock))
         if self._with_controllers:
             components.append(DaemonSets(kube, self.clock, reaction))
         if self._with_scheduler:
@@ -175,13 +176,15 @@ class Simulation:
         """Take operator and nodes out of a server that is not ours."""
         try:
             async with asyncio.timeout(WITHDRAW_SECONDS):
-                await uninstall(kube, OPERATOR_NAMESPACE)
+                if self._options.operator:
+                    await uninstall(kube, OPERATOR_NAMESPACE)
                 await kubelet.leave()
         except (TimeoutError, aiohttp.ClientError, KubeError) as error:
             raise SimulationError(f"nodes and operator could not be removed: {error!r}") from error
 
     async def _until_ready(self, kube: Kube, seconds: float) -> None:
-        informers = [kube.informer(kind) for kind in (CLUSTER_POLICIES, DAEMON_SETS, NODES)]
+        kinds = (CLUSTER_POLICIES, DAEMON_SETS, NODES) if self._options.operator else (NODES,)
+        informers = [kube.informer(kind) for kind in kinds]
         unsubscribe = [informer.on_change(self._note_change) for informer in informers]
         lacking: str | None = ""
         broken = bool(self._options.faults)
@@ -200,12 +203,14 @@ class Simulation:
                 end()
 
     def _missing(self, kube: Kube) -> Iterator[str]:
-        nodes = kube.informer(NODES)
+        nodes = {node.name: kube.informer(NODES).get(node.name) for node in self.nodes}
+        if not self._options.operator:
+            return missing_nodes(nodes)
         daemon_sets = [
             item for (namespace, _), item in kube.informer(DAEMON_SETS).cache.items() if namespace == OPERATOR_NAMESPACE
         ]
         policies = list(kube.informer(CLUSTER_POLICIES).cache.values())
-        return missing(policies, daemon_sets, {node.name: nodes.get(node.name) for node in self.nodes})
+        return missing(policies, daemon_sets, nodes)
 
     def _note_change(self, _event: Event, _old: Object | None, _new: Object) -> None:
         self._changed.set()
