@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from conformance.sim.hardware.gpu import Gpu
 
 
 class ErrorCode(IntEnum):
@@ -29,10 +25,10 @@ class DriverError(Exception):
 
 
 class ResetRefusedError(Exception):
-    """No GPU was reset because processes hold some of them; `busy` names those, in index order."""
+    """No GPU was reset because processes hold some of them; `busy` has the PCI bus ids of those, in index order."""
 
-    def __init__(self, busy: tuple[Gpu, ...]) -> None:
-        super().__init__(", ".join(gpu.pci_bus_id for gpu in busy))
+    def __init__(self, busy: tuple[str, ...]) -> None:
+        super().__init__(", ".join(busy))
         self.busy = busy
 
 

@@ -80,7 +80,7 @@ class NodeHardware:
         chosen = [gpu for gpu in self.gpus if indices is None or gpu.index in indices]
         if self.mode_needs_reboot:
             raise ResetUnsupportedError
-        if busy := tuple(gpu for gpu in chosen if gpu.clients):
+        if busy := tuple(gpu.pci_bus_id for gpu in chosen if gpu.clients):
             raise ResetRefusedError(busy)
         for gpu in chosen:
             gpu.reset()

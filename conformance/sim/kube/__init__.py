@@ -1,6 +1,6 @@
 """The simulator's way to a Kubernetes API server: client, shared informers, names of kinds."""
 
-from conformance.sim.kube.client import Kube, ObjectList, PatchKind
+from conformance.sim.kube.client import Kube, PatchKind
 from conformance.sim.kube.errors import KubeError
 from conformance.sim.kube.informer import Event, Handler, Informer
 from conformance.sim.kube.resources import (
@@ -19,6 +19,7 @@ from conformance.sim.kube.resources import (
     SERVICE_ACCOUNTS,
     Key,
     Object,
+    ObjectList,
     Resource,
     key_of,
 )

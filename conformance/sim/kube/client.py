@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import aiohttp
 
 from conformance.sim.kube.config import Connection, load_connection
 from conformance.sim.kube.errors import KubeError
 from conformance.sim.kube.informer import Informer
-from conformance.sim.kube.resources import PODS, Object, Resource
+from conformance.sim.kube.resources import PODS, Object, ObjectList, Resource
 
 REQUEST_SECONDS: Final = 60
 """Real seconds after which a request that is no watch counts as failed."""
@@ -35,13 +35,6 @@ class PatchKind(StrEnum):
     """RFC 6902: a list of operations."""
     APPLY = "application/apply-patch+yaml"
     """Server-side apply of the fields that the field manager wants; needs `field_manager`."""
-
-
-class ObjectList(NamedTuple):
-    """Objects of one kind and the version of the collection at that moment."""
-
-    items: list[Object]
-    resource_version: str
 
 
 class Kube:

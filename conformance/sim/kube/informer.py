@@ -6,18 +6,16 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 
 from conformance.sim.kube.errors import KubeError
-from conformance.sim.kube.resources import Key, Object, Resource, key_of
+from conformance.sim.kube.resources import Key, Object, ObjectList, Resource, key_of
 from conformance.sim.tasks import Tasks
-
-if TYPE_CHECKING:
-    from conformance.sim.kube.client import Kube
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +41,20 @@ Handler = Callable[[Event, Object | None, Object], None]
 deletion is the last that was known."""
 
 
+class Source(Protocol):
+    """Where an informer reads; `Kube` is one."""
+
+    async def list(
+        self, resource: Resource, namespace: str | None, label_selector: str | None, field_selector: str | None
+    ) -> ObjectList:
+        """Read all objects of a scope."""
+
+    def open_watch(
+        self, resource: Resource, namespace: str | None, query: dict[str, str]
+    ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
+        """Open a watch: bytes, one event a line."""
+
+
 class Informer:
     """Objects of one kind and scope, kept up to date. Made by `Kube.informer`.
 
@@ -52,14 +64,14 @@ class Informer:
 
     def __init__(
         self,
-        kube: Kube,
+        source: Source,
         resource: Resource,
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
     ) -> None:
         self.synced = asyncio.Event()
-        self._kube = kube
+        self._source = source
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
@@ -125,7 +137,7 @@ class Informer:
 
     async def _list(self) -> None:
         """Bring the cache to the server's present state, telling the differences as events."""
-        listed = await self._kube.list(self._resource, self._namespace, self._label_selector, self._field_selector)
+        listed = await self._source.list(self._resource, self._namespace, self._label_selector, self._field_selector)
         present = {key_of(item): item for item in listed.items}
         for key in [key for key in self._cache if key not in present]:
             self._apply(Event.DELETED, self._cache[key])
@@ -146,7 +158,7 @@ class Informer:
             query["labelSelector"] = self._label_selector
         if self._field_selector:
             query["fieldSelector"] = self._field_selector
-        async with self._kube.open_watch(self._resource, self._namespace, query) as stream:
+        async with self._source.open_watch(self._resource, self._namespace, query) as stream:
             async for event in _events(stream):
                 self._handle(event["type"], event["object"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from conformance.spec import names
@@ -12,6 +12,13 @@ Object = dict[str, Any]
 """One API object as JSON. Objects from an informer are shared: read them, never change them."""
 Key = tuple[str, str]
 """Namespace (empty for cluster-scoped objects) and name."""
+
+
+class ObjectList(NamedTuple):
+    """Objects of one kind and the version of the collection at that moment."""
+
+    items: list[Object]
+    resource_version: str
 
 
 def key_of(item: Object) -> Key:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from conformance.sim.clock import Clock
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import Launch
 from conformance.sim.kubelet.devices import Grant
 from conformance.sim.kubelet.logs import ContainerLog
-
-if TYPE_CHECKING:
-    from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.podstatus import PodAtWork
 
 
 class Machine(Protocol):
@@ -40,7 +38,7 @@ class Machine(Protocol):
     def warn(self, pod: Object, reason: str, message: str) -> None:
         """Tell people by an event of the pod."""
 
-    def write_status(self, worker: PodWorker, *, soon: bool) -> None:
+    def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
         """Write the pod's status: now, or `soon` where it is only progress before the start."""
 
     def released(self, pod: Object) -> None:

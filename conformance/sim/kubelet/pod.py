@@ -38,8 +38,12 @@ class PodWorker:
         self.description = f"{meta['name']}_{meta['namespace']}({self.uid})"
         self.ip = ""
         clock = machine.clock
-        self.inits = [ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"].get("initContainers") or []]
-        self.mains = [ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"]["containers"]]
+        self.inits: Sequence[ContainerRunner] = [
+            ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"].get("initContainers") or []
+        ]
+        self.mains: Sequence[ContainerRunner] = [
+            ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"]["containers"]
+        ]
         self.status = StatusBuilder(clock)
         self._machine = machine
         self._policy: str = pod["spec"].get("restartPolicy") or "Always"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from conformance.sim.clock import Clock
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import ContainerRunner
 from conformance.sim.kubelet.states import Running, Terminated, Waiting
 from conformance.sim.times import api_time
-
-if TYPE_CHECKING:
-    from conformance.sim.kubelet.pod import PodWorker
 
 
 class Condition(NamedTuple):
@@ -32,6 +30,18 @@ NOTHING_RAN = {
 """What a rejection takes out of a status, also where the pod ran before the node's restart (kubelet, rejectPod)."""
 
 
+class PodAtWork(Protocol):
+    """What is told of a pod; a `PodWorker` is one, which describes the attributes."""
+
+    pod: Object
+    uid: str
+    description: str
+    ip: str
+    inits: Sequence[ContainerRunner]
+    mains: Sequence[ContainerRunner]
+    status: StatusBuilder
+
+
 class StatusBuilder:
     """Puts the status of one pod together."""
 
@@ -45,7 +55,7 @@ class StatusBuilder:
         """Let the pod fail as a whole, whatever its containers say."""
         self._failure = {"phase": "Failed", "reason": reason, "message": message}
 
-    def phase_of(self, pod: PodWorker) -> str:
+    def phase_of(self, pod: PodAtWork) -> str:
         """Return the phase: Pending until every container was started once, final when none will be again."""
         if self._failure or any(init.done and not _succeeded(init) for init in pod.inits):
             return "Failed"
@@ -54,7 +64,7 @@ class StatusBuilder:
         started = all(not isinstance(main.state, Waiting) or main.restarts or main.last for main in pod.mains)
         return "Running" if started else "Pending"
 
-    def build(self, pod: PodWorker, host_ip: str) -> Object:
+    def build(self, pod: PodAtWork, host_ip: str) -> Object:
         """Return the status as a strategic merge patch writes it: what others wrote into it stays."""
         started = pod.pod.get("status", {}).get("startTime") or self._started
         if self._failure and not pod.ip:
@@ -101,7 +111,7 @@ def _succeeded(runner: ContainerRunner) -> bool:
     return isinstance(runner.state, Terminated) and runner.state.exit_code == 0
 
 
-def _conditions(pod: PodWorker, phase: str) -> dict[str, Condition]:
+def _conditions(pod: PodAtWork, phase: str) -> dict[str, Condition]:
     waiting = " ".join(init.name for init in pod.inits if not _succeeded(init))
     unready = " ".join(main.name for main in pod.mains if not isinstance(main.state, Running))
     initialized, ready = TRUE, TRUE

@@ -18,7 +18,7 @@ from conformance.sim.kubelet.devices import DeviceError, Grant
 from conformance.sim.kubelet.environment import environment, expand, visible_gpus
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.nodeobject import HOST_IP
-from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.podstatus import PodAtWork
 from conformance.sim.kubelet.programs import Programs, image_name
 from conformance.sim.kubelet.statuswriter import StatusWriter
 from conformance.sim.kubelet.volumes import Files, missing_config_map
@@ -139,7 +139,7 @@ class Runtime:
         """Tell people by an event of the pod."""
         self._shared.events.warn(PODS, pod, reason, message, self._node.name)
 
-    def write_status(self, worker: PodWorker, *, soon: bool) -> None:
+    def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
         """Write the pod's status."""
         self._shared.statuses.touch(worker, soon=soon)
 

@@ -7,7 +7,7 @@ from typing import Final
 from conformance.sim.clock import Clock, Timer
 from conformance.sim.kube import PODS, Kube, Object, PatchKind
 from conformance.sim.kube.insist import insist_unless_gone
-from conformance.sim.kubelet.pod import PodWorker
+from conformance.sim.kubelet.podstatus import PodAtWork
 from conformance.sim.tasks import Tasks
 
 PATIENCE_SECONDS: Final = 5.0
@@ -26,7 +26,7 @@ class StatusWriter:
         self._written: dict[str, Object] = {}
         self._tasks = Tasks()
 
-    def touch(self, worker: PodWorker, *, soon: bool) -> None:
+    def touch(self, worker: PodAtWork, *, soon: bool) -> None:
         """Write the status of a pod: `soon` at the latest after `PATIENCE_SECONDS`, else now."""
         if worker.uid in self._writing:
             self._writing[worker.uid] = True
@@ -48,7 +48,7 @@ class StatusWriter:
             self._forget_timer(uid)
         await self._tasks.stop()
 
-    async def _write(self, worker: PodWorker) -> None:
+    async def _write(self, worker: PodAtWork) -> None:
         meta = worker.pod["metadata"]
         try:
             while True:

@@ -23,7 +23,7 @@ def reset(view: View) -> Answer:
             f"\nGPU {first}: resetting is not supported on this system; reboot to apply the pending change\n"
         )
     except ResetRefusedError as refused:
-        busy = "".join(f"  GPU {gpu.pci_bus_id}: In use by another client\n" for gpu in refused.busy)
+        busy = "".join(f"  GPU {bus_id}: In use by another client\n" for bus_id in refused.busy)
         devices, these = (
             ("1 device is", "this device")
             if len(refused.busy) == 1

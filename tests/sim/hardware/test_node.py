@@ -43,7 +43,7 @@ def test_a_held_gpu_keeps_its_mode_pending_and_refuses_the_reset_of_all() -> Non
     assert [node.set_mode(gpu, True) for gpu in node.gpus] == [False, True]
     with pytest.raises(ResetRefusedError) as refused:
         node.reset()
-    assert refused.value.busy == (node.gpus[0],)
+    assert refused.value.busy == (node.gpus[0].pci_bus_id,)
     assert modes(node) == [(False, True), (True, True)]
     node.release(4242)
     node.reset()
