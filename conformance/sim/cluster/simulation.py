@@ -27,13 +27,13 @@ from conformance.sim.operator import Installation, Operator, install, uninstall
 from conformance.sim.options import SimOptions
 from conformance.sim.scheduler import Scheduler
 from conformance.sim.tasks import Tasks
-from conformance.spec.names import OPERATOR_NAMESPACE
+from conformance.spec.names import INSTANCE_TYPE, OPERATOR_NAMESPACE, SIMULATED_INSTANCE_TYPE
 
 NODE_PREFIX: Final = "sim-"
 WITHDRAW_SECONDS: Final = 10.0
 """Real seconds that taking the nodes and the operator out of somebody else's cluster may take."""
 _NODE_LABELS: Final = {
-    "node.kubernetes.io/instance-type": "simulated-gpu",
+    INSTANCE_TYPE: SIMULATED_INSTANCE_TYPE,
     "topology.kubernetes.io/region": "simulated",
     "topology.kubernetes.io/zone": "simulated-a",
 }
