@@ -91,7 +91,7 @@ def node(http: Http) -> Iterator[str]:
     http.delete(path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eventually() -> Callable[[Callable[[], bool]], None]:
     """Wait until something that the server does by itself has happened."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -46,8 +47,9 @@ class Widgets:
         return {**head, "spec": {"size": 1, **spec}}
 
 
-@pytest.fixture
-def widgets(http: Http, namespace: str, eventually: Callable[[Callable[[], bool]], None]) -> Iterator[Widgets]:
+@contextmanager
+def defined(http: Http, eventually: Callable[[Callable[[], bool]], None]) -> Iterator[dict[str, Any]]:
+    """Define widgets in a group of their own, and yield the definition as the server has it."""
     group = f"t{uuid.uuid4().hex[:8]}.example.com"
     schema = {
         "type": "object",
@@ -67,11 +69,28 @@ def widgets(http: Http, namespace: str, eventually: Callable[[Callable[[], bool]
     }
     names = {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"]}
     spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    path = f"{DEFINITIONS}/widgets.{group}"
     assert http.post(DEFINITIONS, {"metadata": {"name": f"widgets.{group}"}, "spec": spec}).status == 201
-    path = f"/apis/{group}/v1/namespaces/{namespace}/widgets"
-    eventually(lambda: http.get(path).status == 200)
-    yield Widgets(group, path, http.get(f"{DEFINITIONS}/widgets.{group}").body)
-    http.delete(f"{DEFINITIONS}/widgets.{group}")
+    eventually(lambda: http.get(f"/apis/{group}/v1/widgets").status == 200)
+    yield http.get(path).body
+    http.delete(path)
+
+
+@pytest.fixture(scope="session")
+def definition(http: Http, eventually: Callable[[Callable[[], bool]], None]) -> Iterator[dict[str, Any]]:
+    """The same for all tests, since a real server lets the first object of a new kind wait for two seconds."""
+    with defined(http, eventually) as definition:
+        yield definition
+
+
+@pytest.fixture
+def widgets(definition: dict[str, Any], namespace: str) -> Widgets:
+    return widgets_of(definition, namespace)
+
+
+def widgets_of(definition: dict[str, Any], namespace: str) -> Widgets:
+    group = definition["spec"]["group"]
+    return Widgets(group, f"/apis/{group}/v1/namespaces/{namespace}/widgets", definition)
 
 
 def test_definition_becomes_established(widgets: Widgets) -> None:
@@ -182,10 +201,11 @@ def test_selectable_field_selects(http: Http, widgets: Widgets) -> None:
 
 
 def test_objects_go_with_their_definition(
-    http: Http, widgets: Widgets, eventually: Callable[[Callable[[], bool]], None]
+    http: Http, namespace: str, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
-    http.post(widgets.path, widgets.body("x"))
-    http.delete(f"{DEFINITIONS}/widgets.{widgets.group}")
+    with defined(http, eventually) as definition:
+        widgets = widgets_of(definition, namespace)
+        assert http.post(widgets.path, widgets.body("x")).status == 201
     eventually(lambda: http.get(widgets.path).status == 404)
 
 
