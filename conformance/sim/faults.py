@@ -16,7 +16,7 @@ class Fault:
 
     Attributes:
         name: How `--fault` calls it.
-        component: Module of the simulator that carries it.
+        component: Part of the simulator that carries it.
         breaks: What an observer of the cluster sees, in one sentence.
         requirements: Rows of the documented behaviour that it breaks by itself; what follows from it can turn cases of
             others red too, tests/cases/faults.yaml has them all.

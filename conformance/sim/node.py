@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.sim.clock import Clock
+from conformance.sim.device_manager import DeviceManager
 from conformance.sim.faults import Faults
-from conformance.sim.kubelet.devices import DeviceManager
 
 if TYPE_CHECKING:
     from conformance.sim.hardware import NodeHardware

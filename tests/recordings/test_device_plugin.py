@@ -19,6 +19,7 @@ import pytest
 
 from conformance.sim.clock import Clock
 from conformance.sim.container import Container
+from conformance.sim.device_manager import DeviceManager
 from conformance.sim.device_plugin import device_plugin
 from conformance.sim.device_plugin.cdi import FILE, KIND
 from conformance.sim.device_plugin.klog import Klog
@@ -29,7 +30,6 @@ from conformance.sim.device_plugin.start import Started, StartError, start
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import Kube
-from conformance.sim.kubelet.devices import DeviceManager
 from conformance.sim.node import SimNode
 from conformance.sim.nvml import Nvml
 from conformance.sim.plugin_api import AllocateError, AllocateResponse, DevicePluginServer

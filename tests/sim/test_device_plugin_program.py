@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from conformance.sim.device_manager import DeviceManager
 from conformance.sim.device_plugin import device_plugin
 from conformance.sim.device_plugin.cdi import FILE
 from conformance.sim.hardware import NodeHardware
-from conformance.sim.kubelet.devices import DeviceManager
 from tests.sim.containers import Log, container, settle
 from tests.sim.partitioned import MIG_OFF, cut, partitioned
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from conformance.sim.device_manager import Grant
 from conformance.sim.kube import Object
-from conformance.sim.kubelet.devices import Grant
 from conformance.sim.kubelet.volumes import ConfigMaps
 from conformance.spec.names import RUNTIME_CLASS
 

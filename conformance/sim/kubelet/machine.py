@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from conformance.sim.clock import Clock
+from conformance.sim.device_manager import Grant
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import Launch
-from conformance.sim.kubelet.devices import Grant
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.podstatus import PodAtWork
 

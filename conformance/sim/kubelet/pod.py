@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from conformance.sim.device_manager import DeviceError, Grant
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import ContainerRunner, Launch
-from conformance.sim.kubelet.devices import DeviceError, Grant
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.machine import Machine
 from conformance.sim.kubelet.podstatus import StatusBuilder

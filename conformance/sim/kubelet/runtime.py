@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 
 from conformance.sim.clock import Clock
 from conformance.sim.container import Container
+from conformance.sim.device_manager import DeviceError, Grant
 from conformance.sim.events import EventRecorder
 from conformance.sim.kube import PODS, Informer, Kube, Object
 from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.containers import Launch
-from conformance.sim.kubelet.devices import DeviceError, Grant
 from conformance.sim.kubelet.environment import environment, expand, visible_gpus
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.nodeobject import HOST_IP

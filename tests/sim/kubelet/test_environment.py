@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from conformance.sim.device_manager import Grant
 from conformance.sim.kube import Object
-from conformance.sim.kubelet.devices import Grant
 from conformance.sim.kubelet.environment import environment, expand, expand_shell, visible_gpus
 from conformance.sim.kubelet.volumes import Files, missing_config_map
 from conformance.sim.plugin_api import AllocateResponse

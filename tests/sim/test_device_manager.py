@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.sim.device_manager import GRACE_SECONDS, DeviceError, DeviceManager, Quantity
 from conformance.sim.faults import Faults
-from conformance.sim.kubelet.devices import GRACE_SECONDS, DeviceError, DeviceManager, Quantity
 from tests.sim.hand_clock import HandClock
 from tests.sim.stage import GPU, Plugin
 
