@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -43,6 +44,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_every_limit_is_documented() -> None:
-    documented = set(re.findall(r"^ {8}(\w+): ", Limits.__doc__ or "", re.MULTILINE))
+    documented = set(re.findall(r"^ {4}(\w+): ", inspect.getdoc(Limits) or "", re.MULTILINE))
 
     assert documented == {field.name for field in dataclasses.fields(Limits)}
