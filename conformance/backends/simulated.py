@@ -31,13 +31,13 @@ class Simulation:
             join a real API server.
     """
 
-    gpu_model: str
-    gpus_per_node: int
-    gpu_nodes: int
-    faults: tuple[str, ...]
-    release: str
-    seed: int
-    scale: float | None = None
+    gpu_model: str = SimOptions.gpu_model
+    gpus_per_node: int = SimOptions.gpus_per_node
+    gpu_nodes: int = SimOptions.gpu_nodes
+    faults: tuple[str, ...] = SimOptions.faults
+    release: str = SimOptions.release
+    seed: int = SimOptions.seed
+    scale: float | None = SimOptions.scale
 
     def options(self) -> SimOptions:
         """Make the simulator's own options.

@@ -12,25 +12,15 @@ from conformance.cluster.manager_log import LogEnd, log_since, reason
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.spec.names import (
-    DCGM_APP,
-    DCGM_EXPORTER_APP,
     DEPLOY_PREFIX,
-    DEVICE_PLUGIN_APP,
-    FEATURE_DISCOVERY_APP,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
+    PAUSED_APPS,
     VALIDATOR_APP,
     State,
 )
 
 _FINAL = (State.SUCCESS, State.FAILED)
-_DEPLOYED_BY = {
-    DEVICE_PLUGIN_APP: DEPLOY_PREFIX + "device-plugin",
-    FEATURE_DISCOVERY_APP: DEPLOY_PREFIX + "gpu-feature-discovery",
-    DCGM_APP: DEPLOY_PREFIX + "dcgm",
-    DCGM_EXPORTER_APP: DEPLOY_PREFIX + "dcgm-exporter",
-}
-"""Operands that mig-manager pauses, with the label that decides whether they run (mig-manager.md 3)."""
 
 
 class Ask:
@@ -170,7 +160,7 @@ class Ask:
         ran = {pod.app for pod in self._operands(self._pods_before)}
         present = self._operands(self._cluster.operands(self.node))
         back = {pod.app for pod in present if _is_back(pod) and pod.uid not in self._dead and not pod.terminating}
-        expected = {app for app in ran if app not in _DEPLOYED_BY or labels.get(_DEPLOYED_BY[app]) == "true"}
+        expected = {app for app in ran if app not in PAUSED_APPS or labels.get(PAUSED_APPS[app]) == "true"}
         return sorted(expected - back)
 
     def _operands(self, pods: list[PodView]) -> list[PodView]:

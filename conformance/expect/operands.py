@@ -10,22 +10,9 @@ from typing import Final, Protocol
 
 from conformance.expect.compare import compare_mappings
 from conformance.expect.place import ConformanceError, Finding, Place
-from conformance.spec.names import (
-    DCGM_APP,
-    DCGM_EXPORTER_APP,
-    DEPLOY_PREFIX,
-    DEVICE_PLUGIN_APP,
-    FEATURE_DISCOVERY_APP,
-    VALIDATOR_APP,
-)
+from conformance.spec.names import DEPLOY_PREFIX, PAUSED_APPS, VALIDATOR_APP
 
-RENEWED_APPS: Final[Mapping[str, str]] = {
-    DEVICE_PLUGIN_APP: DEPLOY_PREFIX + "device-plugin",
-    FEATURE_DISCOVERY_APP: DEPLOY_PREFIX + "gpu-feature-discovery",
-    DCGM_EXPORTER_APP: DEPLOY_PREFIX + "dcgm-exporter",
-    DCGM_APP: DEPLOY_PREFIX + "dcgm",
-    VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator",
-}
+RENEWED_APPS: Final[Mapping[str, str]] = {**PAUSED_APPS, VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator"}
 """Apps whose pods a change of geometry renews, with the deploy label that selects their nodes.
 
 mig-manager pauses all of them but the validator, whose pod it deletes so that everything is validated anew.

@@ -4,7 +4,9 @@ Sources: NVIDIA/gpu-operator v26.7.0 (assets, controllers), NVIDIA/mig-parted v0
 NVIDIA/k8s-device-plugin v0.20.0 (internal/rm, internal/lm).
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 PREFIX: Final = "nvidia.com/"
@@ -50,6 +52,15 @@ VALIDATOR_APP: Final = "nvidia-operator-validator"
 DRIVER_APP: Final = "nvidia-driver-daemonset"
 TOOLKIT_APP: Final = "nvidia-container-toolkit-daemonset"
 MPS_CONTROL_DAEMON_APP: Final = "nvidia-device-plugin-mps-control-daemon"
+PAUSED_APPS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        DEVICE_PLUGIN_APP: DEPLOY_PREFIX + "device-plugin",
+        FEATURE_DISCOVERY_APP: DEPLOY_PREFIX + "gpu-feature-discovery",
+        DCGM_EXPORTER_APP: DEPLOY_PREFIX + "dcgm-exporter",
+        DCGM_APP: DEPLOY_PREFIX + "dcgm",
+    }
+)
+"""Operands that mig-manager pauses, with the deploy label that selects their nodes."""
 DRIVER_CONTAINER: Final = "nvidia-driver-ctr"
 
 CLUSTER_POLICY_GROUP: Final = "nvidia.com"

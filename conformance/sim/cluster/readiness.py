@@ -37,15 +37,10 @@ def missing(
         if not is_daemon_set_ready(daemon_set, by_generation=True):
             yield f"DaemonSet {daemon_set['metadata']['name']} is not rolled out: {daemon_set.get('status', {})}"
     stamped = any(policy["spec"].get("migManager", {}).get("config", {}).get("default") for policy in policies)
-    yield from missing_nodes(nodes)
     for name, node in nodes.items():
-        if node is not None and (reason := _lacks(node, stamped=stamped)):
+        reason = "is not registered" if node is None else _lacks(node, stamped=stamped)
+        if reason:
             yield f"node {name} {reason}"
-
-
-def missing_nodes(nodes: Mapping[str, Manifest | None]) -> Iterator[str]:
-    """Tell which nodes are not registered yet, one line each: all that a cluster without the operator waits for."""
-    return (f"node {name} is not registered" for name, node in nodes.items() if node is None)
 
 
 def _lacks(node: Manifest, *, stamped: bool) -> str:

@@ -14,7 +14,7 @@ from kubernetes.config import ConfigException
 from conformance.sim.apiserver import ApiServer
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.programs import programs
-from conformance.sim.cluster.readiness import missing, missing_nodes
+from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
@@ -96,7 +96,8 @@ class Simulation:
 
         Args:
             directory: Where the kubeconfig of the embedded server goes.
-            ready_within: Real seconds to wait until operands run and nodes are labelled; None does not wait.
+            ready_within: Real seconds to wait until operands run and nodes are labelled; None does not wait. Without an
+                operator there is nothing to wait for: the nodes are registered.
 
         Raises:
             SimulationError: The server does not answer, something is not ready in time, or a component failed.
@@ -109,7 +110,7 @@ class Simulation:
             await self._work(kube)
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
             raise SimulationError(f"the API server cannot be used: {error!r}") from error
-        if ready_within is not None:
+        if ready_within is not None and self._options.operator:
             await self._until_ready(kube, ready_within)
         return kubeconfig
 
@@ -148,8 +149,9 @@ class Simulation:
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
         await kubelet.start(self.nodes)
-        for node in self.nodes if self._options.operator else ():
-            await self._publish_features(kube, node.name)
+        if self._options.operator:
+            for node in self.nodes:
+                await self._publish_features(kube, node.name)
 
     def _components(self, kube: Kube) -> list[Component]:
         release, reaction = self._options.find_release(), self._options.reaction
@@ -183,8 +185,7 @@ class Simulation:
             raise SimulationError(f"nodes and operator could not be removed: {error!r}") from error
 
     async def _until_ready(self, kube: Kube, seconds: float) -> None:
-        kinds = (CLUSTER_POLICIES, DAEMON_SETS, NODES) if self._options.operator else (NODES,)
-        informers = [kube.informer(kind) for kind in kinds]
+        informers = [kube.informer(kind) for kind in (CLUSTER_POLICIES, DAEMON_SETS, NODES)]
         unsubscribe = [informer.on_change(self._note_change) for informer in informers]
         lacking: str | None = ""
         broken = bool(self._options.faults)
@@ -203,14 +204,12 @@ class Simulation:
                 end()
 
     def _missing(self, kube: Kube) -> Iterator[str]:
-        nodes = {node.name: kube.informer(NODES).get(node.name) for node in self.nodes}
-        if not self._options.operator:
-            return missing_nodes(nodes)
+        nodes = kube.informer(NODES)
         daemon_sets = [
             item for (namespace, _), item in kube.informer(DAEMON_SETS).cache.items() if namespace == OPERATOR_NAMESPACE
         ]
         policies = list(kube.informer(CLUSTER_POLICIES).cache.values())
-        return missing(policies, daemon_sets, nodes)
+        return missing(policies, daemon_sets, {node.name: nodes.get(node.name) for node in self.nodes})
 
     def _note_change(self, _event: Event, _old: Object | None, _new: Object) -> None:
         self._changed.set()
