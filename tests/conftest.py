@@ -9,7 +9,8 @@ import pytest
 
 from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
-from tests.cluster.stand import Loop, Stand
+from conformance.operations.mig_cluster import MigCluster
+from tests.cluster.stand import QUICK, Loop, Stand
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,12 @@ def stand(loop: Loop, tmp_path: Path) -> Iterator[Stand]:
     stand = Stand(loop, tmp_path)
     yield stand
     stand.stop()
+
+
+@pytest.fixture
+def cluster(stand: Stand) -> Iterator[MigCluster]:
+    """Connected to a stand that has node `a` with eight GPUs, MIG off."""
+    stand.node("a", {"nvidia.com/mig.capable": "true", "nvidia.com/mig.config": "all-disabled"}, gpu=8)
+    stand.label("a", mig__config__state="success")
+    with MigCluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
+        yield cluster

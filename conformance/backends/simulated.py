@@ -162,7 +162,7 @@ def _refuse_operator(kubeconfig: Path, context: str | None) -> None:
         with closing(connect(kubeconfig, context, Limits())) as transport:
             found = transport.get(paths.policies())["items"]
     except ApiError as error:
-        if error.status == 404:
+        if error.not_found:
             return
         raise BackendError(f"cannot join simulated GPU nodes: {error}") from error
     except ClusterError as error:

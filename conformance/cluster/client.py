@@ -1,26 +1,25 @@
-"""`Cluster`: the one object through which fixtures and cases see and change a cluster."""
+"""`Cluster`: the one object through which the suite sees a cluster, waits on it and works with its pods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from conformance.cluster import paths
 from conformance.cluster.clock import ClusterClock, RealClock
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.execute import Execution, execute
-from conformance.cluster.guard import Guard
 from conformance.cluster.limits import Limits
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Table
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import PatchKind, Transport, connect
-from conformance.cluster.views import PolicyView
 from conformance.cluster.waiting import Progress, Waiter
 from conformance.cluster.watcher import Watcher
+from conformance.cluster.writes import OwnWrites
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 T = TypeVar("T")
@@ -32,20 +31,16 @@ class Cluster(ObservedCluster):
     Attributes:
         clock: The cluster's clock; limits and timeline are in its seconds.
         limits: The table of limits.
-        guard: Notices foreign changes; asked before every look of every wait.
-        remember: Called with a node's name (None: the ClusterPolicy) before this object changes it; the journal
-            sets it, so that nothing is changed that was not remembered.
+        writes: Tells the changes that this object made through `patch` from those of others.
     """
 
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
         super().__init__(transport, Timeline(clock.now), namespace)
         self.clock = clock
         self.limits = transport.limits
-        self.guard = Guard(self.timeline)
+        self.writes = OwnWrites()
         self._waiter = Waiter(self._store, clock, self.limits.patience)
-        self._waiter.guard = self.guard.check
         self._watchers: list[Watcher[Any]] = []
-        self.remember: Callable[[str | None], None] = lambda _: None
 
     @classmethod
     def connect(
@@ -56,7 +51,7 @@ class Cluster(ObservedCluster):
         clock: ClusterClock | None = None,
         limits: Limits | None = None,
         namespace: str = "mig-conformance",
-    ) -> Cluster:
+    ) -> Self:
         """Connect, read everything once and keep watching.
 
         Args:
@@ -85,7 +80,7 @@ class Cluster(ObservedCluster):
             watcher.stop()
         self.transport.close()
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -101,6 +96,15 @@ class Cluster(ObservedCluster):
     @progress.setter
     def progress(self, progress: Progress) -> None:
         self._waiter.progress = progress
+
+    @property
+    def before_look(self) -> Callable[[], None]:
+        """Called before every look of every wait; raises when the run must not go on."""
+        return self._waiter.before_look
+
+    @before_look.setter
+    def before_look(self, check: Callable[[], None]) -> None:
+        self._waiter.before_look = check
 
     def wait(
         self,
@@ -142,31 +146,17 @@ class Cluster(ObservedCluster):
 
     # Changing ------------------------------------------------------------------------------------------------------
 
-    def set_labels(self, node: str, labels: Mapping[str, str | None]) -> None:
-        """Set labels of a node in one merge patch; None removes.
+    def patch(
+        self, path: str, patch: Mapping[str, Any] | Sequence[Mapping[str, Any]], kind: PatchKind = PatchKind.MERGE
+    ) -> None:
+        """Patch an object that is watched, and remember the change as this client's own.
 
         Raises:
-            ApiError: The server refused (403 without the role for disruptive runs).
+            ApiError: The server refused.
         """
-        self._change_node(node, {"metadata": {"labels": dict(labels)}})
-
-    def set_unschedulable(self, node: str, *, unschedulable: bool) -> None:
-        """Cordon a node, or take the cordon off."""
-        self._change_node(node, {"spec": {"unschedulable": unschedulable or None}})
-
-    def set_strategy(self, strategy: str | None) -> PolicyView:
-        """Set ClusterPolicy `spec.mig.strategy`, only if it still is what the suite last saw; None removes the field.
-
-        Returns:
-            The policy as it was before.
-
-        Raises:
-            ApiError: 422 when somebody changed it meanwhile, 403 without the role for cluster-wide runs.
-        """
-        self.remember(None)
-        policy = self.policy()
-        self._change_policy(policy, paths.strategy_patch(policy, strategy))
-        return policy
+        with self.writes.writing() as versions:
+            answer = self.transport.patch(path, patch, kind)
+            versions.add(answer["metadata"]["resourceVersion"])
 
     def create_pod(self, manifest: Mapping[str, Any]) -> PodView:
         """Create a pod (namespace: its own, else the suite's) and return it once the watch has shown it.
@@ -214,14 +204,3 @@ class Cluster(ObservedCluster):
             watcher.start()
         except ApiError as error:
             raise ClusterError(f"cannot read {table.title} of {self.transport.server}: {error}; {hint}") from error
-
-    def _change_node(self, name: str, patch: Mapping[str, Any]) -> None:
-        self.remember(name)
-        with self.guard.writing() as versions:
-            answer = self.transport.patch(paths.node(name), patch)
-            versions.add(answer["metadata"]["resourceVersion"])
-
-    def _change_policy(self, policy: PolicyView, patch: Sequence[Mapping[str, Any]]) -> None:
-        with self.guard.writing() as versions:
-            answer = self.transport.patch(paths.policy(policy.name), patch, PatchKind.JSON)
-            versions.add(answer["metadata"]["resourceVersion"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 
 class ClusterError(Exception):
@@ -23,6 +24,21 @@ class ApiError(ClusterError):
         self.status = status
         self.reason = reason
         self.message = message
+
+    @property
+    def not_found(self) -> bool:
+        """There is no such object, or no such resource."""
+        return self.status == HTTPStatus.NOT_FOUND
+
+    @property
+    def conflict(self) -> bool:
+        """The object exists already, or was changed since it was read."""
+        return self.status == HTTPStatus.CONFLICT
+
+    @property
+    def expired(self) -> bool:
+        """The server has forgotten the version that was asked for."""
+        return self.status == HTTPStatus.GONE
 
 
 class UnreachableError(ClusterError):
@@ -64,18 +80,6 @@ class WaitTimeout(ClusterError):  # noqa: N818 - it reads as what it is, as the 
         self.last_seen = last_seen
         self.look_at = look_at
         self.timeline = tuple(timeline)
-
-
-class ForeignChangeError(ClusterError):
-    """Somebody else changed what this run is testing (strategy, configuration or a node's `mig.config`)."""
-
-
-class LeaseHeldError(ClusterError):
-    """Another run of the suite is using this cluster, or took it over from this one."""
-
-
-class NodeInUseError(ClusterError):
-    """Pods of others hold GPUs of a node that was to be reconfigured."""
 
 
 def _marked(lines: Sequence[str]) -> list[tuple[bool, str]]:

@@ -97,7 +97,7 @@ class ObservedCluster:
         try:
             raw = self.transport.get(paths.config_map(namespace or self.operator_namespace, name))
         except ApiError as error:
-            if error.status == 404:
+            if error.not_found:
                 return None
             raise
         return dict(raw.get("data") or {})

@@ -1,10 +1,7 @@
-"""Where objects live on the API server, and the one patch that needs care."""
+"""Where objects live on the API server."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from conformance.cluster.views import PolicyView
 from conformance.spec.names import CLUSTER_POLICY_GROUP, CLUSTER_POLICY_PLURAL, CLUSTER_POLICY_VERSION
 
 
@@ -86,20 +83,3 @@ def policies() -> str:
 def policy(name: str) -> str:
     """One ClusterPolicy."""
     return f"{policies()}/{name}"
-
-
-def strategy_patch(before: PolicyView, strategy: str | None) -> list[dict[str, Any]]:
-    """JSON patch that sets `spec.mig.strategy` only if it is still as in `before`; None removes the field."""
-    place = "/spec/mig/strategy"
-    if before.strategy is None:
-        if strategy is None:
-            return []
-        # The version stands for "still absent": a JSON patch cannot test for that.
-        return [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": before.version},
-            {"op": "add", "path": "/spec/mig", "value": {"strategy": strategy}},
-        ]
-    test = {"op": "test", "path": place, "value": before.strategy}
-    if strategy is None:
-        return [test, {"op": "remove", "path": place}]
-    return [test, {"op": "replace", "path": place, "value": strategy}]

@@ -86,7 +86,7 @@ class Transport:
         try:
             self._json("DELETE", path, body=body | ({} if grace is None else {"gracePeriodSeconds": grace}))
         except ApiError as error:
-            if error.status != 404:
+            if not error.not_found:
                 raise
 
     def probe(self) -> dict[str, Any]:

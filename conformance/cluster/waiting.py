@@ -79,7 +79,7 @@ class Waiter:
 
     Attributes:
         progress: Told what is being waited for.
-        guard: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
+        before_look: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
     """
 
     def __init__(self, store: Store, clock: ClusterClock, patience: float) -> None:
@@ -87,7 +87,7 @@ class Waiter:
         self._clock = clock
         self._patience = patience
         self.progress: Progress = silent
-        self.guard: Callable[[], None] = lambda: None
+        self.before_look: Callable[[], None] = lambda: None
 
     def wait(
         self,
@@ -128,7 +128,7 @@ class Waiter:
         while True:
             revision, over = self._store.revision, deadline.over
             self._store.check()
-            self.guard()
+            self.before_look()
             if time.monotonic() - told >= _TELL_EVERY:
                 self.progress(what, node, deadline.passed)
                 told = time.monotonic()

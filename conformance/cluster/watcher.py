@@ -132,7 +132,7 @@ class Watcher(Generic[V]):
         try:
             self._stream = self._transport.stream(self._path, query, seconds)
         except ApiError as error:
-            if error.status != _GONE:
+            if not error.expired:
                 raise
             self._forget()
         self._alive()

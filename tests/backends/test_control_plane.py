@@ -10,10 +10,10 @@ import pytest
 
 from conformance.backends.control_plane import Binaries, ControlPlane
 from conformance.backends.simulated import Simulation, WithSimulatedGpus
-from conformance.cluster.client import Cluster
-from conformance.cluster.evidence import Outcome
 from conformance.cluster.pod_view import PodView
-from conformance.cluster.reconfigure import reconfigure
+from conformance.operations.evidence import Outcome
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure
 from conformance.spec.names import DRIVER_APP, DRIVER_CONTAINER, GPU_RESOURCE
 
 SMALL = Simulation("a30-24gb", gpus_per_node=2, gpu_nodes=1, faults=(), release="v26.7.0", seed=0)
@@ -30,7 +30,7 @@ def programs(request: pytest.FixtureRequest, binaries: Binaries) -> Binaries:
 
 
 @pytest.fixture(scope="module")
-def cluster(programs: Binaries) -> Iterator[Cluster]:
+def cluster(programs: Binaries) -> Iterator[MigCluster]:
     backend = WithSimulatedGpus(
         ControlPlane(programs),
         SMALL,
@@ -39,14 +39,14 @@ def cluster(programs: Binaries) -> Iterator[Cluster]:
     )
     try:
         attachment = backend.start()
-        with Cluster.connect(attachment.kubeconfig, clock=attachment.clock, namespace="default") as cluster:
+        with MigCluster.connect(attachment.kubeconfig, clock=attachment.clock, namespace="default") as cluster:
             yield cluster
     finally:
         backend.stop()
     assert not attachment.kubeconfig.exists()
 
 
-def test_a_node_is_reconfigured_and_its_instances_are_given_to_pods(cluster: Cluster) -> None:
+def test_a_node_is_reconfigured_and_its_instances_are_given_to_pods(cluster: MigCluster) -> None:
     evidence = reconfigure(cluster, {NODE: "all-1g.6gb"})[NODE]
     assert (evidence.outcome, evidence.problem) == (Outcome.SUCCESS, "")
     assert any("Successfully updated to MIG config: all-1g.6gb" in line for line in evidence.manager_log)
@@ -60,7 +60,7 @@ def test_a_node_is_reconfigured_and_its_instances_are_given_to_pods(cluster: Clu
     assert message.startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
 
 
-def test_a_command_goes_through_the_api_server(cluster: Cluster) -> None:
+def test_a_command_goes_through_the_api_server(cluster: MigCluster) -> None:
     pod = cluster.operands(NODE, DRIVER_APP)[0]
 
     listed = cluster.execute(pod, ["nvidia-smi", "-L"], DRIVER_CONTAINER)
@@ -70,7 +70,7 @@ def test_a_command_goes_through_the_api_server(cluster: Cluster) -> None:
     assert [line.split(":")[0] for line in listed.stdout.splitlines() if line.startswith("GPU")] == ["GPU 0", "GPU 1"]
 
 
-def _pod(cluster: Cluster, name: str) -> PodView:
+def _pod(cluster: MigCluster, name: str) -> PodView:
     pod = cluster.pod(name)
     assert pod is not None
     return pod

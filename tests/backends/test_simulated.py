@@ -12,13 +12,13 @@ from conformance.backends.choice import BACKENDS, Choice, make_backend
 from conformance.backends.live import LiveBackend
 from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus, fault_lines
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
-from conformance.cluster.evidence import Outcome
-from conformance.cluster.reconfigure import reconfigure
-from conformance.cluster.restore import RestoreOutcome
-from conformance.cluster.safekeeping import Safekeeping
-from conformance.cluster.selection import mig_nodes
-from conformance.cluster.strategy import CARRIERS, change_strategy
+from conformance.operations.evidence import Outcome
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure
+from conformance.operations.restore import RestoreOutcome
+from conformance.operations.safekeeping import Safekeeping
+from conformance.operations.selection import mig_nodes
+from conformance.operations.strategy import CARRIERS, change_strategy
 from conformance.sim.faults import FAULTS
 from conformance.spec.names import (
     DEVICE_PLUGIN_APP,
@@ -36,17 +36,17 @@ SMALL = Simulation("a30-24gb", gpus_per_node=2, gpu_nodes=2, faults=(), release=
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Iterator[MigCluster]:
     backend = SimulatedBackend(SMALL)
     attachment = backend.start()
     assert attachment.permissions == EVERYTHING
-    with Cluster.connect(attachment.kubeconfig, clock=attachment.clock) as cluster:
+    with MigCluster.connect(attachment.kubeconfig, clock=attachment.clock) as cluster:
         cluster.wait(lambda: all(MIG_CONFIG_STATE in node.labels for node in cluster.nodes()), "first answers", 60)
         yield cluster
     backend.stop()
 
 
-def test_reconfiguration_strategy_and_restore(cluster: Cluster) -> None:
+def test_reconfiguration_strategy_and_restore(cluster: MigCluster) -> None:
     """All in one: changes are seen whole, and afterwards everything is as before."""
     before = {node.name: dict(node.labels) for node in cluster.nodes()}
     names = [node.name for node in mig_nodes(cluster)]
@@ -80,7 +80,7 @@ def test_reconfiguration_strategy_and_restore(cluster: Cluster) -> None:
         assert {**after.labels, GFD_TIMESTAMP: ""} == {**before[after.name], GFD_TIMESTAMP: ""}
 
 
-def test_a_pending_that_was_left_over_holds_nothing_up(cluster: Cluster) -> None:
+def test_a_pending_that_was_left_over_holds_nothing_up(cluster: MigCluster) -> None:
     """mig-manager's log says that it is idle, whatever the state label says (gpu-operator issue 2833)."""
     cluster.set_labels("sim-0", {MIG_CONFIG_STATE: "pending"})
     configuration = cluster.node("sim-0").labels[MIG_CONFIG]
@@ -88,7 +88,7 @@ def test_a_pending_that_was_left_over_holds_nothing_up(cluster: Cluster) -> None
     assert reconfigure(cluster, {"sim-0": configuration})["sim-0"].outcome is Outcome.SUCCESS
 
 
-def test_a_command_in_the_driver_pod(cluster: Cluster) -> None:
+def test_a_command_in_the_driver_pod(cluster: MigCluster) -> None:
     pod = cluster.operands("sim-0", DRIVER_APP)[0]
 
     listed = cluster.execute(pod, ["nvidia-smi", "-L"], DRIVER_CONTAINER)

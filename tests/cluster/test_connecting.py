@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
 from conformance.cluster.transport import connect
+from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Stand
 
 
@@ -77,7 +77,7 @@ def test_wrong_credentials(stand: Stand, tmp_path: Path) -> None:
     path = tmp_path / "wrong"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises((ApiError, ClusterError), match="401"):
-        Cluster.connect(path, limits=QUICK)
+        MigCluster.connect(path, limits=QUICK)
 
 
 def test_several_files_as_in_the_environment_variable(stand: Stand, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_an_exec_plugin_brings_the_token(stand: Stand, tmp_path: Path) -> None:
 
 def test_the_kubeconfig_is_left_alone(stand: Stand) -> None:
     before = stand.kubeconfig.read_bytes()
-    Cluster.connect(stand.kubeconfig, limits=QUICK).close()
+    MigCluster.connect(stand.kubeconfig, limits=QUICK).close()
     assert stand.kubeconfig.read_bytes() == before
 
 

@@ -9,19 +9,19 @@ import pytest
 
 from conformance.cluster import paths
 from conformance.cluster.changes import Gap, LabelChange, NodeChange, ResourceChange
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ClusterError, UnreachableError, WaitTimeout
 from conformance.cluster.limits import Limits
+from conformance.operations.mig_cluster import MigCluster
 from conformance.sim.apiserver import Settings
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from tests.cluster.stand import QUICK, Forwarder, Loop, Stand
 
 
-def state_of(cluster: Cluster, node: str = "a") -> str | None:
+def state_of(cluster: MigCluster, node: str = "a") -> str | None:
     return cluster.node(node).labels.get(MIG_CONFIG_STATE)
 
 
-def test_a_value_that_lasts_a_millisecond_is_seen(stand: Stand, cluster: Cluster) -> None:
+def test_a_value_that_lasts_a_millisecond_is_seen(stand: Stand, cluster: MigCluster) -> None:
     for state in ("pending", "rebooting", "success", "pending", "failed"):
         stand.label("a", mig__config__state=state)
 
@@ -30,7 +30,7 @@ def test_a_value_that_lasts_a_millisecond_is_seen(stand: Stand, cluster: Cluster
     assert cluster.timeline.values(MIG_CONFIG_STATE, "a") == ("pending", "rebooting", "success", "pending", "failed")
 
 
-def test_one_patch_is_one_change(stand: Stand, cluster: Cluster) -> None:
+def test_one_patch_is_one_change(stand: Stand, cluster: MigCluster) -> None:
     stand.label("a", mig__config="all-1g.10gb", mig__config__state=None, gpu__count="56")
 
     cluster.wait(lambda: state_of(cluster) is None, "the patch", 2)
@@ -42,7 +42,7 @@ def test_one_patch_is_one_change(stand: Stand, cluster: Cluster) -> None:
     assert change.describe() == "gpu.count=56, mig.config=all-1g.10gb, -mig.config.state"
 
 
-def test_labels_of_others_are_no_change(stand: Stand, cluster: Cluster) -> None:
+def test_labels_of_others_are_no_change(stand: Stand, cluster: MigCluster) -> None:
     stand.hand.patch(paths.node("a"), {"metadata": {"labels": {"zone": "b"}}})
 
     cluster.wait(lambda: cluster.node("a").labels.get("zone") == "b", "the label", 2)
@@ -50,7 +50,7 @@ def test_labels_of_others_are_no_change(stand: Stand, cluster: Cluster) -> None:
     assert cluster.timeline.since() == ()
 
 
-def test_resources_of_a_node(stand: Stand, cluster: Cluster) -> None:
+def test_resources_of_a_node(stand: Stand, cluster: MigCluster) -> None:
     stand.resources("a", gpu=0, mig_1g__10gb=0)
     stand.resources("a", mig_1g__10gb=56)
 
@@ -64,7 +64,7 @@ def test_resources_of_a_node(stand: Stand, cluster: Cluster) -> None:
     assert cluster.node("a").allocatable["nvidia.com/gpu"] == 0
 
 
-def test_life_of_a_pod(stand: Stand, cluster: Cluster) -> None:
+def test_life_of_a_pod(stand: Stand, cluster: MigCluster) -> None:
     uid = stand.pod("plugin-1", node="a", app="plugin")
     stand.pod_status("plugin-1", ready=False, restarts=1, waiting="CrashLoopBackOff")
     stand.remove_pod("plugin-1")
@@ -80,7 +80,7 @@ def test_life_of_a_pod(stand: Stand, cluster: Cluster) -> None:
     assert cluster.pods(node="a") == []
 
 
-def test_a_pod_of_the_same_name_is_another_pod(stand: Stand, cluster: Cluster) -> None:
+def test_a_pod_of_the_same_name_is_another_pod(stand: Stand, cluster: MigCluster) -> None:
     stand.pod("plugin", node="a", app="plugin")
     stand.remove_pod("plugin")
     second = stand.pod("plugin", node="a", app="plugin")
@@ -96,7 +96,7 @@ def test_a_watch_that_ends_is_resumed_without_loss(loop: Loop, tmp_path: Path) -
     stand = Stand(loop, tmp_path, Settings(longest_watch_seconds=0.05))
     try:
         stand.node("a")
-        with Cluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
+        with MigCluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
             values = [str(number) for number in range(40)]
             for value in values:
                 stand.label("a", count=value)
@@ -115,7 +115,7 @@ def test_where_the_server_has_forgotten_everything_is_listed_anew(loop: Loop, tm
     stand = Stand(loop, tmp_path, Settings(history=2))
     try:
         stand.node("a")
-        with Cluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
+        with MigCluster.connect(stand.kubeconfig, limits=QUICK) as cluster:
             for number in range(5):
                 stand.label("a", count=str(number))
             cluster.wait(lambda: cluster.node("a").labels.get("nvidia.com/count") == "4", "the last value", 3)
@@ -134,7 +134,7 @@ def test_where_the_server_has_forgotten_everything_is_listed_anew(loop: Loop, tm
         stand.stop()
 
 
-def test_a_deleted_and_recreated_node(stand: Stand, cluster: Cluster) -> None:
+def test_a_deleted_and_recreated_node(stand: Stand, cluster: MigCluster) -> None:
     stand.hand.delete(paths.node("a"))
     stand.node("a", {"nvidia.com/x": "1"})
 
@@ -148,7 +148,7 @@ def test_a_deleted_and_recreated_node(stand: Stand, cluster: Cluster) -> None:
 
 def test_a_server_that_goes_away_ends_waits_in_bounded_time(loop: Loop, stand: Stand, tmp_path: Path) -> None:
     forwarder = Forwarder(loop, stand, tmp_path)
-    with Cluster.connect(forwarder.kubeconfig, limits=QUICK) as cluster:
+    with MigCluster.connect(forwarder.kubeconfig, limits=QUICK) as cluster:
         forwarder.cut()
         begun = time.monotonic()
 
@@ -158,7 +158,7 @@ def test_a_server_that_goes_away_ends_waits_in_bounded_time(loop: Loop, stand: S
         assert time.monotonic() - begun < 3
 
 
-def test_a_wait_in_vain_says_everything(stand: Stand, cluster: Cluster) -> None:
+def test_a_wait_in_vain_says_everything(stand: Stand, cluster: MigCluster) -> None:
     stand.label("a", mig__config__state="pending")
     cluster.wait(lambda: state_of(cluster) == "pending", "pending", 2)
 
@@ -181,7 +181,7 @@ def test_a_wait_in_vain_says_everything(stand: Stand, cluster: Cluster) -> None:
     assert (raised.value.node, raised.value.last_seen) == ("a", "state pending")
 
 
-def test_what_must_hold_for_a_while(stand: Stand, cluster: Cluster) -> None:
+def test_what_must_hold_for_a_while(stand: Stand, cluster: MigCluster) -> None:
     stand.label("a", x="1")
     begun = cluster.clock.now()
 
@@ -190,7 +190,7 @@ def test_what_must_hold_for_a_while(stand: Stand, cluster: Cluster) -> None:
     assert cluster.clock.now() - begun >= 0.2
 
 
-def test_observing_that_nothing_happens(stand: Stand, cluster: Cluster) -> None:
+def test_observing_that_nothing_happens(stand: Stand, cluster: MigCluster) -> None:
     def changed() -> str | None:
         return cluster.node("a").labels.get("nvidia.com/x")
 
@@ -199,7 +199,7 @@ def test_observing_that_nothing_happens(stand: Stand, cluster: Cluster) -> None:
     assert cluster.observe(changed, 2, "nothing to happen") == "1"
 
 
-def test_progress_is_told(cluster: Cluster) -> None:
+def test_progress_is_told(cluster: MigCluster) -> None:
     told: list[tuple[str, str | None]] = []
     cluster.progress = lambda what, node, _: told.append((what, node))
 
@@ -208,7 +208,7 @@ def test_progress_is_told(cluster: Cluster) -> None:
     assert told == [("nothing", "a")]
 
 
-def test_unknown_node_is_named_with_those_there_are(cluster: Cluster) -> None:
+def test_unknown_node_is_named_with_those_there_are(cluster: MigCluster) -> None:
     with pytest.raises(ClusterError, match="no node b; there are: a"):
         cluster.node("b")
 
@@ -218,6 +218,6 @@ def test_a_cluster_without_the_operator(loop: Loop, tmp_path: Path) -> None:
     try:
         stand.hand.delete(paths.policy("cluster-policy"))
         with pytest.raises(ClusterError, match="no ClusterPolicy: is the NVIDIA GPU Operator installed"):
-            Cluster.connect(stand.kubeconfig, limits=Limits(connect=2))
+            MigCluster.connect(stand.kubeconfig, limits=Limits(connect=2))
     finally:
         stand.stop()

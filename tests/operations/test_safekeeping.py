@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
-from conformance.cluster.errors import ClusterError, LeaseHeldError
-from conformance.cluster.journal import Journal
-from conformance.cluster.lease import LEASE_NAME, RunLease
-from conformance.cluster.reconfigure import reconfigure
-from conformance.cluster.restore import RestoreOutcome
-from conformance.cluster.safekeeping import Safekeeping, ensure_namespace
+from conformance.cluster.errors import ClusterError
+from conformance.operations.errors import LeaseHeldError
+from conformance.operations.journal import Journal
+from conformance.operations.lease import LEASE_NAME, RunLease
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure
+from conformance.operations.restore import RestoreOutcome
+from conformance.operations.safekeeping import Safekeeping, ensure_namespace
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
 from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
@@ -31,7 +32,7 @@ def snapshot(stand: Stand) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lived_in(stand: Stand, cluster: Cluster) -> Cluster:
+def lived_in(stand: Stand, cluster: MigCluster) -> MigCluster:
     """Somebody's cluster: an operand switched off by hand, no nvsm label, a cordon."""
     with_manager(stand, "a")
     plugin(stand, "a", "plugin-0")
@@ -58,7 +59,7 @@ def interrupt() -> None:
     ids=["well", "failure", "Ctrl-C"],
 )
 def test_everything_is_put_back_whatever_the_end(
-    stand: Stand, lived_in: Cluster, end: Callable[[], None], failure: type[BaseException] | None
+    stand: Stand, lived_in: MigCluster, end: Callable[[], None], failure: type[BaseException] | None
 ) -> None:
     before = snapshot(stand)
     keeping = Safekeeping(lived_in, "run-1")
@@ -89,7 +90,7 @@ def names(stand: Stand, path: str, *, active: bool = False) -> set[str]:
     return {i["metadata"]["name"] for i in items if not (active and "deletionTimestamp" in i["metadata"])}
 
 
-def test_where_nothing_was_changed_nothing_is_put_back(cluster: Cluster) -> None:
+def test_where_nothing_was_changed_nothing_is_put_back(cluster: MigCluster) -> None:
     keeping = Safekeeping(cluster, "run-1")
     with keeping:
         pass
@@ -99,7 +100,7 @@ def test_where_nothing_was_changed_nothing_is_put_back(cluster: Cluster) -> None
     assert cluster.timeline.since(node="a") == ()
 
 
-def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: Cluster) -> None:
+def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -> None:
     """mig-manager is gone at the end, and somebody changed an output of the operator."""
     keeping = Safekeeping(lived_in, "run-1")
     with Manager(stand, succeeds) as manager, keeping:
@@ -114,7 +115,7 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: Cluster) -> N
     assert f"label {MIG_CONFIG}" not in " ".join(keeping.report.differences)
 
 
-def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: Cluster, tmp_path: Path) -> None:
+def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: MigCluster, tmp_path: Path) -> None:
     before = snapshot(stand)
     with Manager(stand, succeeds):
         ensure_namespace(lived_in, "killed")
@@ -131,7 +132,7 @@ def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: Cluster, t
     assert snapshot(stand) == before
 
 
-def test_it_is_written_before_the_change_in_cluster_and_file(stand: Stand, cluster: Cluster, tmp_path: Path) -> None:
+def test_it_is_written_before_the_change_in_cluster_and_file(stand: Stand, cluster: MigCluster, tmp_path: Path) -> None:
     file = tmp_path / "reports" / "journal.json"
     ensure_namespace(cluster, "run-1")
     journal = Journal(cluster, "run-1", file)
@@ -150,7 +151,7 @@ def test_it_is_written_before_the_change_in_cluster_and_file(stand: Stand, clust
     assert names(stand, paths.config_maps(cluster.namespace)) <= {"kube-root-ca.crt"}
 
 
-def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: Cluster) -> None:
+def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: MigCluster) -> None:
     ensure_namespace(cluster, "run-1")
     journal = Journal(cluster, "run-1")
     cluster.remember = journal.remember
@@ -163,7 +164,7 @@ def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: Cluster
     assert journal.empty
 
 
-def test_two_runs_exclude_each_other_and_the_holder_is_named(cluster: Cluster) -> None:
+def test_two_runs_exclude_each_other_and_the_holder_is_named(cluster: MigCluster) -> None:
     ensure_namespace(cluster, "x")
     first, second = RunLease(cluster, "alice@there, run 1"), RunLease(cluster, "bob@here, run 2")
     first.acquire()
@@ -176,7 +177,7 @@ def test_two_runs_exclude_each_other_and_the_holder_is_named(cluster: Cluster) -
     second.release()
 
 
-def test_a_lease_is_renewed(cluster: Cluster) -> None:
+def test_a_lease_is_renewed(cluster: MigCluster) -> None:
     ensure_namespace(cluster, "x")
     lease = RunLease(cluster, "alice")
     lease.acquire()
@@ -189,7 +190,7 @@ def test_a_lease_is_renewed(cluster: Cluster) -> None:
     assert renewed
 
 
-def test_the_lease_of_a_dead_run_is_taken_over(cluster: Cluster) -> None:
+def test_the_lease_of_a_dead_run_is_taken_over(cluster: MigCluster) -> None:
     ensure_namespace(cluster, "x")
     dead = RunLease(cluster, "dead")
     dead._write(None)
@@ -200,7 +201,7 @@ def test_the_lease_of_a_dead_run_is_taken_over(cluster: Cluster) -> None:
     lease.release()
 
 
-def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, cluster: Cluster) -> None:
+def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, cluster: MigCluster) -> None:
     keeping = Safekeeping(cluster, "run-1")
 
     def run() -> None:

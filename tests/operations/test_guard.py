@@ -8,10 +8,11 @@ import pytest
 
 from conformance.cluster import diff
 from conformance.cluster.changes import LabelChange, PolicyChange
-from conformance.cluster.errors import ForeignChangeError
-from conformance.cluster.guard import Guard
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.views import node_view, policy_view
+from conformance.cluster.writes import OwnWrites
+from conformance.operations.errors import ForeignChangeError
+from conformance.operations.guard import Guard
 from conformance.spec.names import MIG_CONFIG
 
 
@@ -52,7 +53,7 @@ def test_the_writer_is_named(timeline: Timeline) -> None:
 
 
 def test_a_foreign_label_is_reported_with_its_writer(timeline: Timeline) -> None:
-    guard = Guard(timeline)
+    guard = Guard(timeline, OwnWrites())
     guard.add(["a"])
     change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}, {MIG_CONFIG: "argocd"}))
 
@@ -62,25 +63,26 @@ def test_a_foreign_label_is_reported_with_its_writer(timeline: Timeline) -> None
 
 
 def test_own_writes_are_known_by_their_version_even_before_the_answer(timeline: Timeline) -> None:
-    guard = Guard(timeline)
+    writes = OwnWrites()
+    guard = Guard(timeline, writes)
     guard.add(["a"])
-    with guard.writing() as versions:
+    with writes.writing() as versions:
         change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
         guard.check()
         versions.add("2")
 
     guard.check()
-    assert guard.owns("2")
+    assert writes.owns("2")
 
 
 def test_nodes_that_are_not_tested_may_change(timeline: Timeline) -> None:
-    guard = Guard(timeline)
+    guard = Guard(timeline, OwnWrites())
     change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
     guard.check()
 
 
 def test_a_foreign_strategy_is_reported_with_its_writer(timeline: Timeline) -> None:
-    guard = Guard(timeline)
+    guard = Guard(timeline, OwnWrites())
     old, new = policy("1", "single"), policy("2", "mixed", "flux")
     diff.policy(timeline, policy_view(old), policy_view(new), new)
 
@@ -90,7 +92,7 @@ def test_a_foreign_strategy_is_reported_with_its_writer(timeline: Timeline) -> N
 
 
 def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
-    guard = Guard(timeline)
+    guard = Guard(timeline, OwnWrites())
     guard.add(["a"])
     change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
     guard.lose(ForeignChangeError("lost"))

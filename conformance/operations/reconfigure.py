@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from conformance.cluster.asking import Ask
 from conformance.cluster.changes import Change
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import WaitTimeout
-from conformance.cluster.evidence import Reconfiguration
-from conformance.cluster.manager_log import LogEnd, log_end, manager_pod
 from conformance.cluster.pod_view import PodView
-from conformance.cluster.users import refuse_users
 from conformance.cluster.waiting import Deadline
+from conformance.operations.asking import Ask
+from conformance.operations.evidence import Reconfiguration
+from conformance.operations.manager_log import LogEnd, log_end, manager_pod
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.users import refuse_users
 from conformance.spec.names import MIG_CONFIG_STATE, State
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ _LOG_PAUSE = 1.0
 
 
 def reconfigure(
-    cluster: Cluster, wanted: Mapping[str, str], *, settle: bool = True, again: bool = True
+    cluster: MigCluster, wanted: Mapping[str, str], *, settle: bool = True, again: bool = True
 ) -> dict[str, Reconfiguration]:
     """Ask mig-manager for a configuration on each of the given nodes, on all at the same time.
 
@@ -70,7 +70,7 @@ def reconfigure(
     return dict(zip(asks, _together(Ask.evidence, asks.values()), strict=True))
 
 
-def _await_idle(cluster: Cluster, nodes: Iterable[str]) -> dict[str, LogEnd | None]:
+def _await_idle(cluster: MigCluster, nodes: Iterable[str]) -> dict[str, LogEnd | None]:
     return {node: _Manager(cluster, node).await_idle() for node in nodes}
 
 
@@ -82,7 +82,7 @@ class _Manager:
     or may not be read, the state must do. `rebooting` is believed in any case.
     """
 
-    def __init__(self, cluster: Cluster, node: str) -> None:
+    def __init__(self, cluster: MigCluster, node: str) -> None:
         self._cluster = cluster
         self._node = node
         self._deadline = Deadline(cluster.clock, cluster.limits.manager_ready, cluster.limits.patience)
@@ -121,18 +121,18 @@ class _Manager:
         return f"{seen}; state {self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE, 'absent')}"
 
 
-def _await_answers(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
+def _await_answers(cluster: MigCluster, asks: Mapping[str, Ask]) -> None:
     names = ", ".join(sorted({ask.configuration for ask in asks.values()}))
     _await_all(cluster, asks, lambda ask: ask.kept or ask.answered is not None, f"mig-manager's answer to {names}")
 
 
-def _await_rest(cluster: Cluster, asks: Mapping[str, Ask]) -> None:
+def _await_rest(cluster: MigCluster, asks: Mapping[str, Ask]) -> None:
     answered = {node: ask for node, ask in asks.items() if ask.answered is not None}
     _together(Ask.begin_rest, answered.values())
     _await_all(cluster, answered, Ask.is_at_rest, "the operands to be back")
 
 
-def _await_all(cluster: Cluster, asks: Mapping[str, Ask], done: Callable[[Ask], bool], what: str) -> None:
+def _await_all(cluster: MigCluster, asks: Mapping[str, Ask], done: Callable[[Ask], bool], what: str) -> None:
     """Wait until every node is done or over its own deadline, so the limit given here is never reached.
 
     After a change only the nodes that it concerns are looked at, and all of them now and then: their deadlines pass

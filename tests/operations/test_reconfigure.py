@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from conformance.cluster.client import Cluster
-from conformance.cluster.errors import ForeignChangeError, NodeInUseError, WaitTimeout
-from conformance.cluster.evidence import ChangeFailedError, Outcome, Reconfiguration
-from conformance.cluster.reconfigure import reconfigure
+from conformance.cluster.errors import WaitTimeout
+from conformance.operations.errors import ForeignChangeError, NodeInUseError
+from conformance.operations.evidence import ChangeFailedError, Outcome, Reconfiguration
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, PAUSED, State
 from tests.cluster.actors import Manager, fails, hangs, has_nothing_to_do, plugin, refuses, succeeds
 from tests.cluster.stand import Stand, with_manager
@@ -19,7 +20,7 @@ def writes(evidence: Reconfiguration) -> list[dict[str, str]]:
     return [change.set for change in evidence.changes]
 
 
-def test_success_with_everything_that_was_seen(stand: Stand, cluster: Cluster) -> None:
+def test_success_with_everything_that_was_seen(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     old = plugin(stand, "a", "plugin-0")
     cluster.wait(lambda: len(cluster.pods(node="a")) == 2, "the pods", 2)
@@ -43,7 +44,7 @@ def test_success_with_everything_that_was_seen(stand: Stand, cluster: Cluster) -
     evidence.require_success()
 
 
-def test_a_stale_success_is_no_answer(stand: Stand, cluster: Cluster) -> None:
+def test_a_stale_success_is_no_answer(stand: Stand, cluster: MigCluster) -> None:
     """Nobody answers; the success of before must not count."""
     with_manager(stand, "a")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
@@ -56,7 +57,7 @@ def test_a_stale_success_is_no_answer(stand: Stand, cluster: Cluster) -> None:
         evidence.require_success()
 
 
-def test_the_same_value_is_asked_for_anew(stand: Stand, cluster: Cluster) -> None:
+def test_the_same_value_is_asked_for_anew(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
     with Manager(stand, has_nothing_to_do):
@@ -66,7 +67,7 @@ def test_the_same_value_is_asked_for_anew(stand: Stand, cluster: Cluster) -> Non
     assert writes(evidence) == [{MIG_CONFIG_STATE: "success"}]
 
 
-def test_a_node_that_is_there_already_need_not_be_asked_again(stand: Stand, cluster: Cluster) -> None:
+def test_a_node_that_is_there_already_need_not_be_asked_again(stand: Stand, cluster: MigCluster) -> None:
     """Its label is never gone, so that no operator can set a default in between; the other node is asked."""
     stand.node("b", {MIG_CONFIG: "all-disabled", MIG_CONFIG_STATE: State.FAILED})
     for name in "ab":
@@ -82,7 +83,7 @@ def test_a_node_that_is_there_already_need_not_be_asked_again(stand: Stand, clus
     evidence["a"].require_success()
 
 
-def test_a_refusal_and_a_failure_are_told_apart_and_end_the_wait(stand: Stand, cluster: Cluster) -> None:
+def test_a_refusal_and_a_failure_are_told_apart_and_end_the_wait(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
     with Manager(stand, refuses) as manager:
@@ -96,7 +97,7 @@ def test_a_refusal_and_a_failure_are_told_apart_and_end_the_wait(stand: Stand, c
     assert refused.seconds < 2
 
 
-def test_all_nodes_at_once_each_with_its_own_answer(stand: Stand, cluster: Cluster) -> None:
+def test_all_nodes_at_once_each_with_its_own_answer(stand: Stand, cluster: MigCluster) -> None:
     for name in ("b", "c"):
         stand.node(name, gpu=8)
     for name in ("a", "b", "c"):
@@ -116,7 +117,7 @@ def test_all_nodes_at_once_each_with_its_own_answer(stand: Stand, cluster: Clust
     }
 
 
-def test_an_operand_that_does_not_come_back(stand: Stand, cluster: Cluster) -> None:
+def test_an_operand_that_does_not_come_back(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     plugin(stand, "a", "plugin-0")
     stand.label("a", **{"gpu__deploy__device-plugin": "true"})
@@ -134,7 +135,7 @@ def test_an_operand_that_does_not_come_back(stand: Stand, cluster: Cluster) -> N
     assert evidence.problem == f"operands not back: {DEVICE_PLUGIN_APP}"
 
 
-def test_a_crashing_operand_is_at_rest(stand: Stand, cluster: Cluster) -> None:
+def test_a_crashing_operand_is_at_rest(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     plugin(stand, "a", "plugin-0")
     cluster.wait(lambda: len(cluster.pods(node="a")) == 2, "the pods", 2)
@@ -149,7 +150,7 @@ def test_a_crashing_operand_is_at_rest(stand: Stand, cluster: Cluster) -> None:
     assert evidence.settled is not None
 
 
-def test_without_a_ready_manager_nothing_is_changed(stand: Stand, cluster: Cluster) -> None:
+def test_without_a_ready_manager_nothing_is_changed(stand: Stand, cluster: MigCluster) -> None:
     with pytest.raises(WaitTimeout, match="mig-manager to be Ready and idle on node a") as raised:
         reconfigure(cluster, {"a": "all-1g.10gb"})
 
@@ -158,7 +159,7 @@ def test_without_a_ready_manager_nothing_is_changed(stand: Stand, cluster: Clust
     assert stand.in_loop(lambda: True)
 
 
-def test_where_the_log_may_not_be_read_a_pending_state_means_busy(stand: Stand, cluster: Cluster) -> None:
+def test_where_the_log_may_not_be_read_a_pending_state_means_busy(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     stand.label("a", mig__config__state="pending")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
@@ -168,7 +169,7 @@ def test_where_the_log_may_not_be_read_a_pending_state_means_busy(stand: Stand, 
         reconfigure(cluster, {"a": "all-1g.10gb"})
 
 
-def test_pods_of_others_that_hold_gpus_are_named_and_left_alone(stand: Stand, cluster: Cluster) -> None:
+def test_pods_of_others_that_hold_gpus_are_named_and_left_alone(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     stand.pod("train", namespace="default", node="a", limits={"nvidia.com/gpu": "2"})
     stand.pod("web", namespace="default", node="a", limits={"cpu": "1"})
@@ -181,7 +182,7 @@ def test_pods_of_others_that_hold_gpus_are_named_and_left_alone(stand: Stand, cl
     assert cluster.node("a").labels[MIG_CONFIG_STATE] == "success"
 
 
-def test_a_foreign_change_ends_the_run(stand: Stand, cluster: Cluster) -> None:
+def test_a_foreign_change_ends_the_run(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
 
@@ -196,21 +197,21 @@ def test_a_foreign_change_ends_the_run(stand: Stand, cluster: Cluster) -> None:
         reconfigure(cluster, {"a": "all-1g.10gb"})
 
 
-def test_a_foreign_strategy_is_noticed_in_any_wait(stand: Stand, cluster: Cluster) -> None:
+def test_a_foreign_strategy_is_noticed_in_any_wait(stand: Stand, cluster: MigCluster) -> None:
     stand.strategy("mixed")
 
     with pytest.raises(ForeignChangeError, match="ClusterPolicy strategy: single -> mixed"):
         cluster.wait(lambda: False, "anything", 2)
 
 
-def test_own_changes_are_not_foreign(cluster: Cluster) -> None:
+def test_own_changes_are_not_foreign(cluster: MigCluster) -> None:
     cluster.set_strategy("mixed")
 
     assert cluster.wait(lambda: cluster.policy().strategy == "mixed", "the strategy", 2)
     assert not cluster.observe(lambda: False, 0.1, "a complaint")
 
 
-def test_the_default_that_the_operator_stamps_is_not_foreign(stand: Stand, cluster: Cluster) -> None:
+def test_the_default_that_the_operator_stamps_is_not_foreign(stand: Stand, cluster: MigCluster) -> None:
     cluster.guard.add(["a"])
     cluster.set_labels("a", {"nvidia.com/mig.config": None})
     stand.label("a", mig__config="all-disabled")

@@ -9,10 +9,10 @@ import pytest
 
 from conformance.cluster import paths
 from conformance.cluster.changes import PolicyChange
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError
-from conformance.cluster.evidence import ChangeFailedError
-from conformance.cluster.strategy import change_strategy
+from conformance.operations.evidence import ChangeFailedError
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.strategy import change_strategy
 from conformance.spec.names import DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
 from tests.cluster.stand import Stand
 
@@ -20,7 +20,7 @@ HASH = "controller-revision-hash"
 
 
 @pytest.fixture
-def rolled(stand: Stand, cluster: Cluster) -> Cluster:
+def rolled(stand: Stand, cluster: MigCluster) -> MigCluster:
     """Two DaemonSets that have rolled to `single`, each with a pod on node `a`."""
     for name in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP):
         stand.daemon_set(name, "single")
@@ -49,7 +49,7 @@ def operator(stand: Stand, act: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: Cluster) -> None:
+def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: MigCluster) -> None:
     def roll() -> None:
         for name in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP):
             stand.template(name, "mixed")
@@ -73,7 +73,7 @@ def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: Cluster)
     change.require_complete()
 
 
-def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled: Cluster) -> None:
+def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled: MigCluster) -> None:
     """The trap of gpu-operator.md 0.5: the controller has not looked yet, so everything still seems available."""
 
     def tell() -> None:
@@ -88,7 +88,7 @@ def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled:
     assert f"DaemonSet {DEVICE_PLUGIN_APP}: its controller has not seen the new template" in change.problem
 
 
-def test_an_operand_that_the_operator_forgets_is_named(stand: Stand, rolled: Cluster) -> None:
+def test_an_operand_that_the_operator_forgets_is_named(stand: Stand, rolled: MigCluster) -> None:
     def roll() -> None:
         stand.template(FEATURE_DISCOVERY_APP, "mixed")
         new_pod(stand, FEATURE_DISCOVERY_APP)
@@ -104,7 +104,7 @@ def test_an_operand_that_the_operator_forgets_is_named(stand: Stand, rolled: Clu
         change.require_complete()
 
 
-def test_a_pod_that_crashes_on_the_new_strategy_ends_the_wait(stand: Stand, rolled: Cluster) -> None:
+def test_a_pod_that_crashes_on_the_new_strategy_ends_the_wait(stand: Stand, rolled: MigCluster) -> None:
     def roll() -> None:
         for name in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP):
             stand.template(name, "mixed")
@@ -122,7 +122,7 @@ def test_a_pod_that_crashes_on_the_new_strategy_ends_the_wait(stand: Stand, roll
     assert f"{DEVICE_PLUGIN_APP}-2 on a is CrashLoopBackOff" in change.problem
 
 
-def test_the_wanted_strategy_is_not_patched_again(stand: Stand, rolled: Cluster) -> None:
+def test_the_wanted_strategy_is_not_patched_again(stand: Stand, rolled: MigCluster) -> None:
     before = rolled.policy().version
 
     change = change_strategy(rolled, Strategy.SINGLE)
@@ -131,7 +131,7 @@ def test_the_wanted_strategy_is_not_patched_again(stand: Stand, rolled: Cluster)
     assert stand.hand.get(paths.policy("cluster-policy"))["metadata"]["resourceVersion"] == before
 
 
-def test_a_strategy_that_somebody_changed_meanwhile_is_not_overwritten(stand: Stand, cluster: Cluster) -> None:
+def test_a_strategy_that_somebody_changed_meanwhile_is_not_overwritten(stand: Stand, cluster: MigCluster) -> None:
     watcher = next(w for w in cluster._watchers if w._table.title == "clusterpolicies")
     watcher.stop()  # the suite does not know yet
     stand.strategy("none")
@@ -143,7 +143,7 @@ def test_a_strategy_that_somebody_changed_meanwhile_is_not_overwritten(stand: St
 
 
 @pytest.mark.parametrize("found", [None, "", "mixed"])
-def test_every_former_strategy_can_be_put_back(cluster: Cluster, found: str | None) -> None:
+def test_every_former_strategy_can_be_put_back(cluster: MigCluster, found: str | None) -> None:
     cluster.set_strategy(found)
     cluster.wait(lambda: cluster.policy().strategy == found, "the strategy", 2)
     cluster.set_strategy("single")

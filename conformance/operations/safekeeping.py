@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, ClusterError
-from conformance.cluster.journal import Journal
-from conformance.cluster.lease import RunLease
 from conformance.cluster.pod_view import RUN_LABEL
-from conformance.cluster.restore import RestoreOutcome, RestoreReport, restore
+from conformance.operations.journal import Journal
+from conformance.operations.lease import RunLease
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.restore import RestoreOutcome, RestoreReport, restore
 
 
-def ensure_namespace(cluster: Cluster, run: str) -> bool:
+def ensure_namespace(cluster: MigCluster, run: str) -> bool:
     """Make the suite's namespace unless it is there; True where it was made.
 
     Raises:
@@ -31,7 +31,7 @@ def ensure_namespace(cluster: Cluster, run: str) -> bool:
     try:
         cluster.transport.get(paths.namespace(cluster.namespace))
     except ApiError as error:
-        if error.status != 404:
+        if not error.not_found:
             raise ClusterError(f"cannot read namespace {cluster.namespace}: {error}") from error
     else:
         return False
@@ -55,7 +55,7 @@ class Safekeeping:
 
     journal: Journal
 
-    def __init__(self, cluster: Cluster, run: str, file: Path | None = None) -> None:
+    def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
         """Nothing happens before entry.
 
         Args:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from conformance.cluster import paths
 from conformance.cluster.changes import Change, LabelChange, ResourceChange
-from conformance.cluster.client import Cluster
-from conformance.cluster.evidence import Outcome, Reconfiguration
-from conformance.cluster.manager_log import LogEnd, log_since, reason
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
+from conformance.operations.evidence import Outcome, Reconfiguration
+from conformance.operations.manager_log import LogEnd, log_since, reason
+from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import (
     DEPLOY_PREFIX,
     MIG_CONFIG,
@@ -36,7 +36,7 @@ class Ask:
     """
 
     def __init__(
-        self, cluster: Cluster, node: str, configuration: str, end: LogEnd | None, *, again: bool = True
+        self, cluster: MigCluster, node: str, configuration: str, end: LogEnd | None, *, again: bool = True
     ) -> None:
         self._cluster = cluster
         self.node = node
@@ -73,7 +73,7 @@ class Ask:
             change.sequence < self.mark
             or self.answered is not None
             or not isinstance(change, LabelChange)
-            or self._cluster.guard.owns(change.version)
+            or self._cluster.writes.owns(change.version)
         ):
             return
         state = change.set.get(MIG_CONFIG_STATE)
@@ -120,7 +120,7 @@ class Ask:
             state=State(label) if label in set(State) else None,
             problem=self._problem(outcome, log),
             labels_before=self._before.labels,
-            changes=tuple(change for change in changes if not cluster.guard.owns(change.version)),
+            changes=tuple(change for change in changes if not cluster.writes.owns(change.version)),
             resources=tuple(change for change in history if isinstance(change, ResourceChange)),
             pods_before=tuple(self._pods_before),
             pods=cluster.timeline.pods(self.node, self.mark),

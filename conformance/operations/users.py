@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conformance.cluster.errors import NodeInUseError
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
+from conformance.operations.errors import NodeInUseError
 
 
 def gpu_users(cluster: ObservedCluster, node: str) -> list[PodView]:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conformance.cluster.client import Cluster
 from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ClusterError, WaitTimeout
-from conformance.cluster.journal import Journal, NodeMemory, restorable
-from conformance.cluster.reconfigure import reconfigure
-from conformance.cluster.strategy import change_strategy
-from conformance.cluster.users import gpu_users
+from conformance.operations.journal import Journal, NodeMemory, restorable
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure
+from conformance.operations.strategy import change_strategy
+from conformance.operations.users import gpu_users
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import GFD_TIMESTAMP, MIG_CONFIG, Strategy
 
@@ -46,7 +46,7 @@ class RestoreReport:
     differences: tuple[str, ...] = ()
 
 
-def restore(cluster: Cluster, journal: Journal) -> RestoreReport:
+def restore(cluster: MigCluster, journal: Journal) -> RestoreReport:
     """Put back strategy, configurations, labels and cordons; clear the journal when all is as it was.
 
     The strategy goes first unless it was `single`: under `single` an uneven configuration is an error, so there the
@@ -92,7 +92,7 @@ def _noting(differences: list[str]) -> Iterator[None]:
         differences.append(str(error))
 
 
-def _strategy(cluster: Cluster, journal: Journal, differences: list[str]) -> None:
+def _strategy(cluster: MigCluster, journal: Journal, differences: list[str]) -> None:
     memory = journal.policy
     if memory is None or cluster.policy().strategy == memory.strategy:
         return
@@ -103,7 +103,7 @@ def _strategy(cluster: Cluster, journal: Journal, differences: list[str]) -> Non
         cluster.set_strategy(memory.strategy)
 
 
-def _configurations(cluster: Cluster, journal: Journal, differences: list[str]) -> None:
+def _configurations(cluster: MigCluster, journal: Journal, differences: list[str]) -> None:
     """Reconfigure the nodes that are not as they were; a node without the label is brought to `all-disabled` first."""
     there = {node.name for node in cluster.nodes()}
     wanted: dict[str, str] = {}
@@ -122,13 +122,13 @@ def _configurations(cluster: Cluster, journal: Journal, differences: list[str]) 
             differences.append(f"node {name}: {evidence.problem}")
 
 
-def _changed(cluster: Cluster, memory: NodeMemory) -> bool:
+def _changed(cluster: MigCluster, memory: NodeMemory) -> bool:
     labels = cluster.node(memory.name).labels
     watched = set(restorable(memory.labels)) & {MIG_CONFIG, f"{MIG_CONFIG}.state"} | {MIG_CONFIG}
     return any(labels.get(key) != memory.labels.get(key) for key in watched)
 
 
-def _labels_and_cordon(cluster: Cluster, memory: NodeMemory) -> None:
+def _labels_and_cordon(cluster: MigCluster, memory: NodeMemory) -> None:
     view = cluster.node(memory.name)
     if patch := _missing(restorable(memory.labels), restorable(view.labels)):
         cluster.set_labels(memory.name, patch)
@@ -141,7 +141,7 @@ def _missing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, s
     return {key: value for key, value in sorted(changed.items()) if found.get(key) != value}
 
 
-def _verify(cluster: Cluster, journal: Journal) -> list[str]:
+def _verify(cluster: MigCluster, journal: Journal) -> list[str]:
     """Wait until everything is as remembered, outputs of the operator included; say what is not when time is over."""
     limit = cluster.limits.operands_ready + cluster.limits.labels
     try:
@@ -151,7 +151,7 @@ def _verify(cluster: Cluster, journal: Journal) -> list[str]:
     return []
 
 
-def _differences(cluster: Cluster, journal: Journal) -> list[str]:
+def _differences(cluster: MigCluster, journal: Journal) -> list[str]:
     found: list[str] = []
     if journal.policy and (now := cluster.policy().strategy) != journal.policy.strategy:
         found.append(f"strategy was {journal.policy.strategy}, is {now}")
@@ -162,7 +162,7 @@ def _differences(cluster: Cluster, journal: Journal) -> list[str]:
     return found
 
 
-def _node_differences(cluster: Cluster, memory: NodeMemory) -> list[str]:
+def _node_differences(cluster: MigCluster, memory: NodeMemory) -> list[str]:
     view = cluster.node(memory.name)
     labels = nvidia_labels(view.labels)
     lines = [

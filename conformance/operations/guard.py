@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from conformance.cluster.changes import Change, LabelChange, PolicyChange
-from conformance.cluster.errors import ClusterError, ForeignChangeError
+from conformance.cluster.errors import ClusterError
 from conformance.cluster.timeline import Timeline
+from conformance.cluster.writes import OwnWrites
+from conformance.operations.errors import ForeignChangeError
 from conformance.spec.names import MIG_CONFIG
 
 _STAMPED_DEFAULT = "all-disabled"
@@ -17,17 +18,16 @@ _SPEC_FIELDS = ("strategy", "config_name")
 
 
 class Guard:
-    """Knows this run's own writes by the resourceVersion they got, and calls every other one foreign.
+    """Calls every change foreign that this run did not write itself.
 
     Watched are ClusterPolicy's strategy and configuration name, always, and `mig.config` of the nodes given to `add`.
     """
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, writes: OwnWrites) -> None:
         self._timeline = timeline
+        self._writes = writes
         self._lock = threading.Lock()
         self._nodes: set[str] = set()
-        self._own: set[str] = set()
-        self._writing = 0
         self._mark = timeline.mark()
         self._lost: ClusterError | None = None
 
@@ -35,24 +35,6 @@ class Guard:
         """From now on watch `mig.config` of these nodes too."""
         with self._lock:
             self._nodes |= set(nodes)
-
-    @contextmanager
-    def writing(self) -> Iterator[set[str]]:
-        """While open nothing is judged; put the resourceVersion of each write into the set it gives."""
-        with self._lock:
-            self._writing += 1
-        versions: set[str] = set()
-        try:
-            yield versions
-        finally:
-            with self._lock:
-                self._own |= versions
-                self._writing -= 1
-
-    def owns(self, version: str) -> bool:
-        """Whether the write that gave this resourceVersion was one of this run."""
-        with self._lock:
-            return version in self._own
 
     def lose(self, error: ClusterError) -> None:
         """Make every later check raise `error` (the lease was lost)."""
@@ -75,7 +57,7 @@ class Guard:
         with self._lock:
             if self._lost is not None:
                 raise self._lost
-            if self._writing:
+            if self._writes.under_way:
                 return
             changes = self._timeline.since(self._mark)
             self._mark += len(changes)
@@ -87,9 +69,9 @@ class Guard:
             )
 
     def _foreign(self, change: Change) -> str:
-        if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and change.version not in self._own:
+        if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and not self._writes.owns(change.version):
             return f"{change.describe()}{_by(change.writer)}"
-        if isinstance(change, LabelChange) and change.node in self._nodes and change.version not in self._own:
+        if isinstance(change, LabelChange) and change.node in self._nodes and not self._writes.owns(change.version):
             before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
             stamped = not before and after == _STAMPED_DEFAULT
             if before != after and not stamped:

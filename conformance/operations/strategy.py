@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from conformance.cluster.client import Cluster
 from conformance.cluster.errors import WaitTimeout
-from conformance.cluster.evidence import Roll, StrategyChange
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import DaemonSetView
+from conformance.operations.evidence import Roll, StrategyChange
+from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import (
     DEVICE_PLUGIN_APP,
     FEATURE_DISCOVERY_APP,
@@ -26,7 +26,7 @@ _SURELY_CRASHING = 3
 """Restarts after which a pod of the new template is not expected to become Ready any more."""
 
 
-def change_strategy(cluster: Cluster, strategy: Strategy) -> StrategyChange:
+def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
     """Patch ClusterPolicy `spec.mig.strategy` and wait until the DaemonSets that carry it rolled on every node.
 
     Nothing is patched where the strategy is the wanted one already; that the operands follow it is awaited all the
@@ -58,7 +58,7 @@ def change_strategy(cluster: Cluster, strategy: Strategy) -> StrategyChange:
     )
 
 
-def _await_rolls(cluster: Cluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
+def _await_rolls(cluster: MigCluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
     """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for.
 
     What does not come in time is no exception: `lag` says it.

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
-from conformance.cluster.errors import ApiError, ClusterError, LeaseHeldError
+from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.views import timestamp
+from conformance.operations.errors import LeaseHeldError
+from conformance.operations.mig_cluster import MigCluster
 
 LEASE_NAME: Final = "mig-conformance"
-_CONFLICT = 409
 
 
 class RunLease:
@@ -23,7 +23,7 @@ class RunLease:
         taken: Another run has it now; that run puts back what this one changed.
     """
 
-    def __init__(self, cluster: Cluster, holder: str) -> None:
+    def __init__(self, cluster: MigCluster, holder: str) -> None:
         """Nothing is written before `acquire`.
 
         Args:
@@ -86,7 +86,7 @@ class RunLease:
         try:
             return self._cluster.transport.get(self._path)
         except ApiError as error:
-            if error.status == 404:
+            if error.not_found:
                 return None
             raise
 
@@ -110,7 +110,7 @@ class RunLease:
                 else transport.create(paths.leases(self._cluster.namespace), body)
             )
         except ApiError as error:
-            if error.status not in (404, _CONFLICT):
+            if not (error.not_found or error.conflict):
                 raise
             held = self._read()
             raise LeaseHeldError(self._held_message(held) if held else "the lease of this run was deleted") from error

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
 from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.pod_view import RUN_LABEL
+from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
@@ -86,7 +86,7 @@ class Journal:
         adopted: Ids of the killed runs whose entries were found.
     """
 
-    def __init__(self, cluster: Cluster, run: str, file: Path | None = None) -> None:
+    def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
         """Read what a killed run may have left in the cluster; the namespace must exist.
 
         Args:

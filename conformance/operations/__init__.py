@@ -1,0 +1,1 @@
+"""What this suite does with MIG on a cluster: asks for configurations, switches the strategy, puts everything back."""
