@@ -106,6 +106,10 @@ class Cluster(ObservedCluster):
     def before_look(self, check: Callable[[], None]) -> None:
         self._waiter.before_look = check
 
+    def stop_waiting(self, reason: ClusterError | None) -> None:
+        """End every wait, in every thread, with an error; None lets waits go on again."""
+        self._waiter.stop(reason)
+
     def wait(
         self,
         look: Callable[[], T | None],

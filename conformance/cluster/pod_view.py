@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from conformance.cluster.views import Raw, count, timestamp
-from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, PREFIX
+from conformance.spec.names import GPU_RESOURCE, HOSTNAME, MIG_RESOURCE_PREFIX, PREFIX
 
 RUN_LABEL = "mig-conformance/run"
 """Carried by every object that the suite makes; the value is the id of the run."""
@@ -27,6 +27,7 @@ class PodView:
         version: resourceVersion of the object.
         created: When the object was made.
         node: The node it is bound to; None while Pending and unbound.
+        home: The node it is bound to, else the one node that its affinity allows; empty where that is not one.
         labels: All labels.
         owner: Kind and name of the controller, `DaemonSet/nvidia-dcgm`; empty for a bare pod.
         phase: Pending, Running, Succeeded, Failed or Unknown.
@@ -47,6 +48,7 @@ class PodView:
     version: str
     created: datetime
     node: str | None
+    home: str
     labels: Mapping[str, str]
     owner: str
     phase: str
@@ -112,6 +114,7 @@ def pod_view(raw: Raw) -> PodView:
         version=meta["resourceVersion"],
         created=timestamp(meta["creationTimestamp"]),
         node=spec.get("nodeName"),
+        home=spec.get("nodeName") or _only_node(spec),
         labels=meta.get("labels") or {},
         owner=next((f"{o['kind']}/{o['name']}" for o in meta.get("ownerReferences") or () if o.get("controller")), ""),
         phase=status.get("phase", "Pending"),
@@ -125,6 +128,19 @@ def pod_view(raw: Raw) -> PodView:
         images={container["name"]: container.get("image", "") for container in containers},
         requests=_requests(containers),
     )
+
+
+def _only_node(spec: Raw) -> str:
+    """Name of the node that a required node affinity names by itself, as the suite's pods and DaemonSets have it."""
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
+    terms = required.get("nodeSelectorTerms") or ()
+    rules = [rule for term in terms for field in ("matchExpressions", "matchFields") for rule in term.get(field) or ()]
+    names = [
+        rule["values"] for rule in rules if rule["key"] in (HOSTNAME, "metadata.name") and rule["operator"] == "In"
+    ]
+    return str(names[0][0]) if len(terms) == 1 and names and len(names[0]) == 1 else ""
 
 
 def _state(status: Raw) -> Mapping[str, Any]:

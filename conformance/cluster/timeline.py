@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -49,11 +51,14 @@ class Timeline:
         self._now = now
         self._lock = threading.Lock()
         self._changes: list[Change] = []
+        self._of_node: defaultdict[str, list[Change]] = defaultdict(list)
 
     def add(self, make: Callable[[int, float], Change]) -> None:
         """Append the change that `make(sequence, time)` gives."""
         with self._lock:
-            self._changes.append(make(len(self._changes), self._now()))
+            change = make(len(self._changes), self._now())
+            self._changes.append(change)
+            self._of_node[change.node].append(change)
 
     def mark(self) -> int:
         """Count the changes so far."""
@@ -62,9 +67,17 @@ class Timeline:
 
     def since(self, mark: int = 0, *, node: str | None = None) -> tuple[Change, ...]:
         """Give the changes after `mark`, of one node or (None) of all, in order."""
+        return self.between(mark, None, node=node)
+
+    def between(self, mark: int, end: int | None, *, node: str | None = None) -> tuple[Change, ...]:
+        """As `since`, only those up to the mark `end`; None: all."""
         with self._lock:
-            changes = self._changes[mark:]
-        return tuple(change for change in changes if node is None or change.node == node)
+            if node is None:
+                return tuple(self._changes[mark:end])
+            changes = self._of_node[node]
+            first = bisect_left(changes, mark, key=_sequence)
+            last = None if end is None else bisect_left(changes, end, key=_sequence)
+            return tuple(changes[first:last])
 
     def of(self, kind: type[C], mark: int = 0, *, node: str | None = None) -> tuple[C, ...]:
         """As `since`, only changes of one kind: `timeline.of(LabelChange, mark, node="sim-0")`."""
@@ -75,10 +88,12 @@ class Timeline:
         changes = self.of(LabelChange, mark, node=node)
         return tuple(c.after.get(label) for c in changes if c.before.get(label) != c.after.get(label))
 
-    def pods(self, node: str, mark: int = 0) -> tuple[PodLife, ...]:
-        """Lives of the pods of `node` of which something was seen after `mark`, in order of appearance."""
+    def pods(self, node: str, mark: int = 0, end: int | None = None) -> tuple[PodLife, ...]:
+        """Lives of the pods of `node` of which something was seen after `mark` (and up to `end`), as they appeared."""
         lives: dict[str, PodLife] = {}
-        for change in self.of(PodChange, mark, node=node):
+        for change in self.between(mark, end, node=node):
+            if not isinstance(change, PodChange):
+                continue
             life = lives.get(change.uid) or PodLife(change.app, change.namespace, change.name, change.uid)
             lives[change.uid] = _advance(life, change)
         return tuple(lives.values())
@@ -98,6 +113,10 @@ class Timeline:
         changes = [change for change in self.since(mark, node=node) if not _is_pod_of(change, without)]
         chosen = changes[-last:] if last else changes
         return [f"{now - change.time:6.1f} s ago  {change.describe()}" for change in chosen]
+
+
+def _sequence(change: Change) -> int:
+    return change.sequence
 
 
 def _is_pod_of(change: Change, namespace: str | None) -> bool:

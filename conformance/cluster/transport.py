@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +29,15 @@ from conformance.cluster.limits import Limits
 USER_AGENT = "mig-conformance"
 FIELD_MANAGER = "mig-conformance"
 
+CONNECTIONS = 16
+"""Requests at the same time: enough for many nodes side by side, few enough for an API server that others use too."""
+WATCHES = 4
+"""Connections that watches keep for themselves."""
+PAGE = "500"
+"""Objects in one page of a list."""
+_VERBS = {"POST": "create", "PUT": "update"}
+_COLLECTIONS = ("nodes", "pods", "daemonsets", "clusterpolicies", "configmaps", "events", "leases", "namespaces")
+
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -38,11 +49,18 @@ class PatchKind(StrEnum):
 
 
 class Transport:
-    """One API server under one identity. Safe to use from several threads, but for `exec`, which makes its own."""
+    """One API server under one identity. Safe to use from several threads, but for `exec`, which makes its own.
+
+    Attributes:
+        requests: How many requests were sent so far, by verb as RBAC names them (get, list, watch, create, ...).
+    """
 
     def __init__(self, configuration: Any, limits: Limits) -> None:
         self.configuration = configuration
         self.limits = limits
+        self.requests: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._at_once = threading.BoundedSemaphore(CONNECTIONS)
         self._client = kubernetes_client.ApiClient(configuration)
         self._client.user_agent = USER_AGENT
 
@@ -55,8 +73,23 @@ class Transport:
         """Close idle connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
+    def list(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Read all objects of a list, page by page.
+
+        Raises:
+            ApiError, UnreachableError: As `get`.
+        """
+        items: list[dict[str, Any]] = []
+        query = {**(query or {}), "limit": PAGE}
+        while True:
+            page = self.get(path, query)
+            items += page["items"]
+            if not (token := page["metadata"].get("continue")):
+                return items
+            query["continue"] = token
+
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read an object or a list.
+        """Read an object or one page of a list.
 
         Raises:
             ApiError: The server refused.
@@ -114,14 +147,18 @@ class Transport:
         )(self._once, method, path, **options)
 
     def _once(self, method: str, path: str, timeout: float | None = None, **options: Any) -> bytes:
-        response = self._send(method, path, timeout=timeout or self.limits.request, **options)
-        try:
-            data = response.read()
-        except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(f"{self.server} broke off its answer to {method} {path}: {error}") from error
+        with self._at_once:
+            response = self._send(method, path, timeout=timeout or self.limits.request, **options)
+            data = self._read(response, method, path)
         if not 200 <= response.status < 300:
             raise _refusal(f"{method} {path}", response.status, data)
-        return cast("bytes", data)
+        return data
+
+    def _read(self, response: Any, method: str, path: str) -> bytes:
+        try:
+            return cast("bytes", response.read())
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(f"{self.server} broke off its answer to {method} {path}: {error}") from error
 
     def _send(
         self,
@@ -133,6 +170,7 @@ class Transport:
         body: Body | None = None,
         content: str = "application/json",
     ) -> Any:
+        self._count(method, path, query or {})
         try:
             # Auth first: an exec plug-in or token refresh runs here.
             request = self._client.param_serialize(
@@ -153,6 +191,13 @@ class Transport:
             raise UnreachableError(self._silent(error)) from error
         except kubernetes_client.ApiException as error:
             raise UnreachableError(self._silent(error.reason)) from error
+
+    def _count(self, method: str, path: str, query: Mapping[str, str]) -> None:
+        verb = _VERBS.get(method, method.lower())
+        if method == "GET" and ("limit" in query or path.rpartition("/")[2] in _COLLECTIONS):
+            verb = "watch" if "watch" in query else "list"
+        with self._counting:
+            self.requests[verb] += 1
 
     def _silent(self, why: object) -> str:
         return (
@@ -219,6 +264,7 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
         raise ClusterError(f"{kubeconfig}: {error}{_known_contexts(kubeconfig)}") from error
     configuration.retries = urllib3.Retry(total=0, redirect=3)
     configuration.keep_alive = True
+    configuration.connection_pool_maxsize = CONNECTIONS + WATCHES
     if _is_loopback(configuration.host):
         configuration.proxy = None
     transport = Transport(configuration, limits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from conformance.cluster.clock import ClusterClock
-from conformance.cluster.errors import WaitTimeout
+from conformance.cluster.errors import ClusterError, WaitTimeout
 from conformance.cluster.store import Store
 
 T = TypeVar("T")
@@ -79,6 +79,7 @@ class Waiter:
 
     Attributes:
         progress: Told what is being waited for.
+        stopped: Raised by every wait at once, those under way too; None while waits go on. Set through `stop`.
         before_look: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
     """
 
@@ -88,6 +89,12 @@ class Waiter:
         self._patience = patience
         self.progress: Progress = silent
         self.before_look: Callable[[], None] = lambda: None
+        self.stopped: ClusterError | None = None
+
+    def stop(self, reason: ClusterError | None) -> None:
+        """End every wait with an error; None lets waits go on again."""
+        self.stopped = reason
+        self._store.wake_all()
 
     def wait(
         self,
@@ -123,11 +130,13 @@ class Waiter:
         return next((value for _ in self._looks(deadline, what, node) if (value := look())), None)
 
     def _looks(self, deadline: Deadline, what: str, node: str | None) -> Iterator[None]:
-        """Yield at once, after every change, and a last time when the deadline is over."""
+        """Yield at once, after every change that concerns the node, and a last time when the deadline is over."""
         told = 0.0
         while True:
-            revision, over = self._store.revision, deadline.over
+            revision, over = self._store.revision(node), deadline.over
             self._store.check()
+            if self.stopped is not None:
+                raise self.stopped
             self.before_look()
             if time.monotonic() - told >= _TELL_EVERY:
                 self.progress(what, node, deadline.passed)
@@ -135,4 +144,4 @@ class Waiter:
             yield
             if over:
                 return
-            self._store.wait_beyond(revision, min(_LOOK_AGAIN, deadline.real_left))
+            self._store.wait_beyond(revision, min(_LOOK_AGAIN, deadline.real_left), node)
