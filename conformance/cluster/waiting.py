@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from conformance.cluster.store import Store
 
 T = TypeVar("T")
 
-_LOOK_AGAIN = 0.05
+_LOOK_AGAIN = 0.25
 """Real seconds after which a wait looks again although nothing changed: what it waits for may lie in the clock."""
 _TELL_EVERY = 1.0
 """Real seconds between two reports of progress."""
@@ -109,12 +109,14 @@ class Waiter:
     ) -> T:
         """See `Cluster.wait`."""
         deadline = Deadline(self._clock, limit, self._patience)
-        held: Deadline | None = None
-        for _ in self._looks(deadline, what, node):
-            value = look()
-            if value and (held := held or Deadline(self._clock, hold)).over:
+        held: list[Deadline] = []
+        for _ in self._looks(deadline, what, node, held):
+            if not (value := look()):
+                held.clear()
+                continue
+            held[:] = held or [Deadline(self._clock, hold)]
+            if held[0].over:
                 return value
-            held = held if value else None
         raise WaitTimeout(
             what,
             node=node,
@@ -129,7 +131,7 @@ class Waiter:
         deadline = Deadline(self._clock, seconds)
         return next((value for _ in self._looks(deadline, what, node) if (value := look())), None)
 
-    def _looks(self, deadline: Deadline, what: str, node: str | None) -> Iterator[None]:
+    def _looks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:
         """Yield at once, after every change that concerns the node, and a last time when the deadline is over."""
         told = 0.0
         while True:
@@ -144,4 +146,5 @@ class Waiter:
             yield
             if over:
                 return
-            self._store.wait_beyond(revision, min(_LOOK_AGAIN, deadline.real_left), node)
+            until = min(limit.real_left for limit in (deadline, *held))
+            self._store.wait_beyond(revision, min(_LOOK_AGAIN, until), node)

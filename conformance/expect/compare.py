@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from conformance.expect.place import Finding
+from conformance.expect.finding import Finding
 
 
 def compare_mappings(

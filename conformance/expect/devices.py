@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import WantedGpu
 from conformance.expect.hardware import deviations
 from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
-from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.profile import Profile
 
 
-def check_device_list(place: Place, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:
+def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:
     """Check that the node's list has every GPU, and below each one line a MIG device, numbered from 0.
 
     Raises:
@@ -25,11 +25,11 @@ def check_device_list(place: Place, listed: Sequence[ListedGpu], wanted: Sequenc
     expected = {f"GPU {gpu.index}": _wanted_lines(gpu) for gpu in wanted}
     found = {f"GPU {gpu.index}": _listed_lines(gpu) for gpu in listed}
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "nvidia-smi -L", finding, _not_applied(listed, wanted))
-    check_unique(place, [uuid for gpu in listed for uuid in (gpu.uuid, *(device.uuid for device in gpu.devices))])
+        raise ConformanceError(context, "nvidia-smi -L", finding, _not_applied(listed, wanted))
+    check_unique(context, [uuid for gpu in listed for uuid in (gpu.uuid, *(device.uuid for device in gpu.devices))])
 
 
-def check_unique(place: Place, uuids: Sequence[str]) -> None:
+def check_unique(context: CheckContext, uuids: Sequence[str]) -> None:
     """Check that no UUID occurs twice, on one node or over several.
 
     Raises:
@@ -37,10 +37,10 @@ def check_unique(place: Place, uuids: Sequence[str]) -> None:
     """
     doubled = tuple(f"{uuid} ({count} times)" for uuid, count in sorted(Counter(uuids).items()) if count > 1)
     if doubled:
-        raise ConformanceError(place, "UUIDs", Finding(("each once",), doubled))
+        raise ConformanceError(context, "UUIDs", Finding(("each once",), doubled))
 
 
-def check_same_devices(place: Place, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:
+def check_same_devices(context: CheckContext, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:
     """Check that `nvidia-smi -L` and NVML speak of the same GPUs, with the same MIG devices below each in one order.
 
     Raises:
@@ -57,16 +57,16 @@ def check_same_devices(place: Place, listed: Sequence[ListedGpu], gpus: Sequence
         for line, text in _lines(gpu.index, gpu.name, gpu.uuid, [(it.profile, it.uuid) for it in gpu.devices])
     }
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "nvidia-smi -L beside NVML", finding)
+        raise ConformanceError(context, "nvidia-smi -L beside NVML", finding)
 
 
 def check_one_device(
-    place: Place, seen: Sequence[ListedGpu], on_node: Mapping[str, Profile], profile: Profile | None = None
+    context: CheckContext, seen: Sequence[ListedGpu], on_node: Mapping[str, Profile], profile: Profile | None = None
 ) -> None:
     """Check that a container which asked for one MIG device sees that one and nothing else.
 
     Args:
-        place: Where.
+        context: Where.
         seen: What `nvidia-smi -L` printed in the container.
         on_node: UUID to profile of every MIG device of the node.
         profile: What it asked for; None under `single`, where any profile of the node is right.
@@ -79,15 +79,15 @@ def check_one_device(
     found = tuple(_in_container(seen)) or ("no GPU",)
     wanted = f"one MIG device of profile {profile}" if profile else "one MIG device"
     if len(devices) != 1 or whole:
-        raise ConformanceError(place, "devices in a pod", Finding((wanted,), found), _too_much(seen))
+        raise ConformanceError(context, "devices in a pod", Finding((wanted,), found), _too_much(seen))
     (device,) = devices
     if device.uuid not in on_node:
-        raise ConformanceError(place, "devices in a pod", Finding(("a MIG device of the node",), found))
+        raise ConformanceError(context, "devices in a pod", Finding(("a MIG device of the node",), found))
     if device.profile != str(profile or on_node[device.uuid]) or device.profile != str(on_node[device.uuid]):
-        raise ConformanceError(place, "devices in a pod", Finding((wanted,), found))
+        raise ConformanceError(context, "devices in a pod", Finding((wanted,), found))
 
 
-def check_whole_gpu(place: Place, seen: Sequence[ListedGpu], on_node: Sequence[str]) -> None:
+def check_whole_gpu(context: CheckContext, seen: Sequence[ListedGpu], on_node: Sequence[str]) -> None:
     """Check that a container which asked for one whole GPU sees one GPU of the node, without MIG devices.
 
     Raises:
@@ -95,14 +95,14 @@ def check_whole_gpu(place: Place, seen: Sequence[ListedGpu], on_node: Sequence[s
     """
     if [gpu.uuid in on_node and not gpu.devices for gpu in seen] != [True]:
         found = tuple(_in_container(seen)) or ("no GPU",)
-        raise ConformanceError(place, "devices in a pod", Finding(("one whole GPU of the node",), found))
+        raise ConformanceError(context, "devices in a pod", Finding(("one whole GPU of the node",), found))
 
 
-def check_size(place: Place, seen: Sequence[ObservedGpu], on_node: Sequence[ObservedGpu] = ()) -> None:
+def check_size(context: CheckContext, seen: Sequence[ObservedGpu], on_node: Sequence[ObservedGpu] = ()) -> None:
     """Check that the MIG device in a container has the slices, memory, multiprocessors and engines of its profile.
 
     Args:
-        place: Where.
+        context: Where.
         seen: The GPUs as NVML describes them in the container, where it may not know their whole memory.
         on_node: The GPUs of the node; a device must be in the container what it is there.
 
@@ -117,14 +117,14 @@ def check_size(place: Place, seen: Sequence[ObservedGpu], on_node: Sequence[Obse
         for text in (*deviations(gpu, it), *_changed(it, known.get(it.uuid, it)))
     ]
     if wrong:
-        raise ConformanceError(place, "device in a pod", Finding(("the size of its profile",), tuple(wrong)))
+        raise ConformanceError(context, "device in a pod", Finding(("the size of its profile",), tuple(wrong)))
 
 
-def check_not_shared(place: Place, held: Mapping[str, Sequence[str]]) -> None:
+def check_not_shared(context: CheckContext, held: Mapping[str, Sequence[str]]) -> None:
     """Check that no two pods hold the same device.
 
     Args:
-        place: Where.
+        context: Where.
         held: Name of a pod to the UUIDs it sees, of pods that ran at the same time.
 
     Raises:
@@ -136,7 +136,7 @@ def check_not_shared(place: Place, held: Mapping[str, Sequence[str]]) -> None:
             holders.setdefault(uuid, []).append(pod)
     shared = tuple(f"{uuid} in {' and '.join(pods)}" for uuid, pods in sorted(holders.items()) if len(pods) > 1)
     if shared:
-        raise ConformanceError(place, "devices of all pods", Finding(("each in one pod",), shared))
+        raise ConformanceError(context, "devices of all pods", Finding(("each in one pod",), shared))
 
 
 def _lines(index: int, name: str, uuid: str, devices: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

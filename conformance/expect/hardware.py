@@ -12,9 +12,9 @@ from typing import Final
 
 from conformance.expect.catalogue import gpu_instance_profile, profile_row
 from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import WantedGpu, observed_geometry
 from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
-from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.models import ProfileRow, model_of
 
 _UNREAD: Final = ObservedProfile(max_instances=0)
@@ -22,7 +22,7 @@ _DRIVERS_DIFFER: Final = Fraction(8, 100)
 """By how much the memory that drivers report of the same part differs at most (models.yaml)."""
 
 
-def check_geometry(place: Place, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> None:
+def check_geometry(context: CheckContext, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> None:
     """Compare MIG mode and MIG devices of every GPU with what the configuration asks for.
 
     Raises:
@@ -31,10 +31,10 @@ def check_geometry(place: Place, gpus: Sequence[ObservedGpu], wanted: Sequence[W
     expected = {f"GPU {gpu.index}": _geometry(gpu) for gpu in wanted}
     found = {f"GPU {gpu.index}": _geometry(gpu) for gpu in observed_geometry(gpus)}
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "geometry", finding, _why_not(gpus, wanted))
+        raise ConformanceError(context, "geometry", finding, _why_not(gpus, wanted))
 
 
-def check_instances(place: Place, gpus: Sequence[ObservedGpu]) -> None:
+def check_instances(context: CheckContext, gpus: Sequence[ObservedGpu]) -> None:
     """Check every MIG device in itself: placement, no overlap, slices, memory, multiprocessors, engines, unique UUIDs.
 
     It must be what the table of models says, and what the driver itself says of the profile. Figures that nobody has
@@ -48,11 +48,11 @@ def check_instances(place: Place, gpus: Sequence[ObservedGpu]) -> None:
         wrong += [f"GPU {gpu.index} {text}" for text in (*_other_memory(gpu), *_overlaps(gpu), *_deviations(gpu))]
     if wrong:
         raise ConformanceError(
-            place, "MIG devices", Finding(("each as its profile says, at a legal place of its own",), tuple(wrong))
+            context, "MIG devices", Finding(("each as its profile says, at a legal place of its own",), tuple(wrong))
         )
 
 
-def check_mode_settled(place: Place, gpus: Sequence[ObservedGpu]) -> None:
+def check_mode_settled(context: CheckContext, gpus: Sequence[ObservedGpu]) -> None:
     """Check that no GPU waits for a reset or reboot to change its MIG mode.
 
     Raises:
@@ -61,7 +61,7 @@ def check_mode_settled(place: Place, gpus: Sequence[ObservedGpu]) -> None:
     expected = {f"GPU {gpu.index}": f"pending mode {_on(gpu.mode)}" for gpu in gpus}
     found = {f"GPU {gpu.index}": f"pending mode {_on(gpu.pending_mode)}" for gpu in gpus}
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "MIG mode", finding, ("the GPU needs a reset or the node a reboot",))
+        raise ConformanceError(context, "MIG mode", finding, ("the GPU needs a reset or the node a reboot",))
 
 
 def deviations(gpu: ObservedGpu, instance: ObservedInstance) -> Iterator[str]:

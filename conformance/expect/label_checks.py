@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.label_parts import Labels
 from conformance.expect.labels import OPTIONAL, closest, is_gfd_label
-from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.names import FEATURE_DISCOVERY_APP, GFD_TIMESTAMP
 
 _ANY: Final = "(any)"
@@ -34,21 +34,21 @@ def difference(found: Mapping[str, str], expected: Sequence[Labels]) -> Finding 
     return compare_mappings(shown, seen, only_differences=True)
 
 
-def check_labels(place: Place, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
+def check_labels(context: CheckContext, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
     """Check that there is no `difference`.
 
     Raises:
         ConformanceError: A label is missing, left over or wrong; only those are shown.
     """
     if finding := difference(found, expected):
-        raise ConformanceError(place, "labels", finding, _why_not(finding))
+        raise ConformanceError(context, "labels", finding, _why_not(finding))
 
 
-def check_timestamp(place: Place, before: str | None, found: str | None, *, restarted: bool) -> None:
+def check_timestamp(context: CheckContext, before: str | None, found: str | None, *, restarted: bool) -> None:
     """Check by `nvidia.com/gfd.timestamp`, the Unix time of the process's start, that the labels are of a new one.
 
     Args:
-        place: Where.
+        context: Where.
         before: The label before the reconfiguration; None where it was not there, then any number will do.
         found: The label now; None where it is not there.
         restarted: Whether the reconfiguration paused GPU Feature Discovery; where it did not, the label must stay.
@@ -57,17 +57,17 @@ def check_timestamp(place: Place, before: str | None, found: str | None, *, rest
         ConformanceError: The label is missing, no number of seconds, not newer, or newer though nothing was restarted.
     """
     if found is None or not _UNIX_SECONDS.fullmatch(found):
-        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: Unix seconds",), _shown(found)))
+        raise ConformanceError(context, "timestamp", Finding((f"{GFD_TIMESTAMP}: Unix seconds",), _shown(found)))
     if before is None or not before.isdigit():
         return
     if restarted and int(found) <= int(before):
         likely = (f"the labels are those of the process before the change (DaemonSet {FEATURE_DISCOVERY_APP})",)
         raise ConformanceError(
-            place, "timestamp", Finding((f"{GFD_TIMESTAMP}: more than {before}",), _shown(found)), likely
+            context, "timestamp", Finding((f"{GFD_TIMESTAMP}: more than {before}",), _shown(found)), likely
         )
     if not restarted and found != before:
         likely = (f"DaemonSet {FEATURE_DISCOVERY_APP} was restarted though nothing was to be done",)
-        raise ConformanceError(place, "timestamp", Finding((f"{GFD_TIMESTAMP}: {before}",), _shown(found)), likely)
+        raise ConformanceError(context, "timestamp", Finding((f"{GFD_TIMESTAMP}: {before}",), _shown(found)), likely)
 
 
 def _shown(value: str | None) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from typing import Final
 
 from conformance.expect.catalogue import profile_counts
 from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.matching import matching_entries
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.mig_parted import ALL_BALANCED, ALL_DISABLED, ALL_ENABLED, Configurations, Entry
 from conformance.spec.names import MIG_MANAGER_APP, State
 from conformance.spec.profile import Profile
@@ -49,7 +49,9 @@ def as_offers(gpus: Sequence[ObservedGpu], configurations: Configurations) -> Of
     }
 
 
-def check_offers(place: Place, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str) -> None:
+def check_offers(
+    context: CheckContext, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str
+) -> None:
     """Compare the configurations that the node is offered with those that it must be offered, names and effects.
 
     Raises:
@@ -57,14 +59,14 @@ def check_offers(place: Place, gpus: Sequence[ObservedGpu], configurations: Conf
     """
     expected, found = expected_offers(gpus, mig_manager), as_offers(gpus, configurations)
     if finding := compare_mappings(_lines(expected), _lines(found), only_differences=True):
-        raise ConformanceError(place, "offered configurations", finding)
+        raise ConformanceError(context, "offered configurations", finding)
 
 
-def check_applied(place: Place, state: str | None, reason: str = "") -> None:
+def check_applied(context: CheckContext, state: str | None, reason: str = "") -> None:
     """Check that the reconfiguration ended in success.
 
     Args:
-        place: Where.
+        context: Where.
         state: Last value of the state label; None where there is no such label.
         reason: The line of mig-manager's log that says why not; empty where unknown.
 
@@ -74,7 +76,7 @@ def check_applied(place: Place, state: str | None, reason: str = "") -> None:
     if state != State.SUCCESS:
         likely = [f"{MIG_MANAGER_APP}: {reason}"] if reason else []
         finding = Finding((State.SUCCESS,), () if state is None else (state,))
-        raise ConformanceError(place, "state", finding, likely)
+        raise ConformanceError(context, "state", finding, likely)
 
 
 def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from conformance.expect.compare import compare_mappings
-from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.spec.names import DEPLOY_PREFIX, PAUSED_APPS, VALIDATOR_APP
 
 RENEWED_APPS: Final[Mapping[str, str]] = {**PAUSED_APPS, VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator"}
@@ -49,7 +49,7 @@ def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -
     return tuple(app for app, label in RENEWED_APPS.items() if app in ran and labels_before.get(label) != "false")
 
 
-def check_operands_renewed(place: Place, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
+def check_operands_renewed(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
     """Check that of each app the old pods went, and only then one new pod came and stayed.
 
     Raises:
@@ -58,10 +58,10 @@ def check_operands_renewed(place: Place, pods: Sequence[PodRecord], apps: Sequen
     expected = dict.fromkeys(apps, "old pod gone, then one new pod")
     found = {app: _fate([pod for pod in pods if pod.app == app]) for app in apps}
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "operand pods", finding)
+        raise ConformanceError(context, "operand pods", finding)
 
 
-def check_operands_kept(place: Place, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
+def check_operands_kept(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
     """Check that the operands' pods are still the same: nothing was to be done, so nothing was restarted.
 
     Raises:
@@ -70,14 +70,14 @@ def check_operands_kept(place: Place, pods: Sequence[PodRecord], apps: Sequence[
     expected = dict.fromkeys(apps, "old pod still there")
     found = {app: _fate([pod for pod in pods if pod.app == app]) for app in apps}
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(place, "operand pods", finding)
+        raise ConformanceError(context, "operand pods", finding)
 
 
-def check_operands_run(place: Place, crashing: Sequence[str], may_crash: Sequence[str] = ()) -> None:
+def check_operands_run(context: CheckContext, crashing: Sequence[str], may_crash: Sequence[str] = ()) -> None:
     """Check that no operand crash-loops after the reconfiguration.
 
     Args:
-        place: Where.
+        context: Where.
         crashing: Apps whose pod ended in error and is started again and again.
         may_crash: Those that rightly refuse the geometry that is there.
 
@@ -86,14 +86,14 @@ def check_operands_run(place: Place, crashing: Sequence[str], may_crash: Sequenc
     """
     if wrong := [app for app in crashing if app not in may_crash]:
         found = tuple(f"{app}: crash-loops" for app in wrong)
-        raise ConformanceError(place, "operand pods", Finding(("every operand runs",), found))
+        raise ConformanceError(context, "operand pods", Finding(("every operand runs",), found))
 
 
-def check_user_pods(place: Place, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+def check_user_pods(context: CheckContext, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     """Check that the pods of users were left alone.
 
     Args:
-        place: Where.
+        context: Where.
         before: Name to UID before the reconfiguration.
         after: Name to UID of those that are there and not about to end.
 
@@ -102,14 +102,16 @@ def check_user_pods(place: Place, before: Mapping[str, str], after: Mapping[str,
     """
     kept = {name: uid for name, uid in after.items() if name in before}
     if finding := compare_mappings(before, kept, only_differences=True):
-        raise ConformanceError(place, "pods of users", finding, ("mig-manager must not touch pods of users",))
+        raise ConformanceError(context, "pods of users", finding, ("mig-manager must not touch pods of users",))
 
 
-def check_refused_by_plugin(place: Place, exit_code: int | None, restarts: int, log: str, refusal: str) -> None:
+def check_refused_by_plugin(
+    context: CheckContext, exit_code: int | None, restarts: int, log: str, refusal: str
+) -> None:
     """D-06: check that the device plugin ends with an error on a geometry that `single` cannot advertise.
 
     Args:
-        place: Where.
+        context: Where.
         exit_code: Last exit code of its container; None where it never ended.
         restarts: How often the container was started again.
         log: Log of the container that ended; empty where it may not be read, then it is not looked at.
@@ -122,7 +124,7 @@ def check_refused_by_plugin(place: Place, exit_code: int | None, restarts: int, 
     found = [f"exit code {exit_code}, {restarts} restarts", *lines[-1:]]
     if exit_code != 1 or restarts < 1 or (lines and refusal not in log):
         expected = ("exit code 1 and at least 1 restart", f"log: {refusal}")
-        raise ConformanceError(place, "device plugin", Finding(expected, tuple(found)))
+        raise ConformanceError(context, "device plugin", Finding(expected, tuple(found)))
 
 
 def _fate(pods: Sequence[PodRecord]) -> str:

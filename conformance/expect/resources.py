@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError
 from conformance.expect.geometry import WantedGpu
-from conformance.expect.place import ConformanceError, Place
 from conformance.spec.names import DEVICE_PLUGIN_APP, GPU_RESOURCE, PREFIX, Strategy
 from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
@@ -81,7 +81,7 @@ def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, device_plu
 
 
 def check_resources(
-    place: Place,
+    context: CheckContext,
     found: Mapping[str, int],
     expected: Mapping[str, int],
     *,
@@ -93,7 +93,7 @@ def check_resources(
     `nvidia.com/` are not looked at.
 
     Args:
-        place: Where.
+        context: Where.
         found: All counts of the node.
         expected: What `expected_resources` gave.
         other_strategy: What the same geometry gives under the other strategy, to recognise a plugin of old.
@@ -103,7 +103,7 @@ def check_resources(
     """
     advertised = above_zero({name: count for name, count in found.items() if name.startswith(PREFIX)})
     if finding := compare_mappings(above_zero(expected), advertised):
-        raise ConformanceError(place, "resources", finding, _why_not(place, advertised, other_strategy))
+        raise ConformanceError(context, "resources", finding, _why_not(context, advertised, other_strategy))
 
 
 def _resource(profile: Profile, device_plugin: str) -> str:
@@ -118,9 +118,9 @@ def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 0}
 
 
-def _why_not(place: Place, found: Mapping[str, int], other_strategy: Mapping[str, int] | None) -> list[str]:
+def _why_not(context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None) -> list[str]:
     if other_strategy is not None and found == other_strategy:
-        other = Strategy.MIXED if place.strategy is Strategy.SINGLE else Strategy.SINGLE
+        other = Strategy.MIXED if context.strategy is Strategy.SINGLE else Strategy.SINGLE
         return [f"the plugin still runs with MIG_STRATEGY={other} (DaemonSet {DEVICE_PLUGIN_APP})"]
     if not found:
         return [f"the device plugin does not run or crash-loops (DaemonSet {DEVICE_PLUGIN_APP})"]

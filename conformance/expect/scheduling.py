@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class PendingPod:
     message: str
 
 
-def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> None:
+def check_stays_pending(context: CheckContext, pod: PendingPod, insufficient: str) -> None:
     """Check that the pod is Pending and unbound and that the scheduler names the resource.
 
     The pod is tied to one node, so that one node lacks the resource; others are out of the question before that.
 
     Args:
-        place: Where.
+        context: Where.
         pod: The pod.
         insufficient: Name of the resource that is missing.
 
@@ -44,17 +44,17 @@ def check_stays_pending(place: Place, pod: PendingPod, insufficient: str) -> Non
     expected = ("Pending on no node", f"scheduler: 0 nodes available, 1 Insufficient {insufficient}")
     named = re.match(rf"0/\d+ nodes.*\b1 Insufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
     if pod.phase != "Pending" or pod.node is not None or not named:
-        raise ConformanceError(place, f"pod {pod.name}", Finding(expected, _as_found(pod)))
+        raise ConformanceError(context, f"pod {pod.name}", Finding(expected, _as_found(pod)))
 
 
-def check_runs(place: Place, pod: PendingPod) -> None:
+def check_runs(context: CheckContext, pod: PendingPod) -> None:
     """Check that a pod that asks for what the node advertises runs.
 
     Raises:
         ConformanceError: It does not.
     """
     if pod.phase != "Running":
-        raise ConformanceError(place, f"pod {pod.name}", Finding(("Running",), _as_found(pod)))
+        raise ConformanceError(context, f"pod {pod.name}", Finding(("Running",), _as_found(pod)))
 
 
 def _as_found(pod: PendingPod) -> tuple[str, str]:

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from conformance.expect.compare import compare_sequences
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.patches import LabelPatch, Write, describe, is_deploy_label, writes_of_mig_manager
-from conformance.expect.place import ConformanceError, Finding, Place
 from conformance.spec.names import DEPLOY_CLIENT, DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PAUSED_OPERANDS, State
 from conformance.spec.releases import at_least
 
@@ -110,7 +110,7 @@ def _deploy(before: Mapping[str, str], mig_manager: str, value: str) -> dict[str
     return {label: "false" if before.get(label) == "false" else value for label in labels}
 
 
-def check_writes(place: Place, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
+def check_writes(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
     """Compare all patches of the state and deploy labels, in order.
 
     Raises:
@@ -118,10 +118,10 @@ def check_writes(place: Place, changes: Sequence[LabelPatch], expected: Sequence
     """
     found = writes_of_mig_manager(changes)
     if finding := compare_sequences([str(write) for write in expected], [str(write) for write in found]):
-        raise ConformanceError(place, "label patches", finding)
+        raise ConformanceError(context, "label patches", finding)
 
 
-def check_states(place: Place, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
+def check_states(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
     """Compare the values of the state label, and that the deploy labels change only between the first and the last.
 
     Raises:
@@ -129,26 +129,26 @@ def check_states(place: Place, changes: Sequence[LabelPatch], expected: Sequence
     """
     found = writes_of_mig_manager(changes)
     if finding := compare_sequences(_states(expected), _states(found)):
-        raise ConformanceError(place, "states", finding)
+        raise ConformanceError(context, "states", finding)
     positions = [at for at, write in enumerate(found) if MIG_CONFIG_STATE in write.labels]
     if not positions:
         return
     first, last, patches = positions[0], positions[-1], tuple(map(str, found))
     if patches[:first] and MIG_CONFIG_STATE in expected[0].labels:
         shown = Finding((f"{patches[first]} as the first patch",), patches, unexpected=patches[:first])
-        raise ConformanceError(place, "states", shown, ("the work was begun before the state said so",))
+        raise ConformanceError(context, "states", shown, ("the work was begun before the state said so",))
     if patches[last + 1 :] and MIG_CONFIG_STATE in expected[-1].labels:
         shown = Finding((f"{patches[last]} as the last patch",), patches, unexpected=patches[last + 1 :])
-        raise ConformanceError(place, "states", shown, ("the state was written before the work was done",))
+        raise ConformanceError(context, "states", shown, ("the state was written before the work was done",))
 
 
-def check_applied_before_success(place: Place, log: Sequence[str]) -> None:
+def check_applied_before_success(context: CheckContext, log: Sequence[str]) -> None:
     """Check by mig-manager's own log that the GPUs were changed before `success` was written.
 
     The label alone does not tell: operands and pods start seconds later, and then find the GPUs changed.
 
     Args:
-        place: Where.
+        context: Where.
         log: What it wrote during the reconfiguration; where it does not speak of both steps nothing is checked.
 
     Raises:
@@ -158,10 +158,10 @@ def check_applied_before_success(place: Place, log: Sequence[str]) -> None:
     order = [step for step, _ in steps]
     if _APPLIES in order and _SUCCEEDS in order and order.index(_SUCCEEDS) < order.index(_APPLIES):
         expected = ("applies the configuration, then writes success",)
-        raise ConformanceError(place, "log of mig-manager", Finding(expected, tuple(line for _, line in steps)))
+        raise ConformanceError(context, "log of mig-manager", Finding(expected, tuple(line for _, line in steps)))
 
 
-def check_deploy_labels(place: Place, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
+def check_deploy_labels(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
     """Compare the patches of the deploy labels, in order, whatever the state label says meanwhile.
 
     Raises:
@@ -169,7 +169,7 @@ def check_deploy_labels(place: Place, changes: Sequence[LabelPatch], expected: S
     """
     found = writes_of_mig_manager(changes)
     if finding := compare_sequences(_deploy_writes(expected), _deploy_writes(found)):
-        raise ConformanceError(place, "deploy labels", finding)
+        raise ConformanceError(context, "deploy labels", finding)
 
 
 def _states(writes: Sequence[Write]) -> list[str]:

@@ -48,7 +48,7 @@ class Guard:
             self._lost = None
 
     def check(self) -> None:
-        """Raise if somebody else changed something since the last check.
+        """Raise if somebody else has changed something, from the moment when it is seen until `forgive`.
 
         Raises:
             ForeignChangeError: Says what, from what to what, and who where the server knows.
@@ -56,17 +56,17 @@ class Guard:
         """
         with self._lock:
             if self._lost is not None:
-                raise self._lost
+                raise self._lost  # remembered: every thread that works on a node must hear of it
             if self._writes.under_way:
                 return
             changes = self._timeline.since(self._mark)
             self._mark += len(changes)
-            foreign = [text for change in changes if (text := self._foreign(change))]
-        if foreign:
-            raise ForeignChangeError(
-                f"somebody else changed what this run is testing: {'; '.join(foreign)}. Results after this would say "
-                "nothing; stop whatever writes it (GitOps, another tool), then run again"
-            )
+            if foreign := [text for change in changes if (text := self._foreign(change))]:
+                self._lost = ForeignChangeError(
+                    f"somebody else changed what this run is testing: {'; '.join(foreign)}. Results after this would "
+                    "say nothing; stop whatever writes it (GitOps, another tool), then run again"
+                )
+                raise self._lost
 
     def _foreign(self, change: Change) -> str:
         if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and not self._writes.owns(change.version):

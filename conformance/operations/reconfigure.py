@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Mapping
 
-from conformance.cluster.changes import Change
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
-from conformance.operations.asking import Ask
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.manager_log import LogEnd, log_end, manager_pod
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.request import ReconfigureRequest
+from conformance.operations.side_by_side import results, side_by_side
 from conformance.operations.users import refuse_users
 from conformance.spec.names import MIG_CONFIG_STATE, State
 
-T = TypeVar("T")
-
 _IDLE = "mig-manager to be Ready and idle"
-_AT_ONCE = 8
-"""Nodes that are written to or read at the same time."""
-_SWEEP_EVERY = 0.1
-"""Real seconds between two looks at every node."""
 _LOG_PAUSE = 1.0
 """Seconds of the cluster's clock between two looks at a log, which nothing announces."""
 
@@ -53,25 +44,36 @@ def reconfigure(
 
     Raises:
         NodeInUseError: Pods of others hold GPUs of a node; named in the message; nothing was changed on any node.
-        WaitTimeout: mig-manager is not Ready and idle within `limits.manager_ready`; nothing was changed on any node.
+        WaitTimeout: mig-manager of a node is not Ready and idle within `limits.manager_ready`; that node was left alone.
         ForeignChangeError: Somebody else changed `mig.config` or the strategy meanwhile.
         ApiError, UnreachableError: As everywhere.
     """
     for node in wanted:
         cluster.node(node)
     refuse_users(cluster, wanted)
-    ends = _await_idle(cluster, wanted)
     cluster.guard.add(wanted)
-    asks = {node: Ask(cluster, node, configuration, ends[node], again=again) for node, configuration in wanted.items()}
-    _together(Ask.put, asks.values())
-    _await_answers(cluster, asks)
-    if settle:
-        _await_rest(cluster, asks)
-    return dict(zip(asks, _together(Ask.evidence, asks.values()), strict=True))
+    return results(
+        side_by_side(
+            cluster, wanted, lambda node: reconfigure_node(cluster, node, wanted[node], settle=settle, again=again)
+        )
+    )
 
 
-def _await_idle(cluster: MigCluster, nodes: Iterable[str]) -> dict[str, LogEnd | None]:
-    return {node: _Manager(cluster, node).await_idle() for node in nodes}
+def reconfigure_node(
+    cluster: MigCluster, node: str, configuration: str, *, settle: bool = True, again: bool = True
+) -> Reconfiguration:
+    """Do for one node what `reconfigure` does for several."""
+    refuse_users(cluster, [node])
+    end = _Manager(cluster, node).await_idle()
+    cluster.guard.add([node])
+    request = ReconfigureRequest(cluster, node, configuration, end, again=again)
+    request.put()
+    limit = cluster.limits.reboot + cluster.limits.reconfigure  # never reached: the request knows its own
+    cluster.wait(request.is_answered, f"mig-manager's answer to {configuration}", limit, node=node)
+    if settle and request.answered is not None:
+        request.begin_rest()
+        cluster.wait(request.is_at_rest, "the operands to be back", limit, node=node)
+    return request.evidence()
 
 
 class _Manager:
@@ -119,45 +121,3 @@ class _Manager:
         pod = manager_pod(self._cluster, self._node)
         seen = f"pod {pod} {'Ready' if pod.ready else 'not Ready'}" if pod else "no pod of mig-manager"
         return f"{seen}; state {self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE, 'absent')}"
-
-
-def _await_answers(cluster: MigCluster, asks: Mapping[str, Ask]) -> None:
-    names = ", ".join(sorted({ask.configuration for ask in asks.values()}))
-    _await_all(cluster, asks, lambda ask: ask.kept or ask.answered is not None, f"mig-manager's answer to {names}")
-
-
-def _await_rest(cluster: MigCluster, asks: Mapping[str, Ask]) -> None:
-    answered = {node: ask for node, ask in asks.items() if ask.answered is not None}
-    _together(Ask.begin_rest, answered.values())
-    _await_all(cluster, answered, Ask.is_at_rest, "the operands to be back")
-
-
-def _await_all(cluster: MigCluster, asks: Mapping[str, Ask], done: Callable[[Ask], bool], what: str) -> None:
-    """Wait until every node is done or over its own deadline, so the limit given here is never reached.
-
-    After a change only the nodes that it concerns are looked at, and all of them now and then: their deadlines pass
-    without any change, and with thousands of nodes a look at all of them for each change would be too dear.
-    """
-    waiting, seen, swept = set(asks), min((ask.mark for ask in asks.values()), default=0), 0.0
-
-    def look() -> bool:
-        nonlocal seen, swept
-        fresh: dict[str, list[Change]] = {}
-        for change in cluster.timeline.since(seen):
-            fresh.setdefault(change.node, []).append(change)
-            seen += 1
-        sweep = time.monotonic() - swept >= _SWEEP_EVERY
-        swept = time.monotonic() if sweep else swept
-        for node in list(waiting) if sweep else waiting & fresh.keys():
-            asks[node].take(fresh.get(node, ()))
-            if done(asks[node]) or asks[node].deadline.over:
-                waiting.discard(node)
-        return not waiting
-
-    node = next(iter(asks)) if len(asks) == 1 else None
-    cluster.wait(look, what, cluster.limits.reboot + cluster.limits.reconfigure, node=node)
-
-
-def _together(work: Callable[[Ask], T], asks: Iterable[Ask]) -> list[T]:
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="nodes") as pool:
-        return list(pool.map(work, asks))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.expect.place import ConformanceError
-from conformance.report.model import Case, Finding, Outcome
+from conformance.expect.finding import ConformanceError, Finding
+from conformance.report.model import Case, Outcome
 from conformance.report.phases import joined, outcome_of, reason_of
 from conformance.report.run import Run, case_files
 
@@ -44,7 +44,7 @@ class Collector:
         """Keep what a check expected and found; the report of a phase has no place for it."""
         error = call.excinfo.value if call.excinfo else None
         if isinstance(error, ConformanceError):
-            self._findings[item.nodeid] = _finding(error)
+            self._findings[item.nodeid] = error.finding
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Fold the phases of a case into one; a case without its last phase was interrupted and does not count."""
@@ -73,14 +73,3 @@ def requirements_of(item: pytest.Item) -> tuple[str, ...]:
 def _ids(item: pytest.Item) -> Iterator[str]:
     for marker in reversed(list(item.iter_markers("requirement"))):
         yield from marker.args
-
-
-def _finding(error: ConformanceError) -> Finding:
-    found = error.finding
-    return Finding(
-        subject=f"{error.subject} of {error.place}",
-        expected=found.expected,
-        found=found.found,
-        missing=found.missing,
-        unexpected=found.unexpected,
-    )

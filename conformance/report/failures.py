@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from conformance.expect.finding import Finding
 from conformance.report.layout import Row, capped
-from conformance.report.model import Case, Finding, Outcome, Report, RequirementOutcome, RequirementResult
+from conformance.report.model import Case, Outcome, Report, RequirementOutcome, RequirementResult
 
 _BAD: Final = (Outcome.FAILED, Outcome.ERROR)
 _LISTED_EXAMPLES: Final = 6

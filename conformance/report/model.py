@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conformance.expect.finding import Finding
+
 
 class Verdict(StrEnum):
     """What the run says of the cluster."""
@@ -66,16 +68,6 @@ class Environment(_Part):
     feature_discovery: str = Field(default="", description="Tag of the GPU Feature Discovery image.")
     driver: str = ""
     nodes: tuple[NodeEnvironment, ...] = ()
-
-
-class Finding(_Part):
-    """What a failed check expected and found, in short items; the whole message is the `reason` of the case."""
-
-    subject: str = Field(description="What was looked at, on which node, in which state.")
-    expected: tuple[str, ...]
-    found: tuple[str, ...]
-    missing: tuple[str, ...] = Field(description="Expected and not found.")
-    unexpected: tuple[str, ...] = Field(description="Found and not expected.")
 
 
 class Case(_Part):

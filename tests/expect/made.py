@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conformance.expect.finding import CheckContext
 from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
-from conformance.expect.place import Place
 from conformance.spec.models import GpuModel, ProfileRow, find_board
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
@@ -16,8 +16,10 @@ A100_80 = "a100-sxm4-80gb"
 A30 = "a30-24gb"
 
 
-def place(configuration: str = "all-1g.10gb", strategy: Strategy = Strategy.SINGLE, requirement: str = "D-01") -> Place:
-    return Place((requirement,), "sim-0", strategy, configuration)
+def context(
+    configuration: str = "all-1g.10gb", strategy: Strategy = Strategy.SINGLE, requirement: str = "D-01"
+) -> CheckContext:
+    return CheckContext((requirement,), "sim-0", strategy, configuration)
 
 
 def gpu(

@@ -16,11 +16,11 @@ from conformance.expect.devices import (
     check_unique,
     check_whole_gpu,
 )
+from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.observed import ListedDevice, ListedGpu, ObservedGpu
-from conformance.expect.place import ConformanceError
 from conformance.spec.profile import Profile
-from tests.expect.made import BALANCED, SEVEN, gpu, place
+from tests.expect.made import BALANCED, SEVEN, context, gpu
 
 ONE_G = Profile(1, 1, 10)
 
@@ -40,15 +40,15 @@ def test_complete_lists_pass() -> None:
     gpus = [gpu(SEVEN), gpu(BALANCED, index=1), gpu(index=2)]
     lists = [listed(one) for one in gpus]
 
-    check_device_list(place(), lists, observed_geometry(gpus))
-    check_same_devices(place(), lists, gpus)
+    check_device_list(context(), lists, observed_geometry(gpus))
+    check_same_devices(context(), lists, gpus)
 
 
 def test_a_line_too_few() -> None:
     seven = gpu(SEVEN)
 
     assert message_of(
-        lambda: check_device_list(place(requirement="D-18"), [listed(seven, 6)], observed_geometry([seven]))
+        lambda: check_device_list(context(requirement="D-18"), [listed(seven, 6)], observed_geometry([seven]))
     ) == (
         "D-18 nvidia-smi -L of node sim-0 under single, all-1g.10gb\n"
         "  expected    GPU 0: 7 MIG lines: 7 x MIG 1g.10gb\n"
@@ -60,7 +60,7 @@ def test_gpu_lines_without_mig_lines() -> None:
     seven = gpu(SEVEN)
 
     assert "likely      the geometry was not applied" in message_of(
-        lambda: check_device_list(place(), [listed(seven, 0)], observed_geometry([seven]))
+        lambda: check_device_list(context(), [listed(seven, 0)], observed_geometry([seven]))
     )
 
 
@@ -70,23 +70,23 @@ def test_wrong_numbers_and_missing_gpus() -> None:
     renumbered = replace(whole, devices=tuple(replace(one, index=one.index + 1) for one in whole.devices))
 
     assert "numbered [1, 2, 3, 4, 5, 6, 7]" in message_of(
-        lambda: check_device_list(place(), [renumbered], observed_geometry([seven]))
+        lambda: check_device_list(context(), [renumbered], observed_geometry([seven]))
     )
-    assert "missing     GPU 0" in message_of(lambda: check_device_list(place(), [], observed_geometry([seven])))
+    assert "missing     GPU 0" in message_of(lambda: check_device_list(context(), [], observed_geometry([seven])))
 
 
 def test_a_doubled_uuid() -> None:
-    assert message_of(lambda: check_unique(place(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
+    assert message_of(lambda: check_unique(context(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
         "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n  expected    each once\n  found       MIG-a (2 times)"
     )
     twice = [listed(gpu(), 0), listed(gpu())]
     assert "found       GPU-00000000-0000-0000-0000-000000000000 (2 times)" in message_of(
-        lambda: check_device_list(place(), twice, observed_geometry([gpu()]))
+        lambda: check_device_list(context(), twice, observed_geometry([gpu()]))
     )
     seven = gpu(SEVEN)
     doubled = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
     assert "MIG-0-1-0 (2 times)" in message_of(
-        lambda: check_device_list(place(), [doubled], observed_geometry([seven]))
+        lambda: check_device_list(context(), [doubled], observed_geometry([seven]))
     )
 
 
@@ -94,7 +94,7 @@ def test_nvml_and_nvidia_smi_disagree() -> None:
     seven = gpu([[19, 0, 1, 1], [19, 1, 1, 1]])
     other = replace(listed(seven, 1), devices=(ListedDevice("1g.10gb", 0, "MIG-x"), listed(seven).devices[1]))
 
-    assert message_of(lambda: check_same_devices(place(requirement="D-18"), [other], [seven])) == (
+    assert message_of(lambda: check_same_devices(context(requirement="D-18"), [other], [seven])) == (
         "D-18 nvidia-smi -L beside NVML of node sim-0 under single, all-1g.10gb\n"
         "  expected    GPU 0 Device 0: 1g.10gb MIG-0-1-0\n"
         "  found       GPU 0 Device 0: 1g.10gb MIG-x"
@@ -115,7 +115,7 @@ def test_nvml_and_nvidia_smi_disagree() -> None:
 def test_a_line_that_nvml_does_not_confirm(changed: Callable[[ListedGpu], ListedGpu], says: str) -> None:
     balanced = gpu(BALANCED)
 
-    assert says in message_of(lambda: check_same_devices(place(), [changed(listed(balanced))], [balanced]))
+    assert says in message_of(lambda: check_same_devices(context(), [changed(listed(balanced))], [balanced]))
 
 
 def test_devices_under_another_gpu() -> None:
@@ -124,7 +124,7 @@ def test_devices_under_another_gpu() -> None:
     crossed = [replace(first, devices=second.devices), replace(second, devices=first.devices)]
 
     assert "found       GPU 0 Device 0: 1g.10gb MIG-1-1-0" in message_of(
-        lambda: check_same_devices(place(), crossed, gpus)
+        lambda: check_same_devices(context(), crossed, gpus)
     )
 
 
@@ -133,7 +133,7 @@ ON_NODE = {"MIG-0-1-0": ONE_G, "MIG-0-2-0": ONE_G, "MIG-1-1-0": Profile(3, 3, 40
 
 @pytest.mark.parametrize("profile", [None, ONE_G])
 def test_one_device_passes(profile: Profile | None) -> None:
-    check_one_device(place(), [listed(gpu(SEVEN), 1)], ON_NODE, profile)
+    check_one_device(context(), [listed(gpu(SEVEN), 1)], ON_NODE, profile)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_one_device_passes(profile: Profile | None) -> None:
     ],
 )
 def test_anything_but_one_device_fails(seen: list[ListedGpu], profile: Profile | None, says: list[str]) -> None:
-    message = message_of(lambda: check_one_device(place(requirement="D-20"), seen, ON_NODE, profile))
+    message = message_of(lambda: check_one_device(context(requirement="D-20"), seen, ON_NODE, profile))
 
     assert message.splitlines() == ["D-20 devices in a pod of node sim-0 under single, all-1g.10gb", *says]
 
@@ -190,25 +190,25 @@ def test_anything_but_one_device_fails(seen: list[ListedGpu], profile: Profile |
 def test_a_device_listed_under_another_profile_than_the_nodes() -> None:
     wrong = replace(listed(gpu(SEVEN), 1), devices=(ListedDevice("1g.20gb", 0, "MIG-0-1-0"),))
 
-    assert "found       MIG 1g.20gb MIG-0-1-0" in message_of(lambda: check_one_device(place(), [wrong], ON_NODE))
+    assert "found       MIG 1g.20gb MIG-0-1-0" in message_of(lambda: check_one_device(context(), [wrong], ON_NODE))
 
 
 def test_whole_gpu() -> None:
     seen, uuid = listed(gpu()), gpu().uuid
 
-    check_whole_gpu(place(), [seen], [uuid])
+    check_whole_gpu(context(), [seen], [uuid])
     for wrong in ([], [seen, seen], [listed(gpu(SEVEN), 1)], [replace(seen, uuid="GPU-x")]):
         with pytest.raises(ConformanceError, match="expected    one whole GPU of the node"):
-            check_whole_gpu(place(), wrong, [uuid])
+            check_whole_gpu(context(), wrong, [uuid])
 
 
 def test_size_in_a_container() -> None:
     (device,) = gpu([[9, 0, 4, 1]]).instances
     in_pod = replace(gpu(), profiles={}, instances=(replace(device, start=None, size=None),))
 
-    check_size(place(), [in_pod])
+    check_size(context(), [in_pod])
     small = replace(in_pod, instances=(replace(device, memory_mib=9984, multiprocessors=59),))
-    assert message_of(lambda: check_size(place(requirement="D-20"), [small])) == (
+    assert message_of(lambda: check_size(context(requirement="D-20"), [small])) == (
         "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
         "  expected    the size of its profile\n"
         "  found       3g.40gb: 9984 MiB of 81559\n"
@@ -223,8 +223,8 @@ def test_a_device_that_is_less_in_the_container_than_on_the_node() -> None:
     less = replace(device, start=None, size=None, memory_mib=20224, engines=None)
     in_pod = replace(node, memory_mib=0, profiles={}, instances=(less,))
 
-    check_size(place(), [in_pod])
-    assert message_of(lambda: check_size(place(requirement="D-20"), [in_pod], [node])) == (
+    check_size(context(), [in_pod])
+    assert message_of(lambda: check_size(context(requirement="D-20"), [in_pod], [node])) == (
         "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
         "  expected    the size of its profile\n"
         "  found       3g.40gb: memory MiB 20224, 40448 on the node"
@@ -232,9 +232,9 @@ def test_a_device_that_is_less_in_the_container_than_on_the_node() -> None:
 
 
 def test_a_device_in_two_pods() -> None:
-    check_not_shared(place(), {"a": ["MIG-1"], "b": ["MIG-2"], "c": []})
+    check_not_shared(context(), {"a": ["MIG-1"], "b": ["MIG-2"], "c": []})
 
-    assert message_of(lambda: check_not_shared(place(requirement="D-20"), {"b": ["MIG-1"], "a": ["MIG-1"]})) == (
+    assert message_of(lambda: check_not_shared(context(requirement="D-20"), {"b": ["MIG-1"], "a": ["MIG-1"]})) == (
         "D-20 devices of all pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    each in one pod\n"
         "  found       MIG-1 in a and b"

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from conformance.expect.catalogue import profile_counts
+from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
 from conformance.expect.matching import matching_entries
 from conformance.expect.observed import ObservedGpu, ObservedProfile
-from conformance.expect.place import ConformanceError
 from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.models import Engines, load_models
 from conformance.spec.profile import Profile
-from tests.expect.made import A100_40, A100_80, BALANCED, SEVEN, gpu, place
+from tests.expect.made import A100_40, A100_80, BALANCED, SEVEN, context, gpu
 
 ONE_G, THREE_G = Profile(1, 1, 10), Profile(3, 3, 40)
 
@@ -114,14 +114,14 @@ def test_counts_come_from_the_table_but_for_models_without_confirmed_placements(
 def test_right_hardware_passes() -> None:
     gpus = [gpu(BALANCED), gpu(SEVEN, index=1), gpu([[9, 0, 4, 3]], index=2), gpu(index=3)]
 
-    check_geometry(place(), gpus, observed_geometry(gpus))
-    check_instances(place(), gpus)
-    check_mode_settled(place(), gpus)
+    check_geometry(context(), gpus, observed_geometry(gpus))
+    check_instances(context(), gpus)
+    check_mode_settled(context(), gpus)
 
 
 def test_a_lost_instance() -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_geometry(place(), [gpu(SEVEN[:6])], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
+        check_geometry(context(), [gpu(SEVEN[:6])], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
 
     assert str(failed.value) == (
         "D-01 geometry of node sim-0 under single, all-1g.10gb\n"
@@ -134,9 +134,9 @@ def test_a_mode_that_waits_for_a_reset() -> None:
     waiting = replace(gpu(), pending_mode=True)
 
     with pytest.raises(ConformanceError, match="the MIG mode of GPU 0 waits for a reset or reboot"):
-        check_geometry(place(), [waiting], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
+        check_geometry(context(), [waiting], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
     with pytest.raises(ConformanceError) as failed:
-        check_mode_settled(place(), [waiting])
+        check_mode_settled(context(), [waiting])
     assert str(failed.value) == (
         "D-01 MIG mode of node sim-0 under single, all-1g.10gb\n"
         "  expected    GPU 0: pending mode off\n"
@@ -159,7 +159,7 @@ def test_every_wrong_device_is_listed() -> None:
     )
 
     with pytest.raises(ConformanceError) as failed:
-        check_instances(place(), [wrong])
+        check_instances(context(), [wrong])
 
     assert str(failed.value) == (
         "D-01 MIG devices of node sim-0 under single, all-1g.10gb\n"
@@ -179,12 +179,12 @@ def test_memory_may_differ_between_drivers_as_long_as_it_gives_the_name() -> Non
     older = replace(gpu().profiles["3g.40gb"], memory_mib=40320)
     of_550 = replace(gpu(), mode=True, profiles={"3g.40gb": older}, instances=(replace(device, memory_mib=40320),))
 
-    check_instances(place(), [of_550])
+    check_instances(context(), [of_550])
 
 
 def wrong(found: ObservedGpu) -> list[str]:
     with pytest.raises(ConformanceError) as failed:
-        check_instances(place(), [found])
+        check_instances(context(), [found])
     lines = str(failed.value).splitlines()[2:]
     return [line.removeprefix("  found").strip().removeprefix("GPU 0 ") for line in lines]
 
@@ -209,7 +209,7 @@ def test_half_of_a_gpus_memory() -> None:
     halved = replace(gpu(SEVEN), memory_mib=81559 // 2)
 
     assert wrong(halved) == ["40779 MiB in all in place of about 81559"]
-    check_instances(place(), [replace(gpu(), memory_mib=80000), replace(gpu(), memory_mib=0)])
+    check_instances(context(), [replace(gpu(), memory_mib=80000), replace(gpu(), memory_mib=0)])
 
 
 def test_assumed_and_unknown_figures_are_not_compared() -> None:
@@ -217,5 +217,5 @@ def test_assumed_and_unknown_figures_are_not_compared() -> None:
     odd = replace(device, start=7, multiprocessors=3, engines=None)
     unread = replace(gpu(board="h20"), mode=True, profiles={})
 
-    check_instances(place(), [replace(unread, instances=(odd,))])
-    check_instances(place(), [replace(unread, instances=(replace(odd, start=None),))])
+    check_instances(context(), [replace(unread, instances=(odd,))])
+    check_instances(context(), [replace(unread, instances=(replace(odd, start=None),))])

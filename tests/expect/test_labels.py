@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.label_checks import check_labels, check_timestamp
 from conformance.expect.label_parts import family, mode, product
 from conformance.expect.labels import expected_labels, is_gfd_label
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.place import ConformanceError
 from conformance.spec.names import Strategy
-from tests.expect.made import SEVEN, gpu, place
+from tests.expect.made import SEVEN, context, gpu
 
 
 def labels_of(gpus: list[ObservedGpu], strategy: Strategy) -> dict[str, str]:
@@ -25,7 +25,7 @@ def failure(found: dict[str, str], strategy: Strategy = Strategy.MIXED) -> str:
     gpus = [gpu(SEVEN)]
     with pytest.raises(ConformanceError) as failed:
         check_labels(
-            place(strategy=strategy, requirement="D-26"),
+            context(strategy=strategy, requirement="D-26"),
             found,
             expected_labels(gpus, observed_geometry(gpus), strategy, None),
         )
@@ -88,7 +88,7 @@ def test_complete_labels_pass_whatever_else_the_node_carries(strategy: Strategy)
     others = {"nvidia.com/gpu.present": "true", "nvidia.com/gfd.timestamp": "1", "nvidia.com/gpu.clique": "a.1"}
 
     check_labels(
-        place(), labels_of(gpus, strategy) | others, expected_labels(gpus, observed_geometry(gpus), strategy, None)
+        context(), labels_of(gpus, strategy) | others, expected_labels(gpus, observed_geometry(gpus), strategy, None)
     )
 
 
@@ -168,7 +168,7 @@ def test_without_a_look_at_the_hardware_any_size_is_right() -> None:
     ],
 )
 def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -> None:
-    check_timestamp(place(), before, found, restarted=restarted)
+    check_timestamp(context(), before, found, restarted=restarted)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,6 @@ def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -
 )
 def test_timestamps_that_fail(before: str, found: str | None, restarted: bool, says: list[str]) -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_timestamp(place(requirement="D-26"), before, found, restarted=restarted)
+        check_timestamp(context(requirement="D-26"), before, found, restarted=restarted)
 
     assert str(failed.value).splitlines() == ["D-26 timestamp of node sim-0 under single, all-1g.10gb", *says]

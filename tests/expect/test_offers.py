@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.offers import check_applied, check_offers, expected_offers
-from conformance.expect.place import ConformanceError
 from conformance.spec.mig_parted import Configurations, parse
 from conformance.spec.models import GpuModel, load_models
 from conformance.spec.names import State
 from conformance.spec.static_config import static_configurations
-from tests.expect.made import A30, H100, gpu, place
+from tests.expect.made import A30, H100, context, gpu
 
 GENERATED = sorted((Path(__file__).parent / "generated").glob("*.yaml"))
 
@@ -31,7 +31,7 @@ def without(offered: Configurations, name: str) -> Configurations:
 def test_what_the_real_program_generates_passes(boards: str) -> None:
     gpus = [gpu(board=board, index=index) for index, board in enumerate(boards.split("+"))]
 
-    check_offers(place(), gpus, generated(boards), "v0.14.0")
+    check_offers(context(), gpus, generated(boards), "v0.14.0")
 
 
 @pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
@@ -66,14 +66,14 @@ def test_before_v0_14_the_shipped_file_is_offered() -> None:
     gpus = [gpu()]
 
     assert len(expected_offers(gpus, "v0.13.1")) == 81
-    check_offers(place(), gpus, static_configurations(), "v0.13.1")
+    check_offers(context(), gpus, static_configurations(), "v0.13.1")
     with pytest.raises(ConformanceError):
-        check_offers(place(), gpus, generated(H100), "v0.13.1")
+        check_offers(context(), gpus, generated(H100), "v0.13.1")
 
 
 def test_a_missing_name() -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_offers(place(requirement="D-15"), [gpu()], without(generated(H100), "all-balanced"), "v0.15.0")
+        check_offers(context(requirement="D-15"), [gpu()], without(generated(H100), "all-balanced"), "v0.15.0")
 
     assert str(failed.value) == (
         "D-15 offered configurations of node sim-0 under single, all-1g.10gb\n"
@@ -97,19 +97,19 @@ def test_a_name_with_another_effect(text: str, says: str) -> None:
     gpus: list[ObservedGpu] = [gpu(), gpu(index=1)]
 
     with pytest.raises(ConformanceError) as failed:
-        check_offers(place(), gpus, replace(offered, entries={**offered.entries, **other}), "v0.15.0")
+        check_offers(context(), gpus, replace(offered, entries={**offered.entries, **other}), "v0.15.0")
 
     assert "expected    all-1g.10gb: MIG on, 7 x 1g.10gb" in str(failed.value)
     assert says in str(failed.value)
 
 
 def test_success_is_applied() -> None:
-    check_applied(place(), State.SUCCESS)
+    check_applied(context(), State.SUCCESS)
 
 
 def test_anything_else_is_not() -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_applied(place(requirement="D-04"), "failed", 'msg="Error applying MIG configuration"')
+        check_applied(context(requirement="D-04"), "failed", 'msg="Error applying MIG configuration"')
 
     assert str(failed.value) == (
         "D-04 state of node sim-0 under single, all-1g.10gb\n"
@@ -118,4 +118,4 @@ def test_anything_else_is_not() -> None:
         '  likely      nvidia-mig-manager: msg="Error applying MIG configuration"'
     )
     with pytest.raises(ConformanceError, match="found       nothing"):
-        check_applied(place(), None)
+        check_applied(context(), None)

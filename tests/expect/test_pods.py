@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from conformance.expect.finding import ConformanceError
 from conformance.expect.operands import (
     RENEWED_APPS,
     apps_to_watch,
@@ -16,11 +17,10 @@ from conformance.expect.operands import (
     check_refused_by_plugin,
     check_user_pods,
 )
-from conformance.expect.place import ConformanceError
 from conformance.expect.resources import Refusal
 from conformance.expect.scheduling import PendingPod, check_stays_pending
 from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, VALIDATOR_APP
-from tests.expect.made import place
+from tests.expect.made import context
 
 GPU = "nvidia.com/gpu"
 
@@ -58,13 +58,13 @@ def test_the_validator_is_renewed_too() -> None:
 
     assert apps_to_watch(pods, {}) == (DCGM_APP, VALIDATOR_APP)
     assert "nvidia-operator-validator: old pod still there" in message_of(
-        lambda: check_operands_renewed(place(), pods, [VALIDATOR_APP])
+        lambda: check_operands_renewed(context(), pods, [VALIDATOR_APP])
     )
 
 
 @pytest.mark.parametrize("pods", [[GONE, NEW], [GONE, Pod(started=2.5, ended=2.6), NEW], [Pod(ended=3.0), NEW]])
 def test_renewed_operands_pass(pods: list[Pod]) -> None:
-    check_operands_renewed(place(), pods, [DEVICE_PLUGIN_APP])
+    check_operands_renewed(context(), pods, [DEVICE_PLUGIN_APP])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_renewed_operands_pass(pods: list[Pod]) -> None:
     ],
 )
 def test_other_fates_fail(pods: list[Pod], fate: str) -> None:
-    assert message_of(lambda: check_operands_renewed(place(requirement="D-05"), pods, [DEVICE_PLUGIN_APP])) == (
+    assert message_of(lambda: check_operands_renewed(context(requirement="D-05"), pods, [DEVICE_PLUGIN_APP])) == (
         "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    nvidia-device-plugin-daemonset: old pod gone, then one new pod\n"
         f"  found       nvidia-device-plugin-daemonset: {fate}"
@@ -86,9 +86,9 @@ def test_other_fates_fail(pods: list[Pod], fate: str) -> None:
 
 
 def test_operands_are_kept_where_nothing_is_to_be_done() -> None:
-    check_operands_kept(place(), [OLD], [DEVICE_PLUGIN_APP])
+    check_operands_kept(context(), [OLD], [DEVICE_PLUGIN_APP])
 
-    assert message_of(lambda: check_operands_kept(place(requirement="D-05"), [GONE, NEW], [DEVICE_PLUGIN_APP])) == (
+    assert message_of(lambda: check_operands_kept(context(requirement="D-05"), [GONE, NEW], [DEVICE_PLUGIN_APP])) == (
         "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    nvidia-device-plugin-daemonset: old pod still there\n"
         "  found       nvidia-device-plugin-daemonset: old pod gone, then one new pod"
@@ -96,10 +96,10 @@ def test_operands_are_kept_where_nothing_is_to_be_done() -> None:
 
 
 def test_user_pods() -> None:
-    check_user_pods(place(), {"train": "1"}, {"train": "1", "late": "3"})
+    check_user_pods(context(), {"train": "1"}, {"train": "1", "late": "3"})
 
     assert message_of(
-        lambda: check_user_pods(place(requirement="D-05"), {"train": "1", "serve": "2"}, {"serve": "9"})
+        lambda: check_user_pods(context(requirement="D-05"), {"train": "1", "serve": "2"}, {"serve": "9"})
     ) == (
         "D-05 pods of users of node sim-0 under single, all-1g.10gb\n"
         "  expected    serve: 2\n"
@@ -111,11 +111,11 @@ def test_user_pods() -> None:
 
 
 def test_operands_that_run_but_for_the_one_that_refuses() -> None:
-    check_operands_run(place(), [])
-    check_operands_run(place(), [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+    check_operands_run(context(), [])
+    check_operands_run(context(), [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
 
     assert message_of(
-        lambda: check_operands_run(place(requirement="D-05"), [DCGM_APP, DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+        lambda: check_operands_run(context(requirement="D-05"), [DCGM_APP, DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
     ) == (
         "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    every operand runs\n"
@@ -128,7 +128,7 @@ LOG = "main.go:198] error starting plugins: more than one MIG device type presen
 
 @pytest.mark.parametrize("log", [LOG, ""])
 def test_the_plugin_refuses(log: str) -> None:
-    check_refused_by_plugin(place(), 1, 2, log, Refusal.UNLIKE_DEVICES)
+    check_refused_by_plugin(context(), 1, 2, log, Refusal.UNLIKE_DEVICES)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_plugin_refuses(log: str) -> None:
 )
 def test_the_plugin_does_not_refuse(exit_code: int | None, restarts: int, log: str, found: str) -> None:
     message = message_of(
-        lambda: check_refused_by_plugin(place("all-balanced"), exit_code, restarts, log, Refusal.UNLIKE_DEVICES)
+        lambda: check_refused_by_plugin(context("all-balanced"), exit_code, restarts, log, Refusal.UNLIKE_DEVICES)
     )
 
     assert message.startswith(
@@ -157,11 +157,11 @@ SCHEDULER = "0/1 nodes are available: 1 Insufficient {}. preemption: 0/1 nodes a
 
 @pytest.mark.parametrize("resource", [GPU, "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.me"])
 def test_stays_pending(resource: str) -> None:
-    check_stays_pending(place(), PendingPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
+    check_stays_pending(context(), PendingPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
     several = (
         f"0/3 nodes are available: 1 Insufficient memory, 1 Insufficient {resource}, 2 node(s) were unschedulable."
     )
-    check_stays_pending(place(), PendingPod("p", "Pending", None, several), resource)
+    check_stays_pending(context(), PendingPod("p", "Pending", None, several), resource)
 
 
 @pytest.mark.parametrize(
@@ -179,13 +179,13 @@ def test_stays_pending(resource: str) -> None:
 )
 def test_does_not_stay_pending(pod: PendingPod) -> None:
     with pytest.raises(ConformanceError, match=r"scheduler: 0 nodes available, 1 Insufficient nvidia\.com/gpu"):
-        check_stays_pending(place(), pod, GPU)
+        check_stays_pending(context(), pod, GPU)
 
 
 def test_message_of_a_pod_that_runs() -> None:
     pod = PendingPod("asks-for-gpu", "Running", "sim-0", "")
 
-    assert message_of(lambda: check_stays_pending(place(requirement="D-21"), pod, GPU)) == (
+    assert message_of(lambda: check_stays_pending(context(requirement="D-21"), pod, GPU)) == (
         "D-21 pod asks-for-gpu of node sim-0 under single, all-1g.10gb\n"
         "  expected    Pending on no node\n"
         "              scheduler: 0 nodes available, 1 Insufficient nvidia.com/gpu\n"

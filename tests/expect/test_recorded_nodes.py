@@ -14,7 +14,7 @@ from conformance.expect.labels import expected_labels
 from conformance.expect.observed import Driver, ObservedGpu
 from conformance.expect.resources import check_resources, expected_resources, refusal
 from conformance.spec.names import PREFIX, Strategy
-from tests.expect.made import gpu, place
+from tests.expect.made import context, gpu
 
 RECORDED = yaml.safe_load(Path(__file__).with_name("recorded-nodes.yaml").read_text(encoding="utf-8"))
 NODES = pytest.mark.parametrize("node", RECORDED, ids=lambda node: f"{node['board']}-{node['case']}")
@@ -49,7 +49,7 @@ def gpus_of(node: dict[str, Any]) -> list[ObservedGpu]:
 def test_resources(node: dict[str, Any], strategy: Strategy) -> None:
     expected = expected_resources(observed_geometry(gpus_of(node)), strategy, PLUGIN)
 
-    check_resources(place(strategy=strategy), node["resources"][strategy], expected)
+    check_resources(context(strategy=strategy), node["resources"][strategy], expected)
     assert expected == node["resources"][strategy]
 
 
@@ -69,4 +69,4 @@ def test_labels(node: dict[str, Any], strategy: Strategy) -> None:
     found = {PREFIX + name: value for name, value in (node["labels"][strategy] | VERSIONS).items()}
     expected = expected_labels(gpus, observed_geometry(gpus), strategy, Driver("580.159.04", (13, 0)))
 
-    check_labels(place(strategy=strategy), found, expected)
+    check_labels(context(strategy=strategy), found, expected)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import WantedGpu, observed_geometry
-from conformance.expect.place import ConformanceError
 from conformance.expect.resources import Refusal, check_resources, expected_resources, is_uneven, refusal
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
-from tests.expect.made import A100_80, BALANCED, SEVEN, gpu, place
+from tests.expect.made import A100_80, BALANCED, SEVEN, context, gpu
 
 
 def carrying(**counts: int) -> list[WantedGpu]:
@@ -59,7 +59,7 @@ def test_a_node_without_gpus_advertises_nothing() -> None:
 def test_zero_is_absent_and_other_vendors_do_not_matter() -> None:
     found = {"nvidia.com/gpu": 7, "nvidia.com/mig-1g.10gb": 0, "cpu": 8, "example.com/gpu": 1}
 
-    check_resources(place(), found, {"nvidia.com/gpu": 7})
+    check_resources(context(), found, {"nvidia.com/gpu": 7})
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_zero_is_absent_and_other_vendors_do_not_matter() -> None:
 )
 def test_any_difference_fails(found: dict[str, int], says: str) -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_resources(place(), found, {"nvidia.com/gpu": 7})
+        check_resources(context(), found, {"nvidia.com/gpu": 7})
 
     assert says in str(failed.value)
 
@@ -82,7 +82,9 @@ def test_the_message_of_several_resources() -> None:
 
     with pytest.raises(ConformanceError) as failed:
         check_resources(
-            place("all-balanced", Strategy.MIXED, "D-07"), {"nvidia.com/mig-1g.10gb": 2, "nvidia.com/gpu": 1}, expected
+            context("all-balanced", Strategy.MIXED, "D-07"),
+            {"nvidia.com/mig-1g.10gb": 2, "nvidia.com/gpu": 1},
+            expected,
         )
 
     assert str(failed.value) == (

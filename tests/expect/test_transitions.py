@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from conformance.expect.finding import CheckContext, ConformanceError
 from conformance.expect.patches import Write
-from conformance.expect.place import ConformanceError, Place
 from conformance.expect.transitions import (
     Course,
     check_applied_before_success,
@@ -22,7 +22,7 @@ from conformance.expect.transitions import (
     expected_writes,
 )
 from conformance.spec.names import DEPLOY_CLIENT, DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PAUSED_OPERANDS
-from tests.expect.made import place
+from tests.expect.made import context
 
 SCRIPT, GO, CLIENT, MENDED = "v0.12.3", "v0.14.2", "v0.15.0", "v0.15.1-484"
 ALL = [SCRIPT, GO, CLIENT, MENDED]
@@ -115,11 +115,11 @@ def test_what_is_expected_passes(version: str, course: Course, resumed: bool) ->
     seen = [*others, *(Seen({**write.labels, "nvidia.com/mig.config": "x"}) for write in expected), *others]
 
     for check in (check_writes, check_states, check_deploy_labels):
-        check(place(), seen, expected)
+        check(context(), seen, expected)
 
 
 CHANGE = expected_writes(NODE, Course.CHANGED, CLIENT, resumed_before=False)
-Check = Callable[[Place, Sequence[Seen], Sequence[Write]], None]
+Check = Callable[[CheckContext, Sequence[Seen], Sequence[Write]], None]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_wrong_traces_fail_the_checks_they_concern(seen: list[Labels], fails: tu
     for check in (check_writes, check_states, check_deploy_labels):
         if check in fails:
             with pytest.raises(ConformanceError):
-                check(place(), events, CHANGE)
+                check(context(), events, CHANGE)
         else:
-            check(place(), events, CHANGE)
+            check(context(), events, CHANGE)
 
 
 def message_of(check: Check, *seen: Labels) -> str:
     with pytest.raises(ConformanceError) as failed:
-        check(place(requirement="D-05"), [Seen(labels) for labels in seen], CHANGE)
+        check(context(requirement="D-05"), [Seen(labels) for labels in seen], CHANGE)
     return str(failed.value)
 
 
@@ -216,12 +216,12 @@ SUCCEEDS = "level=info msg=\"Changing the 'nvidia.com/mig.config.state' node lab
 
 @pytest.mark.parametrize("log", [[], [APPLIES, "other", SUCCEEDS], [SUCCEEDS], [APPLIES]])
 def test_a_log_that_says_nothing_against_success(log: list[str]) -> None:
-    check_applied_before_success(place(), log)
+    check_applied_before_success(context(), log)
 
 
 def test_success_was_written_before_the_gpus_were_changed() -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_applied_before_success(place(requirement="D-02"), ["other", SUCCEEDS, "other", APPLIES])
+        check_applied_before_success(context(requirement="D-02"), ["other", SUCCEEDS, "other", APPLIES])
 
     assert str(failed.value) == (
         "D-02 log of mig-manager of node sim-0 under single, all-1g.10gb\n"

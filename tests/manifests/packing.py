@@ -20,7 +20,7 @@ def fits(model: GpuModel, counts: Mapping[str, int]) -> bool:
 
 
 def _placed(rows: Sequence[ProfileRow], taken: frozenset[int]) -> bool:
-    """Place the first instance wherever it is free, and the others around it."""
+    """CheckContext the first instance wherever it is free, and the others around it."""
     if not rows:
         return True
     row, *others = rows

@@ -125,7 +125,9 @@ def test_an_operand_that_does_not_come_back(stand: Stand, cluster: MigCluster) -
 
     def loses_plugin(stand: Stand, node: str, configuration: str) -> None:
         stand.label(node, mig__config__state="pending")
+        stand.label(node, **{"gpu__deploy__device-plugin": PAUSED})
         stand.remove_pod("plugin-0")
+        stand.label(node, **{"gpu__deploy__device-plugin": "true"})
         has_nothing_to_do(stand, node, configuration)
 
     with Manager(stand, loses_plugin):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.report.model import Report, Restore, TimelineEntry
 from conformance.report.run import RUN, Run
 from conformance.spec.names import Strategy
@@ -65,5 +65,5 @@ class Inner:
 
 def refuted() -> None:
     """Fail as a check fails."""
-    place = Place(("D-06",), "sim-0", Strategy.SINGLE, "all-1g.10gb")
-    raise ConformanceError(place, "resources", Finding(("nvidia.com/gpu: 7",), ("nvidia.com/gpu: 8",)))
+    context = CheckContext(("D-06",), "sim-0", Strategy.SINGLE, "all-1g.10gb")
+    raise ConformanceError(context, "resources", Finding(("nvidia.com/gpu: 7",), ("nvidia.com/gpu: 8",)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conformance.expect.finding import Finding
 from conformance.report.assemble import Stopwatch, assemble
-from conformance.report.model import Case, Environment, Finding, NodeEnvironment, Outcome, Report
+from conformance.report.model import Case, Environment, NodeEnvironment, Outcome, Report
 from conformance.report.run import Run
 from conformance.report.verdict import judge
 from conformance.spec.requirements import REQUIREMENTS

@@ -66,7 +66,7 @@ def test_the_worse_phase_decides_and_brings_its_reason(before: Outcome, after: O
     ("text", "reason"),
     [
         (
-            "conformance.expect.place.ConformanceError: D-06 resources\n  expected    x",
+            "conformance.expect.finding.ConformanceError: D-06 resources\n  expected    x",
             "D-06 resources\n  expected    x",
         ),
         ("conformance.cluster.errors.WaitTimeout: waited 3 s", "WaitTimeout: waited 3 s"),

@@ -6,8 +6,9 @@ from textwrap import dedent
 
 import pytest
 
+from conformance.expect.finding import Finding
 from conformance.report.layout import Row, capped
-from conformance.report.model import Case, Environment, Finding, NodeEnvironment, Outcome, Report, Restore
+from conformance.report.model import Case, Environment, NodeEnvironment, Outcome, Report, Restore
 from conformance.report.terminal import summary
 from tests.report.made import CORE, OUT, case, report_of, whole_run
 

@@ -31,7 +31,7 @@ POINTERS: dict[Kind, Any] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckContext:
     """What a handle says: index of the GPU on the node, and the ids of the instances (0 where it has none)."""
 
     kind: Kind
@@ -46,7 +46,7 @@ def pack(kind: Kind, gpu: Gpu, instance: GpuInstance | None = None, compute: Com
     return ctypes.cast(ctypes.c_void_p(int.from_bytes(bytes(numbers))), POINTERS[kind])
 
 
-def unpack(handle: Any, *kinds: Kind) -> Place:
+def unpack(handle: Any, *kinds: Kind) -> CheckContext:
     """What `handle` stands for.
 
     Raises:
@@ -62,9 +62,9 @@ def unpack(handle: Any, *kinds: Kind) -> Place:
 
 
 @cache
-def _place(address: int) -> Place:
+def _place(address: int) -> CheckContext:
     kind, *numbers = address.to_bytes(4)
-    return Place(Kind(kind), *numbers)
+    return CheckContext(Kind(kind), *numbers)
 
 
 def fill(array_ref: Any, count_ref: Any, items: list[Any]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from conformance.cluster import paths
 from conformance.cluster.changes import Change, LabelChange, ResourceChange
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
@@ -15,6 +12,7 @@ from conformance.spec.names import (
     DEPLOY_PREFIX,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
+    PAUSED,
     PAUSED_APPS,
     VALIDATOR_APP,
     State,
@@ -23,8 +21,8 @@ from conformance.spec.names import (
 _FINAL = (State.SUCCESS, State.FAILED)
 
 
-class Ask:
-    """Made before the first write: `put` writes, `take` gets the node's changes, `evidence` sums up.
+class ReconfigureRequest:
+    """Made before the first write: `put` writes, `is_answered` and `is_at_rest` look, `evidence` sums up.
 
     Attributes:
         node: Name of the node.
@@ -48,10 +46,11 @@ class Ask:
         self.kept = self._there and not again and self._before.labels.get(MIG_CONFIG_STATE) == State.SUCCESS
         self._pods_before = cluster.pods(node=node)
         self._dead: frozenset[str] = frozenset()
+        self._paused: set[str] = set()
         self._pending = False
         self._answer: State | None = None
         self._settled: float | None = None
-        self.mark = cluster.timeline.mark()
+        self.mark = self._seen = cluster.timeline.mark()
         self._started = cluster.clock.now()
         self.deadline = self._limit(cluster.limits.reconfigure)
 
@@ -63,19 +62,21 @@ class Ask:
             self._cluster.set_labels(self.node, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
         self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
 
-    def take(self, changes: Iterable[Change]) -> None:
-        """Look at changes of the node; those from before `mark` do not count."""
-        for change in changes:
+    def is_answered(self) -> bool:
+        """Tell whether the answer has come, or the time for it is over; looks at what is new of the node."""
+        for change in self._cluster.timeline.since(self._seen, node=self.node):
+            self._seen = change.sequence + 1
             self._take(change)
+        return self.kept or self.answered is not None or self.deadline.over
 
     def _take(self, change: Change) -> None:
         if (
-            change.sequence < self.mark
-            or self.answered is not None
+            self.answered is not None
             or not isinstance(change, LabelChange)
             or self._cluster.writes.owns(change.version)
         ):
             return
+        self._paused |= {key for key, value in change.set.items() if value == PAUSED}
         state = change.set.get(MIG_CONFIG_STATE)
         self._pending = self._pending or state == State.PENDING
         if state in _FINAL:
@@ -86,20 +87,18 @@ class Ask:
     def begin_rest(self) -> None:
         """Start the time that the operands have to come back.
 
-        The server is asked which pods are gone or going: the watch of pods may lag behind that of nodes.
+        Pods of the operands that were paused are gone by now, although the watch of pods may lag behind that of nodes:
+        mig-manager has waited for their end.
         """
         self.deadline = self._limit(self._cluster.limits.operands_ready)
-        operands = self._cluster.operands(self.node)
-        path = paths.pods(self._cluster.operator_namespace)
-        listed = self._cluster.transport.get(path, {"fieldSelector": f"spec.nodeName={self.node}"})["items"]
-        alive = {item["metadata"]["uid"] for item in listed if "deletionTimestamp" not in item["metadata"]}
-        self._dead = frozenset(pod.uid for pod in operands if pod.uid not in alive)
+        paused = {app for app, label in PAUSED_APPS.items() if label in self._paused}
+        self._dead = frozenset(pod.uid for pod in self._pods_before if pod.app in paused)
 
     def is_at_rest(self) -> bool:
-        """Tell whether every operand that ran before and is not paused is back."""
+        """Tell whether every operand that ran before and is not paused is back, or the time for it is over."""
         if not self._missing():
             self._settled = self._cluster.clock.now()
-        return self._settled is not None
+        return self._settled is not None or self.deadline.over
 
     def evidence(self) -> Reconfiguration:
         """Sum up, with mig-manager's log."""

@@ -1,9 +1,9 @@
-"""Where a check looks, and the message of a check that fails."""
+"""What a check speaks of, what it found, and the message of a check that fails."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from conformance.spec.names import Strategy
@@ -17,7 +17,7 @@ def _nothing() -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckContext:
     """Node and state that a check speaks of; it heads every message.
 
     Attributes:
@@ -42,38 +42,47 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check expected and what it found, in items a person can read; empty where there is nothing to say."""
+    """What a check expected and what it found, in short items that a person can read.
+
+    Attributes:
+        expected: What must be there; empty for nothing.
+        found: What is there; empty for nothing.
+        missing: Expected and not found, where that is told apart; otherwise empty.
+        unexpected: Found and not expected, as above.
+        subject: What was looked at, on which node, in which state; filled in by `ConformanceError`.
+    """
 
     expected: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
+    subject: str = ""
 
 
 class ConformanceError(AssertionError):
     """The cluster does not do what it must.
 
     Attributes:
-        place: Where it was looked at.
+        context: Where it was looked at.
         subject: What was looked at.
         finding: What was expected and found.
     """
 
-    def __init__(self, place: Place, subject: str, finding: Finding, likely: Sequence[str] = ()) -> None:
-        self.place = place
+    def __init__(self, context: CheckContext, subject: str, finding: Finding, likely: Sequence[str] = ()) -> None:
+        self.context = context
         self.subject = subject
-        self.finding = finding
-        super().__init__("\n".join(_lines(place, subject, finding, likely)))
+        self.finding = replace(finding, subject=f"{subject} of {context}")
+        super().__init__("\n".join(_lines(context, subject, finding, likely)))
 
 
-def _lines(place: Place, subject: str, finding: Finding, likely: Sequence[str]) -> list[str]:
+def _lines(context: CheckContext, subject: str, finding: Finding, likely: Sequence[str]) -> list[str]:
     return [
-        " ".join([*place.requirements, subject, "of", str(place)]),
+        " ".join([*context.requirements, subject, "of", str(context)]),
         *_field("expected", finding.expected),
         *_field("found", finding.found),
         *_missing_and_unexpected(finding),
-        *_field("timeline", place.timeline(), joined="; "),
-        *_field("likely", [*likely, *place.hints()]),
+        *_field("timeline", context.timeline(), joined="; "),
+        *_field("likely", [*likely, *context.hints()]),
     ]
 
 

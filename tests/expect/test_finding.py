@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conformance.expect.compare import compare_mappings, compare_sequences
-from conformance.expect.place import ConformanceError, Finding, Place
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.resources import check_resources
 from conformance.spec.names import Strategy
 
 
 def test_the_message_of_the_design() -> None:
-    place = Place(
+    context = CheckContext(
         ("D-06",),
         "sim-0",
         Strategy.SINGLE,
@@ -21,7 +21,7 @@ def test_the_message_of_the_design() -> None:
     by_profile = {"nvidia.com/mig-1g.10gb": 56}
 
     with pytest.raises(ConformanceError) as failed:
-        check_resources(place, by_profile, {"nvidia.com/gpu": 56}, other_strategy=by_profile)
+        check_resources(context, by_profile, {"nvidia.com/gpu": 56}, other_strategy=by_profile)
 
     assert str(failed.value) == (
         "D-06 resources of node sim-0 under single, all-1g.10gb\n"
@@ -35,10 +35,10 @@ def test_the_message_of_the_design() -> None:
 
 
 def test_several_items_stand_below_each_other_and_nothing_is_said_to_be_nothing() -> None:
-    place = Place(("D-06", "D-09"), "n", Strategy.MIXED, "x", hints=lambda: ("first", "second"))
+    context = CheckContext(("D-06", "D-09"), "n", Strategy.MIXED, "x", hints=lambda: ("first", "second"))
     finding = Finding(("a: 1", "b: 2"), (), ("a", "b"))
 
-    assert str(ConformanceError(place, "things", finding)) == (
+    assert str(ConformanceError(context, "things", finding)) == (
         "D-06 D-09 things of node n under mixed, x\n"
         "  expected    a: 1\n"
         "              b: 2\n"
@@ -54,7 +54,7 @@ def test_the_timeline_is_asked_only_when_a_check_fails() -> None:
     def asked() -> list[str]:
         pytest.fail("nothing failed, so nobody needs the timeline")
 
-    check_resources(Place(("D-06",), "n", Strategy.MIXED, "x", timeline=asked), {}, {})
+    check_resources(CheckContext(("D-06",), "n", Strategy.MIXED, "x", timeline=asked), {}, {})
 
 
 def test_mappings_tell_absent_from_none() -> None:
