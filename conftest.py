@@ -4,7 +4,7 @@ pytest_plugins = [
     "conformance.report.plugin",
     "conformance.fixtures.markers",
     "conformance.fixtures.options",
-    "conformance.fixtures.selection",
     "conformance.fixtures.case",
+    "conformance.fixtures.selection",
     "conformance.fixtures.plugin",
 ]

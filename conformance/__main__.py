@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from conformance.report.run import CASES
+from conformance.report.invocation import CASES
 
 PROJECT = CASES.parents[1]
 

@@ -1,45 +1,37 @@
 """The GPUs themselves, read back through NVML and nvidia-smi."""
 
-import pytest
-
 from conformance.expect.devices import check_device_list, check_same_devices
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
-from conformance.fixtures.cells import cells
-from conformance.fixtures.markers import requirement
-from conformance.fixtures.node import MigNode
+from conformance.expect.node import ExpectedNode
+from conformance.fixtures.case import case
+from conformance.suite.scenarios.hardware import Hardware, ReadHardware
 
 
-@requirement("D-01", "D-09")
-@cells()
-@pytest.mark.workload
-def test_every_gpu_carries_the_configured_geometry(node: MigNode) -> None:
+@case("D-01", "D-09", scenario=ReadHardware)
+def test_every_gpu_carries_the_configured_geometry(node: ExpectedNode, seen: Hardware) -> None:
     """Every GPU of the node MUST have the MIG mode and exactly the MIG devices of the configuration.
 
     No mode change MUST be left pending. Source: runbook, "What it is"; mig-parted v0.15.0, configuration format v1.
     """
-    check_geometry(node.place, node.gpus, node.state.wanted)
-    check_mode_settled(node.place, node.gpus)
+    check_geometry(node.context, seen.gpus, node.wanted)
+    check_mode_settled(node.context, seen.gpus)
 
 
-@requirement("D-01")
-@cells()
-@pytest.mark.workload
-def test_every_device_is_what_its_profile_says(node: MigNode) -> None:
+@case("D-01", scenario=ReadHardware)
+def test_every_device_is_what_its_profile_says(node: ExpectedNode, seen: Hardware) -> None:
     """Every MIG device MUST have the slices, memory, SMs and engines of its profile at a legal placement.
 
     No two GPU instances of a GPU MUST overlap and no UUID MUST occur twice.
     Source: MIG User Guide, "Supported MIG profiles"; readings of H100 and H200 under driver 580.
     """
-    check_instances(node.place, node.gpus)
+    check_instances(node.context, seen.gpus)
 
 
-@requirement("D-18", "D-19")
-@cells()
-@pytest.mark.workload
-def test_nvidia_smi_lists_one_line_for_each_device(node: MigNode) -> None:
+@case("D-18", "D-19", scenario=ReadHardware)
+def test_nvidia_smi_lists_one_line_for_each_device(node: ExpectedNode, seen: Hardware) -> None:
     """`nvidia-smi -L` on the node MUST print every GPU with one `MIG <profile> Device N` line for each device.
 
     They MUST be the GPUs and devices that NVML knows. Source: runbook, "Apply & verify", step 3.
     """
-    check_device_list(node.place, node.listing, node.state.wanted)
-    check_same_devices(node.place, node.listing, node.gpus)
+    check_device_list(node.context, seen.listing, node.wanted)
+    check_same_devices(node.context, seen.listing, seen.gpus)

@@ -1,61 +1,61 @@
 """What a node advertises: names and counts of extended resources."""
 
-import pytest
-
+from conformance.expect.kinds import GeometryKind
+from conformance.expect.node import ExpectedNode
 from conformance.expect.operands import check_refused_by_plugin
-from conformance.expect.resources import check_resources
-from conformance.fixtures.cells import SLICED, Geometry, cells
-from conformance.fixtures.markers import requirement
-from conformance.fixtures.node import MigNode
+from conformance.expect.resources import check_capacity, check_resources
+from conformance.fixtures.case import case
 from conformance.spec.names import Strategy
+from conformance.suite.cells import cells
+from conformance.suite.scenarios.capacity import Capacity, WatchCapacity
+from conformance.suite.scenarios.rest import LookAtRest, Rest
+
+EVEN = [GeometryKind.OFF, GeometryKind.UNIFORM]
+REFUSED = [GeometryKind.UNEVEN, GeometryKind.PARTIAL, GeometryKind.EMPTY]
 
 
-@requirement("D-06", "D-09", "D-19")
-@cells(strategies=[Strategy.SINGLE], geometries=[Geometry.OFF, Geometry.UNIFORM])
-@pytest.mark.readonly
-def test_single_advertises_every_device_as_a_gpu(node: MigNode) -> None:
+@case("D-06", "D-09", "D-19", scenario=LookAtRest, cells=cells(strategies=[Strategy.SINGLE], kinds=EVEN))
+def test_single_advertises_every_device_as_a_gpu(node: ExpectedNode, seen: Rest) -> None:
     """Under `single` a node of one profile MUST advertise its MIG devices as `nvidia.com/gpu`, and nothing else.
 
     Without MIG it MUST advertise its GPUs under that name. Seven 1g slices of one GPU count seven.
     Source: runbook, "Apply & verify", step 4; k8s-device-plugin v0.20.0, internal/rm.
     """
-    check_resources(node.place, node.allocatable, node.state.resources, other_strategy=node.resources_of_other_strategy)
+    other = node.resources_of_other_strategy
+
+    check_resources(node.context, seen.allocatable, node.resources, other_strategy=other)
 
 
-@requirement("D-07", "D-09", "D-19")
-@cells(strategies=[Strategy.MIXED])
-@pytest.mark.readonly
-def test_mixed_advertises_every_profile_by_name(node: MigNode) -> None:
+@case("D-07", "D-09", "D-19", scenario=LookAtRest, cells=cells(strategies=[Strategy.MIXED]))
+def test_mixed_advertises_every_profile_by_name(node: ExpectedNode, seen: Rest) -> None:
     """Under `mixed` each profile MUST be advertised as `nvidia.com/mig-<profile>` with its exact count.
 
     GPUs without MIG MUST stay `nvidia.com/gpu`; a GPU in MIG mode MUST NOT be advertised as a whole.
     Source: runbook, "Apply & verify", step 4; k8s-device-plugin v0.20.0, internal/rm.
     """
-    check_resources(node.place, node.allocatable, node.state.resources, other_strategy=node.resources_of_other_strategy)
+    other = node.resources_of_other_strategy
+
+    check_resources(node.context, seen.allocatable, node.resources, other_strategy=other)
 
 
-@requirement("D-06", "D-09")
-@cells(strategies=[Strategy.SINGLE], geometries=[Geometry.UNEVEN, Geometry.PARTIAL, Geometry.EMPTY])
-@pytest.mark.readonly
-def test_single_advertises_nothing_for_an_uneven_geometry(node: MigNode) -> None:
+@case("D-06", "D-09", scenario=LookAtRest, cells=cells(strategies=[Strategy.SINGLE], kinds=REFUSED))
+def test_single_advertises_nothing_for_an_uneven_geometry(node: ExpectedNode, seen: Rest) -> None:
     """Under `single` a node whose MIG devices differ, or are missing on a GPU, MUST advertise nothing.
 
     The device plugin MUST end with an error that says why, and is started again by kubelet.
     Source: k8s-device-plugin v0.20.0, internal/rm/device_map.go.
     """
-    end = node.plugin_end
+    end, other = seen.plugin_end, node.resources_of_other_strategy
 
-    check_resources(node.place, node.allocatable, {}, other_strategy=node.resources_of_other_strategy)
-    check_refused_by_plugin(node.place, end.exit_code, end.restarts, end.log, node.refusal)
+    check_resources(node.context, seen.allocatable, {}, other_strategy=other)
+    check_refused_by_plugin(node.context, end.exit_code, end.restarts, end.log, node.refusal)
 
 
-@requirement("D-06", "D-07")
-@cells(geometries=[Geometry.OFF, *SLICED, Geometry.PARTIAL])
-@pytest.mark.readonly
-def test_capacity_forgets_what_is_gone(node: MigNode) -> None:
+@case("D-06", "D-07", scenario=WatchCapacity, cells=cells(kinds=[*EVEN, GeometryKind.UNEVEN, GeometryKind.PARTIAL]))
+def test_capacity_forgets_what_is_gone(node: ExpectedNode, seen: Capacity) -> None:
     """Capacity MUST equal what is advertised once kubelet's grace of five minutes for removed resources is over.
 
-    A name that stays with a count of zero is the same as none.
+    A name that stays with a count of zero is the same as none. What is advertised again in time is not forgotten.
     Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager; kubernetes issue 92396.
     """
-    check_resources(node.place, node.capacity_after_grace, node.state.resources)
+    check_capacity(node.context, seen.when_left, node.resources, seen.leftovers, grace=seen.grace, now=seen.now)

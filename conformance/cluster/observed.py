@@ -102,6 +102,11 @@ class ObservedCluster:
             raise
         return dict(raw.get("data") or {})
 
+    def config_maps(self, namespace: str | None = None) -> dict[str, dict[str, str]]:
+        """Read the data of all ConfigMaps by name, of the operator's namespace unless another is given."""
+        items = self.transport.list(paths.config_maps(namespace or self.operator_namespace))
+        return {item["metadata"]["name"]: dict(item.get("data") or {}) for item in items}
+
     def events(self, pod: PodView) -> list[str]:
         """`reason: message` of the events about a pod, oldest first."""
         query = {"fieldSelector": f"involvedObject.uid={pod.uid}"}

@@ -6,14 +6,94 @@ Source: k8s-device-plugin v0.20.0, internal/rm and internal/plugin; the format a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import WantedGpu
 from conformance.expect.hardware import deviations
 from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
+from conformance.expect.scheduling import StartedPod, check_run
 from conformance.spec.profile import Profile
+
+
+@dataclass(frozen=True)
+class DeviceUser:
+    """A pod that asked for one device, and what it saw from inside.
+
+    Attributes:
+        pod: The pod, once it ran.
+        resource: What it asked for.
+        listing: The GPUs as `nvidia-smi -L` lists them in the container; None where none of its containers ever ran.
+        gpus: The GPUs as NVML describes them in the container.
+    """
+
+    pod: StartedPod
+    resource: str
+    listing: tuple[ListedGpu, ...] | None = None
+    gpus: tuple[ObservedGpu, ...] = ()
+
+    @property
+    def uuids(self) -> list[str]:
+        """UUIDs of everything that the container may use: its MIG devices, or the GPU where it has none."""
+        return [uuid for gpu in self.listing or () for uuid in ([it.uuid for it in gpu.devices] or [gpu.uuid])]
+
+
+def check_slice_users(
+    context: CheckContext,
+    users: Sequence[DeviceUser],
+    on_node: Sequence[ObservedGpu],
+    profile_of: Callable[[str], Profile | None],
+) -> None:
+    """Check that every pod runs and has exactly one MIG device of the node, of the profile and size it asked for.
+
+    NVML and `nvidia-smi -L` must show the container the same.
+
+    Args:
+        context: Where.
+        users: Pods that asked for one device each.
+        on_node: The GPUs of the node.
+        profile_of: Profile that a resource stands for; None where any profile of the node is right.
+
+    Raises:
+        ConformanceError: A pod does not run, or sees something else.
+    """
+    profiles = {instance.uuid: instance.profile for gpu in on_node for instance in gpu.instances}
+    for user in users:
+        listing = _listing(context, user)
+        check_one_device(context, listing, profiles, profile_of(user.resource))
+        check_same_devices(context, listing, user.gpus)
+        check_size(context, user.gpus, on_node)
+
+
+def check_gpu_users(context: CheckContext, users: Sequence[DeviceUser], on_node: Sequence[ObservedGpu]) -> None:
+    """Check that every pod runs and has exactly one whole GPU of the node.
+
+    Raises:
+        ConformanceError: A pod does not run, or sees something else.
+    """
+    for user in users:
+        listing = _listing(context, user)
+        check_whole_gpu(context, listing, [gpu.uuid for gpu in on_node])
+        check_same_devices(context, listing, user.gpus)
+
+
+def check_neighbours(context: CheckContext, users: Sequence[DeviceUser]) -> None:
+    """Check that no two pods that run at the same time hold the same device.
+
+    Raises:
+        ConformanceError: A pod does not run, or a device is in more than one; the pods are named.
+    """
+    for user in users:
+        _listing(context, user)
+    check_not_shared(context, {user.pod.name: user.uuids for user in users})
+
+
+def _listing(context: CheckContext, user: DeviceUser) -> tuple[ListedGpu, ...]:
+    if user.listing is None:
+        check_run(context, [user.pod])
+    return user.listing or ()
 
 
 def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:

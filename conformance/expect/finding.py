@@ -36,6 +36,10 @@ class CheckContext:
     timeline: Callable[[], Sequence[str]] = _nothing
     hints: Callable[[], Sequence[str]] = _nothing
 
+    def under(self, strategy: Strategy) -> CheckContext:
+        """The same node and configuration under another strategy."""
+        return replace(self, strategy=strategy)
+
     def __str__(self) -> str:
         return f"node {self.node} under {self.strategy}, {self.configuration}"
 

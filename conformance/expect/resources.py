@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -106,6 +107,63 @@ def check_resources(
         raise ConformanceError(context, "resources", finding, _why_not(context, advertised, other_strategy))
 
 
+@dataclass(frozen=True)
+class Leftover:
+    """A resource that a node no longer advertised when it left a cell, and that kubelet still counted in its capacity.
+
+    Times in seconds of the cluster's clock.
+
+    Attributes:
+        resource: Name of the resource.
+        count: The capacity when the node left the cell.
+        gone: When its allocatable count fell to 0, or when the watch began, where that was later.
+        forgotten: When its capacity fell to 0; None where it did not while the run lasted.
+        back: When it was advertised again, in another cell; None where it was not.
+    """
+
+    resource: str
+    count: int
+    gone: float
+    forgotten: float | None
+    back: float | None
+
+    def outlived(self, grace: float, now: float) -> float | None:
+        """Seconds by which it outlived the grace; None where it did not, or was advertised again meanwhile."""
+        ends = [time for time in (self.forgotten, self.back) if time is not None]
+        over = min(ends, default=now) - self.gone - grace
+        return over if over > 0 else None
+
+
+def check_capacity(
+    context: CheckContext,
+    found: Mapping[str, int],
+    expected: Mapping[str, int],
+    leftovers: Sequence[Leftover],
+    *,
+    grace: float,
+    now: float,
+) -> None:
+    """Compare capacity with what must be advertised; what is gone may be counted until kubelet's grace is over.
+
+    Args:
+        context: Where.
+        found: Capacity when the node left the cell.
+        expected: What must be advertised there.
+        leftovers: What `found` counts beside that.
+        grace: Seconds for which kubelet may count a resource that is gone.
+        now: When the run ended to watch.
+
+    Raises:
+        ConformanceError: A count differs, or a resource outlived the grace.
+    """
+    late = {one.resource for one in leftovers if one.outlived(grace, now) is not None}
+    forgiven = {one.resource for one in leftovers} - late
+    likely = [f"kubelet keeps {name}, which is gone, for longer than {grace:.0f} s" for name in sorted(late)]
+    counted = above_zero({name: n for name, n in found.items() if name.startswith(PREFIX) and name not in forgiven})
+    if finding := compare_mappings(above_zero(expected), counted):
+        raise ConformanceError(context, "capacity", finding, likely)
+
+
 def _resource(profile: Profile, device_plugin: str) -> str:
     """Name the resource: before v0.20.0 the plain profile's pattern matched within longer names and came first."""
     if at_least(device_plugin, WHOLE_NAME_PATTERNS):
@@ -120,8 +178,7 @@ def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _why_not(context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None) -> list[str]:
     if other_strategy is not None and found == other_strategy:
-        other = Strategy.MIXED if context.strategy is Strategy.SINGLE else Strategy.SINGLE
-        return [f"the plugin still runs with MIG_STRATEGY={other} (DaemonSet {DEVICE_PLUGIN_APP})"]
+        return [f"the plugin still runs with MIG_STRATEGY={context.strategy.other} (DaemonSet {DEVICE_PLUGIN_APP})"]
     if not found:
         return [f"the device plugin does not run or crash-loops (DaemonSet {DEVICE_PLUGIN_APP})"]
     return []

@@ -6,14 +6,15 @@ Source: kube-scheduler v1.36, pkg/scheduler/framework/plugins/noderesources/fit.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 
 
 @dataclass(frozen=True)
-class PendingPod:
-    """A pod as it was after the time that was given to the scheduler.
+class StartedPod:
+    """A pod as it was after the time that it was given to start.
 
     Attributes:
         name: Name of the pod.
@@ -28,7 +29,7 @@ class PendingPod:
     message: str
 
 
-def check_stays_pending(context: CheckContext, pod: PendingPod, insufficient: str) -> None:
+def check_stays_pending(context: CheckContext, pod: StartedPod, insufficient: str) -> None:
     """Check that the pod is Pending and unbound and that the scheduler names the resource.
 
     The pod is tied to one node, so that one node lacks the resource; others are out of the question before that.
@@ -47,16 +48,17 @@ def check_stays_pending(context: CheckContext, pod: PendingPod, insufficient: st
         raise ConformanceError(context, f"pod {pod.name}", Finding(expected, _as_found(pod)))
 
 
-def check_runs(context: CheckContext, pod: PendingPod) -> None:
-    """Check that a pod that asks for what the node advertises runs.
+def check_run(context: CheckContext, pods: Sequence[StartedPod]) -> None:
+    """Check that pods that ask for what the node advertises run.
 
     Raises:
-        ConformanceError: It does not.
+        ConformanceError: One does not.
     """
-    if pod.phase != "Running":
-        raise ConformanceError(context, f"pod {pod.name}", Finding(("Running",), _as_found(pod)))
+    for pod in pods:
+        if pod.phase != "Running":
+            raise ConformanceError(context, f"pod {pod.name}", Finding(("Running",), _as_found(pod)))
 
 
-def _as_found(pod: PendingPod) -> tuple[str, str]:
+def _as_found(pod: StartedPod) -> tuple[str, str]:
     speaker = "scheduler" if pod.node is None else "kubelet"
     return f"{pod.phase} on {pod.node or 'no node'}", f"{speaker}: {pod.message or 'no message'}"

@@ -21,7 +21,12 @@ _LOG_PAUSE = 1.0
 
 
 def reconfigure(
-    cluster: MigCluster, wanted: Mapping[str, str], *, settle: bool = True, again: bool = True
+    cluster: MigCluster,
+    wanted: Mapping[str, str],
+    *,
+    settle: bool = True,
+    again: bool = True,
+    at_once: int | None = None,
 ) -> dict[str, Reconfiguration]:
     """Ask mig-manager for a configuration on each of the given nodes, on all at the same time.
 
@@ -38,13 +43,14 @@ def reconfigure(
             rightly not have.
         again: Also ask nodes that have the configuration, with `success`, already. While the label is gone for a
             moment an operator before v26.7.0 that is at work may set its default: do not ask again while it rolls.
+        at_once: Nodes that are reconfigured at the same time at most; None for all.
 
     Returns:
         The evidence by node name.
 
     Raises:
         NodeInUseError: Pods of others hold GPUs of a node; named in the message; nothing was changed on any node.
-        WaitTimeout: mig-manager of a node is not Ready and idle within `limits.manager_ready`; that node was left alone.
+        WaitTimeout: mig-manager of a node is not Ready and idle in time; that node was left alone.
         ForeignChangeError: Somebody else changed `mig.config` or the strategy meanwhile.
         ApiError, UnreachableError: As everywhere.
     """
@@ -52,11 +58,11 @@ def reconfigure(
         cluster.node(node)
     refuse_users(cluster, wanted)
     cluster.guard.add(wanted)
-    return results(
-        side_by_side(
-            cluster, wanted, lambda node: reconfigure_node(cluster, node, wanted[node], settle=settle, again=again)
-        )
-    )
+
+    def one(node: str) -> Reconfiguration:
+        return reconfigure_node(cluster, node, wanted[node], settle=settle, again=again)
+
+    return results(side_by_side(cluster, wanted, one, at_once=at_once))
 
 
 def reconfigure_node(

@@ -34,38 +34,43 @@ class RestoreOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class RestoreReport:
-    """What became of a restore.
+class Restore:
+    """Whether the cluster was left as it was found.
 
     Attributes:
         outcome: Whether the cluster is as it was found.
         differences: What is not as it was, or what went wrong, one line each; empty unless failed.
     """
 
-    outcome: RestoreOutcome
+    outcome: RestoreOutcome = RestoreOutcome.NOT_NEEDED
     differences: tuple[str, ...] = ()
 
 
-def restore(cluster: MigCluster, journal: Journal) -> RestoreReport:
+def restore(cluster: MigCluster, journal: Journal, *, at_once: int | None = None) -> Restore:
     """Put back strategy, configurations, labels and cordons; clear the journal when all is as it was.
 
     The strategy goes first unless it was `single`: under `single` an uneven configuration is an error, so there the
     nodes go first. `gfd.timestamp` and the UUIDs of MIG devices cannot be as they were.
 
+    Args:
+        cluster: The cluster.
+        journal: What was there.
+        at_once: Nodes that are reconfigured at the same time at most; None for all.
+
     Returns:
         The report. What went wrong is a difference in it, not an exception; KeyboardInterrupt passes.
     """
     if journal.empty:
-        return RestoreReport(RestoreOutcome.NOT_NEEDED)
+        return Restore(RestoreOutcome.NOT_NEEDED)
     cluster.guard.forgive()
     try:
         cluster.transport.probe()
     except ClusterError as error:
-        return RestoreReport(RestoreOutcome.FAILED, (f"nothing could be put back: {error}",))
+        return Restore(RestoreOutcome.FAILED, (f"nothing could be put back: {error}",))
     differences: list[str] = []
     steps: list[Callable[[], None]] = [
         lambda: _strategy(cluster, journal, differences),
-        lambda: _configurations(cluster, journal, differences),
+        lambda: _configurations(cluster, journal, differences, at_once),
     ]
     if journal.policy and journal.policy.strategy == Strategy.SINGLE:
         steps.reverse()
@@ -81,7 +86,7 @@ def restore(cluster: MigCluster, journal: Journal) -> RestoreReport:
         with _noting(differences):
             journal.clear()
     outcome = RestoreOutcome.FAILED if differences else RestoreOutcome.EXACT
-    return RestoreReport(outcome, tuple(differences))
+    return Restore(outcome, tuple(differences))
 
 
 @contextmanager
@@ -103,7 +108,7 @@ def _strategy(cluster: MigCluster, journal: Journal, differences: list[str]) -> 
         cluster.set_strategy(memory.strategy)
 
 
-def _configurations(cluster: MigCluster, journal: Journal, differences: list[str]) -> None:
+def _configurations(cluster: MigCluster, journal: Journal, differences: list[str], at_once: int | None) -> None:
     """Reconfigure the nodes that are not as they were; a node without the label is brought to `all-disabled` first."""
     there = {node.name for node in cluster.nodes()}
     wanted: dict[str, str] = {}
@@ -117,7 +122,7 @@ def _configurations(cluster: MigCluster, journal: Journal, differences: list[str
             names = ", ".join(map(str, users))
             differences.append(f"node {name} is left at its present configuration: pods of others hold GPUs ({names})")
             del wanted[name]
-    for name, evidence in reconfigure(cluster, wanted).items():
+    for name, evidence in reconfigure(cluster, wanted, at_once=at_once).items():
         if evidence.problem and evidence.state != journal.nodes[name].state:
             differences.append(f"node {name}: {evidence.problem}")
 

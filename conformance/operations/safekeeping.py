@@ -14,7 +14,7 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.operations.journal import Journal
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
-from conformance.operations.restore import RestoreOutcome, RestoreReport, restore
+from conformance.operations.restore import Restore, RestoreOutcome, restore
 
 
 def ensure_namespace(cluster: MigCluster, run: str) -> bool:
@@ -55,20 +55,22 @@ class Safekeeping:
 
     journal: Journal
 
-    def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
+    def __init__(self, cluster: MigCluster, run: str, file: Path | None = None, *, at_once: int | None = None) -> None:
         """Nothing happens before entry.
 
         Args:
             cluster: The cluster.
             run: Id of this run, fit for a label value.
             file: Local copy of the journal; None: none.
+            at_once: Nodes that are put back at the same time at most; None: all.
         """
         self._cluster = cluster
         self._run = run
         self._file = file
+        self._at_once = at_once
         self._made_namespace = False
         self._lease = RunLease(cluster, f"{_user()}@{socket.gethostname()}, process {os.getpid()}, run {run}")
-        self.report: RestoreReport | None = None
+        self.report: Restore | None = None
 
     def __enter__(self) -> Safekeeping:
         self._made_namespace = ensure_namespace(self._cluster, self._run)
@@ -86,7 +88,7 @@ class Safekeeping:
             self.report = _failed("another run took this cluster over and puts back what this one changed")
             return
         try:
-            self.report = restore(self._cluster, self.journal)
+            self.report = restore(self._cluster, self.journal, at_once=self._at_once)
         except BaseException:
             self.report = _failed(f"the restore was interrupted; the next run finishes it from {self.journal.where()}")
             raise
@@ -104,8 +106,8 @@ class Safekeeping:
             self.report = _failed(*(self.report.differences if self.report else ()), str(error))
 
 
-def _failed(*differences: str) -> RestoreReport:
-    return RestoreReport(RestoreOutcome.FAILED, differences)
+def _failed(*differences: str) -> Restore:
+    return Restore(RestoreOutcome.FAILED, differences)
 
 
 def _user() -> str:

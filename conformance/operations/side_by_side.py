@@ -23,6 +23,7 @@ def side_by_side(
     nodes: Iterable[str],
     work: Callable[[str], T],
     tell: Callable[[int, int], None] | None = None,
+    at_once: int | None = None,
 ) -> dict[str, T | Exception]:
     """Do the work on each of the nodes at the same time.
 
@@ -33,6 +34,7 @@ def side_by_side(
         nodes: Names of nodes, each passed to `work` once.
         work: What to do on one node; called in a thread of its own.
         tell: Called about once a second with the number of nodes that are done, and of all; None for nobody.
+        at_once: Nodes at the same time at most; None for `AT_ONCE`.
 
     Returns:
         Result by node, or the exception that ended the work there.
@@ -40,7 +42,9 @@ def side_by_side(
     names = list(nodes)
     if len(names) == 1 and threading.current_thread() is not threading.main_thread():
         return {names[0]: _attempt(work, names[0])}
-    with ThreadPoolExecutor(max_workers=min(max(len(names), 1), AT_ONCE), thread_name_prefix="node") as pool:
+    with ThreadPoolExecutor(
+        max_workers=min(max(len(names), 1), at_once or AT_ONCE, AT_ONCE), thread_name_prefix="node"
+    ) as pool:
         futures = {name: pool.submit(_attempt, work, name) for name in names}
         try:
             _await(list(futures.values()), tell)

@@ -30,7 +30,9 @@ class Stopwatch:
 
 def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
     """Everything that was collected, with the verdict on it."""
-    outcomes = Counter(case.outcome for case in run.cases.values())
+    outcomes = Counter(case.outcome.value for case in run.cases.values())
+    for one in run.left_out:
+        outcomes[one.outcome] += one.places
     return Report(
         suite_version=_suite_version(),
         started=stopwatch.started.isoformat(timespec="seconds"),
@@ -43,6 +45,8 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         summary={outcome.value: outcomes[outcome] for outcome in Outcome},
         requirements=judgement.requirements,
         cases=tuple(run.cases.values()),
+        left_out=tuple(run.left_out),
+        api_requests=dict(run.requests()),
         timelines={node: tuple(entries) for node, entries in run.timelines().items()},
         reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),
         restore=run.restore,

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.expect.finding import ConformanceError, Finding
+from conformance.report.invocation import case_files
 from conformance.report.model import Case, Outcome
 from conformance.report.phases import joined, outcome_of, reason_of
-from conformance.report.run import Run, case_files
+from conformance.report.run import Run
 
 
 class Collector:
@@ -51,7 +52,7 @@ class Collector:
         name = report.nodeid
         phase = Case(
             id=name,
-            outcome=outcome_of(report, allowed=name not in self._run.not_allowed),
+            outcome=outcome_of(report, blocked=name in self._run.blocked),
             duration=report.duration,
             requirements=self._requirements.get(name, ()),
             reason=reason_of(report),

@@ -4,11 +4,12 @@ A reader may rely on every field named here; fields are added, never renamed, wh
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from conformance.expect.finding import Finding
+from conformance.operations.restore import Restore
 
 
 class Verdict(StrEnum):
@@ -33,7 +34,13 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     """The case does not apply here; its reason says why."""
     NOT_ALLOWED = "not-allowed"
-    """The case would need a permission that was not given; its reason names the option."""
+    """A permission was not given; the reason names the option. Counted, see `Report.left_out`: no case was made."""
+    BLOCKED = "blocked"
+    """The case could not judge because of something that another case reports; its reason names that case."""
+
+
+BAD_OUTCOMES: Final = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED)
+"""Outcomes with which a cluster is not certified."""
 
 
 class RequirementOutcome(StrEnum):
@@ -81,6 +88,18 @@ class Case(_Part):
     finding: Finding | None = Field(default=None, description="None unless a check of the case failed.")
 
 
+class LeftOut(_Part):
+    """Places at which a case was not run, all for the same reason."""
+
+    case: str = Field(description="Name of the case's function.")
+    requirements: tuple[str, ...]
+    outcome: Literal["not-allowed", "skipped"] = Field(
+        description="`not-allowed` where a permission is missing, `skipped` where the run was narrowed."
+    )
+    reason: str
+    places: int = Field(description="How many nodes and states it would have run at.")
+
+
 class RequirementResult(_Part):
     """One row of the documented behaviour."""
 
@@ -96,7 +115,7 @@ class TimelineEntry(_Part):
     """One change that the watch showed."""
 
     time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
-    kind: str = Field(description="labels, allocatable, capacity, pod, or node.")
+    kind: str = Field(description="labels, resource, pod, node, policy, or gap.")
     subject: str
     change: str
 
@@ -107,13 +126,6 @@ class Reconfigurations(_Part):
     made: int = Field(description="How many times a state was provisioned.")
     distinct: int = Field(description="How many distinct states the cases asked for.")
     visited: tuple[str, ...] = Field(description="The states in the order in which they were provisioned.")
-
-
-class Restore(_Part):
-    """Whether the cluster was left as it was found."""
-
-    outcome: Literal["exact", "failed", "not-needed"] = "not-needed"
-    differences: tuple[str, ...] = Field(default=(), description="What differs from what was found, one line each.")
 
 
 class Report(_Part):
@@ -131,6 +143,8 @@ class Report(_Part):
     summary: dict[str, int] = Field(description="Number of cases per outcome, for every outcome there is.")
     requirements: tuple[RequirementResult, ...]
     cases: tuple[Case, ...]
+    left_out: tuple[LeftOut, ...] = Field(description="What was not run, once for each case and reason.")
+    api_requests: dict[str, int] = Field(description="Requests sent to the API server, by verb.")
     timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")
     reconfigurations: Reconfigurations
     restore: Restore

@@ -13,6 +13,7 @@ _WEIGHT: Final = {
     Outcome.PASSED: 0,
     Outcome.SKIPPED: 1,
     Outcome.NOT_ALLOWED: 1,
+    Outcome.BLOCKED: 1,
     Outcome.ERROR: 2,
     Outcome.FAILED: 2,
 }
@@ -21,17 +22,17 @@ _PLAIN: Final = "ConformanceError: "
 """The one error whose text says everything: a check that failed."""
 
 
-def outcome_of(report: pytest.TestReport, *, allowed: bool = True) -> Outcome:
+def outcome_of(report: pytest.TestReport, *, blocked: bool = False) -> Outcome:
     """How one phase ended.
 
     Args:
         report: The phase.
-        allowed: Whether the case had every permission; decides how a skipped phase is called.
+        blocked: Whether the case was skipped because of something that another case reports.
     """
     if report.passed:
         return Outcome.PASSED
     if report.skipped and not hasattr(report, "wasxfail"):
-        return Outcome.SKIPPED if allowed else Outcome.NOT_ALLOWED
+        return Outcome.BLOCKED if blocked else Outcome.SKIPPED
     return Outcome.FAILED if report.when == "call" else Outcome.ERROR
 
 

@@ -12,8 +12,9 @@ from conformance.report import directory
 from conformance.report.allure_results import AllureLabels, write_environment
 from conformance.report.assemble import Stopwatch, assemble, facts
 from conformance.report.collector import Collector
+from conformance.report.invocation import RUN, certifies
 from conformance.report.model import Report, Verdict
-from conformance.report.run import RUN, Run, certifies
+from conformance.report.run import Run
 from conformance.report.terminal import summary
 from conformance.report.verdict import judge
 

@@ -1,9 +1,10 @@
-"""The line that says what a run waits for, on which node, and for how long."""
+"""The line that says how far a run is, what it waits for, on which node, and for how long."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ _NEXT_LINE_AFTER: Final = 15.0
 """Seconds of wall time between two lines where the output is no terminal and a line cannot be overwritten."""
 _SAME_WAIT_WITHIN: Final = 5.0
 """Seconds of wall time: a wait tells of itself once a second, so after such a pause it is another one."""
+
+_MINUTE: Final = 90.0
+"""Seconds from which on minutes say more."""
 
 _MAKE_ROOM: Final = "\x1bD\x1b[A"
 """One row down and up again: at the bottom of the screen this scrolls, and the cursor keeps its column."""
@@ -38,10 +42,24 @@ class Progress:
         self._began = self._told = time.monotonic()
         self._quiet_until = 0.0
         self._shown = False
+        self._state = ""
+        self._first = time.monotonic()
         config.pluginmanager.register(self, "conformance-progress")
 
-    def __call__(self, what: str, node: str | None, seconds: float) -> None:
-        """Say that something is waited for.
+    def state(self, number: int, of: int, text: str) -> None:
+        """Say how far the run is; called when a state is begun and about once a second while nodes are at work.
+
+        Args:
+            number: The state that is being visited, from 1.
+            of: How many states there are.
+            text: The state, and what is going on there.
+        """
+        left = _left(time.monotonic() - self._first, number - 1, of)
+        self._state = f"state {number} of {of}{left}: {text}"
+        self.wait(*self._wait, self._cluster_seconds)
+
+    def wait(self, what: str, node: str | None, seconds: float) -> None:
+        """Say that something is waited for. Other threads than the main one are only remembered.
 
         Args:
             what: What is waited for.
@@ -49,9 +67,10 @@ class Progress:
             seconds: How long by the cluster's clock, which may run faster than a person's.
         """
         waited = self._waited(what, node, seconds)
-        if waited < _FIRST_LINE_AFTER:
+        if waited < _FIRST_LINE_AFTER or threading.current_thread() is not threading.main_thread():
             return
         line = f"waiting {waited:.0f} s on {node or 'the cluster'} for {what}"
+        line = f"{self._state}; {line}" if self._state else line
         with self._past_capture():
             if sys.stderr.isatty():
                 self._draw(line)
@@ -105,3 +124,11 @@ class Progress:
             return
         with capture.global_and_fixture_disabled():
             yield
+
+
+def _left(seconds: float, done: int, of: int) -> str:
+    """Estimate from the states so far how long the others take; empty before the first is done."""
+    if done < 1:
+        return ""
+    left = seconds / done * (of - done)
+    return f", about {left / 60:.0f} min left" if left > _MINUTE else f", about {left:.0f} s left"

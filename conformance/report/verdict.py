@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.report.model import Case, Outcome, RequirementOutcome, RequirementResult, Verdict
+from conformance.report.model import Case, LeftOut, Outcome, RequirementOutcome, RequirementResult, Verdict
 from conformance.report.run import Run
 from conformance.spec.requirements import REQUIREMENTS, Requirement
 
@@ -28,7 +28,7 @@ def judge(run: Run) -> Judgement:
     `certified` takes that nothing failed, that the cluster was left as found, that every core requirement was judged,
     and that nothing was left out. Extended requirements without a case do not stand in the way: they are untested.
     """
-    requirements = requirement_results(run.cases.values())
+    requirements = requirement_results(run.cases.values(), run.left_out)
     failures = _failures(run)
     omissions = _omissions(run, requirements)
     if failures:
@@ -40,12 +40,15 @@ def judge(run: Run) -> Judgement:
     return Judgement(verdict, (*failures, *omissions), requirements)
 
 
-def requirement_results(cases: Iterable[Case]) -> tuple[RequirementResult, ...]:
+def requirement_results(cases: Iterable[Case], left_out: Iterable[LeftOut] = ()) -> tuple[RequirementResult, ...]:
     """One result per documented requirement, in the order of the document."""
     by_requirement: dict[str, Counter[str]] = {}
     for case in cases:
         for requirement in case.requirements:
             by_requirement.setdefault(requirement, Counter())[case.outcome] += 1
+    for one in left_out:
+        for requirement in one.requirements:
+            by_requirement.setdefault(requirement, Counter())[one.outcome] += one.places
     return tuple(_result(row, by_requirement.get(row.id, Counter())) for row in REQUIREMENTS.values())
 
 
@@ -66,6 +69,8 @@ def _failures(run: Run) -> list[str]:
     reasons = []
     if failed := len(run.ended(Outcome.FAILED)):
         reasons.append(f"{failed} of {total} cases failed")
+    if blocked := len(run.ended(Outcome.BLOCKED)):
+        reasons.append(f"{blocked} of {total} cases were blocked by those")
     if broken := len(run.ended(Outcome.ERROR)):
         reasons.append(f"{broken} of {total} cases broke before they could judge")
     if not _core_case_ran(run.cases.values()):
@@ -84,8 +89,12 @@ def _core_case_ran(cases: Iterable[Case]) -> bool:
 
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:
     reasons = list(dict.fromkeys(run.narrowed))
-    left_out = Counter(run.not_allowed.values())
-    reasons += [f"{count} of {len(run.cases)} cases left out: {reason}" for reason, count in left_out.items()]
+    if run.deselected:
+        reasons.append(f"{run.deselected} cases deselected")
+    left_out: Counter[str] = Counter()
+    for one in run.left_out:
+        left_out[one.reason] += one.places
+    reasons += [f"left out at {count} places: {reason}" for reason, count in left_out.items()]
     if unfinished := len(set(run.selected) - run.cases.keys()):
         reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
     core = [row.outcome for row in requirements if row.level == "core"]

@@ -4,6 +4,8 @@ Sources: NVIDIA/gpu-operator v26.7.0 (assets, controllers), NVIDIA/mig-parted v0
 NVIDIA/k8s-device-plugin v0.20.0 (internal/rm, internal/lm).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -87,6 +89,11 @@ class Strategy(StrEnum):
     """All GPUs of a node carry one profile, advertised as `nvidia.com/gpu`."""
     MIXED = "mixed"
     """Every profile is a resource of its own, whole GPUs stay `nvidia.com/gpu`."""
+
+    @property
+    def other(self) -> Strategy:
+        """The other one of `single` and `mixed`; `single` for `none`."""
+        return Strategy.MIXED if self is Strategy.SINGLE else Strategy.SINGLE
 
 
 class State(StrEnum):

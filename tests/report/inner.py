@@ -10,7 +10,8 @@ import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.report.model import Report, Restore, TimelineEntry
-from conformance.report.run import RUN, Run
+from conformance.report.invocation import RUN
+from conformance.report.run import Run
 from conformance.spec.names import Strategy
 
 

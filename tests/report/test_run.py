@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.report.run import CASES, asked_paths, case_files, certifies
+from conformance.report.invocation import CASES, asked_paths, case_files, certifies
 
 pytest_plugins = ["pytester"]
 

@@ -1,0 +1,212 @@
+"""Which cases run where, in which order, and what is left out and why. Pure: nothing here looks at the cluster.
+
+What a run may not or cannot do costs nothing: it is counted once for each reason, for all nodes that are alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from conformance.backends.backend import Permissions
+from conformance.expect.kinds import GeometryKind
+from conformance.spec.names import Strategy
+from conformance.suite.case import CaseDeclaration
+from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
+from conformance.suite.options import Options
+from conformance.suite.scenario import Effect, Moment
+from conformance.suite.targets import Target
+
+READABLE_KINDS = (GeometryKind.OFF, GeometryKind.UNIFORM)
+"""Kinds of geometry in which the labels of a node say how many GPUs it has."""
+
+Selected = tuple[CaseDeclaration, Spot]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Why a case does not run at a place, or at many.
+
+    Attributes:
+        reason: With the option that would allow it, where there is one.
+        allowed: False where only a permission is missing; True where the user narrowed the run or it does not apply.
+    """
+
+    reason: str
+    allowed: bool = False
+
+
+@dataclass
+class Planner:
+    """Knows what may be done to which node, and gives every case its places.
+
+    Attributes:
+        targets: The nodes under test, by name.
+        options: What the user asked for.
+        permissions: What the suite may do.
+        strategy: Strategy that the cluster was found with.
+        found: Cell in which each node was found, by name; a node between two states is not in it.
+        in_use: Why a node must not be changed, by name: pods of others hold its GPUs.
+        left_out: At how many places each case was left out, by case and reason.
+    """
+
+    targets: Mapping[str, Target]
+    options: Options
+    permissions: Permissions
+    strategy: Strategy
+    found: Mapping[str, Cell]
+    in_use: Mapping[str, str] = field(default_factory=dict)
+    left_out: dict[CaseDeclaration, Counter[LeftOut]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def __post_init__(self) -> None:
+        self.sampled = self._sample()
+        self.waves = self._waves()
+        self._alike = self._group()
+
+    def spots(self, case: CaseDeclaration) -> list[Spot]:
+        """Where a case runs; what it is kept from is counted in `left_out`."""
+        if case.scenario.moment is Moment.AT_SWITCH:
+            return self._switches(case)
+        return [spot for nodes in self._alike for spot in self._spots(case, nodes)]
+
+    def order(self, selected: Iterable[Selected]) -> dict[Selected, tuple[int, ...]]:
+        """Rank what is left after every selection and shuffling, so that each state is visited once.
+
+        Strategy is outermost, since its change is dearest, then the wave, then the configuration. Within a cell come
+        the cases that look at it, then those that look back at it.
+        """
+        pairs = list(selected)
+        strategies = strategy_order(self.strategy)
+        switch_at = next((spot.cell.configuration for _, spot in pairs if spot.after), None)
+        names = {spot.cell.configuration for _, spot in pairs} | ({switch_at} if switch_at else set())
+        ranks = {
+            strategy: {
+                name: rank
+                for rank, name in enumerate(
+                    configuration_order(
+                        names, last=None if position else switch_at, first=switch_at if position else None
+                    )
+                )
+            }
+            for position, strategy in enumerate(strategies)
+        }
+        return {
+            (case, spot): _rank(case, spot, strategies.index(spot.cell.strategy), ranks[spot.cell.strategy])
+            for case, spot in pairs
+        }
+
+    def wave_nodes(self, wave: int) -> list[str]:
+        """Names of the nodes of a wave, in order."""
+        return [name for name, number in self.waves.items() if number == wave]
+
+    # Inside --------------------------------------------------------------------------------------------------------
+
+    def _sample(self) -> frozenset[str]:
+        """The nodes that may be changed: those that nobody uses and, of each GPU model, as many as `--sample` says."""
+        free = [target for target in self.targets.values() if target.name not in self.in_use]
+        if self.options.sample is None:
+            return frozenset(target.name for target in free)
+        chosen: dict[str, list[str]] = defaultdict(list)
+        for target in free:
+            if len(chosen[target.product]) < self.options.sample:
+                chosen[target.product].append(target.name)
+        return frozenset(name for names in chosen.values() for name in names)
+
+    def _waves(self) -> dict[str, int]:
+        """Number of the wave by node: the canary first, then as many at once as `--max-unavailable` says."""
+        changed = [name for name in self.targets if self._may_change(name)]
+        size = self.options.nodes_at_once(len(changed)) if changed else 1
+        first = min(self.options.canary or size, len(changed))
+        rest = changed[first:]
+        waves = [changed[:first], *(rest[at : at + size] for at in range(0, len(rest), size))]
+        numbered = {name: number for number, names in enumerate(waves, start=1) for name in names}
+        return {name: numbered.get(name, AS_FOUND) for name in self.targets}
+
+    def _may_change(self, name: str) -> bool:
+        return self.permissions.disruptive and name in self.sampled
+
+    def _group(self) -> list[list[Target]]:
+        """Nodes of which the same can be said, together: thousands of nodes are a handful of such groups."""
+        groups: dict[tuple[object, ...], list[Target]] = defaultdict(list)
+        for target in self.targets.values():
+            name = target.name
+            key = (tuple(target.kinds.items()), self.found.get(name), self.in_use.get(name), name in self.sampled)
+            groups[key].append(target)
+        return list(groups.values())
+
+    def _spots(self, case: CaseDeclaration, nodes: Sequence[Target]) -> Iterator[Spot]:
+        first = nodes[0]
+        for cell in self._cells(case, first):
+            if (why := self._objection(case, first, cell)) is not None:
+                self.left_out[case][why] += len(nodes)
+                continue
+            for target in nodes:
+                yield Spot(cell, target.name, self.waves[target.name])
+
+    def _cells(self, case: CaseDeclaration, target: Target) -> Iterator[Cell]:
+        for strategy in CERTIFIED_STRATEGIES:
+            for name, kind in target.kinds.items():
+                if self._wanted(name) and case.cells.takes(strategy, kind):
+                    yield Cell(strategy, name)
+
+    def _wanted(self, configuration: str) -> bool:
+        return not self.options.configurations or configuration in self.options.configurations
+
+    def _objection(self, case: CaseDeclaration, target: Target, cell: Cell) -> LeftOut | None:
+        """Why a case may not run on a node in a cell; None where it may."""
+        effect = case.scenario.effect
+        if cell.strategy is not self.strategy and not self.permissions.cluster_wide:
+            return LeftOut("needs --allow-cluster-wide, to change the strategy")
+        if (missing := self._missing_permission(effect)) is not None:
+            return missing
+        if self._may_change(target.name):
+            return None
+        if self.found.get(target.name) != cell:
+            return self._kept_from(target, "bring the node to other configurations")
+        if effect is not Effect.READONLY:
+            return self._kept_from(target, "start pods")
+        if target.kinds[cell.configuration] not in READABLE_KINDS:
+            return self._kept_from(target, "count the GPUs with a pod: labels do not say how many there are")
+        return None
+
+    def _missing_permission(self, effect: Effect) -> LeftOut | None:
+        if effect is Effect.CLUSTER_WIDE and not self.permissions.cluster_wide:
+            return LeftOut("needs --allow-cluster-wide, to change the strategy")
+        if effect is Effect.REBOOT and not self.permissions.reboot:
+            return LeftOut("needs --allow-reboot, to reboot nodes")
+        return None
+
+    def _kept_from(self, target: Target, purpose: str) -> LeftOut:
+        if not self.permissions.disruptive:
+            return LeftOut(f"needs --allow-disruptive, to {purpose}")
+        if (used := self.in_use.get(target.name)) is not None:
+            return LeftOut(used)
+        return LeftOut(f"--sample leaves the node out, to {purpose} elsewhere", allowed=True)
+
+    def _switches(self, case: CaseDeclaration) -> list[Spot]:
+        """The change of strategy is watched on one configuration, which is that of the most nodes among those taken."""
+        first, second = strategy_order(self.strategy)
+        offering: dict[str, list[str]] = defaultdict(list)
+        for target in self.targets.values():
+            for name, kind in target.kinds.items():
+                if self._wanted(name) and kind in case.cells.kinds:
+                    why = self._objection(case, target, Cell(second, name))
+                    if why is None:
+                        offering[name].append(target.name)
+                    else:
+                        self.left_out[case][why] += 1
+        chosen = min(offering, key=lambda name: (-len(offering[name]), name), default="")
+        return [
+            Spot(Cell(second, chosen), node, self.waves[node], after=Cell(first, chosen)) for node in offering[chosen]
+        ]
+
+
+def _rank(case: CaseDeclaration, spot: Spot, strategy: int, configurations: Mapping[str, int]) -> tuple[int, ...]:
+    moment = case.scenario.moment
+    at_end = int(moment is Moment.AT_END)
+    if spot.wave == AS_FOUND:
+        return (at_end, 0, 0, 0, 0, int(moment))
+    if spot.after is not None:
+        return (0, 1, strategy, 0, 0, 0)
+    return (at_end, 1, strategy, spot.wave, configurations[spot.cell.configuration], int(moment))

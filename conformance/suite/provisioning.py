@@ -1,0 +1,199 @@
+"""Brings one node to a cell, and remembers of every node what the next change needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from conformance.cluster.errors import WaitTimeout
+from conformance.expect.finding import CheckContext
+from conformance.expect.label_checks import difference
+from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
+from conformance.expect.observed import ObservedGpu
+from conformance.operations.evidence import Outcome, StrategyChange
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure_node
+from conformance.operations.strategy import change_strategy
+from conformance.spec.names import GFD_TIMESTAMP, MIG_MANAGER_APP, Strategy
+from conformance.suite.arrival import Arrival
+from conformance.suite.as_found import gpus_as_found
+from conformance.suite.cells import Cell
+from conformance.suite.keeping import Keeping
+from conformance.suite.observer import Observation, Observer
+from conformance.suite.scenario import NodeInCell
+from conformance.suite.targets import Target
+from conformance.suite.versions import Versions
+from conformance.suite.witnesses import Witnesses
+from conformance.suite.workloads import Workloads
+
+_TIMELINE_LINES = 6
+
+
+@dataclass(frozen=True)
+class _Switched:
+    """A change of strategy that nodes have not yet been brought to a cell after.
+
+    Attributes:
+        change: The change.
+        labels_before: All labels of each node before it, by name.
+    """
+
+    change: StrategyChange
+    labels_before: Mapping[str, Mapping[str, str]]
+
+
+@dataclass
+class Provisioner:
+    """Changes the cluster: strategy and configurations, with the journal, the lease and the witnesses in place first.
+
+    Attributes:
+        cluster: The cluster.
+        targets: The nodes under test by name.
+        observer: Reads the GPUs.
+        keeping: Entered before the first change; puts everything back when the run ends.
+        witnesses: What must live through every reconfiguration.
+        versions: Tags of the components.
+        run: Id of the run.
+        image: Image of workload pods.
+    """
+
+    cluster: MigCluster
+    targets: Mapping[str, Target]
+    observer: Observer
+    keeping: Keeping
+    witnesses: Witnesses
+    versions: Versions
+    run: str
+    image: str
+    _seen: dict[str, Observation] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _succeeded: dict[str, str] = field(default_factory=dict)
+    _switched: dict[str, _Switched] = field(default_factory=dict)
+
+    @property
+    def gpu_counts(self) -> dict[str, int]:
+        """Physical GPUs by node, of the nodes that were looked at."""
+        return dict(self._counts)
+
+    def change_strategy(self, strategy: Strategy) -> None:
+        """Change the strategy of the cluster, unless it is that already.
+
+        Raises:
+            ClusterError: The cluster could not be used. What the product does wrong is evidence for the cases.
+        """
+        if self.cluster.policy().strategy == strategy:
+            return
+        before = {name: self.cluster.node(name).labels for name in self.targets}
+        switched = _Switched(change_strategy(self.cluster, strategy), before)
+        self._switched = dict.fromkeys(self.targets, switched)
+
+    def bring(self, name: str, cell: Cell) -> NodeInCell:
+        """Bring a node to a configuration; the strategy is that of the cell already.
+
+        What the product does wrong on the way is evidence, not an error.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        self.witnesses.ensure(name)
+        if name not in self._seen:
+            self._remember(name, self.observer.look(name))
+        before, process = self._seen.pop(name), self._manager_process(name)
+        switched = self._switched.pop(name, None)
+        labels = switched.labels_before[name] if switched else self.cluster.node(name).labels
+        again = not (switched and self.versions.sets_default_at_work)
+        reconfiguration = reconfigure_node(self.cluster, name, cell.configuration, again=again)
+        arrival = Arrival(
+            reconfiguration=reconfiguration,
+            labels_before=labels,
+            before=before.gpus,
+            resumed_before=self._succeeded.get(name) == process,
+            strategy_change=switched.change if switched else None,
+        )
+        node = self._node(name, cell, before.gpus, arrival)
+        if node.expected.needs_work and reconfiguration.outcome is Outcome.SUCCESS:
+            self._succeeded[name] = self._manager_process(name)
+        return node
+
+    def find(self, name: str, cell: Cell) -> NodeInCell:
+        """Describe a node in the cell where it was found; nothing is changed."""
+        return self._node(name, cell, gpus_as_found(self.targets[name], cell, self.cluster.node(name).labels), None)
+
+    def settle_resources(self, node: NodeInCell) -> None:
+        """Give the node status the time that it may take to follow; the cases judge what is there then."""
+        self._give_time(
+            lambda: self.cluster.node(node.name).advertised == dict(node.expected.resources),
+            "the resources of the geometry to be advertised",
+            self.cluster.limits.resources,
+            node.name,
+        )
+
+    def read_gpus(self, node: NodeInCell, work: Callable[[], None]) -> None:
+        """Read the GPUs of the node with a pod, and do other work while that runs.
+
+        Raises:
+            ClusterError: The GPUs cannot be read.
+        """
+        pod = self.observer.start(node.name)
+        work()
+        node.observed = self.observer.finish(node.name, pod)
+        self._remember(node.name, node.observed)
+
+    def settle_labels(self, node: NodeInCell) -> None:
+        """Give the labels of GPU Feature Discovery the time that they may take to follow."""
+        if (seen := node.observed) is None:
+            return
+        wanted, before = node.expected.labels(seen.gpus, seen.driver), node.expected.timestamp_before
+
+        def follows() -> bool:
+            labels = self.cluster.node(node.name).labels
+            fresh = not node.expected.restarted or labels.get(GFD_TIMESTAMP) != before
+            return fresh and difference(labels, wanted) is None
+
+        self._give_time(follows, "the labels of GPU Feature Discovery", self.cluster.limits.labels, node.name)
+
+    def _remember(self, name: str, seen: Observation) -> None:
+        self._seen[name] = seen
+        self._counts[name] = len(seen.gpus)
+
+    def _node(self, name: str, cell: Cell, before: tuple[ObservedGpu, ...], arrival: Arrival | None) -> NodeInCell:
+        target = self.targets[name]
+        return NodeInCell(
+            cluster=self.cluster,
+            target=target,
+            cell=cell,
+            expected=self._expected(target, cell, before, arrival.approach if arrival else FOUND_THERE),
+            workloads=Workloads(self.cluster, self.observer, name, self.run, self.image),
+            arrival=arrival,
+            bystander=self.witnesses.pod(name) if arrival else None,
+        )
+
+    def _expected(
+        self, target: Target, cell: Cell, before: tuple[ObservedGpu, ...], approach: Approach
+    ) -> ExpectedNode:
+        timeline, without = self.cluster.timeline, self.cluster.namespace
+        context = CheckContext(
+            requirements=(),
+            node=target.name,
+            strategy=cell.strategy,
+            configuration=cell.configuration,
+            timeline=lambda: timeline.render(node=target.name, last=_TIMELINE_LINES, without=without),
+        )
+        return expected_node(
+            context,
+            before,
+            target.entries(cell.configuration),
+            mig_manager=self.versions.mig_manager,
+            device_plugin=self.versions.device_plugin,
+            approach=approach,
+        )
+
+    def _manager_process(self, node: str) -> str:
+        """Identity of the mig-manager process on the node: its pod and how often that was restarted."""
+        return " ".join(f"{pod.uid}/{pod.restarts}" for pod in self.cluster.operands(node, MIG_MANAGER_APP))
+
+    def _give_time(self, look: Callable[[], bool], what: str, limit: float, node: str) -> None:
+        try:
+            self.cluster.wait(look, what, limit, node=node)
+        except WaitTimeout:
+            return

@@ -1,0 +1,27 @@
+"""Bringing a node to a cell, which every other scenario of the cell builds upon."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from conformance.cluster.errors import ClusterError
+from conformance.suite.arrival import Arrival
+from conformance.suite.scenario import Effect, NodeInCell, Scenario
+
+
+class BringToCell(Scenario[None, Arrival]):
+    """Asks mig-manager for the configuration of the cell and waits until the operands are back."""
+
+    summary: ClassVar = "set mig.config and wait for mig-manager and the operands"
+    effect: ClassVar = Effect.DISRUPTIVE
+    cost: ClassVar = 20.0
+
+    def start(self, node: NodeInCell) -> None:
+        """Nothing is left to do: a node is handed to scenarios once it was brought there."""
+
+    def observe(self, node: NodeInCell, started: None) -> Arrival:
+        """Give how the node came here."""
+        del started
+        if node.arrival is None:
+            raise ClusterError(f"node {node.name} was not brought to {node.cell}: it was found there")
+        return node.arrival

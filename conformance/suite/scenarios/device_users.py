@@ -1,0 +1,52 @@
+"""Pods that ask for one device each, several at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from conformance.cluster.errors import ClusterError
+from conformance.cluster.pod_view import PodView
+from conformance.expect.devices import DeviceUser
+from conformance.expect.observed import ObservedGpu
+from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
+
+AT_MOST: Final = 3
+"""Pods of one resource: with three, a device that is handed out again only after another pod came is seen as well."""
+
+
+@dataclass(frozen=True)
+class DeviceUsers:
+    """Pods that held devices of a node at the same time.
+
+    Attributes:
+        users: The pods, for each resource that the node must advertise up to `AT_MOST`.
+        gpus: The GPUs of the node as NVML describes them.
+    """
+
+    users: tuple[DeviceUser, ...]
+    gpus: tuple[ObservedGpu, ...]
+
+
+class UseDevices(Scenario[list[tuple[str, PodView]], DeviceUsers]):
+    """Starts pods for every resource of the node, and reads from inside which device each of them got."""
+
+    summary: ClassVar = "start pods that ask for one device each"
+    effect: ClassVar = Effect.WORKLOAD
+    needs: ClassVar = Needs(devices=1)
+    cost: ClassVar = 6.0
+
+    def start(self, node: NodeInCell) -> list[tuple[str, PodView]]:
+        """Start the pods, all at once."""
+        return [
+            (resource, node.workloads.start(resource))
+            for resource, count in sorted(node.expected.resources.items())
+            for _ in range(min(count, AT_MOST))
+        ]
+
+    def observe(self, node: NodeInCell, started: list[tuple[str, PodView]]) -> DeviceUsers:
+        """Read what each pod sees, while all of them hold their devices."""
+        if (seen := node.observed) is None:
+            raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
+        users = [node.workloads.devices(pod, resource) for resource, pod in started]
+        return DeviceUsers(tuple(users), seen.gpus)

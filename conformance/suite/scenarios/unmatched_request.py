@@ -1,0 +1,43 @@
+"""A pod that asks for what the other strategy advertises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from conformance.cluster.pod_view import PodView
+from conformance.expect.scheduling import StartedPod
+from conformance.spec.names import GPU_RESOURCE, Strategy
+from conformance.suite.scenario import Effect, NodeInCell, Scenario
+
+
+@dataclass(frozen=True)
+class UnmatchedRequest:
+    """A pod that must not run.
+
+    Attributes:
+        resource: What it asks for.
+        pod: The pod after the time for which it was watched, or when it moved.
+    """
+
+    resource: str
+    pod: StartedPod
+
+
+class RequestUnmatched(Scenario[tuple[str, PodView], UnmatchedRequest]):
+    """Asks for a whole GPU under `mixed`, for a slice by its profile under `single`."""
+
+    summary: ClassVar = "start a pod that must stay Pending"
+    effect: ClassVar = Effect.WORKLOAD
+    cost: ClassVar = 11.0
+
+    def start(self, node: NodeInCell) -> tuple[str, PodView]:
+        """Start the pod."""
+        mixed = node.cell.strategy is Strategy.MIXED
+        resource = GPU_RESOURCE if mixed else node.expected.resource_of_other_strategy
+        return resource, node.workloads.start(resource)
+
+    def observe(self, node: NodeInCell, started: tuple[str, PodView]) -> UnmatchedRequest:
+        """Watch it for `limits.stays_pending`."""
+        resource, pod = started
+        return UnmatchedRequest(resource, node.workloads.pending(pod))

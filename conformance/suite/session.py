@@ -1,0 +1,212 @@
+"""The session of a run: the backend, the cluster, and everything that is made for them once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.backends.backend import Permissions
+from conformance.backends.choice import Choice, make_backend
+from conformance.cluster.errors import ClusterError
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.users import gpu_users
+from conformance.report.model import Environment, TimelineEntry
+from conformance.report.run import Run
+from conformance.spec.names import (
+    GPU_COUNT,
+    INSTANCE_TYPE,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    SIMULATED_INSTANCE_TYPE,
+    State,
+    Strategy,
+)
+from conformance.suite.as_found import gpus_as_found
+from conformance.suite.cells import Cell
+from conformance.suite.execution import Execution
+from conformance.suite.keeping import Keeping
+from conformance.suite.observer import Observer
+from conformance.suite.options import Options
+from conformance.suite.planning import Planner
+from conformance.suite.provisioning import Provisioner
+from conformance.suite.targets import Target, find_targets
+from conformance.suite.versions import find_environment, find_versions
+from conformance.suite.witnesses import Witnesses
+
+
+@dataclass
+class Session:
+    """Everything that is the same for all cases of a run.
+
+    Attributes:
+        options: What the user asked for.
+        cluster: The cluster.
+        targets: The nodes under test, by name.
+        planner: Gives every case its places.
+        execution: Carries the plan out.
+        provisioner: Changes the cluster.
+        run: Record for the report.
+    """
+
+    options: Options
+    cluster: MigCluster
+    targets: Mapping[str, Target]
+    planner: Planner
+    execution: Execution
+    provisioner: Provisioner
+    run: Run
+    _resources: ExitStack
+
+    def close(self) -> None:
+        """Put everything back and let go of the cluster and the backend."""
+        self.run.environment = self._with_gpus(self.run.environment)
+        try:
+            self.run.restore = self.provisioner.keeping.end()
+        except ClusterError as error:
+            self.run.restore = Restore(RestoreOutcome.FAILED, (str(error),))
+        finally:
+            self._resources.close()
+
+    def _with_gpus(self, environment: Environment) -> Environment:
+        """Enter how many GPUs were seen, which may be others than the labels said before anybody looked."""
+        counts = self.provisioner.gpu_counts
+        nodes = [node.model_copy(update={"gpus": counts.get(node.name, node.gpus)}) for node in environment.nodes]
+        return environment.model_copy(update={"nodes": tuple(nodes)})
+
+
+def open_session(options: Options, run: Run, folder: Path) -> Session:
+    """Start the backend, connect and look around; changes nothing on a live cluster.
+
+    Args:
+        options: What the user asked for.
+        run: Record for the report; backend and environment are entered.
+        folder: Report directory, for the local copy of the journal.
+
+    Raises:
+        BackendError, ClusterError: There is no cluster to be had, or it cannot be tested; says how to mend it.
+    """
+    run_id = secrets.token_hex(4)
+    with ExitStack() as resources:
+        backend = make_backend(_choice(options, run_id))
+        resources.callback(backend.stop)
+        attachment = backend.start()
+        cluster = resources.enter_context(
+            MigCluster.connect(
+                attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
+            )
+        )
+        planner = _look_around(options, cluster, attachment.permissions)
+        provisioner = _provisioner(options, cluster, planner, run_id, folder)
+        session = Session(
+            options=options,
+            cluster=cluster,
+            targets=planner.targets,
+            planner=planner,
+            execution=Execution(planner, provisioner, run),
+            provisioner=provisioner,
+            run=run,
+            _resources=resources.pop_all(),
+        )
+    targets = session.targets
+    run.backend = backend.name
+    run.simulated_gpus = backend.simulated_gpus or any(_is_simulated(cluster, name) for name in targets)
+    run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
+    run.timelines = lambda: {node: _timeline(cluster, node) for node in targets}
+    run.requests = lambda: dict(sorted(cluster.transport.requests.items()))
+    return session
+
+
+def _look_around(options: Options, cluster: MigCluster, permissions: Permissions) -> Planner:
+    targets = {target.name: target for target in find_targets(cluster, options.nodes)}
+    _check_configurations(options, targets)
+    strategy = _strategy(cluster)
+    return Planner(
+        targets=targets,
+        options=options,
+        permissions=permissions,
+        strategy=strategy,
+        found=_found(cluster, targets, strategy),
+        in_use=_in_use(cluster, targets),
+    )
+
+
+def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id: str, folder: Path) -> Provisioner:
+    waves = planner.waves.values()
+    largest = max((sum(1 for wave in waves if wave == number) for number in set(waves) if number), default=1)
+    return Provisioner(
+        cluster=cluster,
+        targets=planner.targets,
+        observer=Observer(cluster, run_id, options.image, use_exec=planner.permissions.execute),
+        keeping=Keeping(cluster, run_id, folder / f"journal-{run_id}.json", at_once=largest),
+        witnesses=Witnesses(cluster, run_id, options.image),
+        versions=find_versions(cluster),
+        run=run_id,
+        image=options.image,
+    )
+
+
+def _gpus_by_label(session: Session) -> dict[str, int]:
+    """How many GPUs the labels give a node that is in a cell; what else they may say is for the cases."""
+    counts = {}
+    for name, cell in session.planner.found.items():
+        target, labels = session.targets[name], session.cluster.node(name).labels
+        if cell.configuration in target.kinds and labels.get(GPU_COUNT, "").isdigit():
+            counts[name] = len(gpus_as_found(target, cell, labels))
+    return counts
+
+
+def _is_simulated(cluster: MigCluster, node: str) -> bool:
+    return cluster.node(node).labels.get(INSTANCE_TYPE) == SIMULATED_INSTANCE_TYPE
+
+
+def _choice(options: Options, run_id: str) -> Choice:
+    return Choice(
+        cluster=options.cluster,
+        run=run_id,
+        simulation=options.simulation,
+        kubeconfig=options.kubeconfig,
+        context=options.context,
+        simulate_gpus=options.simulate_gpus,
+        permissions=options.permissions,
+        limits=options.limits,
+    )
+
+
+def _check_configurations(options: Options, targets: Mapping[str, Target]) -> None:
+    offered = {name for target in targets.values() for name in target.kinds}
+    if unknown := sorted(set(options.configurations) - offered):
+        raise ClusterError(f"no configuration {', '.join(unknown)}; the nodes offer: {', '.join(sorted(offered))}")
+
+
+def _strategy(cluster: MigCluster) -> Strategy:
+    named = cluster.policy().strategy or Strategy.NONE
+    try:
+        return Strategy(named)
+    except ValueError as error:
+        raise ClusterError(f"ClusterPolicy has mig.strategy {named!r}; there are none, single and mixed") from error
+
+
+def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strategy) -> dict[str, Cell]:
+    found = {}
+    for name in targets:
+        labels = cluster.node(name).labels
+        if labels.get(MIG_CONFIG_STATE) == State.SUCCESS:
+            found[name] = Cell(strategy, labels.get(MIG_CONFIG, ""))
+    return found
+
+
+def _in_use(cluster: MigCluster, targets: Mapping[str, Target]) -> dict[str, str]:
+    found = {}
+    for name in targets:
+        if users := gpu_users(cluster, name):
+            pods = ", ".join(map(str, users))
+            found[name] = f"node {name} is in use: {pods} hold GPUs; end them or choose another --node"
+    return found
+
+
+def _timeline(cluster: MigCluster, node: str) -> list[TimelineEntry]:
+    return [TimelineEntry(**change.as_dict()) for change in cluster.timeline.since(node=node)]
