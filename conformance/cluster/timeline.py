@@ -99,18 +99,25 @@ class Timeline:
         return tuple(lives.values())
 
     def render(
-        self, mark: int = 0, *, node: str | None = None, last: int | None = None, without: str | None = None
+        self,
+        mark: int = 0,
+        end: int | None = None,
+        *,
+        node: str | None = None,
+        last: int | None = None,
+        without: str | None = None,
     ) -> list[str]:
         """One line for each change, with how long ago it was.
 
         Args:
             mark: Only changes after it.
+            end: Only changes up to this mark; None: all.
             node: Only changes of this node; None: of all.
             last: Only so many from the end; None: all.
             without: Leave out pods of this namespace, the suite's own; None: leave out nothing.
         """
         now = self._now()
-        changes = [change for change in self.since(mark, node=node) if not _is_pod_of(change, without)]
+        changes = [change for change in self.between(mark, end, node=node) if not _is_pod_of(change, without)]
         chosen = changes[-last:] if last else changes
         return [f"{now - change.time:6.1f} s ago  {change.describe()}" for change in chosen]
 

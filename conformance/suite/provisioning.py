@@ -20,13 +20,11 @@ from conformance.suite.as_found import gpus_as_found
 from conformance.suite.cells import Cell
 from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observation, Observer
-from conformance.suite.scenario import NodeInCell
+from conformance.suite.scenario import NodeInCell, StayTimeline
 from conformance.suite.targets import Target
 from conformance.suite.versions import Versions
 from conformance.suite.witnesses import Witnesses
 from conformance.suite.workloads import Workloads
-
-_TIMELINE_LINES = 6
 
 
 @dataclass(frozen=True)
@@ -158,26 +156,32 @@ class Provisioner:
 
     def _node(self, name: str, cell: Cell, before: tuple[ObservedGpu, ...], arrival: Arrival | None) -> NodeInCell:
         target = self.targets[name]
+        timeline = StayTimeline(self.cluster, name, arrival.mark if arrival else 0)
         return NodeInCell(
             cluster=self.cluster,
             target=target,
             cell=cell,
-            expected=self._expected(target, cell, before, arrival.approach if arrival else FOUND_THERE),
+            expected=self._expected(target, cell, before, arrival.approach if arrival else FOUND_THERE, timeline),
+            timeline=timeline,
             workloads=Workloads(self.cluster, self.observer, name, self.run, self.image),
             arrival=arrival,
             bystander=self.witnesses.pod(name) if arrival else None,
         )
 
     def _expected(
-        self, target: Target, cell: Cell, before: tuple[ObservedGpu, ...], approach: Approach
+        self,
+        target: Target,
+        cell: Cell,
+        before: tuple[ObservedGpu, ...],
+        approach: Approach,
+        timeline: StayTimeline,
     ) -> ExpectedNode:
-        timeline, without = self.cluster.timeline, self.cluster.namespace
         context = CheckContext(
             requirements=(),
             node=target.name,
             strategy=cell.strategy,
             configuration=cell.configuration,
-            timeline=lambda: timeline.render(node=target.name, last=_TIMELINE_LINES, without=without),
+            timeline=timeline,
         )
         return expected_node(
             context,

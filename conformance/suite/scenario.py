@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
@@ -20,6 +20,8 @@ from conformance.suite.cells import Cell
 from conformance.suite.observer import Observation
 from conformance.suite.targets import Target
 from conformance.suite.workloads import Workloads
+
+_TIMELINE_LINES: Final = 6
 
 Started = TypeVar("Started")
 Evidence = TypeVar("Evidence")
@@ -84,6 +86,28 @@ class Needs:
 
 
 @dataclass
+class StayTimeline:
+    """The last changes of a node in a cell, for messages; those of other cells say nothing about it.
+
+    Attributes:
+        cluster: The cluster.
+        node: Name of the node.
+        mark: Where the timeline stood before the first change on the way into the cell.
+        left: Where it stood when the node left the cell; None while it is there.
+    """
+
+    cluster: MigCluster
+    node: str
+    mark: int = 0
+    left: int | None = None
+
+    def __call__(self) -> list[str]:
+        """One line for each of the last changes, the suite's own pods left out."""
+        timeline, own = self.cluster.timeline, self.cluster.namespace
+        return timeline.render(self.mark, self.left, node=self.node, last=_TIMELINE_LINES, without=own)
+
+
+@dataclass
 class NodeInCell:
     """A node in its cell, as a scenario works with it.
 
@@ -96,7 +120,7 @@ class NodeInCell:
         workloads: Starts pods on the node.
         bystander: The user's pod on the node as it was before any change; None where the suite may not start pods.
         observed: What the GPUs said of themselves in this cell; None before they were read, or where they may not be.
-        left: Where the timeline stood when the node left the cell; None while it is there.
+        timeline: What happened to the node in this cell.
         view_when_left: The node at that moment; None while it is there.
     """
 
@@ -105,20 +129,25 @@ class NodeInCell:
     cell: Cell
     expected: ExpectedNode
     workloads: Workloads
+    timeline: StayTimeline
     arrival: Arrival | None = None
     bystander: PodView | None = None
     observed: Observation | None = None
-    left: int | None = None
     view_when_left: NodeView | None = None
 
     @property
     def mark(self) -> int:
         """Where the timeline stood before the first change on the way here; 0 where the node was found here."""
-        return self.arrival.mark if self.arrival else 0
+        return self.timeline.mark
+
+    @property
+    def left(self) -> int | None:
+        """Where the timeline stood when the node left the cell; None while it is there."""
+        return self.timeline.left
 
     def leave(self) -> None:
         """Remember that the node is about to leave the cell."""
-        self.left = self.cluster.timeline.mark()
+        self.timeline.left = self.cluster.timeline.mark()
         self.view_when_left = self.cluster.node(self.name)
 
     @property
