@@ -13,7 +13,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.kube import EVENTS, Kube, KubeError, Object, Resource
 from conformance.sim.kube.insist import insist
 from conformance.sim.tasks import Tasks
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 logger = logging.getLogger(__name__)
 

@@ -5,13 +5,12 @@ Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/n
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object
-from conformance.sim.workqueue import WorkQueue
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
 """Label of a NodeFeature that says which node it speaks of."""
@@ -51,17 +50,12 @@ class NfdMaster:
         self._kube = kube.named("nfd-master")
         self._nodes = kube.informer(NODES)
         self._features = kube.informer(NODE_FEATURES)
-        self._queue: WorkQueue[str] = WorkQueue(self._update, clock)
+        self._queue: ReconcileQueue[str] = ReconcileQueue(self._update, clock)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await asyncio.gather(self._nodes.synced.wait(), self._features.synced.wait())
-        unsubscribe = (self._nodes.on_change(self._node_changed), self._features.on_change(self._feature_changed))
-        try:
+        async with subscribed((self._nodes, self._node_changed), (self._features, self._feature_changed)):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
         if event is Event.ADDED:

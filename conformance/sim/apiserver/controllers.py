@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from conformance.sim.apiserver.objects import Event, Key, Object, Record, ResourceKey, look, replaced, without
 from conformance.sim.apiserver.resources import metadata
@@ -18,41 +18,25 @@ from conformance.sim.apiserver.resources.pods import FINISHED, is_ready
 from conformance.sim.apiserver.resources.selectors import selector_of
 from conformance.sim.apiserver.writing.deletion import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, DeleteOptions, delete
 from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
+from conformance.sim.workqueue import KeyT, WorkQueue
 
 _LOG = logging.getLogger(__name__)
-T = TypeVar("T", bound=Hashable)
 
 
-class WorkQueue(Generic[T]):
-    """A queue in which nothing stands twice.
+def _queue(look_at: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
+    """Return a queue that calls `look_at` with each key, and lets requests be answered after each.
 
-    Args:
-        handle: Called with each item; what it raises is logged and does not stop the queue.
+    A key that cannot be handled is logged and must not stop the controller.
     """
 
-    def __init__(self, handle: Callable[[T], None]) -> None:
-        self._handle = handle
-        self._items: dict[T, None] = {}
-        self._wake = asyncio.Event()
+    async def work(key: KeyT) -> None:
+        try:
+            look_at(key)
+        except Exception:  # noqa: BLE001 - see above
+            _LOG.exception("could not handle %s", key)
+        await asyncio.sleep(0)
 
-    def add(self, item: T) -> None:
-        """Queue an item, unless it is waiting already."""
-        self._items[item] = None
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Handle items until cancelled, giving way to others after each."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._items:
-                item = next(iter(self._items))
-                del self._items[item]
-                try:
-                    self._handle(item)
-                except Exception:  # noqa: BLE001 - one item that cannot be handled must not stop the controller
-                    _LOG.exception("could not handle %s", item)
-                await asyncio.sleep(0)
+    return WorkQueue(work)
 
 
 _Place = tuple[ResourceKey, Key]
@@ -66,7 +50,7 @@ class GarbageCollector:
         self._registry = registry
         self._places: dict[str, _Place] = {}
         self._dependents: dict[str, set[_Place]] = {}
-        self.queue = WorkQueue[_Place](self._look_at)
+        self.queue = _queue(self._look_at)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -183,7 +167,7 @@ class NamespaceController:
             ("serviceaccounts", {"metadata": {"name": "default"}}),
             ("configmaps", {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": certificate}}),
         )
-        self.queue = WorkQueue[str](self._look_at)
+        self.queue = _queue(self._look_at)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -248,7 +232,7 @@ class DisruptionController:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.queue = WorkQueue[Key](self._look_at)
+        self.queue = _queue(self._look_at)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.sim.clock import Clock
-from conformance.sim.daemonsets.backoff import FailureBackOff
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.daemonsets.placement import judge, node_of, pod_for
 from conformance.sim.daemonsets.revisions import Revisions
-from conformance.sim.daemonsets.rollout import is_ending, plan, status
+from conformance.sim.daemonsets.rollout import FailureBackOff, is_ending, plan, status
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Event, Key, Kube, KubeError, Object, key_of
-from conformance.sim.workqueue import WorkQueue
 
 AGENT = "kube-controller-manager"
 
@@ -35,24 +34,20 @@ class DaemonSets:
         self._nodes = kube.informer(NODES)
         self._pods = kube.informer(PODS)
         self._revisions = Revisions(self._kube)
-        self._queue: WorkQueue[Key] = WorkQueue(self._sync, clock, reaction)
+        self._queue: ReconcileQueue[Key] = ReconcileQueue(self._sync, clock, reaction)
         self._owned: dict[str, dict[str, Object]] = defaultdict(dict)
         self._expected: dict[str, set[str]] = defaultdict(set)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await asyncio.gather(*(item.synced.wait() for item in (self._daemon_sets, self._nodes, self._pods)))
         await self._revisions.synced()
-        unsubscribe = (
-            self._daemon_sets.on_change(self._daemon_set_changed),
-            self._nodes.on_change(self._node_changed),
-            self._pods.on_change(self._pod_changed),
+        handlers = (
+            (self._daemon_sets, self._daemon_set_changed),
+            (self._nodes, self._node_changed),
+            (self._pods, self._pod_changed),
         )
-        try:
+        async with subscribed(*handlers):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _daemon_set_changed(self, event: Event, _: Object | None, new: Object) -> None:
         if event is Event.DELETED:

@@ -5,9 +5,11 @@ Source: Kubernetes v1.36, pkg/controller/daemon: daemon_controller.go (NodeShoul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from conformance.sim.tolerations import tolerates
 
 Manifest = Mapping[str, Any]
 
@@ -47,7 +49,7 @@ def judge(daemon_set: Manifest, node: Manifest) -> Verdict:
         return Verdict(create=False, keep=False)
     tolerations = (*(template.get("tolerations") or ()), *DAEMON_TOLERATIONS)
     refused = {
-        taint["effect"] for taint in node.get("spec", {}).get("taints") or () if not _is_tolerated(taint, tolerations)
+        taint["effect"] for taint in node.get("spec", {}).get("taints") or () if not tolerates(tolerations, taint)
     }
     return Verdict(create=not refused & {"NoSchedule", "NoExecute"}, keep="NoExecute" not in refused)
 
@@ -97,17 +99,3 @@ def node_of(pod: Manifest) -> str:
             if field["key"] == "metadata.name":
                 return str(field["values"][0])
     return ""
-
-
-def _is_tolerated(taint: Mapping[str, str], tolerations: Sequence[Mapping[str, str]]) -> bool:
-    return any(_tolerates(toleration, taint) for toleration in tolerations)
-
-
-def _tolerates(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    if toleration.get("operator", "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")

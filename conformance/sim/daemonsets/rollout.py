@@ -1,4 +1,4 @@
-"""Which pods of a DaemonSet to make, to delete and to replace, and what its status says: pure functions.
+"""Which pods of a DaemonSet to make, to delete and to replace, and what its status says.
 
 Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go and update.go (without surge).
 """
@@ -6,16 +6,20 @@ Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go and update.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from conformance.sim.backoff import BackOff
 from conformance.sim.daemonsets.placement import Verdict
 
 Manifest = Mapping[str, Any]
 PodsByNode = Mapping[str, Sequence[Manifest]]
 
 REVISION_LABEL: Final = "controller-revision-hash"
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 900.0
+"""Cluster seconds between the first two and, doubling, any later replacements of failed pods in one place."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,31 @@ def is_ready(pod: Manifest) -> bool:
 def is_ending(pod: Manifest) -> bool:
     """Whether the pod has been asked to end."""
     return "deletionTimestamp" in pod["metadata"]
+
+
+class FailureBackOff:
+    """How long a failed pod stays before its successor comes; all times are cluster seconds.
+
+    Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go (failedPodsBackoff).
+    """
+
+    def __init__(self) -> None:
+        self._waits: dict[Hashable, BackOff] = {}
+        self._allowed_at: dict[Hashable, float] = {}
+
+    def remaining(self, place: Hashable, now: float) -> float:
+        """Return how long the next replacement in `place` has to wait; 0 allows it and starts the next wait.
+
+        A place where nothing failed for twice the longest wait starts again with the first one.
+        """
+        allowed_at = self._allowed_at.get(place, now)
+        if allowed_at > now:
+            return allowed_at - now
+        wait = self._waits.setdefault(place, BackOff(FIRST_WAIT, LONGEST_WAIT))
+        if now - allowed_at > 2 * LONGEST_WAIT:
+            wait.reset()
+        self._allowed_at[place] = now + wait.lengthen()
+        return 0.0
 
 
 def _surplus(verdict: Verdict | None, on_node: Sequence[Manifest]) -> list[Manifest]:

@@ -10,17 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from conformance.sim.backoff import BackOff
 from conformance.sim.clock import Clock
 from conformance.sim.container import Container, Program
 from conformance.sim.kube import Object
-from conformance.sim.kubelet.backoff import BackOff
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.states import KILLED, START_FAILED, Running, State, Terminated, Waiting
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS: Final = 0.5
-"""From the decision to start a container until its program runs."""
+"""Cluster seconds from the decision to start a container until its program runs."""
+FIRST_BACK_OFF: Final = 10.0
+LONGEST_BACK_OFF: Final = 300.0
+"""Cluster seconds before the second restart and, doubling, before any later one (kubelet v1.36, containerBackOffPeriod
+and MaxContainerBackOff); the first restart does not wait."""
+FORGIVEN_AFTER: Final = 600.0
+"""A container that ran for longer restarts as if it had never failed (twice the longest wait)."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class ContainerRunner:
         Args:
             restart: Whether it is to be started again after this exit code.
         """
-        back_off = BackOff()
+        back_off = BackOff(FIRST_BACK_OFF, LONGEST_BACK_OFF)
         while True:
             ended = await self._run_once()
             self.state, self.done = ended, self._stop.is_set() or not restart(ended.exit_code)
@@ -93,8 +99,11 @@ class ContainerRunner:
             if self.done:
                 return ended.exit_code
             self.last = ended
-            if await self._backed_off(back_off.after((ended.finished - ended.started).total_seconds())):
+            if (ended.finished - ended.started).total_seconds() > FORGIVEN_AFTER:
+                back_off.reset()
+            if await self._backed_off(back_off.seconds):
                 return ended.exit_code
+            back_off.lengthen()
             self.restarts += 1
             self.former_log, self.log = self.log, ContainerLog()
 

@@ -5,10 +5,10 @@ Source: NVIDIA/gpu-operator v26.7.0, controllers/clusterpolicy_controller.go and
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.faults import Faults
 from conformance.sim.kube import (
     CLUSTER_POLICIES,
@@ -29,9 +29,9 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.sim.workqueue import WorkQueue
 from conformance.spec.names import DEVICE_PLUGIN_APP
 from conformance.spec.releases import Release
+from conformance.spec.times import api_time
 
 AGENT: Final = "gpu-operator"
 NOT_READY_SECONDS: Final = 5.0
@@ -70,22 +70,18 @@ class Operator:
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._config_maps = kube.informer(CONFIG_MAPS)
         self._rendered: tuple[tuple[str, int], dict[str, Object]] | None = None
-        self._queue: WorkQueue[str] = WorkQueue(self._work, clock, reaction)
+        self._queue: ReconcileQueue[str] = ReconcileQueue(self._work, clock, reaction)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        informers = (self._policies, self._nodes, self._daemon_sets, self._config_maps)
-        await asyncio.gather(*(informer.synced.wait() for informer in informers))
-        unsubscribe = (
-            self._policies.on_change(self._policy_changed),
-            self._nodes.on_change(self._node_changed),
-            self._daemon_sets.on_change(self._daemon_set_changed),
+        await self._config_maps.synced.wait()
+        handlers = (
+            (self._policies, self._policy_changed),
+            (self._nodes, self._node_changed),
+            (self._daemon_sets, self._daemon_set_changed),
         )
-        try:
+        async with subscribed(*handlers):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _policy_changed(self, event: Event, old: Object | None, new: Object) -> None:
         """Pass over changes of the status alone: they keep the generation."""
@@ -179,7 +175,7 @@ class Operator:
         found = policy.get("status", {})
         if found.get("state") == state and same_conditions(wanted, found.get("conditions", ())):
             return
-        now = self._clock.time().strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = api_time(self._clock.time())
         timed = with_times(wanted, found.get("conditions", ()), now)
         status = {"state": state, "namespace": self._namespace, "conditions": timed}
         name = policy["metadata"]["name"]

@@ -9,15 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from conformance.sim.kube import Object
+from conformance.sim.tolerations import tolerates
 
 UNSCHEDULABLE_TAINT: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 NOT_READY_TAINT: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 """What the node lifecycle controller would add; the simulated scheduler infers it from the condition Ready."""
-
-
-def tolerates(pod: Object, taint: Mapping[str, str]) -> bool:
-    """Whether one of the pod's tolerations covers the taint."""
-    return any(_covers(toleration, taint) for toleration in pod["spec"].get("tolerations") or [])
 
 
 def untolerated(pod: Object, node: Object) -> bool:
@@ -25,7 +21,7 @@ def untolerated(pod: Object, node: Object) -> bool:
     taints = [taint for taint in node["spec"].get("taints") or [] if taint["effect"] in ("NoSchedule", "NoExecute")]
     if not is_ready(node):
         taints.append(NOT_READY_TAINT)
-    return any(not tolerates(pod, taint) for taint in taints)
+    return any(not tolerates(_tolerations(pod), taint) for taint in taints)
 
 
 def is_ready(node: Object) -> bool:
@@ -36,7 +32,7 @@ def is_ready(node: Object) -> bool:
 
 def is_cordoned(pod: Object, node: Object) -> bool:
     """Whether the node is closed to pods that do not tolerate it."""
-    return bool(node["spec"].get("unschedulable")) and not tolerates(pod, UNSCHEDULABLE_TAINT)
+    return bool(node["spec"].get("unschedulable")) and not tolerates(_tolerations(pod), UNSCHEDULABLE_TAINT)
 
 
 def matches_affinity(pod: Object, node: Object) -> bool:
@@ -67,14 +63,8 @@ def pinned_nodes(pod: Object) -> frozenset[str] | None:
     return frozenset(names) or None
 
 
-def _covers(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if not toleration.get("key"):
-        return toleration.get("operator") == "Exists"
-    if toleration["key"] != taint["key"]:
-        return False
-    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (taint.get("value") or "")
+def _tolerations(pod: Object) -> Sequence[Mapping[str, str]]:
+    return pod["spec"].get("tolerations") or []
 
 
 def _matches_term(term: Object, labels: Mapping[str, str], name: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import subscribed
 from conformance.sim.events import EventRecorder
 from conformance.sim.faults import Faults
 from conformance.sim.kube import NODES, PODS, Event, Kube, KubeError, Object, PatchKind
@@ -13,9 +13,12 @@ from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.scheduler.snapshot import Snapshot
 from conformance.sim.scheduler.verdict import unschedulable_message
 from conformance.sim.tasks import Tasks
-from conformance.sim.times import api_time
+from conformance.sim.workqueue import WorkQueue
+from conformance.spec.times import api_time
 
 NAME = "default-scheduler"
+_ALL_DUE = "all due pods"
+"""The only key of the queue: pods that become due within the reaction time are scheduled in one round."""
 
 
 class Scheduler:
@@ -31,7 +34,6 @@ class Scheduler:
     """
 
     def __init__(self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0) -> None:
-        self._reaction = reaction
         self._kube = kube.named(NAME)
         self._clock = clock
         self._faults = faults
@@ -39,24 +41,17 @@ class Scheduler:
         self._pending: dict[str, Object] = {}
         self._told: dict[str, str] = {}
         self._due: dict[str, None] = {}
-        self._wake = asyncio.Event()
+        self._rounds: WorkQueue[str] = WorkQueue(self._schedule_due, reaction)
         self._events = EventRecorder(self._kube, clock, NAME)
         self._tasks = Tasks()
 
     async def run(self) -> None:
         """Schedule until cancelled, once nodes and pods are known."""
         nodes, pods = self._kube.informer(NODES), self._kube.informer(PODS)
-        await asyncio.gather(nodes.synced.wait(), pods.synced.wait())
-        unsubscribe = nodes.on_change(self._node_changed), pods.on_change(self._pod_changed)
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await asyncio.sleep(self._reaction)
-                self._schedule_due()
+            async with subscribed((nodes, self._node_changed), (pods, self._pod_changed)):
+                await self._rounds.run()
         finally:
-            for end in unsubscribe:
-                end()
             await self._tasks.stop()
             await self._events.stop()
 
@@ -86,7 +81,7 @@ class Scheduler:
         uid = pod["metadata"]["uid"]
         if uid not in self._pending:
             self._due[uid] = None
-            self._wake.set()
+            self._rounds.add(_ALL_DUE)
         self._pending[uid] = pod
 
     def _forget(self, uid: str) -> None:
@@ -97,9 +92,10 @@ class Scheduler:
     def _retry_all(self) -> None:
         if self._pending:
             self._due.update(dict.fromkeys(self._pending))
-            self._wake.set()
+            self._rounds.add(_ALL_DUE)
 
-    def _schedule_due(self) -> None:
+    async def _schedule_due(self, _: str) -> None:
+        """Schedule all pods that are due together, those of the highest priority first."""
         due = [self._pending[uid] for uid in self._due]
         self._due.clear()
         for pod in sorted(due, key=_order):

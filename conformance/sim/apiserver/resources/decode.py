@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.sim.apiserver.errors import Cause, required
 from conformance.sim.apiserver.resources.schema import Schema, Type, is_number, rule_breaches
-from conformance.sim.times import api_micro_time, api_time
+from conformance.spec.times import api_micro_time, api_time
 
 _FORM = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d+))?$")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

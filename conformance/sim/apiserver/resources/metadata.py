@@ -12,7 +12,7 @@ from datetime import datetime
 
 from conformance.sim.apiserver.errors import Cause, forbidden_field, invalid, required
 from conformance.sim.apiserver.objects import Object, look, name_of, replaced, with_field_of, without
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 _LABEL_NAME = re.compile(r"^(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)$")
 _SUBDOMAIN = re.compile(r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$")

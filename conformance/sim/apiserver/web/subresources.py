@@ -18,7 +18,7 @@ from conformance.sim.apiserver.web.request import Target, delete_options, media_
 from conformance.sim.apiserver.writing.deletion import delete
 from conformance.sim.apiserver.writing.patches import merge
 from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 Handler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 _NO_OPTIONS = WriteOptions()

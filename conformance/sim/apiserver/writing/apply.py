@@ -22,7 +22,7 @@ from conformance.sim.apiserver.resources.catalog import Served
 from conformance.sim.apiserver.resources.schema import Schema
 from conformance.sim.apiserver.writing.patches import strategic
 from conformance.sim.apiserver.writing.registry import WriteOptions
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 FieldPath = tuple[str, ...]
 FieldSet = frozenset[FieldPath]
