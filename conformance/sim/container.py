@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from conformance.sim.clock import Clock
-    from conformance.sim.kube import Kube
-    from conformance.sim.node import SimNode
+from conformance.sim.clock import Clock
+from conformance.sim.kube import Kube
+from conformance.sim.node import SimNode
 
 
 @dataclass

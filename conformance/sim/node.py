@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from conformance.sim.clock import Clock
 from conformance.sim.device_manager import DeviceManager
 from conformance.sim.faults import Faults
-
-if TYPE_CHECKING:
-    from conformance.sim.hardware import NodeHardware
+from conformance.sim.hardware import NodeHardware
 
 
 @dataclass(eq=False)

@@ -98,16 +98,3 @@ class DevicePluginServer(Protocol):
         Raises:
             AllocateError: Fewer than `size` are available.
         """
-
-
-class PluginRegistry(Protocol):
-    """The kubelet's side: where a plug-in of this node registers (`kubelet.sock`, service Registration)."""
-
-    def register(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Announce a plug-in; one under the same resource name is replaced with its whole list."""
-
-    def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Close the plug-in's connection; without effect if another one holds the resource by now."""
-
-    async def restarted(self) -> None:
-        """Return when the kubelet made its socket anew after this call: it restarted and forgot every registration."""

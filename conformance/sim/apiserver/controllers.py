@@ -21,6 +21,14 @@ from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
 from conformance.sim.workqueue import KeyT, WorkQueue
 
 _LOG = logging.getLogger(__name__)
+_Place = tuple[ResourceKey, Key]
+_COLLECTING = WriteOptions(field_manager="garbage-collector")
+_NAMESPACES: ResourceKey = ("", "namespaces")
+INITIAL = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""Namespaces that every cluster has."""
+_FILLING = WriteOptions(field_manager="kube-controller-manager")
+_BUDGETS: ResourceKey = ("policy", "poddisruptionbudgets")
+_PODS: ResourceKey = ("", "pods")
 
 
 def _queue(look_at: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
@@ -37,10 +45,6 @@ def _queue(look_at: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
         await asyncio.sleep(0)
 
     return WorkQueue(work)
-
-
-_Place = tuple[ResourceKey, Key]
-_COLLECTING = WriteOptions(field_manager="garbage-collector")
 
 
 class GarbageCollector:
@@ -147,12 +151,6 @@ def _waits_for_collector(obj: Object) -> bool:
     return deleting and (ORPHAN_FINALIZER in finalizers or FOREGROUND_FINALIZER in finalizers)
 
 
-_NAMESPACES: ResourceKey = ("", "namespaces")
-INITIAL = ("default", "kube-node-lease", "kube-public", "kube-system")
-"""Namespaces that every cluster has."""
-_FILLING = WriteOptions(field_manager="kube-controller-manager")
-
-
 class NamespaceController:
     """Fills new namespaces and empties those that are being deleted.
 
@@ -207,10 +205,6 @@ class NamespaceController:
         own = namespaces.get(("", namespace))
         if own and not left and not look(own.data, "metadata", "finalizers"):
             namespaces.remove(own.key)
-
-
-_BUDGETS: ResourceKey = ("policy", "poddisruptionbudgets")
-_PODS: ResourceKey = ("", "pods")
 
 
 def disruption_budgets_of(registry: Registry, pod: Object) -> list[Object]:

@@ -16,6 +16,11 @@ Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
 Matcher = Callable[[Object], bool]
 """A test of objects, such as the one that a selector stands for."""
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Key = tuple[str, str]
+"""Namespace (empty in the cluster scope) and name."""
+ResourceKey = tuple[str, str]
+"""Group and plural name of a resource."""
 
 
 def look(value: Any, *path: str, default: Any = None) -> Any:
@@ -60,13 +65,6 @@ def name_of(value: Object) -> str:
 def namespace_of(value: Object) -> str:
     """Return `metadata.namespace`, empty for objects of the cluster scope."""
     return str(look(value, "metadata", "namespace", default=""))
-
-
-EventType = Literal["ADDED", "MODIFIED", "DELETED"]
-Key = tuple[str, str]
-"""Namespace (empty in the cluster scope) and name."""
-ResourceKey = tuple[str, str]
-"""Group and plural name of a resource."""
 
 
 def encoded(value: object) -> bytes:

@@ -50,7 +50,7 @@ class ApiServer:
     Attributes:
         url: Where the server is reached; empty until it has started.
         kubeconfig: File with the administrator's way in; written by `start`.
-        store: All objects, for tests that look inside or compact the history.
+        store: All objects.
     """
 
     def __init__(self, directory: Path, clock: WallClock | None = None, settings: Settings | None = None) -> None:

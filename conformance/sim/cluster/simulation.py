@@ -13,16 +13,20 @@ from kubernetes.config import ConfigException
 
 from conformance.sim.apiserver import ApiServer
 from conformance.sim.clock import Clock
-from conformance.sim.cluster.programs import programs
 from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
+from conformance.sim.device_plugin import device_plugin
 from conformance.sim.faults import Faults
+from conformance.sim.feature_discovery import feature_discovery
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
 from conformance.sim.kube.insist import insist
 from conformance.sim.kubelet.kubelet import Kubelet
+from conformance.sim.kubelet.programs import Programs
+from conformance.sim.mig_manager import mig_manager
 from conformance.sim.nfd import NfdMaster, worker_feature
 from conformance.sim.node import SimNode
+from conformance.sim.operands import COMMANDS, validator, vector_add
 from conformance.sim.operator import Installation, Operator, install, uninstall
 from conformance.sim.options import SimOptions
 from conformance.sim.scheduler import Scheduler
@@ -235,3 +239,19 @@ class Simulation:
     def _node(self, options: SimOptions, name: str) -> SimNode:
         hardware = NodeHardware(options.boards(), options.seed, name, self._faults)
         return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
+
+
+def programs() -> Programs:
+    """Return every program: the operands by command, and those images by name that need none."""
+    commands = {
+        "nvidia-mig-manager": mig_manager,
+        "nvidia-device-plugin": device_plugin,
+        "gpu-feature-discovery": feature_discovery,
+        "nvidia-validator": validator,
+    }
+    images = {
+        "k8s-mig-manager": mig_manager,
+        "k8s-device-plugin": device_plugin,
+        "cuda-sample": vector_add,
+    }
+    return Programs(images, {**COMMANDS, **commands})

@@ -13,7 +13,7 @@ import aiohttp
 
 from conformance.sim.clock import Clock
 from conformance.sim.kube import PODS, Kube, KubeError, Object
-from conformance.sim.mig_manager.errors import StuckError
+from conformance.sim.mig_manager.process import StuckError
 from conformance.spec import names
 
 WAIT_SECONDS: Final = 300.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import aiohttp
 
 from conformance.sim.kube import NODES, Kube, KubeError
-from conformance.sim.mig_manager.errors import StepError
+from conformance.sim.mig_manager.process import StepError
 from conformance.spec import names
 
 NVSM = names.DEPLOY_PREFIX + "nvsm"

@@ -9,13 +9,19 @@ import yaml
 
 from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.container import Container
-from conformance.sim.mig_manager.behaviour import Behaviour
-from conformance.sim.mig_manager.errors import StepError
-from conformance.sim.mig_manager.settings import HOST_MOUNT, Settings
+from conformance.sim.mig_manager.settings import HOST_MOUNT, Behaviour, Settings
 from conformance.sim.mig_parted.output import log_line
 from conformance.sim.nvml import Nvml
 
 _MISSING: Final = "no such file or directory"
+
+
+class StepError(Exception):
+    """A step failed: the run ends in the state `failed`. The text is what the log says after `Error: `."""
+
+
+class StuckError(StepError):
+    """A step failed that up to v0.15.0 leaves every label as it is: the state stays `pending`, the operands paused."""
 
 
 class _WithoutLastGpu(Nvml):

@@ -7,8 +7,7 @@ from typing import Final
 
 from conformance.sim.container import Container
 from conformance.sim.mig_manager.config_source import SetupError, choose_config_file
-from conformance.sim.mig_manager.errors import StepError
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StepError
 from conformance.sim.mig_manager.reconfigure import Reconfiguration
 from conformance.sim.mig_manager.slot import ConfigSlot, follow_label
 from conformance.spec import names

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.sim.mig_manager.clients import GpuClients
-from conformance.sim.mig_manager.errors import StepError, StuckError
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StepError, StuckError
 from conformance.sim.mig_manager.shutdown import delete_validators, wait_for_clients
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED

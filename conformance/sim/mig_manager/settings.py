@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from conformance.spec.releases import DEFAULT_RELEASE, VersionError, at_least, find_release
+
 HOST_MOUNT: Final = "/host"
 """Where the operator's DaemonSet mounts the root of the host."""
 
@@ -52,3 +54,40 @@ class Settings:
 def _is_true(text: str) -> bool:
     """Read a truth value as Go does; every other text counts as false."""
     return text in {"1", "t", "T", "true", "TRUE", "True"}
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How one version behaves.
+
+    Attributes:
+        script: A shell script does each reconfiguration (up to v0.12); the Go port came with v0.13.0.
+        generates: The configuration comes from the hardware where no file is given (from v0.14.0).
+        subsystem_filters: A device filter may name a PCI subsystem (from v0.15.0; before, such a one matches nothing).
+        pauses_client: The label `nvidia.com/gpu.deploy.client` is paused with the others (from v0.15.0).
+        answers_when_stuck: A run that gives up waiting for pods ends in `failed`, not in `pending` (after v0.15.0).
+    """
+
+    script: bool
+    generates: bool
+    subsystem_filters: bool
+    pauses_client: bool
+    answers_when_stuck: bool
+
+    @classmethod
+    def of(cls, version: str) -> Behaviour:
+        """Behaviour of an image tag; a tag that is no version counts as what the default release ships."""
+        try:
+            return cls._of(version)
+        except VersionError:
+            return cls._of(find_release(DEFAULT_RELEASE).mig_manager)
+
+    @classmethod
+    def _of(cls, version: str) -> Behaviour:
+        return cls(
+            script=not at_least(version, "v0.13.0"),
+            generates=at_least(version, "v0.14.0"),
+            subsystem_filters=at_least(version, "v0.15.0"),
+            pauses_client=at_least(version, "v0.15.0"),
+            answers_when_stuck=at_least(version, "v0.15.1"),
+        )

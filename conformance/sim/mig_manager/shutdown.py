@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.sim.mig_manager.clients import GpuClients
-from conformance.sim.mig_manager.errors import StuckError
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StuckError
 from conformance.spec import names
 
 OPERANDS: Final = (

@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pynvml
 
-from conformance.sim.mig_parted.asserting import assert_geometry, assert_modes
 from conformance.sim.mig_parted.geometry import realise
-from conformance.sim.mig_parted.gpus import MigGpu
-from conformance.sim.mig_parted.matching import walk
-from conformance.sim.mig_parted.nvml_errors import error_name
+from conformance.sim.mig_parted.gpus import MigGpu, error_name
+from conformance.sim.mig_parted.matching import assert_geometry, assert_modes, walk
 from conformance.sim.mig_parted.output import MigPartedError, Output
 from conformance.spec.mig_parted import Entry
 

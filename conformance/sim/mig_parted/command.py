@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import yaml
 
 from conformance.sim.mig_parted.applying import Smi, apply_geometry, apply_modes
-from conformance.sim.mig_parted.asserting import assert_geometry, assert_modes
 from conformance.sim.mig_parted.exporting import export
 from conformance.sim.mig_parted.generating import generate
 from conformance.sim.mig_parted.gpus import gpus_of_node
+from conformance.sim.mig_parted.matching import assert_geometry, assert_modes
 from conformance.sim.mig_parted.output import MigPartedError, Output, Result, capitalized
 from conformance.spec.mig_parted import ConfigurationError, Entry, parse
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pynvml
 
-from conformance.sim.mig_parted.gpus import MigGpu, Offer
-from conformance.sim.mig_parted.nvml_errors import error_name
+from conformance.sim.mig_parted.gpus import MigGpu, Offer, error_name
 from conformance.sim.mig_parted.output import MigPartedError, Output, capitalized
 from conformance.spec.profile import Profile
 

@@ -6,7 +6,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/mode/nvml.go, pkg/mig/config/config.g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import byref, c_uint
 from dataclasses import dataclass, replace
@@ -15,9 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import pynvml
 
-from conformance.sim.mig_parted.nvml_errors import UNKNOWN_PROFILE, error_name
 from conformance.sim.mig_parted.output import MigPartedError
 from conformance.spec.profile import Profile
+
+_ERROR_NAMES: Mapping[int, str] = {
+    value: name.removeprefix("NVML_")
+    for name, value in vars(pynvml).items()
+    if name.startswith("NVML_ERROR_") and isinstance(value, int)
+}
+
+UNKNOWN_PROFILE = (pynvml.NVMLError_NotSupported, pynvml.NVMLError_InvalidArgument)
+"""What NVML answers for a profile that the GPU does not have, and for one that the driver does not know."""
+
+
+def error_name(error: pynvml.NVMLError) -> str:
+    """Return an NVML error as go-nvml prints it once the library is closed: `ERROR_IN_USE`."""
+    return _ERROR_NAMES.get(error.value, f"unknown return value: {error.value}")
+
 
 if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import pynvml
 
-from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware
-from conformance.sim.nvidia_smi import listing, mig, query, reset, summary
+from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware, ResetRefusedError, ResetUnsupportedError
+from conformance.sim.nvidia_smi import mig, query, summary
 from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 from conformance.sim.nvml import Nvml
 
 LIST = ("-L", "--list-gpus")
 SELECT = ("-i", "--id")
+REFUSED = 255
 
 
 def run(
@@ -56,9 +57,9 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
         case []:
             return summary.table(view, now)
         case ["-L" | "--list-gpus"]:
-            return listing.gpus(view)
+            return summary.listing(view)
         case ["-r" | "--gpu-reset"]:
-            return reset.reset(view)
+            return _reset(view)
         case ["mig", "-lgip" | "--list-gpu-instance-profiles"]:
             return mig.profiles(view)
         case ["mig", "-lgipp" | "--list-gpu-instance-possible-placements"]:
@@ -101,3 +102,30 @@ def _no_driver(failed: pynvml.NVMLError) -> Answer:
             " Make sure that the latest NVIDIA driver is installed and running.\n\n"
         )
     return failed.value, f"Failed to initialize NVML: {failed}\n"
+
+
+def _reset(view: View) -> Answer:
+    """Reset the GPUs of `view`, all or none of them."""
+    if view.nvml.visible is not None:
+        return int(ErrorCode.NO_PERMISSION), "Insufficient Permissions\n"
+    try:
+        view.nvml.hardware.reset([gpu.index for _, gpu in view.gpus])
+    except ResetUnsupportedError:
+        first = view.gpus[0][1].pci_bus_id
+        return int(ErrorCode.NOT_SUPPORTED), (
+            f"\nGPU {first}: resetting is not supported on this system; reboot to apply the pending change\n"
+        )
+    except ResetRefusedError as refused:
+        busy = "".join(f"  GPU {bus_id}: In use by another client\n" for bus_id in refused.busy)
+        devices, these = (
+            ("1 device is", "this device")
+            if len(refused.busy) == 1
+            else (f"{len(refused.busy)} devices are", "these devices")
+        )
+        return REFUSED, (
+            f"\nThe following GPUs could not be reset:\n{busy}\n"
+            f"{devices} currently being used by one or more other processes. Please first kill all processes using"
+            f" {these} and retry the command or reboot the system.\n"
+        )
+    done = "".join(f"GPU {gpu.pci_bus_id} was successfully reset.\n" for _, gpu in view.gpus)
+    return 0, f"{done}All done.\n"

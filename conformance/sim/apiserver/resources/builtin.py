@@ -74,11 +74,6 @@ class Resource:
         """Value of `apiVersion` in its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    @property
-    def qualified(self) -> str:
-        """Plural name with the group, as messages give it."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
 
 @dataclass
 class _Found:

@@ -14,6 +14,8 @@ from conformance.sim.apiserver.resources.kinds import CUSTOM, Kind, kind_of
 from conformance.sim.apiserver.resources.schema import Schema, schema_of
 from conformance.sim.apiserver.storage.store import Store
 
+_DEFINITIONS: ResourceKey = ("apiextensions.k8s.io", "customresourcedefinitions")
+
 
 @dataclass(frozen=True)
 class Served:
@@ -102,9 +104,6 @@ class Catalog:
 
 def _place(resource: Resource) -> tuple[str, str, str]:
     return resource.group, resource.version, resource.plural
-
-
-_DEFINITIONS: ResourceKey = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
 class CustomResources:

@@ -24,6 +24,8 @@ _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _NANO = Decimal("1e-9")
 _EXACT = Context(prec=100)
 _LARGEST_EXPONENT = 30
+_SECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+_MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|[+-]\d\d:\d\d)$")
 
 
 @lru_cache(maxsize=4096)
@@ -67,10 +69,6 @@ def _decimal(value: Decimal, *, exponent_form: bool) -> str:
         if value and scaled == scaled.to_integral_value():
             return f"{int(scaled)}" + (f"e{power}" if exponent_form and power else name)
     return "0"
-
-
-_SECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-_MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|[+-]\d\d:\d\d)$")
 
 
 def stored_time(text: str) -> str:

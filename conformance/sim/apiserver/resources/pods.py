@@ -17,6 +17,19 @@ from conformance.sim.apiserver.resources.metadata import dns_label_breaches
 
 _STANDARD = re.compile(r"^(?:cpu|memory|ephemeral-storage|storage|hugepages-.+|attachable-volumes-.+)$")
 CONTAINER_LISTS = ("initContainers", "containers")
+_RESTART_POLICIES = ("Always", "OnFailure", "Never")
+_UNTIL_EVICTED_SECONDS = 300
+_NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_CHANGEABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
+_IMMUTABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+SYSTEM_PRIORITIES = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
+"""Values of the priority classes that every cluster has; pods of other classes get priority 0."""
+FINISHED = ("Succeeded", "Failed")
+"""Phases in which a pod's containers have ended for good."""
 
 
 def with_container_defaults(spec: Object) -> Object:
@@ -125,21 +138,6 @@ def _request_breaches(name: str, request: str, limit: Any, field: str) -> list[C
     if value_of(request) > value_of(limit):
         return [invalid(field, request, f"must be less than or equal to {name} limit of {limit}")]
     return []
-
-
-_RESTART_POLICIES = ("Always", "OnFailure", "Never")
-_UNTIL_EVICTED_SECONDS = 300
-_NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_CHANGEABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
-_IMMUTABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
-SYSTEM_PRIORITIES = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
-"""Values of the priority classes that every cluster has; pods of other classes get priority 0."""
-FINISHED = ("Succeeded", "Failed")
-"""Phases in which a pod's containers have ended for good."""
 
 
 def with_defaults(pod: Object) -> Object:

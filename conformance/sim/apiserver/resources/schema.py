@@ -21,6 +21,21 @@ Type = Literal[
     "object", "map", "list", "string", "integer", "number", "boolean", "any", "int-or-string", "quantity", "time",
     "micro-time",
 ]  # fmt: skip
+_SCALARS: Mapping[str, Type] = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "datetime": "time",
+    "bytes": "string",
+    "object": "any",
+}
+_ZERO: Mapping[str, Any] = {"integer": 0, "boolean": False, "string": "", "number": 0}
+RULES = (
+    "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+    "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+)  # fmt: skip
+"""Keywords that `rule_breaches` knows; others in a schema describe its shape or its meaning for people."""
 
 
 @dataclass
@@ -69,17 +84,6 @@ class Schema:
 
 ANY = Schema("any", keep_unknown=True)
 """The shape of a value that nothing is known of."""
-
-_SCALARS: Mapping[str, Type] = {
-    "str": "string",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "datetime": "time",
-    "bytes": "string",
-    "object": "any",
-}
-_ZERO: Mapping[str, Any] = {"integer": 0, "boolean": False, "string": "", "number": 0}
 
 
 @cache
@@ -136,13 +140,6 @@ def _parse(text: str, special: Type | None) -> Schema:
     if text in _SCALARS:
         return Schema(special or _SCALARS[text])
     return schema_of(text)
-
-
-RULES = (
-    "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-    "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
-)  # fmt: skip
-"""Keywords that `rule_breaches` knows; others in a schema describe its shape or its meaning for people."""
 
 
 def is_number(value: Any) -> bool:

@@ -89,11 +89,6 @@ class Collection:
             start -= 1
         return (self._events[number] for number in range(start, len(self._events)))
 
-    def forget(self) -> None:
-        """Forget every change up to now, as a compaction does."""
-        self._events.clear()
-        self.floor = self._store.revision
-
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every later change, in order; returns the function that ends that."""
         self._listeners.append(listener)
@@ -146,8 +141,3 @@ class Store:
         """Count one change."""
         self.revision += 1
         return self.revision
-
-    def forget(self) -> None:
-        """Forget every change up to now, as a compaction does."""
-        for collection in self._collections.values():
-            collection.forget()

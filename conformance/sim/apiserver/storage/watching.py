@@ -16,6 +16,10 @@ from conformance.sim.apiserver.objects import Event, EventType, Record, replaced
 from conformance.sim.apiserver.storage.listing import Query, forbidden_option, revision_number
 from conformance.sim.apiserver.storage.store import Collection, Store
 
+Change = tuple[EventType, Record]
+_MOST_PENDING = 100_000
+_LAST_BOOKMARK_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,11 +37,6 @@ class Settings:
     shortest_watch_seconds: float = 1800
     longest_watch_seconds: float = float("inf")
     bookmark_seconds: float = 60
-
-
-Change = tuple[EventType, Record]
-_MOST_PENDING = 100_000
-_LAST_BOOKMARK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,12 @@ from conformance.sim.apiserver.web.request import Target, media_of, read_object
 HOST = "127.0.0.1"
 ADMIN = "simulated-admin"
 _CONTEXT = "mig-sim"
+_MASTERS = ["system:masters", "system:authenticated"]
+_EVERYTHING = {
+    "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+    "incomplete": False,
+}
 
 
 @dataclass
@@ -84,14 +90,6 @@ class Access:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-_MASTERS = ["system:masters", "system:authenticated"]
-_EVERYTHING = {
-    "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-    "incomplete": False,
-}
 
 
 async def review(request: web.BaseRequest, target: Target, user: str, access: Access) -> web.Response:

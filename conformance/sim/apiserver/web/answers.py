@@ -18,6 +18,7 @@ from conformance.sim.apiserver.storage.watching import Bookmark, Item
 from conformance.sim.apiserver.web.printing import table
 
 JSON_TYPE = "application/json"
+_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 def json_answer(body: bytes, status: int = HTTPStatus.OK, warnings: Iterable[str] = ()) -> web.Response:
@@ -49,9 +50,6 @@ def success(**details: object) -> web.Response:
     """Return the Status that says that a request was carried out."""
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return value_answer({**status, "details": details} if details else status)
-
-
-_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 class Representation(Protocol):

@@ -14,6 +14,21 @@ from typing import Any
 from conformance.sim.apiserver.objects import Object, look, name_of
 from conformance.sim.apiserver.resources.catalog import Served
 
+_SEGMENT = re.compile(r"\.([A-Za-z0-9_\-\\./]+?)(?=\.|\[|$)|\[(?:'([^']+)'|(\d+)|\?\(@\.(\w+)==\"([^\"]*)\"\)|\*)\]")
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
+_RANGES = (
+    (2 * _MINUTE, 1, "s", 0, ""),
+    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
+    (3 * _HOUR, _MINUTE, "m", 0, ""),
+    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
+    (48 * _HOUR, _HOUR, "h", 0, ""),
+    (8 * _DAY, _DAY, "d", _HOUR, "h"),
+    (2 * _YEAR, _DAY, "d", 0, ""),
+    (8 * _YEAR, _YEAR, "y", _DAY, "d"),
+)
+"""Below so many seconds: the unit, and the smaller unit that is shown beside it. Source: k8s.io/apimachinery
+pkg/util/duration v0.36."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -195,22 +210,6 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
 def columns_of(key: tuple[str, str]) -> tuple[Column, ...]:
     """Return the columns of the resource with this group and plural name; name and age where it has none of its own."""
     return _COLUMNS.get(key, (_NAME, _AGE))
-
-
-_SEGMENT = re.compile(r"\.([A-Za-z0-9_\-\\./]+?)(?=\.|\[|$)|\[(?:'([^']+)'|(\d+)|\?\(@\.(\w+)==\"([^\"]*)\"\)|\*)\]")
-_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
-_RANGES = (
-    (2 * _MINUTE, 1, "s", 0, ""),
-    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
-    (3 * _HOUR, _MINUTE, "m", 0, ""),
-    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
-    (48 * _HOUR, _HOUR, "h", 0, ""),
-    (8 * _DAY, _DAY, "d", _HOUR, "h"),
-    (2 * _YEAR, _DAY, "d", 0, ""),
-    (8 * _YEAR, _YEAR, "y", _DAY, "d"),
-)
-"""Below so many seconds: the unit, and the smaller unit that is shown beside it. Source: k8s.io/apimachinery
-pkg/util/duration v0.36."""
 
 
 def table(

@@ -20,6 +20,8 @@ from conformance.sim.apiserver.writing.deletion import DeleteOptions
 from conformance.sim.apiserver.writing.registry import WriteOptions
 
 _TRUE = ("true", "1", "True")
+JSON = "application/json"
+YAML = "application/yaml"
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,6 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     if not text.lstrip("-").isdigit():
         raise bad_request(f"strconv.ParseInt: parsing {text!r}: invalid syntax")
     return int(text)
-
-
-JSON = "application/json"
-YAML = "application/yaml"
 
 
 def media_of(request: web.BaseRequest) -> str:

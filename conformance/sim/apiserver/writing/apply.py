@@ -26,6 +26,13 @@ from conformance.spec.times import api_time
 
 FieldPath = tuple[str, ...]
 FieldSet = frozenset[FieldPath]
+_IDENTITY = (("f:apiVersion",), ("f:kind",))
+_SERVER_OWNED = frozenset({
+    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "generateName",
+})  # fmt: skip
+Owner = tuple[str, str]
+"""Name of a field manager and its operation, `Apply` or `Update`."""
 
 
 def fields_of(value: Object, schema: Schema) -> FieldSet:
@@ -136,15 +143,6 @@ def _removed_from_list(value: list[Any], below: Mapping[str, set[FieldPath]]) ->
 
 def _is_element(item: Any, step: str) -> bool:
     return _has_key(item, step) if step.startswith("k:") else json.loads(step[2:]) == item
-
-
-_IDENTITY = (("f:apiVersion",), ("f:kind",))
-_SERVER_OWNED = frozenset({
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "generateName",
-})  # fmt: skip
-Owner = tuple[str, str]
-"""Name of a field manager and its operation, `Apply` or `Update`."""
 
 
 def applied(old: Object | None, patch: Any, served: Served, options: WriteOptions, now: datetime) -> Object:

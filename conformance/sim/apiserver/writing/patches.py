@@ -25,6 +25,10 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+_DIRECTIVE = "$patch"
+_RETAIN = "$retainKeys"
+_ORDER = "$setElementOrder/"
+_DELETE_VALUES = "$deleteFromPrimitiveList/"
 
 
 def merge(value: Any, patch: Any) -> Any:
@@ -68,12 +72,6 @@ def shared(old: Any, new: Any, depth: int = 2) -> Any:
     if depth and isinstance(old, dict) and isinstance(new, dict):
         return {name: shared(old.get(name), item, depth - 1) for name, item in new.items()}
     return new
-
-
-_DIRECTIVE = "$patch"
-_RETAIN = "$retainKeys"
-_ORDER = "$setElementOrder/"
-_DELETE_VALUES = "$deleteFromPrimitiveList/"
 
 
 def strategic(value: Any, patch: Object, schema: Schema) -> Object:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
+
+import yaml
 
 from conformance.sim.container import Container
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Kube, Object
 from conformance.sim.kube.insist import insist, insist_unless_gone
-from conformance.sim.operands import DRIVER_LOADED, TOOLKIT_RUNS, until
-from conformance.sim.operator.manifests import load
+from conformance.sim.operands.programs import DRIVER_LOADED, TOOLKIT_RUNS, until
 from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, VALIDATOR_APP
 
 CUDA_VALIDATOR_APP: Final = "nvidia-cuda-validator"
@@ -114,7 +116,7 @@ def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
 
 def _cuda_pod(image: str, namespace: str, node: str, owners: list[Object]) -> Object:
     """Fill the pod's manifest: the validator's node and image, and the owners of its DaemonSet."""
-    pod: Object = load("cuda-validator.yaml")
+    pod: Object = yaml.safe_load((resources.files(__package__) / "cuda-validator.yaml").read_text(encoding="utf-8"))
     pod["metadata"] |= {"namespace": namespace, "ownerReferences": owners}
     pod["spec"]["nodeName"] = node
     for part in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
