@@ -15,7 +15,7 @@ from conformance.sim.faults import Faults
 from conformance.sim.plugin_api import HEALTHY, AllocateError, AllocateResponse, DevicePluginServer
 
 GRACE_SECONDS: Final = 300.0
-"""How long the devices of a plug-in that went away still count for capacity (kubelet, endpointStopGracePeriod)."""
+"""How long the devices of a plugin that went away still count for capacity (kubelet, endpointStopGracePeriod)."""
 
 
 class DeviceError(Exception):
@@ -35,9 +35,9 @@ class _Devices:
 
     Attributes:
         plugin: Who serves them; None while nobody does.
-        healthy: Ids that may be given away, in the plug-in's order.
+        healthy: Ids that may be given away, in the plugin's order.
         unhealthy: Ids that count for capacity only.
-        lost_at: When the plug-in went away; None while it is there.
+        lost_at: When the plugin went away; None while it is there.
     """
 
     plugin: DevicePluginServer | None = None
@@ -48,7 +48,7 @@ class _Devices:
 
 @dataclass
 class Grant:
-    """What one container got: the plug-ins' answers, for the runtime to carry out."""
+    """What one container got: the plugins' answers, for the runtime to carry out."""
 
     answers: list[AllocateResponse] = field(default_factory=list)
 
@@ -69,7 +69,7 @@ class DeviceManager:
         self._restarted = asyncio.Event()
 
     def register(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Take the whole device list of a plug-in; it replaces what was known under the name."""
+        """Take the whole device list of a plugin; it replaces what was known under the name."""
         devices = plugin.devices()
         healthy = tuple(device.id for device in devices if device.health == HEALTHY)
         unhealthy = tuple(device.id for device in devices if device.health != HEALTHY)
@@ -77,7 +77,7 @@ class DeviceManager:
         self.on_change()
 
     def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Note that the plug-in went away: nothing is allocatable any more, unless another one took over."""
+        """Note that the plugin went away: nothing is allocatable any more, unless another one took over."""
         devices = self._resources.get(resource)
         if devices is None or devices.plugin is not plugin:
             return
@@ -116,11 +116,11 @@ class DeviceManager:
         Args:
             pod: Uid of the pod.
             container: Name of the container.
-            limits: Resource limits of the container; names that no plug-in ever served are not for this manager.
+            limits: Resource limits of the container; names that no plugin ever served are not for this manager.
             reusable: Devices by resource that init containers of the pod left to those after them.
 
         Raises:
-            DeviceError: The devices are not there, or the plug-in refuses.
+            DeviceError: The devices are not there, or the plugin refuses.
         """
         grant = Grant()
         for resource, limit in limits.items():

@@ -1,6 +1,6 @@
-"""What a device plug-in and the kubelet's device manager say to each other.
+"""What a device plugin and the kubelet's device manager say to each other.
 
-The shapes follow the kubelet's gRPC interface `v1beta1` (kubernetes/kubelet, pkg/apis/deviceplugin): a plug-in serves
+The shapes follow the kubelet's gRPC interface `v1beta1` (kubernetes/kubelet, pkg/apis/deviceplugin): a plugin serves
 one resource, sends its whole device list and answers requests for devices. The simulated kubelet calls the methods
 directly in place of a socket.
 """
@@ -16,17 +16,17 @@ UNHEALTHY: Final = "Unhealthy"
 
 
 class AllocateError(Exception):
-    """The plug-in refuses a request for devices; the kubelet wraps the message as an RPC error of code Unknown."""
+    """The plugin refuses a request for devices; the kubelet wraps the message as an RPC error of code Unknown."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """One entry of a plug-in's device list.
+    """One entry of a plugin's device list.
 
     Attributes:
         id: What the kubelet hands back to ask for this device; with sharing it ends in `::<replica>`.
         health: `HEALTHY` or `UNHEALTHY`; an unhealthy device counts for capacity but not for allocatable.
-        numa: NUMA nodes that the device is near to; empty where the machine does not say.
+        numa: NUMA nodes that the device is near to; empty if the machine does not say.
     """
 
     id: str
@@ -54,7 +54,7 @@ class DeviceNode:
 
 @dataclass(frozen=True)
 class AllocateResponse:
-    """What the plug-in wants done to one container that gets devices.
+    """What the plugin wants done to one container that gets devices.
 
     Attributes:
         envs: Environment variables. `NVIDIA_VISIBLE_DEVICES` holds device ids, comma separated, or a directory.
@@ -76,7 +76,7 @@ class AllocateResponse:
 
 
 class DevicePluginServer(Protocol):
-    """One resource of a device plug-in, as the kubelet sees it after registration."""
+    """One resource of a device plugin, as the kubelet sees it after registration."""
 
     @property
     def resource(self) -> str:

@@ -1,6 +1,6 @@
-"""The controllers that a control plane runs beside its API server: garbage, namespaces and disruption budgets.
+"""The controllers that run beside the API server: garbage collection, namespaces and disruption budgets.
 
-They do what their counterparts in kube-controller-manager v1.36 do, inside the process of the API server.
+They behave like their counterparts in kube-controller-manager v1.36, but read and write the store directly.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _BUDGETS: ResourceKey = ("policy", "poddisruptionbudgets")
 _PODS: ResourceKey = ("", "pods")
 
 
-def _queue(look_at: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
-    """Return a queue that calls `look_at` with each key, and lets requests be answered after each.
+def _queue(reconcile: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
+    """Return a queue that calls `reconcile` for each key and yields to the event loop after each.
 
-    A key that cannot be handled is logged and must not stop the controller.
+    An exception is logged: one key that cannot be handled must not stop the controller.
     """
 
     async def work(key: KeyT) -> None:
         try:
-            look_at(key)
+            reconcile(key)
         except Exception:  # noqa: BLE001 - see above
             _LOG.exception("could not handle %s", key)
         await asyncio.sleep(0)
@@ -48,13 +48,17 @@ def _queue(look_at: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
 
 
 class GarbageCollector:
-    """Keeps an index from owners to dependents and cleans up behind deletions."""
+    """Deletes dependents when their last owner is gone.
+
+    Handles background deletion and the finalizers `foregroundDeletion` (dependents go first) and `orphan` (dependents
+    stay and lose the reference).
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._places: dict[str, _Place] = {}
         self._dependents: dict[str, set[_Place]] = {}
-        self.queue = _queue(self._look_at)
+        self.queue = _queue(self._reconcile)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -81,7 +85,7 @@ class GarbageCollector:
         if after - before or _waits_for_collector(obj):
             self.queue.add(place)
 
-    def _look_at(self, place: _Place) -> None:
+    def _reconcile(self, place: _Place) -> None:
         served, record = self._find(place)
         if served is None or record is None:
             return
@@ -95,7 +99,7 @@ class GarbageCollector:
             self._finish_owner(served, record)
 
     def _blocks_an_owner(self, owners: list[Object]) -> bool:
-        """Tell whether an owner waits, under `foregroundDeletion`, for this dependent to go."""
+        """Return whether an owner with the finalizer `foregroundDeletion` waits for this dependent to go."""
         for owner in owners:
             _, record = self._find(self._places.get(owner["uid"]))
             if record and FOREGROUND_FINALIZER in look(record.data, "metadata", "finalizers", default=[]):
@@ -103,7 +107,7 @@ class GarbageCollector:
         return False
 
     def _finish_owner(self, served: Served, record: Record) -> None:
-        """Do what an owner's own finalizer asks for and take that finalizer away."""
+        """Carry out the finalizer of an owner that is being deleted, then remove the finalizer."""
         finalizers = look(record.data, "metadata", "finalizers", default=[])
         dependents = sorted(self._dependents.get(record.data["metadata"]["uid"], ()))
         if not _waits_for_collector(record.data):
@@ -152,10 +156,12 @@ def _waits_for_collector(obj: Object) -> bool:
 
 
 class NamespaceController:
-    """Fills new namespaces and empties those that are being deleted.
+    """Fills new namespaces and empties namespaces that are being deleted.
+
+    Does the work of the namespace, service account and root CA controllers.
 
     Args:
-        registry: The objects.
+        registry: Access to all objects.
         certificate: Certificate of the server's authority (PEM), for the ConfigMap `kube-root-ca.crt`.
     """
 
@@ -165,7 +171,7 @@ class NamespaceController:
             ("serviceaccounts", {"metadata": {"name": "default"}}),
             ("configmaps", {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": certificate}}),
         )
-        self.queue = _queue(self._look_at)
+        self.queue = _queue(self._reconcile)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -175,7 +181,7 @@ class NamespaceController:
         elif event.type == "DELETED" and namespace:
             self.queue.add(namespace)
 
-    def _look_at(self, name: str) -> None:
+    def _reconcile(self, name: str) -> None:
         record = self._registry.store.collection(_NAMESPACES).get(("", name))
         if record is None:
             return
@@ -191,7 +197,7 @@ class NamespaceController:
                 self._registry.create(served, namespace, body, _FILLING)
 
     def _empty(self, namespace: str) -> None:
-        """Delete all that is in a namespace, and the namespace itself once nothing is left in it."""
+        """Delete everything in a namespace, then the namespace itself once it is empty."""
         for served in self._registry.catalog.stored():
             if served.resource.namespaced:
                 for record in self._registry.collection(served).records(namespace):
@@ -208,7 +214,7 @@ class NamespaceController:
 
 
 def disruption_budgets_of(registry: Registry, pod: Object) -> list[Object]:
-    """Return the budgets that an eviction of `pod` has to keep: none for a pod that does not run."""
+    """Return the budgets that limit the eviction of `pod`; none for a pod that is not running."""
     if look(pod, "status", "phase") in ("Pending", *FINISHED) or look(pod, "metadata", "deletionTimestamp"):
         return []
     budgets = registry.store.collection(_BUDGETS).records(pod["metadata"]["namespace"])
@@ -216,17 +222,20 @@ def disruption_budgets_of(registry: Registry, pod: Object) -> list[Object]:
 
 
 def with_one_disruption_less(budget: Object) -> Object:
-    """Return the budget after one more pod was evicted."""
+    """Return `budget` with one fewer disruption allowed."""
     allowed = look(budget, "status", "disruptionsAllowed", default=0)
     return replaced(budget, allowed - 1, "status", "disruptionsAllowed")
 
 
 class DisruptionController:
-    """Keeps the status of every budget up to date."""
+    """Keeps the status of every PodDisruptionBudget up to date.
+
+    Unlike the real controller, it expects as many pods as match the selector, not the scale of their owners.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.queue = _queue(self._look_at)
+        self.queue = _queue(self._reconcile)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -237,7 +246,7 @@ class DisruptionController:
             for budget in budgets.records(event.record.key[0]):
                 self.queue.add(budget.key)
 
-    def _look_at(self, key: Key) -> None:
+    def _reconcile(self, key: Key) -> None:
         budgets = self._registry.store.collection(_BUDGETS)
         record = budgets.get(key)
         if record is None:
@@ -265,5 +274,5 @@ def _wanted_healthy(spec: Object, expected: int) -> int:
 
 
 def _count(value: Any, total: int) -> int:
-    """Return what a number, or a percentage of `total` that is rounded up, amounts to."""
+    """Return the number for an IntOrString: a percentage is taken of `total` and rounded up."""
     return math.ceil(int(value[:-1]) * total / 100) if isinstance(value, str) else int(value)

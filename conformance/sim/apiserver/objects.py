@@ -1,7 +1,7 @@
-"""API objects as JSON data that is never changed in place, and the versions and changes of them.
+"""API objects as JSON data, and the records and events that the store makes of them.
 
-Every change builds new dictionaries along the path to the changed field and shares all others. Two versions of an
-object can therefore be compared cheaply: what is the same Python object is the same value.
+Objects are never changed in place: every change builds new dictionaries along the path to the changed field and shares
+all others. Two versions of an object can therefore be compared cheaply, since shared parts are identical.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
 Matcher = Callable[[Object], bool]
-"""A test of objects, such as the one that a selector stands for."""
+"""A predicate on objects, such as a selector."""
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Key = tuple[str, str]
 """Namespace (empty in the cluster scope) and name."""
@@ -24,7 +24,7 @@ ResourceKey = tuple[str, str]
 
 
 def look(value: Any, *path: str, default: Any = None) -> Any:
-    """Return the field at `path`, or `default` where it, or a dictionary on the way to it, is absent or null."""
+    """Return the field at `path`, or `default` if it, or a dictionary on the way to it, is absent or null."""
     for name in path:
         if not isinstance(value, Mapping):
             return default
@@ -33,14 +33,14 @@ def look(value: Any, *path: str, default: Any = None) -> Any:
 
 
 def replaced(value: Object, new: Any, *path: str) -> Object:
-    """Return `value` with the field at `path` set to `new`; absent dictionaries on the way are made."""
+    """Return `value` with the field at `path` set to `new`; missing dictionaries on the way are created."""
     name, *rest = path
     below = replaced(value.get(name) or {}, new, *rest) if rest else new
     return {**value, name: below}
 
 
 def without(value: Object, *path: str) -> Object:
-    """Return `value` without the field at `path`; `value` itself where that field is absent."""
+    """Return `value` without the field at `path`; `value` itself if that field is absent."""
     name, *rest = path
     if name not in value:
         return value
@@ -52,13 +52,13 @@ def without(value: Object, *path: str) -> Object:
 
 
 def with_field_of(value: Object, source: Object, *path: str) -> Object:
-    """Return `value` with the field at `path` as `source` has it, absent if absent there."""
+    """Return `value` with the field at `path` copied from `source`, or without it if `source` does not have it."""
     field = look(source, *path)
     return without(value, *path) if field is None else replaced(value, field, *path)
 
 
 def name_of(value: Object) -> str:
-    """Return `metadata.name`, empty where it is absent."""
+    """Return `metadata.name`, empty if it is absent."""
     return str(look(value, "metadata", "name", default=""))
 
 
@@ -91,7 +91,7 @@ class Record:
 
     @property
     def key(self) -> Key:
-        """Where the object stands in its collection."""
+        """Key of the object in its collection."""
         return namespace_of(self.data), name_of(self.data)
 
 
@@ -101,7 +101,7 @@ class Event:
 
     Attributes:
         type: What happened.
-        record: The object after the change; for DELETED its last state under the revision of the deletion.
+        record: The object after the change; for DELETED, its last state with the revision of the deletion.
         previous: The object before the change; None for ADDED.
     """
 

@@ -1,4 +1,4 @@
-"""The server: from a request to the part that answers it."""
+"""The server: starts all parts and routes each request to the part that handles it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class WallClock(Protocol):
-    """Where the time of the cluster comes from."""
+    """A source of the current time."""
 
     def time(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the current time, with a time zone."""
         ...
 
 
@@ -45,11 +45,11 @@ class ApiServer:
     Args:
         directory: Where the kubeconfig is written.
         clock: The cluster's clock, for creation and deletion times; None for the machine's.
-        settings: What else can be set.
+        settings: Limits of watches and history; None for the defaults.
 
     Attributes:
-        url: Where the server is reached; empty until it has started.
-        kubeconfig: File with the administrator's way in; written by `start`.
+        url: Base URL of the server; empty until it has started.
+        kubeconfig: Path of the administrator's kubeconfig; written by `start`.
         store: All objects.
     """
 
@@ -71,7 +71,7 @@ class ApiServer:
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
-        """Serve, in the running loop, from the moment this returns; the kubeconfig is there by then."""
+        """Start serving in the running event loop and write the kubeconfig."""
         CustomResources(self.store, self._catalog)
         runs = (
             GarbageCollector(self._registry).queue.run(),
@@ -88,7 +88,7 @@ class ApiServer:
         self._access.write_kubeconfig(self.kubeconfig, self.url)
 
     async def stop(self) -> None:
-        """End all watches and serve no longer."""
+        """End all watches and stop serving."""
         self._watches.close()
         for controller in self._controllers:
             controller.cancel()
@@ -98,7 +98,7 @@ class ApiServer:
         await self._kubelets.close()
 
     def _create_initial_objects(self) -> None:
-        """Create what every cluster has from the start."""
+        """Create the objects that exist in every new cluster."""
         writing = WriteOptions(field_manager="kube-apiserver")
         namespaces = self._catalog.builtin("", "namespaces")
         for name in INITIAL:
@@ -115,7 +115,7 @@ class ApiServer:
             return refusal(error)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong in one request is answered by a 500
+        except Exception as error:  # noqa: BLE001 - any failure of one request becomes a 500
             _LOG.exception("%s %s", request.method, request.path_qs)
             return refusal(internal(f"{type(error).__name__}: {error}"))
 
@@ -131,7 +131,7 @@ class ApiServer:
         return await self._verbs.answer(request, target)
 
     def _fixed(self, request: web.BaseRequest) -> web.Response | None:
-        """Return the answer to a path that is about the server itself, None for all others."""
+        """Return the response for a path about the server itself; None for all other paths."""
         path = request.path.rstrip("/")
         if path in ("/healthz", "/livez", "/readyz"):
             verbose = f"[+]ping ok\n{path[1:]} check passed\n" if "verbose" in request.query else "ok"
@@ -147,7 +147,7 @@ class ApiServer:
         return answer
 
     def _described(self, path: str, accept: str) -> Object | None:
-        """Return the description of the server, or of what it serves, at `path`; None where there is none."""
+        """Return the discovery or OpenAPI document at `path`; None if there is none."""
         catalog, parts = self._catalog, path.strip("/").split("/")
         if path in ("/api", "/apis") and f"v=v2;as={discovery.AGGREGATED}" in accept:
             return discovery.aggregated(catalog, core=path == "/api")
@@ -172,7 +172,7 @@ class ApiServer:
 
 
 def _openapi_v2(request: web.BaseRequest) -> web.Response:
-    """Answer for OpenAPI v2, which clients ask for and do without: version 3 has the content."""
+    """Return an empty OpenAPI v2 document: clients request it, but get the content from version 3."""
     if "protobuf" in request.headers.get("Accept", ""):
         return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}

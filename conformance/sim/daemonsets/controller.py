@@ -1,4 +1,4 @@
-"""The controller's loop: watches DaemonSets, nodes and pods, and carries out the plan."""
+"""The controller: watches DaemonSets, nodes and pods, and creates and deletes pods."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AGENT = "kube-controller-manager"
 
 
 class DaemonSets:
-    """Runs the DaemonSets of the whole cluster.
+    """The DaemonSet controller of a cluster.
 
     Args:
-        kube: Client; what is written carries the name of the real controller manager.
+        kube: API client; writes use the name of the real controller manager as field manager.
         clock: The cluster's clock.
-        reaction: Real seconds from a change to what it brings about, at least.
+        reaction: Minimum real seconds between a change and the reconcile.
     """
 
     def __init__(self, kube: Kube, clock: Clock, reaction: float = 0.0) -> None:
@@ -39,7 +39,7 @@ class DaemonSets:
         self._expected: dict[str, set[str]] = defaultdict(set)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         await self._revisions.synced()
         handlers = (
             (self._daemon_sets, self._daemon_set_changed),
@@ -57,7 +57,7 @@ class DaemonSets:
             self._queue.add(key_of(new))
 
     def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
-        """Wake only the DaemonSets whose verdict changes: nodes change all the time, mostly in what does not matter."""
+        """Queue only the DaemonSets whose verdict changes: nodes change often, mostly in irrelevant fields."""
         for key, daemon_set in self._daemon_sets.cache.items():
             if event is not Event.MODIFIED or old is None or judge(daemon_set, old) != judge(daemon_set, new):
                 self._queue.add(key)
@@ -81,7 +81,7 @@ class DaemonSets:
             return
         uid = daemon_set["metadata"]["uid"]
         if self._expected[uid]:
-            return  # The event that is still to come brings the key back.
+            return  # The watch event of the expected change requeues the key.
         revision = await self._revisions.current(daemon_set)
         pods: dict[str, list[Object]] = defaultdict(list)
         for pod in self._owned[uid].values():
@@ -96,7 +96,7 @@ class DaemonSets:
             await self._write_status(daemon_set, status(daemon_set, verdicts, pods, revision))
 
     def _may_go(self, key: Key, pod: Mapping[str, Any]) -> bool:
-        """Say whether a pod may be deleted now; a failed one whose back-off is not over brings the key back later."""
+        """Return whether a pod may be deleted now; a failed pod in back-off requeues the key."""
         if pod.get("status", {}).get("phase") != "Failed":
             return True
         seconds = self._back_off.remaining((key, node_of(pod)), self._clock.now())

@@ -38,7 +38,7 @@ class Process:
         container: The container it runs in.
         settings: Its environment.
         behaviour: Its version's.
-        read_file: Content of a file of the container, or of the one that it generated; None where there is none.
+        read_file: Content of a file of the container, or of the one that it generated; None if there is none.
         operands_resumed: Set by the first run that succeeds and kept to the end of the process. After that a run that
             fails leaves the operands paused.
     """

@@ -26,7 +26,7 @@ class Reconfiguration:
     Args:
         process: The process.
         config_file: File with the configurations.
-        selected: Name of the wanted one; empty where the label was removed meanwhile.
+        selected: Name of the wanted one; empty if the label was removed meanwhile.
     """
 
     def __init__(self, process: Process, config_file: str, selected: str) -> None:

@@ -29,7 +29,7 @@ class ConfigSlot:
     async def take(self) -> str:
         """Wait until a value is there that differs from the last one taken, or until the same is handed over anew.
 
-        The value is empty where the label was removed during the last run.
+        The value is empty if the label was removed during the last run.
         """
         if self._last_read == self._current:
             self._handed_over.clear()

@@ -39,7 +39,7 @@ def run(
         argv: Arguments without the program's name: `-d` and one of assert, apply, export, generate-config.
         nvml: The GPUs of the node.
         smi: Runs nvidia-smi; used for GPU resets only.
-        read_file: Content of a file by its path, None where there is none.
+        read_file: Content of a file by its path, None if there is none.
         subsystem_filters: Whether a device filter may name a PCI subsystem, as from v0.15.0 on; else such a filter
             matches nothing.
     """

@@ -38,7 +38,7 @@ def realise(wanted: Mapping[str, int], gpu: MigGpu, gpus: Sequence[MigGpu], outp
 
 
 def flatten(wanted: Mapping[str, int], gpus: Sequence[MigGpu]) -> list[Profile]:
-    """Single MIG devices, large ones first; empty where a profile is offered by none of the GPUs.
+    """Single MIG devices, large ones first; empty if a profile is offered by none of the GPUs.
 
     Profiles of the same slices and attributes come with the smaller memory first, where mig-parted leaves the order
     to chance.

@@ -1,6 +1,7 @@
-"""Command line of nvidia-smi: which output was asked for, and what stands in its way.
+"""The command line of nvidia-smi, and `-r`, the reset that applies a pending MIG mode on Ampere.
 
-Source: messages about arguments and their exit codes read from nvidia-smi 580.159.04.
+Sources: messages about arguments and exit codes from nvidia-smi 580.159.04; those of refused resets from
+golden/mig-parted.json, where mig-parted repeats them in its log.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ def run(
 ) -> tuple[int, str]:
     """Run nvidia-smi with `args` (without the program's name) and return exit code and output.
 
-    Understood are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
-    `-L` with `-i`.
+    Supported are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
+    `-L` accept `-i`.
 
     Args:
         args: The arguments.
         hardware: The node's GPUs.
-        visible: UUIDs that a container may use, see `Nvml`; None for the whole node.
-        now: The time that the table shows; None for the real one.
+        visible: UUIDs that the container may use, see `Nvml`; None for the whole node.
+        now: Time that the table shows; None for the real time.
     """
     nvml = Nvml(hardware, visible)
     try:
@@ -72,7 +73,7 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
-    """Split the GPUs that `-i` names from the rest; None where it is not given."""
+    """Split the arguments into the command and the GPUs that `-i` names; None without `-i`."""
     option = next((argument for argument in args if argument in SELECT), None)
     if option is None:
         return list(args), None
@@ -86,7 +87,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
 
 
 def _named(where: frozenset[str], index: int, gpu: Gpu) -> bool:
-    """Whether one of the names is that of the GPU: index, UUID, or PCI bus id with a short or a long domain."""
+    """Return whether a name identifies the GPU: index, UUID, or PCI bus id with a short or long domain."""
     bus_id = gpu.pci_bus_id
     return not where.isdisjoint({str(index), gpu.uuid, bus_id, bus_id[4:], bus_id.lower(), bus_id[4:].lower()})
 
@@ -105,7 +106,7 @@ def _no_driver(failed: pynvml.NVMLError) -> Answer:
 
 
 def _reset(view: View) -> Answer:
-    """Reset the GPUs of `view`, all or none of them."""
+    """Reset all GPUs of `view`, or none of them."""
     if view.nvml.visible is not None:
         return int(ErrorCode.NO_PERMISSION), "Insufficient Permissions\n"
     try:

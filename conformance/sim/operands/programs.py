@@ -1,7 +1,7 @@
-"""The small programs among the operands: driver, toolkit, DCGM, the CUDA sample; and the table of all their commands.
+"""The simple programs among the operands: driver, toolkit, DCGM and the CUDA sample, and the table of their commands.
 
-They say by files of the node what is ready, which programs of other pods on the node wait for.
-Source: NVIDIA/gpu-operator v26.7.0, assets.
+They mark readiness with files on the node, for which programs in other pods wait. Source: NVIDIA/gpu-operator v26.7.0,
+assets.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from conformance.sim.container import Container, Program
 from conformance.sim.hardware import NodeHardware
 
 DRIVER_LOADED: Final = "/run/nvidia/validations/.driver-ctr-ready"
-"""File of the node that is there while the driver is."""
+"""File on the node that exists while the driver is loaded."""
 TOOLKIT_RUNS: Final = "/run/nvidia/toolkit/toolkit.pid"
-"""File of the node that is there while the container toolkit is."""
+"""File on the node that exists while the container toolkit is installed."""
 RETRY_SECONDS: Final = 5.0
-"""Cluster seconds between two looks of a program that waits."""
+"""Cluster seconds between two checks of a program that waits."""
 ENDED_BY_SIGTERM: Final = 143
 
 
 async def driver(container: Container) -> int:
-    """Load the driver, and take it for gone at the end."""
+    """Mark the driver loaded until the container stops."""
     container.log(f"Loading NVIDIA driver kernel modules, version {container.node.hardware.driver_version}")
     return await _present(container, DRIVER_LOADED)
 
 
 async def toolkit(container: Container) -> int:
-    """Give the node its NVIDIA container runtime."""
+    """Mark the NVIDIA container toolkit installed until the container stops."""
     container.log("Installing the NVIDIA container toolkit in /usr/local/nvidia/toolkit")
     return await _present(container, TOOLKIT_RUNS)
 
 
 async def resident(container: Container) -> int:
-    """Be there until SIGTERM: DCGM, its exporter, the MPS control daemon."""
+    """Run until SIGTERM: DCGM, its exporter and the MPS control daemon."""
     container.log(f"{container.name} is running")
     return await container.stopped()
 
 
 async def finished(container: Container) -> int:
-    """End well at once: the driver manager, which finds nothing to uninstall."""
+    """Exit at once with 0: the driver manager, which finds nothing to uninstall."""
     container.log(f"{container.name} has nothing to do")
     return 0
 
 
 async def wait_for_file(container: Container) -> int:
-    """Wait until the file of the node exists that the first argument names."""
+    """Wait until the file that the first argument names exists on the node."""
     path = container.command[1]
     return await until(container, f"file {path}", lambda: path in container.node.files)
 
@@ -63,9 +63,9 @@ async def vector_add(container: Container) -> int:
 
 
 def has_cuda_device(hardware: NodeHardware, visible: frozenset[str] | None) -> bool:
-    """Say whether CUDA finds a device among those that are visible (None: all of the node).
+    """Return whether CUDA finds a device among the `visible` UUIDs (None for all of the node).
 
-    A GPU in MIG mode is no CUDA device of its own, its MIG devices are.
+    A GPU in MIG mode is not a CUDA device; its MIG devices are.
     """
     if hardware.init_error is not None:
         return False
@@ -77,7 +77,17 @@ def has_cuda_device(hardware: NodeHardware, visible: frozenset[str] | None) -> b
 
 
 async def until(container: Container, what: str, holds: Callable[[], bool], tries: int = 0) -> int:
-    """Look every five seconds until it holds: 0 then, 1 after so many tries (0: no limit), 143 on SIGTERM."""
+    """Check a condition every `RETRY_SECONDS` and return an exit code.
+
+    Args:
+        container: The container that waits.
+        what: What it waits for, for the log.
+        holds: The condition.
+        tries: Number of checks before giving up; 0 for no limit.
+
+    Returns:
+        0 once the condition holds, 1 after the last try, 143 on SIGTERM.
+    """
     count = 0
     while not holds():
         count += 1
@@ -103,11 +113,11 @@ COMMANDS: Final[Mapping[str, Program]] = {
     "dcgm-exporter": resident,
     "mps-control-daemon": resident,
 }
-"""Programs by the command that the DaemonSets of `conformance.sim.operator` give."""
+"""Programs by the command in the DaemonSets of `conformance.sim.operator`."""
 
 
 async def _present(container: Container, path: str) -> int:
-    """Have a file on the node for as long as the container runs."""
+    """Keep a file on the node while the container runs."""
     container.node.files[path] = ""
     try:
         return await container.stopped()

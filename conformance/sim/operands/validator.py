@@ -1,4 +1,4 @@
-"""The operator's validator: one step after the other shows that driver, toolkit, CUDA and device plugin work.
+"""The operator's validator: checks driver, toolkit, CUDA and device plugin, one after the other.
 
 Source: NVIDIA/gpu-operator v26.7.0, cmd/nvidia-validator/main.go and validator/manifests.
 """
@@ -22,17 +22,17 @@ from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, VALIDATOR_
 
 CUDA_VALIDATOR_APP: Final = "nvidia-cuda-validator"
 WORKLOAD_TRIES: Final = 60
-"""Looks at the CUDA pod until the validator gives up."""
+"""Number of checks of the CUDA pod before the validator gives up."""
 RESOURCE_TRIES: Final = 30
-"""Looks at the node's capacity until the validator gives up."""
+"""Number of checks of the node's capacity before the validator gives up."""
 _READY_FILES: Final = PurePosixPath("/run/nvidia/validations")
 
 
 async def validator(container: Container) -> int:
-    """Validate the component of the variable COMPONENT and leave its ready-file; without one, hold the result.
+    """Validate the component named by the variable COMPONENT and write its ready file.
 
-    The container that holds it removes all ready-files when it is asked to end: what starts later waits for a new
-    validation.
+    Without COMPONENT it is the main container, which runs until SIGTERM and then removes all ready files, so that
+    programs that start later wait for a new validation.
     """
     component = container.env.get("COMPONENT", "")
     if not component:
@@ -63,7 +63,7 @@ async def _validate_toolkit(container: Container) -> int:
 
 
 async def _validate_cuda(container: Container) -> int:
-    """Run the CUDA sample in a pod of its own, as a user would."""
+    """Run the CUDA sample in a separate pod."""
     kube, namespace, node = container.kube, container.env["OPERATOR_NAMESPACE"], container.env["NODE_NAME"]
     pods, daemon_sets = kube.informer(PODS), kube.informer(DAEMON_SETS)
     await asyncio.gather(pods.synced.wait(), daemon_sets.synced.wait())
@@ -82,7 +82,7 @@ async def _validate_cuda(container: Container) -> int:
 
 
 async def _validate_plugin(container: Container) -> int:
-    """Look for any GPU resource in the node's capacity, which within kubelet's grace may be that of a former plugin."""
+    """Wait for any GPU resource in the node's capacity, even if it is left over from a former device plugin."""
     nodes, name = container.kube.informer(NODES), container.env["NODE_NAME"]
     await nodes.synced.wait()
 
@@ -115,7 +115,7 @@ def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
 
 
 def _cuda_pod(image: str, namespace: str, node: str, owners: list[Object]) -> Object:
-    """Fill the pod's manifest: the validator's node and image, and the owners of its DaemonSet."""
+    """Return the pod with the validator's node and image, owned by the owner of its DaemonSet."""
     pod: Object = yaml.safe_load((resources.files(__package__) / "cuda-validator.yaml").read_text(encoding="utf-8"))
     pod["metadata"] |= {"namespace": namespace, "ownerReferences": owners}
     pod["spec"]["nodeName"] = node

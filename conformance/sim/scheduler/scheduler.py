@@ -1,4 +1,4 @@
-"""The scheduler: puts pods on nodes, and says why where it cannot."""
+"""The scheduler: binds pods to nodes, and reports why a pod cannot be scheduled."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _ALL_DUE = "all due pods"
 
 
 class Scheduler:
-    """Schedules the pods of a cluster that ask for the default scheduler.
+    """The default scheduler of a cluster.
 
-    A pod that fits nowhere is tried again when a node changes or a pod leaves one; there is no timer.
+    An unschedulable pod is retried when a node changes or a pod leaves a node; there is no timer.
 
     Args:
         kube: API client.
         clock: The cluster's clock.
-        faults: Defects that are switched on.
-        reaction: Real seconds from the creation of a pod to its binding, at least.
+        faults: The faults that are switched on.
+        reaction: Minimum real seconds between the creation of a pod and its binding.
     """
 
     def __init__(self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0) -> None:
@@ -46,7 +46,7 @@ class Scheduler:
         self._tasks = Tasks()
 
     async def run(self) -> None:
-        """Schedule until cancelled, once nodes and pods are known."""
+        """Run until cancelled; starts once nodes and pods are known."""
         nodes, pods = self._kube.informer(NODES), self._kube.informer(PODS)
         try:
             async with subscribed((nodes, self._node_changed), (pods, self._pod_changed)):
@@ -95,7 +95,7 @@ class Scheduler:
             self._rounds.add(_ALL_DUE)
 
     async def _schedule_due(self, _: str) -> None:
-        """Schedule all pods that are due together, those of the highest priority first."""
+        """Schedule all due pods in one round, in order of priority."""
         due = [self._pending[uid] for uid in self._due]
         self._due.clear()
         for pod in sorted(due, key=_order):
@@ -116,7 +116,7 @@ class Scheduler:
             self._tasks.spawn(self._tell(pod, message), f"condition of pod {meta['name']}")
 
     async def _bind(self, pod: Object, node: str) -> None:
-        """Bind a pod that is counted on the node already; count it no longer where the server refuses."""
+        """Bind a pod that is already counted on the node; uncount it if the server rejects the binding."""
         meta = pod["metadata"]
         try:
             await insist(partial(self._kube.bind, meta["namespace"], meta["name"], node, meta["uid"]))
@@ -148,6 +148,6 @@ def _is_ours(pod: Object) -> bool:
 
 
 def _order(pod: Object) -> tuple[int, str, str]:
-    """Return the place in the queue: higher priority first, then older."""
+    """Sort key of the queue: higher priority first, then older."""
     meta = pod["metadata"]
     return -(pod["spec"].get("priority") or 0), meta.get("creationTimestamp") or "", meta["name"]

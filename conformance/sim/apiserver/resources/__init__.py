@@ -1,1 +1,1 @@
-"""What the server serves: the resources, the shape of their objects and the rules of each kind."""
+"""The resources that the server serves: names, schemas, defaults and validation."""

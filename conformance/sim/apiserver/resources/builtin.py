@@ -1,7 +1,7 @@
-"""The resources that the server serves: what each is called, where it is found and what can be done with it.
+"""Resources: their names, paths and verbs.
 
-The built-in ones are read from the sources of the official client, whose request builders name every path, method and
-type of Kubernetes: no list is kept by hand that a new client would make wrong.
+The built-in ones are read from the source code of the official client, whose request builders name every path, method
+and type of Kubernetes, so that no hand-written list can fall behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VERB_OF_METHOD: Mapping[str, tuple[str, ...]] = {
     "GET": ("get", "list", "watch"),
 }
 ALL_VERBS: tuple[str, ...] = tuple(sorted(verb for verbs in _VERB_OF_METHOD.values() for verb in verbs))
-"""Verbs of a resource whose objects are stored."""
+"""Verbs of every resource whose objects are stored."""
 
 _CALL = re.compile(r"""'200': "(\w+)"|method='([A-Z]+)',\s*resource_path='([^']+)'""")
 _PATH = re.compile(
@@ -45,9 +45,9 @@ class Resource:
         kind: Name in `kind`.
         namespaced: Whether its objects live in namespaces.
         model: Name of the official client's model; None for custom resources.
-        subresources: Names behind an object's name that are served (`status`, `log`, ...).
-        stored: False for those that only answer a POST, such as access reviews.
-        singular: Name for one object, as users write it.
+        subresources: Names of the subresources (`status`, `log`, ...).
+        stored: Whether objects are stored; False for resources that only support `create`, such as access reviews.
+        singular: Singular name, as kubectl accepts it.
         short_names: Abbreviations that kubectl accepts.
         categories: Groups of resources that kubectl accepts, such as `all`.
     """
@@ -66,7 +66,7 @@ class Resource:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Group and plural name: what all versions of the resource share."""
+        """Group and plural name, which all versions of the resource share."""
         return self.group, self.plural
 
     @property
@@ -77,7 +77,7 @@ class Resource:
 
 @dataclass
 class _Found:
-    """What the paths of one resource say about it."""
+    """What the client's paths tell about one resource."""
 
     model: str = ""
     namespaced: bool = False
@@ -86,7 +86,7 @@ class _Found:
 
 
 def _calls() -> Iterator[tuple[str, str, str]]:
-    """Yield method, path and answered type of every call of the client's stable APIs."""
+    """Yield method, path and response type of every call of the client's stable APIs."""
     folder = Path(client_api.__file__).parent
     for source in sorted(folder.glob("*_v[0-9]_api.py")):
         answered = ""
@@ -109,7 +109,7 @@ def _kind_of(model: str, group: str) -> str:
 
 @cache
 def builtin_resources() -> tuple[Resource, ...]:
-    """Return every stable resource of the official client's Kubernetes release, in the order of their paths."""
+    """Return every stable resource of the official client's Kubernetes release, sorted by path."""
     facts = _facts()
     found: dict[tuple[str, str, str], _Found] = {}
     for method, path, model in _calls():
@@ -149,7 +149,7 @@ def _resource(group: str, version: str, plural: str, found: _Found, facts: Mappi
 
 
 def _facts() -> Mapping[str, Any]:
-    """Return what the client's sources do not say: short names, categories and what is left out."""
+    """Return what the client's source code does not contain: short names, categories and exclusions."""
     text = package_files.files(__package__).joinpath("builtin.yaml").read_text(encoding="utf-8")
     facts: Mapping[str, Any] = yaml.safe_load(text)
     return facts

@@ -1,4 +1,4 @@
-"""Everything that the server serves at this moment: the built-in resources and those that definitions add."""
+"""The catalog of what the server currently serves: built-in resources and custom ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _DEFINITIONS: ResourceKey = ("apiextensions.k8s.io", "customresourcedefinitions"
 
 @dataclass(frozen=True)
 class Served:
-    """One resource as it is served.
+    """One version of a resource, as it is served.
 
     Attributes:
         resource: Names, scope and subresources.
-        kind: What is particular to it.
-        custom: What a definition says about it; None for a built-in resource.
+        kind: Behaviour that is specific to it.
+        custom: Its version in a CustomResourceDefinition; None for a built-in resource.
     """
 
     resource: Resource
@@ -33,32 +33,32 @@ class Served:
 
     @cached_property
     def schema(self) -> Schema:
-        """Shape of its objects."""
+        """Schema of its objects."""
         if self.custom:
             return self.custom.schema
         return schema_of(str(self.resource.model))
 
     @property
     def has_status(self) -> bool:
-        """Whether its status is written through a path of its own."""
+        """Whether its status is written through the `status` subresource."""
         return "status" in self.resource.subresources
 
     @property
     def selectable(self) -> tuple[str, ...]:
-        """Fields that a definition lets it be selected by."""
+        """`selectableFields` of a custom resource."""
         return self.custom.selectable if self.custom else ()
 
     @property
     def columns(self) -> tuple[Mapping[str, Any], ...]:
-        """Printer columns of a definition."""
+        """`additionalPrinterColumns` of a custom resource."""
         return self.custom.columns if self.custom else ()
 
 
 class Catalog:
-    """Finds what is served by group, version and plural name.
+    """Finds resources by group, version and plural name.
 
     Attributes:
-        changes: How often a definition has changed what is served.
+        changes: Number of times that a CustomResourceDefinition has changed what is served.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Catalog:
         return iter(tuple(self._served.values()))
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
-        """Return what is served under these names, None where nothing is."""
+        """Return the resource with these names; None if it is not served."""
         return self._served.get((group, version, plural))
 
     def builtin(self, group: str, plural: str) -> Served:
@@ -80,7 +80,7 @@ class Catalog:
         return next(served for served in self if served.resource.key == (group, plural))
 
     def stored(self) -> Iterator[Served]:
-        """Yield one version of every resource whose objects are stored."""
+        """Yield every resource whose objects are stored, in one version each."""
         seen: set[tuple[str, str]] = set()
         for served in self:
             if served.resource.stored and served.resource.key not in seen:
@@ -88,7 +88,7 @@ class Catalog:
                 yield served
 
     def define(self, definition: Object) -> None:
-        """Serve what a new or changed CustomResourceDefinition defines."""
+        """Serve the resources of a new or changed CustomResourceDefinition."""
         self.withdraw(definition)
         places = self._by_definition.setdefault(name_of(definition), [])
         for item in defined(definition):
@@ -96,7 +96,7 @@ class Catalog:
             self._served[places[-1]] = Served(item.resource, CUSTOM, item)
 
     def withdraw(self, definition: Object) -> None:
-        """Serve no longer what a CustomResourceDefinition defined."""
+        """Stop serving the resources of a CustomResourceDefinition."""
         self.changes += 1
         for place in self._by_definition.pop(name_of(definition), ()):
             self._served.pop(place, None)
@@ -107,7 +107,10 @@ def _place(resource: Resource) -> tuple[str, str, str]:
 
 
 class CustomResources:
-    """Serves a custom resource from the creation of its definition to its deletion, at once and not some time later."""
+    """Keeps the catalog in step with the stored CustomResourceDefinitions.
+
+    Unlike a real server, it serves a new custom resource at once.
+    """
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store

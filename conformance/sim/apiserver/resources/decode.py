@@ -1,7 +1,9 @@
-"""Reading a client's object against its shape: types, unknown fields, nulls, defaults, required fields, stored forms.
+"""Decoding a client's object against its schema: types, unknown fields, nulls, defaults, quantities and times.
 
-What has not changed since the last stored version (the same Python object) was read then and is passed over, so that
-a patch costs what it changes and not what the object holds.
+Parts that are identical to the stored version (the same Python object) were decoded before and are skipped, so the cost
+of a patch depends on what it changes, not on the size of the object.
+
+Source for quantities: k8s.io/apimachinery pkg/api/resource/quantity.go v0.36.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from conformance.sim.apiserver.errors import Cause, required
-from conformance.sim.apiserver.resources.schema import Schema, Type, is_number, rule_breaches
+from conformance.sim.apiserver.resources.schema import Schema, Type, is_number, rule_violations
 from conformance.spec.times import api_micro_time, api_time
 
 _FORM = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d+))?$")
@@ -30,7 +32,7 @@ _MICROSECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|[+-]\d\d
 
 @lru_cache(maxsize=4096)
 def value_of(text: str) -> Decimal:
-    """Return the value of a quantity in its base unit; raises ValueError where `text` is none."""
+    """Return the value of a quantity in its base unit; raises ValueError if `text` is not a quantity."""
     match = _FORM.match(text)
     if not match:
         raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
@@ -44,10 +46,10 @@ def value_of(text: str) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
-    """Return the stored form: an integer with the largest suffix of its family that needs no fraction.
+    """Return the canonical form: an integer with the largest suffix of its family that needs no fraction.
 
     A quantity keeps its family (binary, decimal or exponent); a binary one below 1024 becomes plain decimal. Raises
-    ValueError where `text` is no quantity.
+    ValueError if `text` is not a quantity.
     """
     value = value_of(text).quantize(_NANO, ROUND_CEILING, _EXACT)
     suffix = _FORM.match(text)
@@ -72,12 +74,12 @@ def _decimal(value: Decimal, *, exponent_form: bool) -> str:
 
 
 def stored_time(text: str) -> str:
-    """Return the stored form of a `Time` that a client wrote; raises ValueError where it is none."""
+    """Return a client's `Time` in its stored form; raises ValueError if it is not a time."""
     return text if _SECONDS.match(text) else api_time(_moment(text))
 
 
 def stored_micro_time(text: str) -> str:
-    """Return the stored form of a `MicroTime` that a client wrote; raises ValueError unless it has all six digits."""
+    """Return a client's `MicroTime` in its stored form; raises ValueError unless it has six fractional digits."""
     if not _MICROSECONDS.match(text):
         raise ValueError(f"{text!r} does not have the form 2006-01-02T15:04:05.000000Z07:00")
     return api_micro_time(_moment(text))
@@ -92,7 +94,7 @@ def _moment(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Path:
-    """Where a value stands in its object; written out only when a message needs it."""
+    """The path of a value in its object; formatted only when a message needs it."""
 
     above: Path | None
     step: str
@@ -108,7 +110,7 @@ ROOT = Path(None, "")
 
 @dataclass(frozen=True)
 class Mistyped:
-    """A value that is not of the type of its field."""
+    """A value whose type does not match its field."""
 
     field: str
     found: str
@@ -117,12 +119,12 @@ class Mistyped:
 
 @dataclass
 class Reading:
-    """What came to light while one object was read.
+    """Decodes one object and collects what is wrong with it.
 
     Attributes:
-        mistyped: Values of a wrong type.
-        unknown: Paths of fields that the shape does not name and that were dropped.
-        broken: Rules that the object breaks.
+        mistyped: Values of the wrong type.
+        unknown: Paths of unknown fields, which were dropped.
+        broken: Validation errors.
     """
 
     mistyped: list[Mistyped] = field(default_factory=list)
@@ -130,13 +132,13 @@ class Reading:
     broken: list[Cause] = field(default_factory=list)
 
     def read(self, value: Any, schema: Schema, old: Any = None, path: Path = ROOT) -> Any:
-        """Return `value` as it is to be stored, noting what is wrong with it.
+        """Return `value` as it is to be stored, and record what is wrong with it.
 
         Args:
             value: The value as the client sent it.
-            schema: Its shape.
-            old: The value stored before at the same place, None where there was none.
-            path: Where the value stands in its object.
+            schema: Its schema.
+            old: The stored value at the same place; None if there is none.
+            path: Path of the value in its object.
         """
         if value is old:
             return value
@@ -152,7 +154,7 @@ class Reading:
         else:
             result = self._formatted(value, schema, path)
         if schema.rules:
-            self.broken += rule_breaches(result, schema.rules, str(path))
+            self.broken += rule_violations(result, schema.rules, str(path))
         return result
 
     def _object(self, value: Any, schema: Schema, old: Any, path: Path) -> Any:
@@ -205,7 +207,7 @@ class Reading:
         ]
 
     def _formatted(self, value: Any, schema: Schema, path: Path) -> Any:
-        """Read a string that has one stored form; a number is a quantity too."""
+        """Decode a string that has a canonical form; a number is accepted as a quantity."""
         if schema.type == "quantity" and is_number(value):
             value = str(value)
         if not isinstance(value, str):
@@ -232,7 +234,7 @@ _FITS: Mapping[Type, Callable[[Any], bool]] = {
     "int-or-string": lambda value: isinstance(value, str) or _is_integer(value),
     "any": lambda _: True,
 }
-"""Types whose values are stored as they come, with the test for them."""
+"""Types whose values are stored unchanged, each with a check of the value."""
 _STORED_FORM: Mapping[Type, Callable[[str], str]] = {
     "quantity": canonical,
     "time": stored_time,
@@ -241,6 +243,6 @@ _STORED_FORM: Mapping[Type, Callable[[str], str]] = {
 
 
 def _name_of_type(value: Any) -> str:
-    """Return what JSON calls the type of `value`."""
+    """Return the JSON name of the type of `value`."""
     names: Mapping[type, str] = {bool: "boolean", str: "string", list: "array", dict: "object", type(None): "null"}
     return names.get(type(value), "number")

@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions: their own rules, and the resources and shapes that they define.
+"""CustomResourceDefinitions: their validation, and the resources and schemas that they define.
 
 Source: k8s.io/apiextensions-apiserver pkg/apis/apiextensions and pkg/apiserver/schema v0.36.
 """
@@ -23,11 +23,11 @@ class Defined:
 
     Attributes:
         resource: Names, scope and subresources.
-        schema: Shape of its objects.
+        schema: Schema of its objects.
         columns: `additionalPrinterColumns`.
-        selectable: Fields that it can be selected by.
-        schema_text: `openAPIV3Schema` as the definition gives it.
-        scale: Paths of the scale subresource; empty where there is none.
+        selectable: Paths of `selectableFields`.
+        schema_text: `openAPIV3Schema` of the definition.
+        scale: Paths of the scale subresource; empty if it has none.
     """
 
     resource: Resource
@@ -39,14 +39,14 @@ class Defined:
 
 
 def with_default_names(definition: Object) -> Object:
-    """Return the definition with singular and list names filled in."""
+    """Return the definition with default singular and list names."""
     names = look(definition, "spec", "names", default={})
     kind = str(names.get("kind", ""))
     return replaced(definition, {"singular": kind.lower(), "listKind": f"{kind}List", **names}, "spec", "names")
 
 
 def established(definition: Object) -> Object:
-    """Return a new definition with the status of one whose names were accepted and that is served."""
+    """Return a new definition with the conditions NamesAccepted and Established."""
     names = look(definition, "spec", "names", default={})
     conditions = [
         {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": since}
@@ -60,8 +60,8 @@ def established(definition: Object) -> Object:
     return {**definition, "status": {"conditions": conditions, "acceptedNames": names, "storedVersions": stored}}
 
 
-def breaches(definition: Object) -> list[Cause]:
-    """Return the rules that a definition breaks."""
+def violations(definition: Object) -> list[Cause]:
+    """Return the validation errors of a definition."""
     spec = definition["spec"]
     found = []
     wanted = f"{look(spec, 'names', 'plural')}.{spec['group']}"
@@ -77,7 +77,7 @@ def breaches(definition: Object) -> list[Cause]:
 
 
 def defined(definition: Object) -> Iterator[Defined]:
-    """Yield every served version of what a definition defines."""
+    """Yield every served version of a definition."""
     spec, names = definition["spec"], definition["spec"]["names"]
     for version in spec["versions"]:
         if not version.get("served"):
@@ -106,7 +106,7 @@ def defined(definition: Object) -> Iterator[Defined]:
 
 
 def _root(text: Mapping[str, Any]) -> Schema:
-    """Return the shape of whole objects: that of the definition, with the metadata of all objects."""
+    """Return the schema of whole objects: that of the definition plus the metadata of all objects."""
     shape = structural(text)
     if shape.type != "object":
         shape = Schema("object", keep_unknown=True)
@@ -118,7 +118,7 @@ def _root(text: Mapping[str, Any]) -> Schema:
 
 
 def structural(text: Mapping[str, Any]) -> Schema:
-    """Return the shape that a structural schema describes."""
+    """Return the schema for a structural OpenAPI schema."""
     kept = bool(text.get("x-kubernetes-preserve-unknown-fields"))
     schema = Schema(
         _type_of(text),

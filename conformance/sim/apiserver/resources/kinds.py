@@ -1,4 +1,4 @@
-"""What is particular to single kinds: their defaults, their rules, their generation and how they are deleted."""
+"""Behaviour of single kinds: defaults, validation, generation and deletion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROLLING_UPDATES: Mapping[str, Object] = {
     "updateStrategy": {"maxUnavailable": 1, "maxSurge": 0},
     "strategy": {"maxUnavailable": "25%", "maxSurge": "25%"},
 }
-"""How a DaemonSet and a Deployment roll where they do not say."""
+"""Defaults of `rollingUpdate` for DaemonSets and Deployments."""
 
 _JOB_DEFAULTS: Object = {
     "parallelism": 1,
@@ -41,26 +41,26 @@ def _update_holds(_new: Object, _old: Object) -> list[Cause]:
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind differs from all others.
+    """Behaviour of one kind where it differs from others.
 
     Attributes:
-        default: Adds the defaults that depend on other fields; applied to every version.
-        prepare: Adds what only a new object gets.
-        breaches: Rules that an object breaks.
-        update_breaches: Rules that a change from the second argument to the first breaks.
-        grace: Seconds that a deletion leaves the object, from the object and the seconds asked for; None for kinds
-            that go at once.
-        keeps_status: Whether a new object keeps the status that the client gave it.
-        counts_generation: Whether `metadata.generation` counts the changes of what is not metadata or status.
-        needs_revision: Whether an update must name the revision that it is based on.
-        made_by_update: Whether the update of an object that is not there creates it.
-        answers_object: Whether a deletion is answered by the deleted object rather than by a Status.
+        default: Adds defaults that depend on other fields; applied on every write.
+        prepare: Adds what only a new object gets; applied on creation.
+        violations: Returns the validation errors of an object.
+        update_violations: Returns the validation errors of a change; takes the new and the old object.
+        grace: Returns the grace period in seconds, given the object and the requested seconds; None for kinds that
+            are deleted at once.
+        keeps_status: Whether a new object keeps the status that the client sent.
+        counts_generation: Whether `metadata.generation` counts changes outside metadata and status.
+        needs_revision: Whether an update must set `metadata.resourceVersion`.
+        made_by_update: Whether an update of a missing object creates it.
+        answers_object: Whether a deletion returns the deleted object instead of a Status.
     """
 
     default: Callable[[Object], Object] = _same
     prepare: Callable[[Object], Object] = _same
-    breaches: Callable[[Object], list[Cause]] = _holds
-    update_breaches: Callable[[Object, Object], list[Cause]] = _update_holds
+    violations: Callable[[Object], list[Cause]] = _holds
+    update_violations: Callable[[Object, Object], list[Cause]] = _update_holds
     grace: Callable[[Object, int | None], int] | None = None
     keeps_status: bool = False
     counts_generation: bool = False
@@ -83,10 +83,10 @@ def _node(node: Object) -> Object:
     return node
 
 
-def _node_breaches(node: Object) -> list[Cause]:
+def _node_violations(node: Object) -> list[Cause]:
     found = []
     for number, taint in enumerate(look(node, "spec", "taints", default=[])):
-        found += metadata.key_breaches(taint["key"], f"metadata.taints[{number}].key")
+        found += metadata.key_violations(taint["key"], f"metadata.taints[{number}].key")
         if taint["effect"] not in _TAINT_EFFECTS:
             found.append(unsupported(f"metadata.taints[{number}].effect", taint["effect"], _TAINT_EFFECTS))
     return found
@@ -101,7 +101,7 @@ def _secret(secret: Object) -> Object:
 
 
 def _workload(workload: Object) -> Object:
-    """Return a DaemonSet, Deployment, ... with the computed defaults of its pod template and its way to roll."""
+    """Return a workload with the computed defaults of its pod template and rolling update."""
     for field, rolling in _ROLLING_UPDATES.items():
         if look(workload, "spec", field, "type") == "RollingUpdate":
             given = look(workload, "spec", field, "rollingUpdate", default={})
@@ -114,9 +114,9 @@ def _job(job: Object) -> Object:
     return _workload(replaced(job, {**_JOB_DEFAULTS, **look(job, "spec", default={})}, "spec"))
 
 
-def _workload_breaches(workload: Object) -> list[Cause]:
+def _workload_violations(workload: Object) -> list[Cause]:
     template = look(workload, "spec", "template", default={})
-    found = pods.container_breaches(template.get("spec") or {}, "spec.template.spec")
+    found = pods.container_violations(template.get("spec") or {}, "spec.template.spec")
     if not selector_of(look(workload, "spec", "selector", default={}))(template):
         labels = look(template, "metadata", "labels", default={})
         found.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
@@ -126,7 +126,7 @@ def _workload_breaches(workload: Object) -> list[Cause]:
     return found
 
 
-def _workload_update_breaches(new: Object, old: Object) -> list[Cause]:
+def _workload_update_violations(new: Object, old: Object) -> list[Cause]:
     if look(new, "spec", "selector") == look(old, "spec", "selector"):
         return []
     return [invalid("spec.selector", look(new, "spec", "selector"), "field is immutable")]
@@ -134,24 +134,24 @@ def _workload_update_breaches(new: Object, old: Object) -> list[Cause]:
 
 _WORKLOAD = Kind(
     default=_workload,
-    breaches=_workload_breaches,
-    update_breaches=_workload_update_breaches,
+    violations=_workload_violations,
+    update_violations=_workload_update_violations,
     counts_generation=True,
 )
 _COUNTED = Kind(counts_generation=True)
 CUSTOM = Kind(counts_generation=True, needs_revision=True)
-"""Every custom resource."""
+"""Behaviour of every custom resource."""
 
 _KINDS: Mapping[tuple[str, str], Kind] = {
     ("", "endpoints"): Kind(made_by_update=True),
     ("", "events"): Kind(made_by_update=True),
     ("", "namespaces"): Kind(prepare=_namespace, answers_object=True),
-    ("", "nodes"): Kind(default=_node, breaches=_node_breaches, keeps_status=True),
+    ("", "nodes"): Kind(default=_node, violations=_node_violations, keeps_status=True),
     ("", "pods"): Kind(
         default=pods.with_defaults,
         prepare=pods.prepare,
-        breaches=pods.breaches,
-        update_breaches=pods.update_breaches,
+        violations=pods.violations,
+        update_violations=pods.update_violations,
         grace=pods.grace_seconds,
         counts_generation=True,
         answers_object=True,
@@ -175,7 +175,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): Kind(
         default=definitions.with_default_names,
         prepare=definitions.established,
-        breaches=definitions.breaches,
+        violations=definitions.violations,
         counts_generation=True,
         needs_revision=True,
     ),
@@ -183,5 +183,5 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
 
 
 def kind_of(key: tuple[str, str]) -> Kind:
-    """Return what is particular to the built-in resource with this group and plural name."""
+    """Return the behaviour of the built-in resource with this group and plural name."""
     return _KINDS.get(key, Kind())

@@ -1,4 +1,4 @@
-"""The metadata that every object has: what the server writes into it and which rules names and labels keep.
+"""Object metadata: what the server writes into it, and the validation of names and labels.
 
 Source: k8s.io/apimachinery pkg/util/validation and pkg/api/validation, k8s.io/apiserver pkg/registry/rest v0.36.
 """
@@ -27,16 +27,16 @@ _SYSTEM_FIELDS = (
 DNS_LABELS = frozenset({"namespaces", "services"})
 """Resources whose names are DNS labels."""
 PATH_SEGMENTS = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebindings", "controllerrevisions"})
-"""Resources whose names only have to fit into a path."""
+"""Resources whose names only have to be valid path segments."""
 
 
 def for_create(obj: Object, namespace: str, now: datetime) -> Object:
     """Return `obj` with what the server writes into the metadata of a new object.
 
     Args:
-        obj: The object; its name may be empty where it has `generateName`.
+        obj: The object; the name may be empty if it has `generateName`.
         namespace: Namespace of the request, empty in the cluster scope.
-        now: Time of the creation.
+        now: Creation time.
     """
     given = obj.get("metadata") or {}
     name, prefix = given.get("name"), given.get("generateName")
@@ -57,7 +57,7 @@ def for_create(obj: Object, namespace: str, now: datetime) -> Object:
 
 
 def for_update(new: Object, old: Object) -> Object:
-    """Return `new` with the fields of `old` that only the server writes."""
+    """Return `new` with the server-owned fields of `old`."""
     for name in (*_SYSTEM_FIELDS, "resourceVersion", "namespace", "name"):
         if look(new, "metadata", name) != look(old, "metadata", name):
             new = with_field_of(new, old, "metadata", name)
@@ -65,7 +65,7 @@ def for_update(new: Object, old: Object) -> Object:
 
 
 def marked_for_deletion(obj: Object, grace: int, when: datetime) -> Object:
-    """Return `obj` as waiting for its end, `grace` seconds of which the owner of the object may use, until `when`."""
+    """Return `obj` marked for deletion at `when`, after a grace period of `grace` seconds."""
     marked = replaced(obj, api_time(when), "metadata", "deletionTimestamp")
     marked = replaced(marked, grace, "metadata", "deletionGracePeriodSeconds")
     generation = look(obj, "metadata", "generation", default=0)
@@ -73,24 +73,24 @@ def marked_for_deletion(obj: Object, grace: int, when: datetime) -> Object:
 
 
 def with_finalizers(obj: Object, finalizers: list[str]) -> Object:
-    """Return `obj` with exactly these finalizers; the field is absent where there are none."""
+    """Return `obj` with exactly these finalizers; an empty list removes the field."""
     if finalizers:
         return replaced(obj, finalizers, "metadata", "finalizers")
     return without(obj, "metadata", "finalizers")
 
 
-def breaches(obj: Object, plural: str) -> list[Cause]:
-    """Return the rules that name, labels, annotations and owner references of `obj` break."""
-    found = _name_breaches(name_of(obj), plural)
+def violations(obj: Object, plural: str) -> list[Cause]:
+    """Return the validation errors of the name, labels and annotations of `obj`."""
+    found = _name_violations(name_of(obj), plural)
     for key, value in look(obj, "metadata", "labels", default={}).items():
-        found += label_breaches(key, value, "metadata.labels")
+        found += label_violations(key, value, "metadata.labels")
     for key in look(obj, "metadata", "annotations", default={}):
-        found += key_breaches(key.lower(), "metadata.annotations")
+        found += key_violations(key.lower(), "metadata.annotations")
     return found
 
 
-def update_breaches(new: Object, old: Object) -> list[Cause]:
-    """Return the rules of metadata that the change from `old` to `new` breaks."""
+def update_violations(new: Object, old: Object) -> list[Cause]:
+    """Return the validation errors of the change of metadata from `old` to `new`."""
     before, after = (set(look(obj, "metadata", "finalizers", default=[])) for obj in (old, new))
     if look(old, "metadata", "deletionTimestamp") and after - before:
         detail = f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(after)}"
@@ -98,22 +98,22 @@ def update_breaches(new: Object, old: Object) -> list[Cause]:
     return []
 
 
-def _name_breaches(name: str, plural: str) -> list[Cause]:
+def _name_violations(name: str, plural: str) -> list[Cause]:
     if not name:
         return [required("metadata.name", "name or generateName is required")]
     if plural in PATH_SEGMENTS:
         fits = name not in (".", "..") and not re.search(r"[/%]", name)
         return [] if fits else [invalid("metadata.name", name, "may not be '.', '..' or contain '/' or '%'")]
     if plural in DNS_LABELS:
-        return dns_label_breaches(name, "metadata.name")
+        return dns_label_violations(name, "metadata.name")
     if len(name) > 253 or not _SUBDOMAIN.match(name):
         return [invalid("metadata.name", name, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
                         "characters, '-' or '.', and must start and end with an alphanumeric character")]  # fmt: skip
     return []
 
 
-def dns_label_breaches(name: str, field: str) -> list[Cause]:
-    """Return what keeps `name`, which stands at `field`, from being a DNS label."""
+def dns_label_violations(name: str, field: str) -> list[Cause]:
+    """Return the validation error if `name`, the value of `field`, is not a DNS label."""
     if len(name) <= 63 and _LABEL_NAME.match(name):
         return []
     detail = (
@@ -123,8 +123,8 @@ def dns_label_breaches(name: str, field: str) -> list[Cause]:
     return [invalid(field, name, detail)]
 
 
-def key_breaches(key: str, field: str) -> list[Cause]:
-    """Return what keeps `key` from being a qualified name (`prefix/name`), as labels and annotations have it."""
+def key_violations(key: str, field: str) -> list[Cause]:
+    """Return the validation error if `key` is not a qualified name (`prefix/name`)."""
     prefix, slash, name = key.rpartition("/")
     fits = bool(_QUALIFIED.match(name)) and len(name) <= 63
     if slash:
@@ -133,9 +133,9 @@ def key_breaches(key: str, field: str) -> list[Cause]:
     return [] if fits else [invalid(field, key, detail)]
 
 
-def label_breaches(key: str, value: str, field: str) -> list[Cause]:
-    """Return what is wrong with one label."""
-    found = key_breaches(key, field)
+def label_violations(key: str, value: str, field: str) -> list[Cause]:
+    """Return the validation errors of one label."""
+    found = key_violations(key, field)
     if value and (len(value) > 63 or not _QUALIFIED.match(value)):
         detail = (
             "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "

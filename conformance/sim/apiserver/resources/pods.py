@@ -1,4 +1,4 @@
-"""Pods and pod templates: what the server adds to a new one, which rules it keeps and what may change later.
+"""Pods and pod templates: defaults, admission, validation and what may change later.
 
 Source: pkg/registry/core/pod/strategy.go, pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go and
 plugin/pkg/admission of Kubernetes v1.36.
@@ -13,7 +13,7 @@ from typing import Any
 from conformance.sim.apiserver.errors import Cause, duplicate, forbidden_field, invalid, required, unsupported
 from conformance.sim.apiserver.objects import Object, look, replaced
 from conformance.sim.apiserver.resources.decode import value_of
-from conformance.sim.apiserver.resources.metadata import dns_label_breaches
+from conformance.sim.apiserver.resources.metadata import dns_label_violations
 
 _STANDARD = re.compile(r"^(?:cpu|memory|ephemeral-storage|storage|hugepages-.+|attachable-volumes-.+)$")
 CONTAINER_LISTS = ("initContainers", "containers")
@@ -27,20 +27,20 @@ _IMMUTABLE = (
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 SYSTEM_PRIORITIES = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
-"""Values of the priority classes that every cluster has; pods of other classes get priority 0."""
+"""Values of the built-in priority classes; pods of other classes get priority 0."""
 FINISHED = ("Succeeded", "Failed")
-"""Phases in which a pod's containers have ended for good."""
+"""Phases of pods whose containers have all terminated."""
 
 
 def with_container_defaults(spec: Object) -> Object:
-    """Return a pod's spec, or a template's, with a pull policy in each container and a source in each volume."""
+    """Return a pod spec with a pull policy in each container and a source in each volume."""
     spec = _with_each(spec, _with_pull_policy)
     volumes = [volume if len(volume) > 1 else {**volume, "emptyDir": {}} for volume in spec.get("volumes") or []]
     return {**spec, "volumes": volumes} if volumes else spec
 
 
 def with_requests(spec: Object) -> Object:
-    """Return a pod's spec with each limit that has no request of its own as the request too."""
+    """Return a pod spec in which every limit without a request is the request as well."""
     return _with_each(spec, _with_requests)
 
 
@@ -64,29 +64,29 @@ def _with_requests(container: Object) -> Object:
 
 
 def is_extended(resource: str) -> bool:
-    """Tell whether a resource is one that a device plug-in or an administrator adds (`nvidia.com/gpu`)."""
+    """Return whether a resource is an extended resource, such as `nvidia.com/gpu`."""
     return "/" in resource and not resource.partition("/")[0].endswith("kubernetes.io")
 
 
-def container_breaches(spec: Object, field: str) -> list[Cause]:
-    """Return the rules that the containers of the pod spec at `field` break."""
+def container_violations(spec: Object, field: str) -> list[Cause]:
+    """Return the validation errors of the containers in the pod spec at `field`."""
     if not spec.get("containers"):
         return [required(f"{field}.containers")]
     names: set[str] = set()
-    found = _volume_breaches(spec, field)
+    found = _volume_violations(spec, field)
     for path, container in _containers(spec, field):
         name = container["name"]
-        found += dns_label_breaches(name, f"{path}.name")
+        found += dns_label_violations(name, f"{path}.name")
         if name in names:
             found.append(duplicate(f"{path}.name", name))
         names.add(name)
         if not container.get("image"):
             found.append(required(f"{path}.image"))
-        found += _resource_breaches(container.get("resources") or {}, f"{path}.resources")
+        found += _resource_violations(container.get("resources") or {}, f"{path}.resources")
     return found
 
 
-def _volume_breaches(spec: Object, field: str) -> list[Cause]:
+def _volume_violations(spec: Object, field: str) -> list[Cause]:
     found: list[Cause] = []
     names: set[str] = set()
     for number, volume in enumerate(spec.get("volumes") or []):
@@ -107,18 +107,18 @@ def _containers(spec: Object, field: str) -> Iterator[tuple[str, Object]]:
             yield f"{field}.{kind}[{number}]", container
 
 
-def _resource_breaches(resources: Object, field: str) -> list[Cause]:
+def _resource_violations(resources: Object, field: str) -> list[Cause]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     found: list[Cause] = []
     for side, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
-            found += _amount_breaches(name, amount, f"{field}.{side}[{name}]")
+            found += _amount_violations(name, amount, f"{field}.{side}[{name}]")
     for name, amount in requests.items():
-        found += _request_breaches(name, amount, limits.get(name), f"{field}.requests")
+        found += _request_violations(name, amount, limits.get(name), f"{field}.requests")
     return found
 
 
-def _amount_breaches(name: str, amount: str, field: str) -> list[Cause]:
+def _amount_violations(name: str, amount: str, field: str) -> list[Cause]:
     if not is_extended(name) and not _STANDARD.match(name):
         return [invalid(field, name, "must be a standard resource for containers")]
     value = value_of(amount)
@@ -129,7 +129,7 @@ def _amount_breaches(name: str, amount: str, field: str) -> list[Cause]:
     return []
 
 
-def _request_breaches(name: str, request: str, limit: Any, field: str) -> list[Cause]:
+def _request_violations(name: str, request: str, limit: Any, field: str) -> list[Cause]:
     if limit is None:
         detail = "Limit must be set for non overcommitable resources"
         return [required(field.replace("requests", "limits"), detail)] if is_extended(name) else []
@@ -141,13 +141,13 @@ def _request_breaches(name: str, request: str, limit: Any, field: str) -> list[C
 
 
 def with_defaults(pod: Object) -> Object:
-    """Return a pod with those defaults that depend on other fields."""
+    """Return a pod with the defaults that depend on other fields."""
     spec = with_requests(with_container_defaults(pod.get("spec") or {}))
     return {**pod, "spec": {"enableServiceLinks": True, **spec}}
 
 
 def prepare(pod: Object) -> Object:
-    """Return a new pod with the defaults of admission and the status Pending."""
+    """Return a new pod with the admission defaults and the phase Pending."""
     account = look(pod, "spec", "serviceAccountName", default="default")
     spec = {
         "preemptionPolicy": "PreemptLowerPriority",
@@ -161,7 +161,7 @@ def prepare(pod: Object) -> Object:
 
 
 def _with_node_troubles(tolerations: list[Object]) -> list[Object]:
-    """Return tolerations that bear a troubled node for five minutes, where they do not say otherwise."""
+    """Return the tolerations plus the defaults for nodes that are not ready or unreachable (five minutes)."""
     borne = {item.get("key") for item in tolerations if item.get("effect") in (None, "", "NoExecute")}
     added = [
         {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _UNTIL_EVICTED_SECONDS}
@@ -172,7 +172,7 @@ def _with_node_troubles(tolerations: list[Object]) -> list[Object]:
 
 
 def quality_of_service(spec: Object) -> str:
-    """Return the pod's class, which follows from requests and limits of cpu and memory."""
+    """Return the QoS class of a pod."""
     sides = [
         (look(container, "resources", "requests", default={}), look(container, "resources", "limits", default={}))
         for kind in CONTAINER_LISTS
@@ -187,17 +187,17 @@ def quality_of_service(spec: Object) -> str:
     return "Guaranteed"
 
 
-def breaches(pod: Object) -> list[Cause]:
-    """Return the rules that a pod breaks."""
-    found = container_breaches(pod["spec"], "spec")
+def violations(pod: Object) -> list[Cause]:
+    """Return the validation errors of a pod."""
+    found = container_violations(pod["spec"], "spec")
     policy = look(pod, "spec", "restartPolicy", default="Always")
     if policy not in _RESTART_POLICIES:
         found.append(unsupported("spec.restartPolicy", policy, _RESTART_POLICIES))
     return found
 
 
-def update_breaches(new: Object, old: Object) -> list[Cause]:
-    """Return the rules that a change of a pod breaks: nearly all of a pod's spec is fixed."""
+def update_violations(new: Object, old: Object) -> list[Cause]:
+    """Return the validation errors of a change to a pod: most of its spec is immutable."""
     if new["spec"] is old["spec"] or _fixed_part(new["spec"]) == _fixed_part(old["spec"]):
         return []
     return [forbidden_field("spec", _IMMUTABLE)]
@@ -212,14 +212,14 @@ def _fixed_part(spec: Object) -> Object:
 
 
 def grace_seconds(pod: Object, wanted: int | None) -> int:
-    """Return how long a pod that is deleted now may take to end.
+    """Return the grace period in seconds for the deletion of a pod.
 
     Args:
         pod: The pod.
-        wanted: What the request asks for, in seconds; None where it does not say.
+        wanted: Grace period of the request, in seconds; None if it has none.
 
     Returns:
-        0 for a pod that no node runs or that has ended.
+        0 for a pod that is not on a node or has terminated.
     """
     if not look(pod, "spec", "nodeName") or look(pod, "status", "phase") in FINISHED:
         return 0
@@ -227,6 +227,6 @@ def grace_seconds(pod: Object, wanted: int | None) -> int:
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether the pod's condition Ready holds."""
+    """Return whether the pod's condition Ready is true."""
     conditions = look(pod, "status", "conditions", default=[])
     return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)

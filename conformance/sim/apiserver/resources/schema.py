@@ -1,6 +1,9 @@
-"""The shape of objects: fields, types, defaults, how lists are merged, and the rules that single values keep.
+"""Schemas of objects: fields, types, defaults, merging of lists, and OpenAPI validation of values.
 
-Built-in types are read from the models of the official client; `schema.yaml` adds what those models do not say.
+Built-in types are read from the models of the official client; `schema.yaml` adds what the models do not contain. The
+validation rules are those that Kubernetes accepts in a structural schema, without CEL.
+
+Source for the rules: k8s.io/apiextensions-apiserver pkg/apiserver/validation v0.36.
 """
 
 from __future__ import annotations
@@ -35,27 +38,27 @@ RULES = (
     "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
     "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
 )  # fmt: skip
-"""Keywords that `rule_breaches` knows; others in a schema describe its shape or its meaning for people."""
+"""Keywords that `rule_violations` checks; other keywords describe the structure or document it."""
 
 
 @dataclass
 class Schema:
-    """The shape of one value.
+    """The schema of one value.
 
     Attributes:
-        type: What kind of value it is; `any` accepts everything.
-        items: Shape of each element of a list or each value of a map.
-        required: Fields that an object must have.
-        defaults: Values of fields that are absent.
-        zeros: Fields that a Go server writes even where nobody set them, with the value it writes.
-        omitted: Fields that are left out where they hold nothing (an empty list or text, 0, false).
-        keep_unknown: Whether fields that the shape does not name stay.
+        type: Type of the value; `any` accepts everything.
+        items: Schema of each element of a list or each value of a map.
+        required: Required fields of an object.
+        defaults: Default values of fields.
+        zeros: Fields that a Go server writes even if nobody set them, with the value that it writes.
+        omitted: Fields that are left out if they are empty (`omitempty` in Go).
+        keep_unknown: Whether unknown fields are kept.
         nullable: Whether null is a value rather than the same as absent.
-        merge_key: Field that tells the elements of a list apart in patches; None for a list that is one value.
-        merge_values: Whether a list of plain values is a set, to which a strategic patch adds.
-        rules: Further rules of a custom resource, as in its `openAPIV3Schema` (`enum`, `minimum`, ...).
-        model: Name of the client's model; empty where there is none.
-        load: Returns the fields of an object; called once, when they are first needed.
+        merge_key: Field that identifies the elements of a list in patches; None for an atomic list.
+        merge_values: Whether a list of scalars is a set, to which a strategic merge patch adds.
+        rules: Validation rules of a custom resource, as in its `openAPIV3Schema` (`enum`, `minimum`, ...).
+        model: Name of the client's model; empty if it has none.
+        load: Returns the fields of an object; called once, on first use.
     """
 
     type: Type
@@ -78,17 +81,17 @@ class Schema:
         return self.load()
 
     def below(self, name: str) -> Schema:
-        """Return the shape of field or key `name`; `ANY` where nothing is known of it."""
+        """Return the schema of field or key `name`; `ANY` if it is unknown."""
         return self.fields.get(name) or self.items or ANY
 
 
 ANY = Schema("any", keep_unknown=True)
-"""The shape of a value that nothing is known of."""
+"""The schema of a value of unknown structure."""
 
 
 @cache
 def facts() -> Mapping[str, Any]:
-    """Return what `schema.yaml` says about the fields of the client's models."""
+    """Return the content of `schema.yaml`."""
     text = package_files.files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
     loaded: Mapping[str, Any] = yaml.safe_load(text)
     return loaded
@@ -96,10 +99,9 @@ def facts() -> Mapping[str, Any]:
 
 @cache
 def schema_of(model: str) -> Schema:
-    """Return the shape of the client's model with this name, such as `V1Pod`.
+    """Return the schema of the client's model with this name, such as `V1Pod`.
 
-    Fields of a status that are required become zeros, as a Go server writes them; a required field elsewhere must be
-    given by the client.
+    Required fields of a status become zeros, as a Go server writes them; the client must set other required fields.
     """
     described = model_class(model)
     names = described.attribute_map
@@ -118,7 +120,7 @@ def schema_of(model: str) -> Schema:
 
 
 def model_class(model: str) -> Any:
-    """Return the client's class of this name; raises AttributeError where the client has none."""
+    """Return the client's model class of this name; raises AttributeError if there is none."""
     return getattr(importlib.import_module("kubernetes.client.models"), model)
 
 
@@ -132,7 +134,7 @@ def _field(model: str, name: str, text: str) -> Schema:
 
 
 def _parse(text: str, special: Type | None) -> Schema:
-    """Return the shape that a type such as `List[V1Container]` stands for; `special` is the type of its scalars."""
+    """Return the schema for a type such as `List[V1Container]`; `special` overrides the type of its scalars."""
     if text.startswith("List["):
         return Schema("list", items=_parse(text[len("List[") : -1], special))
     if text.startswith("Dict[str, "):
@@ -143,7 +145,7 @@ def _parse(text: str, special: Type | None) -> Schema:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a number; a boolean is none."""
+    """Return whether a JSON value is a number; a boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -161,8 +163,8 @@ _LIMITS: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any, Any], bool], s
 }
 
 
-def rule_breaches(value: Any, rules: Mapping[str, Any], field: str) -> list[Cause]:
-    """Return the rules that `value`, which stands at `field`, breaks; a rule for another type holds."""
+def rule_violations(value: Any, rules: Mapping[str, Any], field: str) -> list[Cause]:
+    """Return the validation errors of `value`, the value of `field`; rules for other types are ignored."""
     found = []
     for name, limit in rules.items():
         if name in _LIMITS:
@@ -183,7 +185,7 @@ def _repeats(values: list[Any]) -> bool:
 
 
 def _exclusive(value: float, rules: Mapping[str, Any], field: str) -> list[Cause]:
-    """Return the breach of a limit that is itself excluded (a flag beside the limit, as OpenAPI v3.0 has it)."""
+    """Return the error for a value equal to an exclusive limit (a flag beside the limit, as in OpenAPI v3.0)."""
     at_limit = (rules.get("exclusiveMinimum") and value == rules.get("minimum")) or (
         rules.get("exclusiveMaximum") and value == rules.get("maximum")
     )

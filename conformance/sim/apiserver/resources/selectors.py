@@ -1,4 +1,4 @@
-"""Label and field selectors, as they stand in a request's query."""
+"""Label and field selectors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "replicasets": ("status.replicas",),
     "jobs": ("status.successful",),
 }  # fmt: skip
-"""Fields that can be selected by, beside name and namespace. Source: pkg/registry/*/strategy.go of Kubernetes v1.36."""
+"""Fields that field selectors support, besides name and namespace.
+
+Source: pkg/registry/*/strategy.go of Kubernetes v1.36."""
 
 
 def everything(_: Object) -> bool:
@@ -43,12 +45,12 @@ def everything(_: Object) -> bool:
 
 @lru_cache(maxsize=512)
 def label_terms(text: str) -> tuple[Callable[[Labels], bool], ...]:
-    """Return the terms of a label selector, all of which must hold; raises ApiError (400) where one is unreadable."""
+    """Return the requirements of a label selector, all of which must hold; raises ApiError (400) if one is invalid."""
     return tuple(_label_term(part.strip()) for part in _COMMA.split(text) if part.strip())
 
 
 def label_matcher(text: str) -> Matcher:
-    """Return the test that a label selector stands for; an empty one matches everything."""
+    """Return the predicate for a label selector; an empty selector matches everything."""
     terms = label_terms(text)
     if not terms:
         return everything
@@ -91,7 +93,7 @@ def _comparison(key: str, operator: str, value: str) -> Callable[[Labels], bool]
 
 
 def selector_of(selector: Object) -> Matcher:
-    """Return the test that an object's own LabelSelector (`matchLabels`, `matchExpressions`) stands for."""
+    """Return the predicate for a LabelSelector object (`matchLabels`, `matchExpressions`)."""
     terms = [f"{key}={value}" for key, value in look(selector, "matchLabels", default={}).items()]
     for expression in look(selector, "matchExpressions", default=[]):
         key, operator = expression["key"], expression["operator"]
@@ -103,15 +105,15 @@ def selector_of(selector: Object) -> Matcher:
 
 
 def field_matcher(text: str, resource: Resource, selectable: tuple[str, ...] = ()) -> Matcher:
-    """Return the test that a field selector stands for; an empty one matches everything.
+    """Return the predicate for a field selector; an empty selector matches everything.
 
     Args:
         text: The selector.
-        resource: What is selected from.
-        selectable: Further fields that a custom resource's definition lets be selected by.
+        resource: The resource to select from.
+        selectable: `selectableFields` of a custom resource.
 
     Raises:
-        ApiError: 400, where the resource cannot be selected by such a field.
+        ApiError: 400 if the resource does not support the field.
     """
     terms = [_field_term(part.strip(), resource, selectable) for part in text.split(",") if part.strip()]
     return (lambda obj: all(term(obj) for term in terms)) if terms else everything

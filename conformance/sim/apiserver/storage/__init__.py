@@ -1,1 +1,1 @@
-"""What the server keeps, and how clients read it: the store, lists and watches."""
+"""The storage layer: the store, and the lists and watches that read it."""

@@ -1,4 +1,4 @@
-"""Lists: of which revision, which objects, and in which portions."""
+"""Lists: which revision, which objects, and in pages of which size."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from conformance.sim.apiserver.storage.store import Collection
 
 @dataclass(frozen=True)
 class Query:
-    """Which objects a list or a watch is about.
+    """What a list or a watch selects.
 
     Attributes:
         namespace: Namespace; None for all.
-        matches: Test of label and field selectors.
+        matches: Predicate of the label and field selectors.
         selective: Whether there is a selector at all.
-        name: Name, where only one object can match; None otherwise.
-        revision: `resourceVersion` of the request, empty where it does not say.
-        match: `resourceVersionMatch`, empty where it does not say.
-        limit: Most objects in one answer; 0 for all.
-        token: `continue` of the answer before.
+        revision: `resourceVersion` of the request; empty if it has none.
+        match: `resourceVersionMatch` of the request; empty if it has none.
+        limit: Largest number of objects in one page; 0 for no limit.
+        token: `continue` token of the previous page; empty for the first page.
     """
 
     namespace: str | None
@@ -38,13 +37,13 @@ class Query:
     token: str = ""
 
     def takes(self, obj: Object) -> bool:
-        """Tell whether the query is about this object."""
+        """Return whether the query selects this object."""
         return (self.namespace is None or obj["metadata"].get("namespace", "") == self.namespace) and self.matches(obj)
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer to a list.
+    """One page of a list.
 
     Attributes:
         records: The objects.
@@ -56,27 +55,27 @@ class Page:
 
 
 def revision_number(text: str) -> int:
-    """Return the number behind a `resourceVersion`, 0 for an empty one; raises ApiError (400) where it is none."""
+    """Return a `resourceVersion` as a number, 0 for an empty one; raises ApiError (400) if it is not a number."""
     if text and not text.isdigit():
         raise bad_request(f"Invalid value: {text!r}: strconv.ParseUint: parsing: invalid syntax")
     return int(text or 0)
 
 
 def forbidden_option(name: str, detail: str) -> ApiError:
-    """Return the refusal (422) of an option of a list or a watch that does not go with the others."""
+    """Return the error (422) for an option of a list or a watch that conflicts with the others."""
     return unprocessable("ListOptions", "", [forbidden_field(name, detail)], "meta.k8s.io")
 
 
 def list_page(collection: Collection, current: int, query: Query) -> Page:
-    """Return the objects that a list asks for.
+    """Return one page of a list.
 
     Args:
         collection: The objects of the resource.
-        current: Revision of the store.
-        query: What is asked for.
+        current: Current revision of the store.
+        query: What to list.
 
     Raises:
-        ApiError: 410 where the revision is forgotten, 504 where it does not exist yet, 400 for an unreadable query.
+        ApiError: 410 if the revision has been compacted, 504 if it does not exist yet, 400 for an invalid query.
     """
     revision, start = _unpacked(query.token) if query.token else (_wanted_revision(query, current), ("", ""))
     snapshot = collection.records_at(revision, query.namespace)

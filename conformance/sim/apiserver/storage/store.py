@@ -1,7 +1,7 @@
-"""What the server keeps: the objects, and per resource the last changes of them.
+"""The store: all objects, and a bounded history of changes for each resource.
 
-One revision counts every change of every resource, as etcd does. Nothing here awaits: who reads and then writes
-without an await in between is alone with the store.
+One revision counts the changes of all resources, as in etcd. Nothing here awaits, so a read followed by a write without
+an `await` in between is atomic.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Listener = Callable[[Event], None]
 
 
 class Collection:
-    """All objects of one resource, its last changes and who listens to them.
+    """All objects of one resource, its recent changes and its listeners.
 
     Attributes:
-        floor: Revision up to which changes are forgotten; who has seen less than it has to list again.
+        floor: Revision up to which the history has been dropped; a client that is older has to list again.
     """
 
     def __init__(self, store: Store, key: ResourceKey, history: int) -> None:
@@ -35,15 +35,15 @@ class Collection:
         return len(self._records)
 
     def get(self, key: Key) -> Record | None:
-        """Return the current version of an object, None where there is none."""
+        """Return the current version of an object, None if there is none."""
         return self._records.get(key)
 
     def records(self, namespace: str | None = None) -> list[Record]:
-        """Return all current objects in the order of their keys; of all namespaces where `namespace` is None."""
+        """Return all current objects, sorted by key; those of all namespaces if `namespace` is None."""
         return [self._records[key] for key in sorted(self._records) if namespace is None or key[0] == namespace]
 
     def records_at(self, revision: int, namespace: str | None = None) -> list[Record]:
-        """Return the objects as they were at `revision`; raises ApiError (410) where that is forgotten."""
+        """Return the objects as they were at `revision`; raises ApiError (410) if they are compacted."""
         if revision < self.floor:
             raise expired(f"The resourceVersion for the provided list is too old: {revision} ({self.floor})")
         records = dict(self._records)
@@ -57,7 +57,7 @@ class Collection:
         return [records[key] for key in sorted(records) if namespace is None or key[0] == namespace]
 
     def put(self, data: Object) -> Record:
-        """Store a new version of an object under the next revision and tell the listeners."""
+        """Store a new version of an object under the next revision and notify the listeners."""
         revision = self._store.next_revision()
         record = Record(replaced(data, str(revision), "metadata", "resourceVersion"), revision)
         previous = self._records.get(record.key)
@@ -66,14 +66,14 @@ class Collection:
         return record
 
     def remove(self, key: Key, last: Object | None = None) -> Record:
-        """Take an object out and tell the listeners.
+        """Remove an object and notify the listeners.
 
         Args:
-            key: Which object; raises KeyError where there is none.
-            last: Its last state where that differs from the stored one.
+            key: Key of the object; raises KeyError if there is none.
+            last: Its last state if that differs from the stored one; None if it does not.
 
         Returns:
-            The last state under the revision of the deletion.
+            The last state, with the revision of the deletion.
         """
         previous = self._records.pop(key)
         revision = self._store.next_revision()
@@ -83,14 +83,14 @@ class Collection:
         return record
 
     def since(self, revision: int) -> Iterator[Event]:
-        """Return the kept changes after `revision`, oldest first; the caller has compared it with `floor`."""
+        """Return the changes after `revision`, oldest first. The caller must have compared `revision` with `floor`."""
         start = len(self._events)
         while start and self._events[start - 1].revision > revision:
             start -= 1
         return (self._events[number] for number in range(start, len(self._events)))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every later change, in order; returns the function that ends that."""
+        """Call `listener` with every later change, in order. Return a function that ends the subscription."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -104,17 +104,17 @@ class Collection:
 
 
 class Store:
-    """The collections of all resources under one revision.
+    """The collections of all resources, with one revision for all of them.
 
     Args:
-        history: How many changes of each resource are kept for watches that resume.
+        history: Number of changes of each resource that are kept for watches that resume.
 
     Attributes:
         revision: Revision of the last change.
     """
 
     FIRST_REVISION = 1000
-    """As if earlier changes had been made and forgotten: revision 1 is expired from the start."""
+    """Starts above 1 so that low revisions are expired from the start, as in an old cluster."""
 
     def __init__(self, history: int) -> None:
         self._history = history
@@ -123,7 +123,7 @@ class Store:
         self._listeners: list[Callable[[ResourceKey, Event], None]] = []
 
     def collection(self, key: ResourceKey) -> Collection:
-        """Return the collection of a resource; it is made when first asked for."""
+        """Return the collection of a resource, creating it on first use."""
         if key not in self._collections:
             self._collections[key] = Collection(self, key, self._history)
         return self._collections[key]
@@ -133,11 +133,11 @@ class Store:
         self._listeners.append(listener)
 
     def tell(self, key: ResourceKey, event: Event) -> None:
-        """Pass a change of one collection on to those who listen to all."""
+        """Notify the listeners to all resources of a change in one collection."""
         for listener in self._listeners:
             listener(key, event)
 
     def next_revision(self) -> int:
-        """Count one change."""
+        """Advance the revision by one change and return it."""
         self.revision += 1
         return self.revision

@@ -1,4 +1,4 @@
-"""Watches: what one client sees of a collection from a revision on.
+"""Watches: the changes of a collection, from a given revision on, as one client sees them.
 
 Source: k8s.io/apiserver pkg/storage/cacher v0.36 and the Kubernetes API concepts page (sections "Efficient detection of
 changes", "Watch bookmarks" and "Streaming lists").
@@ -23,14 +23,13 @@ _LAST_BOOKMARK_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one server. The defaults are those of a real one, but for the bounded history.
+    """Settings of a server. The defaults are those of a real one, except for the bounded history.
 
     Attributes:
-        history: Changes that are kept of each resource; a watch that resumes from before them gets 410.
-        shortest_watch_seconds: A watch without a timeout of its own lasts between this and twice this; real seconds.
-        longest_watch_seconds: No watch lasts longer, whatever it asks for; real seconds. Small values make clients
-            resume often.
-        bookmark_seconds: Real seconds between the bookmarks of one watch.
+        history: Number of changes kept for each resource; a watch that resumes from an older revision gets 410.
+        shortest_watch_seconds: A watch without `timeoutSeconds` lasts between this and twice this, in real seconds.
+        longest_watch_seconds: Upper limit for every watch, in real seconds. Small values make clients resume often.
+        bookmark_seconds: Interval between the bookmarks of a watch, in real seconds.
     """
 
     history: int = 2000
@@ -41,12 +40,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """How a watch is to be served.
+    """Options of one watch.
 
     Attributes:
         seconds: How long it lasts, in real seconds.
-        bookmark_seconds: Real seconds between bookmarks; None where the client wants none.
-        initial_events: `sendInitialEvents`; None where the request does not say.
+        bookmark_seconds: Interval between bookmarks, in real seconds; None for no bookmarks.
+        initial_events: `sendInitialEvents`; None if the request does not set it.
     """
 
     seconds: float
@@ -56,10 +55,10 @@ class WatchOptions:
 
 @dataclass(frozen=True)
 class Bookmark:
-    """A point up to which the client has seen everything.
+    """A revision up to which the client has seen everything.
 
     Attributes:
-        revision: That point.
+        revision: That revision.
         ends_initial: Whether it ends the initial events of a streaming list.
     """
 
@@ -71,13 +70,13 @@ Item = Change | Bookmark | ApiError
 
 
 class Watch:
-    """One client's watch; registered with the collection from its construction on, until `close`.
+    """The watch of one client. It collects changes from its construction until `close`.
 
     Args:
-        store: For its current revision.
-        collection: What is watched.
-        query: Which objects.
-        options: How.
+        store: Provides the current revision.
+        collection: The resource to watch.
+        query: Which objects to watch.
+        options: How to serve the watch.
 
     Raises:
         ApiError: 400, 422 or 504 for a request that cannot be served.
@@ -95,7 +94,7 @@ class Watch:
         self._stop_listening = collection.listen(self._take)
 
     async def batches(self) -> AsyncIterator[list[Item]]:
-        """Yield what is due, as much at a time as has come together, until the watch ends."""
+        """Yield pending items in batches until the watch ends."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._options.seconds
         bookmark = self._bookmark_after(loop.time(), end)
@@ -114,14 +113,14 @@ class Watch:
                 await self._woken(min(end, bookmark) - loop.time())
 
     def close(self) -> None:
-        """End the watch and forget the client."""
+        """End the watch."""
         if not self._ended:
             self._ended = True
             self._stop_listening()
             self._wake.set()
 
     async def _woken(self, seconds: float) -> None:
-        """Wait until something is pending, for at most this long."""
+        """Wait until something is pending, at most for `seconds`."""
         self._wake.clear()
         timer = asyncio.get_running_loop().call_later(max(seconds, 0), self._wake.set)
         try:
@@ -137,7 +136,7 @@ class Watch:
         return min((moment for moment in due if moment > now), default=float("inf"))
 
     def _begin(self, collection: Collection) -> None:
-        """Put up what the client has to see first."""
+        """Queue what the client has to see first: the current objects, or the changes since its revision."""
         query, options, current = self._query, self._options, self._store.revision
         revision = self._seen_up_to
         _check_initial_events(query, options)
@@ -163,7 +162,7 @@ class Watch:
             self.close()
 
     def _seen(self, event: Event) -> Change | None:
-        """Return a change as this client sees it: an object that enters or leaves its query appears or disappears."""
+        """Return a change as this client sees it: objects that start or stop to match are added or deleted."""
         before = event.previous is not None and self._query.takes(event.previous.data)
         if event.type == "DELETED":
             return ("DELETED", event.record) if before else None
@@ -177,7 +176,7 @@ class Watch:
 
 
 def _check_initial_events(query: Query, options: WatchOptions) -> None:
-    """Refuse combinations of options that mean nothing."""
+    """Reject invalid combinations of options."""
     if options.initial_events is None:
         if query.match:
             detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
@@ -188,13 +187,13 @@ def _check_initial_events(query: Query, options: WatchOptions) -> None:
 
 
 class Watches:
-    """All watches that are being served, so that they end with the server."""
+    """All open watches, so that the server can end them when it stops."""
 
     def __init__(self) -> None:
         self._open: set[Watch] = set()
 
     def opened(self, watch: Watch) -> Callable[[], None]:
-        """Keep track of a watch; returns the function that closes it."""
+        """Register a watch. Return a function that closes it."""
         self._open.add(watch)
 
         def close() -> None:

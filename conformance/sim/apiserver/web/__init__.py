@@ -1,1 +1,1 @@
-"""The HTTP side: what a request asks for, who makes it, and how it is answered."""
+"""The HTTP side: requests, authentication, verbs, responses, and the documents that describe the API."""

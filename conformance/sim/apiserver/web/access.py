@@ -1,7 +1,6 @@
-"""How clients reach the server and prove who they are, and the reviews that answer what they may do.
+"""Authentication and authorization: certificate, tokens, the kubeconfig with both, and review resources.
 
-Certificate, token and the kubeconfig that holds both. Every known user may do everything, as members of
-`system:masters` may.
+Every known user may do everything, like members of `system:masters`.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ _EVERYTHING = {
 
 @dataclass
 class Access:
-    """The server's own certificate authority and the tokens that it accepts; every token is of `system:masters`.
+    """The server's certificate authority and the tokens that it accepts.
 
     Attributes:
         authority: Signs the server's certificate.
-        users: Name of the user behind each token.
+        users: User name by token.
     """
 
     authority: trustme.CA = field(default_factory=trustme.CA)
@@ -52,7 +51,7 @@ class Access:
 
     @property
     def certificate(self) -> str:
-        """Certificate of the authority, as PEM."""
+        """Certificate of the authority (PEM)."""
         return self.authority.cert_pem.bytes().decode()
 
     def ssl_context(self) -> ssl.SSLContext:
@@ -62,7 +61,7 @@ class Access:
         return context
 
     def user_of(self, request: web.BaseRequest) -> str:
-        """Return who makes a request; raises ApiError (401) where the token is missing or unknown."""
+        """Return the user of a request; raises ApiError (401) if the token is missing or unknown."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
             for known, user in self.users.items():
@@ -71,7 +70,7 @@ class Access:
         raise unauthorized()
 
     def new_token(self, user: str) -> str:
-        """Return a new token of this user."""
+        """Return a new token for a user."""
         token = secrets.token_urlsafe(24)
         self.users[token] = user
         return token
@@ -93,7 +92,7 @@ class Access:
 
 
 async def review(request: web.BaseRequest, target: Target, user: str, access: Access) -> web.Response:
-    """Answer a review, which is a POST of the question; raises ApiError (405) for other verbs."""
+    """Handle the creation of a review object; raises ApiError (405) for other verbs."""
     if request.method != "POST":
         raise method_not_allowed()
     body = read_object(await request.read(), media_of(request))

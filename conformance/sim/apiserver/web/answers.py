@@ -1,4 +1,4 @@
-"""Building HTTP answers, and the forms of the objects in them: whole, as table rows, or as metadata alone."""
+"""HTTP responses, and the representations of objects in them: whole, as table rows, or metadata only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 def json_answer(body: bytes, status: int = HTTPStatus.OK, warnings: Iterable[str] = ()) -> web.Response:
-    """Return an answer of encoded JSON, with one `Warning` header for each warning."""
+    """Return a response with a JSON body and one `Warning` header for each warning."""
     answer = web.Response(body=body, status=status, content_type=JSON_TYPE)
     for text in warnings:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -31,12 +31,12 @@ def json_answer(body: bytes, status: int = HTTPStatus.OK, warnings: Iterable[str
 
 
 def value_answer(value: object, status: int = HTTPStatus.OK) -> web.Response:
-    """Return an answer that carries a JSON value."""
+    """Return a response with a JSON value."""
     return json_answer(encoded(value), status)
 
 
 def refusal(error: ApiError) -> web.Response:
-    """Return the answer to a request that was refused."""
+    """Return the response for a rejected request."""
     if isinstance(error, NoSuchPathError):
         return web.Response(text=f"{error}\n", status=error.code)
     answer = json_answer(encoded(error.status), error.code)
@@ -47,13 +47,13 @@ def refusal(error: ApiError) -> web.Response:
 
 
 def success(**details: object) -> web.Response:
-    """Return the Status that says that a request was carried out."""
+    """Return a response with a Status of success."""
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return value_answer({**status, "details": details} if details else status)
 
 
 class Representation(Protocol):
-    """How one client wants to see the objects of one resource."""
+    """The representation of a resource's objects that a client has asked for."""
 
     def one(self, record: Record) -> bytes:
         """Return a single object."""
@@ -64,7 +64,7 @@ class Representation(Protocol):
         ...
 
     def event(self, item: Item) -> bytes:
-        """Return one line of a watch."""
+        """Return one line of a watch response."""
         ...
 
 
@@ -74,24 +74,24 @@ def _line(kind: str, obj: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Whole:
-    """Every object as it is stored."""
+    """Objects as they are stored."""
 
     served: Served
 
     def one(self, record: Record) -> bytes:
-        """Return the stored JSON, under the version of the API that was asked for."""
+        """Return the stored JSON with the requested API version."""
         if record.data["apiVersion"] == self.served.resource.api_version:
             return record.json
         return encoded({**record.data, "apiVersion": self.served.resource.api_version})
 
     def many(self, page: Page) -> bytes:
-        """Return a list of the kind `...List`."""
+        """Return a list object (`PodList`, ...)."""
         resource = self.served.resource
         head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": page.metadata}
         return b'%s,"items":[%s]}' % (encoded(head)[:-1], b",".join(map(self.one, page.records)))
 
     def event(self, item: Item) -> bytes:
-        """Return one line of a watch."""
+        """Return one line of a watch response."""
         if isinstance(item, ApiError):
             return _line("ERROR", encoded(item.status))
         if isinstance(item, Bookmark):
@@ -103,12 +103,12 @@ class Whole:
 
 @dataclass(frozen=True)
 class Converted:
-    """Objects in another form than the stored one.
+    """Objects converted to another kind.
 
     Attributes:
-        kind: Kind of the form for one object.
-        convert: Returns the form of several objects, given the list's metadata.
-        single: Returns the form of one object.
+        kind: Kind of one converted object.
+        convert: Converts a list of objects, given the metadata of the list.
+        single: Converts one object.
     """
 
     kind: str
@@ -124,7 +124,7 @@ class Converted:
         return encoded(self.convert([record.data for record in page.records], page.metadata))
 
     def event(self, item: Item) -> bytes:
-        """Return one line of a watch."""
+        """Return one line of a watch response."""
         if isinstance(item, ApiError):
             return _line("ERROR", encoded(item.status))
         if isinstance(item, Bookmark):
@@ -141,16 +141,16 @@ def _bookmark(bookmark: Bookmark, kind: str, api_version: str) -> Object:
 
 
 def negotiate(accept: str, served: Served, now: Callable[[], datetime], include: str = "") -> Representation:
-    """Return the first form in an Accept header that the server can give.
+    """Return the first representation in an Accept header that the server supports.
 
     Args:
-        accept: The header; empty where there is none.
+        accept: Value of the header; empty if there is none.
         served: The resource.
-        now: Returns the time of the cluster, for ages in tables.
-        include: `includeObject`: what each row of a table carries of its object (`None`, `Metadata`, `Object`).
+        now: Returns the current time of the cluster, for ages in tables.
+        include: `includeObject`: how much of its object each table row contains (`None`, `Metadata`, `Object`).
 
     Raises:
-        ApiError: 406 where the server can give none of them.
+        ApiError: 406 if the server supports none of them.
     """
     for choice in (accept or "*/*").split(","):
         media, *parameters = (part.strip() for part in choice.split(";"))

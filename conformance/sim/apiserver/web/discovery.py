@@ -1,4 +1,4 @@
-"""Discovery: which groups, versions and resources there are, in the old form and in the aggregated one."""
+"""Discovery: the groups, versions and resources of the API, in the classic and the aggregated format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conformance.sim.apiserver.resources.builtin import ALL_VERBS
 from conformance.sim.apiserver.resources.catalog import Catalog, Served
 
 KUBERNETES_VERSION = "v1.36.3+simulated"
-"""What the server says it is: the release whose behaviour it was compared with."""
+"""Version that the server reports: the release that it was compared with."""
 AGGREGATED = "APIGroupDiscoveryList"
 _SUBRESOURCE_VERBS = {
     "binding": ("create",), "eviction": ("create",), "token": ("create",), "log": ("get",),
@@ -28,7 +28,7 @@ _SUBRESOURCE_KINDS = {
 
 
 def version_info() -> Object:
-    """Return the answer to `/version`."""
+    """Return the content of `/version`."""
     major, minor = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
     return {
         "major": major,
@@ -44,19 +44,19 @@ def version_info() -> Object:
 
 
 def core_versions(address: str) -> Object:
-    """Return the answer to `/api`; `address` is where clients reach the server."""
+    """Return the content of `/api`; `address` is the host and port of the server."""
     addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
 def group_list(catalog: Catalog) -> Object:
-    """Return the answer to `/apis`."""
+    """Return the content of `/apis`."""
     groups = [_group(name, versions) for name, versions in _versions(catalog) if name]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def group(catalog: Catalog, name: str) -> Object | None:
-    """Return the answer to `/apis/GROUP`, None where there is no such group."""
+    """Return the content of `/apis/GROUP`; None if there is no such group."""
     found = dict(_versions(catalog)).get(name)
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)} if found else None
 
@@ -67,7 +67,7 @@ def _group(name: str, versions: Iterable[str]) -> Object:
 
 
 def _versions(catalog: Catalog) -> list[tuple[str, list[str]]]:
-    """Return the versions of every group, the preferred one first."""
+    """Return the versions of every group, preferred version first."""
     found: dict[str, dict[str, None]] = {}
     for served in catalog:
         found.setdefault(served.resource.group, {})[served.resource.version] = None
@@ -75,12 +75,12 @@ def _versions(catalog: Catalog) -> list[tuple[str, list[str]]]:
 
 
 def _maturity(version: str) -> tuple[int, str]:
-    """Order stable versions before beta ones, and those before alpha ones."""
+    """Sort key: stable versions before beta, beta before alpha."""
     return 1 if "beta" in version else 2 if "alpha" in version else 0, version
 
 
 def resource_list(catalog: Catalog, group_name: str, version: str) -> Object | None:
-    """Return the answer to `/api/v1` and `/apis/GROUP/VERSION`, None where there is no such version."""
+    """Return the content of `/api/v1` or `/apis/GROUP/VERSION`; None if there is no such version."""
     found = _of_version(catalog, group_name, version)
     if not found:
         return None
@@ -124,7 +124,7 @@ def _entries(served: Served) -> Iterable[Object]:
 
 
 def aggregated(catalog: Catalog, *, core: bool) -> Object:
-    """Return the aggregated discovery document (v2) of the core group or of all others."""
+    """Return the aggregated discovery document (v2) of the core group or of all other groups."""
     items = [
         {
             "metadata": {"name": name, "creationTimestamp": None},

@@ -1,7 +1,7 @@
-"""Passing requests about a pod's containers on to the kubelet of its node, as a real API server does.
+"""Proxying of logs, exec, attach and port-forward to the kubelet of a pod's node.
 
-The kubelet is where the node's status says: an address and `daemonEndpoints.kubeletEndpoint.Port`, over HTTPS, whatever
-certificate it shows. Exec, attach and port-forward are WebSocket streams, passed on frame by frame.
+The node's status has the kubelet's address and port (`daemonEndpoints.kubeletEndpoint.Port`). The connection is HTTPS
+without verification of the certificate. Streams are WebSockets, forwarded frame by frame.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TUNNEL = "SPDY/3.1+portforward.k8s.io"
 
 
 class Kubelets:
-    """The way to the kubelets of all nodes.
+    """Connections to the kubelets of all nodes.
 
     Args:
         nodes: The Node objects.
@@ -51,7 +51,7 @@ class Kubelets:
         return self._session
 
     def address_of(self, node: str) -> URL:
-        """Return where the kubelet of a node listens; raises ApiError where there is no such node or address."""
+        """Return the URL of a node's kubelet; raises ApiError if there is no such node or address."""
         record = self._nodes.get(("", node))
         if record is None:
             raise not_found("nodes", node)
@@ -63,10 +63,10 @@ class Kubelets:
         return URL.build(scheme="https", host=host, port=port)
 
     async def pod(self, request: web.BaseRequest, pod: Object, action: str) -> web.StreamResponse:
-        """Answer a request for `log`, `exec`, `attach` or `portforward` of a pod.
+        """Handle a request for `log`, `exec`, `attach` or `portforward` of a pod.
 
         Raises:
-            ApiError: 400 where the pod has no node or no such container, 500 where its kubelet cannot be reached.
+            ApiError: 400 if the pod has no node or no such container, 500 if its kubelet cannot be reached.
         """
         node = look(pod, "spec", "nodeName")
         container = "" if action == "portforward" else container_of(pod, request.query.get("container", ""))
@@ -81,7 +81,7 @@ class Kubelets:
         return await self._stream(request, url)
 
     async def forward(self, request: web.BaseRequest, url: URL, method: str) -> web.StreamResponse:
-        """Pass a plain request on and stream the answer back."""
+        """Forward a plain request and stream the response back."""
         body = await request.read()
         try:
             async with self._client().request(method, url, data=body or None) as upstream:
@@ -97,7 +97,7 @@ class Kubelets:
             raise internal(f"{method} {url}: {failure}") from failure
 
     async def _stream(self, request: web.BaseRequest, url: URL) -> web.StreamResponse:
-        """Pass a WebSocket on; the kubelet decides about the protocol among those that the client offers."""
+        """Forward a WebSocket; the kubelet chooses one of the protocols that the client offers."""
         offered = [item.strip() for item in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         known = [name for name in offered if name in (*_STREAM_PROTOCOLS, _TUNNEL)]
         if request.headers.get("Upgrade", "").lower() != "websocket" or not known:
@@ -117,7 +117,7 @@ class Kubelets:
 
 
 async def _pump(client: web.WebSocketResponse, kubelet: aiohttp.ClientWebSocketResponse) -> None:
-    """Carry frames both ways until one side closes, then close the other."""
+    """Forward frames both ways until one side closes, then close the other."""
 
     async def carry(source: _Socket, sink: _Socket) -> None:
         async for message in source:
@@ -140,7 +140,7 @@ _Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
 def container_of(pod: Object, wanted: str) -> str:
-    """Return the name of the container that a request means; raises ApiError (400) where that is not clear."""
+    """Return the name of the container for a request; raises ApiError (400) if it is unknown or ambiguous."""
     lists = ("containers", "initContainers", "ephemeralContainers")
     names = [item["name"] for kind in lists for item in look(pod, "spec", kind, default=[])]
     if wanted:
@@ -156,7 +156,7 @@ def container_of(pod: Object, wanted: str) -> str:
 
 
 def _kubelet_query(request: web.BaseRequest, action: str) -> list[tuple[str, str]]:
-    """Return the query as the kubelet reads it: streams are switched on by `input=1` and the like."""
+    """Return the query in the kubelet's format, which selects streams by `input=1` and the like."""
     kept = [(name, value) for name, value in request.query.items() if name != "container"]
     if action == "log":
         return kept

@@ -1,4 +1,4 @@
-"""OpenAPI v3: one document a group version, as kubectl needs it to validate, to explain and to merge.
+"""OpenAPI v3: one document per group version, as kubectl needs it for validation, `explain` and patches.
 
 Descriptions come from the official client's models, or from a custom resource's definition.
 """
@@ -28,20 +28,20 @@ _SCALARS: Mapping[str, Object] = {
 
 
 class OpenApi:
-    """The documents of what a catalog serves; each is made when it is first asked for and kept until that changes."""
+    """The documents of a catalog; each is built on first use and cached until the catalog changes."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._made: dict[str, tuple[int, Object]] = {}
 
     def index(self) -> Object:
-        """Return the answer to `/openapi/v3`: where the document of every group version is."""
+        """Return the content of `/openapi/v3`: the URL of the document of every group version."""
         paths = sorted({_path(served) for served in self._catalog})
         tag = self._catalog.changes
         return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={tag}"} for path in paths}}
 
     def document(self, path: str) -> Object | None:
-        """Return the document of the group version at `path` (`api/v1`, `apis/apps/v1`), None where there is none."""
+        """Return the document of the group version at `path` (`api/v1`, `apis/apps/v1`); None if there is none."""
         changes, made = self._made.get(path, (-1, {}))
         if changes != self._catalog.changes:
             served = [item for item in self._catalog if _path(item) == path]
@@ -70,7 +70,7 @@ def _path(served: Served) -> str:
 
 
 def _calls(served: Served, path: str) -> Iterator[tuple[str, Object]]:
-    """Yield the paths of a resource with the calls that kubectl looks up in them."""
+    """Yield the paths of a resource with the operations that kubectl looks up."""
     resource = served.resource
     collection = (
         f"/{path}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else (f"/{path}/{resource.plural}")
@@ -99,7 +99,7 @@ def _name(served: Served) -> str:
 
 
 def _add(served: Served, schemas: Object) -> None:
-    """Put a resource's schema, and those that it refers to, into `schemas`."""
+    """Add a resource's schema, and those that it refers to, to `schemas`."""
     if served.custom:
         text = served.custom.schema_text
         metadata = _schema(schema_of("V1ObjectMeta"), schemas)
@@ -113,7 +113,7 @@ def _add(served: Served, schemas: Object) -> None:
 
 
 def _schema(schema: Schema, schemas: Object) -> Object:
-    """Return the OpenAPI form of a shape; objects become references to an entry of `schemas`."""
+    """Return the OpenAPI form of a schema; objects become references to entries of `schemas`."""
     if schema.type == "list":
         listed: Object = {"type": "array", "items": _schema(schema.below(""), schemas)}
         if schema.merge_key or schema.merge_values:

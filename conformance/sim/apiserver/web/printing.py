@@ -26,8 +26,9 @@ _RANGES = (
     (2 * _YEAR, _DAY, "d", 0, ""),
     (8 * _YEAR, _YEAR, "y", _DAY, "d"),
 )
-"""Below so many seconds: the unit, and the smaller unit that is shown beside it. Source: k8s.io/apimachinery
-pkg/util/duration v0.36."""
+"""Upper limit in seconds; size and suffix of the unit; size and suffix of the smaller unit beside it (0 for none).
+
+Source: k8s.io/apimachinery pkg/util/duration v0.36."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Column:
 
     Attributes:
         name: Heading.
-        cell: Returns the cell of an object's row.
+        cell: Returns the value for an object.
         type: OpenAPI type; a `date` is shown as an age.
         format: `name` for the column that names the object.
-        priority: 0 for columns that are always shown, 1 for those of `-o wide`.
+        priority: 0 for columns that are always shown, 1 for those shown with `-o wide`.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Column:
 
     @property
     def definition(self) -> Object:
-        """The column's own description in a table."""
+        """The column definition in a table."""
         return {
             "name": self.name,
             "type": "string" if self.type == "date" else self.type,
@@ -104,7 +105,7 @@ def _containers_ready(pod: Object) -> str:
 
 
 def _pod_status(pod: Object) -> str:
-    """Return the reason that tells most about a pod: its end, that of a container, or its phase."""
+    """Return the status that kubectl shows: a reason of the pod or of a container, or the phase."""
     reason = str(look(pod, "status", "reason", default=look(pod, "status", "phase", default="Unknown")))
     initial = _init_reason(pod)
     if initial:
@@ -208,7 +209,7 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
 
 
 def columns_of(key: tuple[str, str]) -> tuple[Column, ...]:
-    """Return the columns of the resource with this group and plural name; name and age where it has none of its own."""
+    """Return the columns of the resource with this group and plural name; name and age by default."""
     return _COLUMNS.get(key, (_NAME, _AGE))
 
 
@@ -218,11 +219,11 @@ def table(
     """Return the objects as a `Table` of meta.k8s.io/v1.
 
     Args:
-        objects: One row each.
+        objects: The objects, one per row.
         metadata: Metadata of the list.
-        served: The resource, which decides about the columns.
-        now: Time that ages are counted to.
-        include: What a row carries of its object: `None`, `Metadata` or `Object`.
+        served: The resource, which determines the columns.
+        now: Current time, for ages.
+        include: How much of its object each row contains: `None`, `Metadata` or `Object`.
     """
     columns = _columns(served)
     return {
@@ -271,7 +272,7 @@ def _shown(column: Column, obj: Object, now: datetime) -> Any:
 
 
 def first_at(value: Any, path: str) -> Any:
-    """Return what a simple JSONPath (`.spec.size`, `.status.conditions[?(@.type=="Ready")].status`) finds first."""
+    """Return what a simple JSONPath (`.spec.size`, `.status.conditions[?(@.type=="Ready")].status`) selects first."""
     for field, quoted, index, key, wanted in _SEGMENT.findall(path):
         if index:
             value = value[int(index)] if isinstance(value, list) and len(value) > int(index) else None
@@ -285,7 +286,7 @@ def first_at(value: Any, path: str) -> Any:
 
 
 def age(since: Any, now: datetime) -> str:
-    """Return how long ago a time is, in the two largest units that tell something."""
+    """Return how long ago a time is, as kubectl shows it."""
     if not isinstance(since, str):
         return "<unknown>"
     return duration(now - datetime.fromisoformat(since))

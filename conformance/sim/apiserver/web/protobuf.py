@@ -1,8 +1,8 @@
-r"""The messages that kubectl sends as protobuf where it could have sent JSON: of drain, `create` and `auth can-i`.
+r"""The messages that kubectl sends only as protobuf: for `drain`, `create` and `auth can-i`.
 
-A message starts with the magic bytes `k8s\0`, then a `runtime.Unknown` with the type and the message itself. Field
-numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api core/v1,
-policy/v1 and authorization/v1, generated.proto v0.36.
+A message starts with the magic bytes `k8s\0`, then a `runtime.Unknown` with the type and the message itself. Source
+of the field numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api core/v1, policy/v1 and
+authorization/v1, generated.proto v0.36.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAGIC = b"k8s\x00"
 _VARINT, _BYTES = 0, 2
 
 Shape = Mapping[int, tuple[str, Any]]
-"""Fields by number: the name in JSON, and `int`, `bool`, `str`, `[str]`, `dict` (of strings) or a message's shape."""
+"""Fields by number: the JSON name, and `int`, `bool`, `str`, `[str]`, `dict` (of strings) or the shape of a message."""
 
 _TYPE_META: Shape = {1: ("apiVersion", str), 2: ("kind", str)}
 _UNKNOWN: Shape = {1: ("typeMeta", _TYPE_META), 2: ("raw", bytes)}
@@ -62,7 +62,7 @@ _SHAPES: Mapping[str, Shape] = {
 
 
 def read_message(body: bytes) -> Object:
-    """Return the object in a protobuf body; raises ApiError, 415 for other kinds and 400 for a broken message."""
+    """Return the object in a protobuf body; raises ApiError, 415 for other kinds and 400 for an invalid message."""
     if not body.startswith(_MAGIC):
         raise bad_request("the body of the request does not start with the protobuf magic of Kubernetes")
     try:
@@ -107,7 +107,7 @@ def _put(result: Object, name: str, kind: Any, value: Any) -> None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number that starts at `at` and where the next field starts."""
+    """Return the number at offset `at` and the offset behind it."""
     value = shift = 0
     while True:
         byte = data[at]

@@ -1,4 +1,4 @@
-"""What a request asks for: its path, its query and its body in the formats that clients send."""
+"""Parsing of requests: path, query and body."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Target:
         served: The resource.
         namespace: Namespace; empty in the cluster scope and for all namespaces.
         name: Name of the object; empty for the whole collection.
-        subresource: What stands behind the name; empty for the object itself.
-        rest: What stands behind the subresource, without a leading slash.
+        subresource: Name of the subresource; empty for the object itself.
+        rest: Path below the subresource, without a leading slash.
     """
 
     served: Served
@@ -44,7 +44,7 @@ class Target:
 
 
 def target_of(path: str, catalog: Catalog) -> Target:
-    """Return what a path below `/api` or `/apis` names; raises NoSuchPathError where it names nothing."""
+    """Return what a path below `/api` or `/apis` names; raises NoSuchPathError if it is not served."""
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
@@ -67,7 +67,7 @@ def target_of(path: str, catalog: Catalog) -> Target:
 
 
 def query_of(target: Target, query: Mapping[str, str]) -> Query:
-    """Return which objects a list, a watch or a deletion of a collection is about; raises ApiError (400)."""
+    """Return what a list, watch or deletecollection selects; raises ApiError (400) if the query is invalid."""
     labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
     if target.name:
         fields = ",".join(filter(None, (fields, f"metadata.name={target.name}")))
@@ -89,7 +89,7 @@ def query_of(target: Target, query: Mapping[str, str]) -> Query:
 
 
 def write_options_of(query: Mapping[str, str], user_agent: str) -> WriteOptions:
-    """Return how a request wants to write; who names no field manager is known by its program's name."""
+    """Return the write options of a request; the default field manager is the program name of the user agent."""
     return WriteOptions(
         dry_run=query.get("dryRun") == "All",
         field_manager=query.get("fieldManager") or user_agent.partition("/")[0] or "unknown",
@@ -99,12 +99,12 @@ def write_options_of(query: Mapping[str, str], user_agent: str) -> WriteOptions:
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
-    """Tell whether a parameter is set to true."""
+    """Return whether a query parameter is true."""
     return query.get(name, "") in _TRUE
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
-    """Return an integer parameter, None where it is absent or empty; raises ApiError (400) where it is no integer."""
+    """Return an integer parameter; None if it is absent or empty. Raises ApiError (400) if it is not an integer."""
     text = query.get(name)
     if not text:
         return None
@@ -114,15 +114,15 @@ def number(query: Mapping[str, str], name: str) -> int | None:
 
 
 def media_of(request: web.BaseRequest) -> str:
-    """Return the media type of a request's body, empty where the client does not say."""
+    """Return the media type of a request's body; empty if the client does not send one."""
     return request.headers.get("Content-Type", "").partition(";")[0].strip()
 
 
 def read_object(body: bytes, content_type: str) -> Object:
-    """Return the object that a body holds; one without a content type is JSON.
+    """Return the object in a body; a body without a content type is JSON.
 
     Raises:
-        ApiError: 415 for a format that the server does not read, 400 for a body that is not what it says or no object.
+        ApiError: 415 for an unsupported format, 400 for a body that cannot be parsed or is not an object.
     """
     media = content_type or JSON
     if media == PROTOBUF:
@@ -139,7 +139,7 @@ def read_object(body: bytes, content_type: str) -> Object:
 
 
 def read_patch(body: bytes, media: str) -> Any:
-    """Return the content of a patch, which is YAML for an apply patch and JSON else; raises ApiError (400)."""
+    """Return the content of a patch: YAML for an apply patch, else JSON. Raises ApiError (400) if it is invalid."""
     return _yaml(body) if media.endswith("yaml") else _json(body)
 
 
@@ -158,12 +158,12 @@ def _yaml(body: bytes) -> Any:
 
 
 def read_delete_options(body: bytes, content_type: str, query: Mapping[str, str]) -> DeleteOptions:
-    """Return the options of a deletion, which stand in its body, its query or both."""
+    """Return the options of a delete request, which are in its body, its query or both."""
     return delete_options(read_object(body, content_type) if body else {}, query)
 
 
 def delete_options(given: Object, query: Mapping[str, str]) -> DeleteOptions:
-    """Return the options that a `DeleteOptions` object and a query hold; the object wins."""
+    """Return the options in a `DeleteOptions` object and a query; the object takes precedence."""
     grace = look(given, "gracePeriodSeconds", default=query.get("gracePeriodSeconds"))
     policy = look(given, "propagationPolicy", default=query.get("propagationPolicy", ""))
     orphan = look(given, "orphanDependents", default=query.get("orphanDependents"))

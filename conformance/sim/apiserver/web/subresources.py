@@ -1,4 +1,4 @@
-"""What stands behind an object's name, apart from its status: binding, eviction, scale, token, log, exec, ..."""
+"""Subresources other than `status`: binding, eviction, scale, token, log, exec, ..."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOKEN_SECONDS = 3600
 
 
 class Subresources:
-    """Answers requests about subresources."""
+    """Handles requests for subresources."""
 
     def __init__(self, registry: Registry, kubelets: Kubelets, access: Access) -> None:
         self._registry = registry
@@ -34,7 +34,7 @@ class Subresources:
         self._access = access
 
     async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Return the answer to a request; raises ApiError where it is refused or the verb is not served."""
+        """Return the response to a request; raises ApiError if it is rejected or the verb is not supported."""
         handlers: Mapping[tuple[str, str], Handler] = {
             ("pods", "log"): self._container,
             ("pods", "exec"): self._container,
@@ -131,7 +131,7 @@ class Subresources:
         return value_answer({**head, "spec": spec, "status": status}, HTTPStatus.CREATED)
 
     async def _finalize(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Take the namespace's finalizers as given; the namespace controller ends a namespace that has none left."""
+        """Store `spec.finalizers` of a namespace."""
         body = read_object(await request.read(), media_of(request))
         record = self._registry.get(target.served, "", target.name)
         finalizers = look(body, "spec", "finalizers", default=[])

@@ -48,9 +48,9 @@ from conformance.sim.apiserver.writing.registry import Registry, WriteOptions, W
 
 
 class Verbs:
-    """Answers requests about stored objects.
+    """Handles requests for stored objects.
 
-    Every method reads the body first and does not await between reading the store and writing to it.
+    The body is read before the store, so that no `await` comes between reading and writing the store.
     """
 
     def __init__(self, registry: Registry, settings: Settings, watches: Watches) -> None:
@@ -59,7 +59,7 @@ class Verbs:
         self._watches = watches
 
     async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Return the answer to a request; raises ApiError where it is refused."""
+        """Return the response to a request; raises ApiError if it is rejected."""
         watching = request.method == "GET" and flag(request.query, "watch")
         if watching and not target.subresource:
             return await self._watch(request, target)
@@ -197,7 +197,7 @@ def _options(request: web.BaseRequest) -> WriteOptions:
 
 
 def _patched(old: Object, patch: object, media: str, target: Target) -> Object:
-    """Return the stored object under a patch."""
+    """Return the stored object with a patch applied."""
     if media == JSON_PATCH:
         return apply_operations(old, patch)
     if media == MERGE_PATCH:
@@ -207,7 +207,7 @@ def _patched(old: Object, patch: object, media: str, target: Target) -> Object:
 
 
 def _object(patch: object) -> Object:
-    """Return the patch, which must be an object unless it is a JSON patch."""
+    """Return the patch; raises ApiError (400) if it is not an object."""
     if not isinstance(patch, dict):
         raise bad_request("error decoding patch: json: cannot unmarshal array into Go value of type map")
     return patch

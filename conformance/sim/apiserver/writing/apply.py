@@ -1,9 +1,10 @@
-"""Server-side apply: who owns which fields, and the merge that follows from it.
+"""Server-side apply: field ownership, and the merge that follows from it.
 
-Ownership is kept from the first apply of an object on; before it, updates leave no trace in `managedFields`, which a
-real server fills from the creation on. Lists are merged by the field that a strategic patch merges them by.
+Unlike a real server, which tracks ownership from creation, this one tracks it from the first apply of an object:
+updates before that leave no `managedFields`. Lists are merged by the merge key of strategic merge patches.
 
-Sets of fields are in the notation of `managedFields`: `f:NAME`, `k:{KEY}` for an element, `v:VALUE` for a value.
+Field sets use the notation of `managedFields`: `f:NAME` for a field, `k:{KEY}` for a list element, `v:VALUE` for a
+value in a set.
 
 Source: sigs.k8s.io/structured-merge-diff v6 and the Kubernetes page "Server-Side Apply".
 """
@@ -36,7 +37,7 @@ Owner = tuple[str, str]
 
 
 def fields_of(value: Object, schema: Schema) -> FieldSet:
-    """Return the paths of all values in an object that can have an owner of their own; an empty map has none."""
+    """Return the paths of all values in an object that can have an owner; an empty map has none."""
     return frozenset(_paths(value, schema, ()))
 
 
@@ -55,7 +56,7 @@ def _paths(value: Any, schema: Schema, above: FieldPath) -> Iterator[FieldPath]:
 
 
 def to_tree(paths: FieldSet) -> Object:
-    """Return the set as a `FieldsV1` object."""
+    """Return a field set as a `FieldsV1` object."""
     tree: Object = {}
     for path in sorted(paths):
         branch = tree
@@ -65,7 +66,7 @@ def to_tree(paths: FieldSet) -> Object:
 
 
 def from_tree(tree: Mapping[str, Any]) -> FieldSet:
-    """Return the set that a `FieldsV1` object stands for."""
+    """Return the field set of a `FieldsV1` object."""
 
     def walk(branch: Mapping[str, Any], above: FieldPath) -> Iterator[FieldPath]:
         for step, below in branch.items():
@@ -78,7 +79,7 @@ def from_tree(tree: Mapping[str, Any]) -> FieldSet:
 
 
 def value_at(value: Any, path: FieldPath) -> Any:
-    """Return the value at a path, None where there is none."""
+    """Return the value at a path; None if there is none."""
     for step in path:
         value = _step(value, step)
         if value is None:
@@ -102,7 +103,7 @@ def _has_key(item: Any, step: str) -> bool:
 
 
 def removed(value: Any, paths: FieldSet) -> Any:
-    """Return `value` without the values at `paths`; containers that this empties go too."""
+    """Return `value` without the values at `paths`; containers that become empty are removed as well."""
     if not paths:
         return value
     below: dict[str, set[FieldPath]] = {}
@@ -146,17 +147,17 @@ def _is_element(item: Any, step: str) -> bool:
 
 
 def applied(old: Object | None, patch: Any, served: Served, options: WriteOptions, now: datetime) -> Object:
-    """Return the object after `patch` was applied to `old` by the manager in `options`.
+    """Return `old` with `patch` applied by the field manager in `options`.
 
     Args:
-        old: The stored object; None where there is none yet.
-        patch: What the manager wants: all fields that it cares for.
+        old: The stored object; None if there is none yet.
+        patch: All fields that the manager wants to own, with their values.
         served: The resource.
-        options: Who applies, and whether it takes fields from others.
-        now: Time for the ownership that is written down.
+        options: The field manager, and whether it takes fields from others.
+        now: Time to record in `managedFields`.
 
     Raises:
-        ApiError: 400 where the patch is no object, 409 where it would change fields of others without `force`.
+        ApiError: 400 if the patch is not an object, 409 if it changes fields of other managers without `force`.
     """
     if not isinstance(patch, dict) or look(patch, "metadata", "managedFields"):
         raise bad_request("an apply patch must be an object without metadata.managedFields")
@@ -176,7 +177,7 @@ def applied(old: Object | None, patch: Any, served: Served, options: WriteOption
 
 
 def tracked(old: Object, new: Object, schema: Schema, manager: str, now: datetime) -> Object:
-    """Return `new` with the fields that an update changed given to `manager`, where ownership is kept at all."""
+    """Return `new` with the fields that an update changed assigned to `manager`, if ownership is tracked."""
     if not look(old, "metadata", "managedFields") or not look(new, "metadata", "managedFields"):
         return new
     paths = _owned(new, schema)
@@ -197,7 +198,7 @@ def _owned(obj: Object, schema: Schema) -> FieldSet:
 
 
 def _owners(obj: Object, schema: Schema) -> dict[Owner, FieldSet]:
-    """Return who owns which fields; an object that was never applied belongs to one manager of all its fields."""
+    """Return the fields of each owner; one placeholder owns all fields of an object that was never applied."""
     entries = look(obj, "metadata", "managedFields")
     if entries is None:
         return {("before-first-apply", "Update"): _owned(obj, schema)} if obj else {}
@@ -234,7 +235,7 @@ def _readable(path: tuple[str, ...]) -> str:
 def _with_owners(
     obj: Object, owners: Mapping[Owner, FieldSet], before: Object, api_version: str, now: datetime
 ) -> Object:
-    """Return `obj` with `managedFields`; an entry that has not changed keeps its time."""
+    """Return `obj` with `managedFields`; unchanged entries keep their time."""
     known = {
         (entry["manager"], entry["operation"]): entry for entry in look(before, "metadata", "managedFields", default=[])
     }

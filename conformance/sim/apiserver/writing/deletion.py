@@ -1,4 +1,4 @@
-"""Deleting objects: preconditions, grace, finalizers and what is to become of dependents.
+"""Deleting objects: preconditions, grace periods, finalizers and propagation policies.
 
 Source: k8s.io/apiserver pkg/registry/generic/registry/store.go and pkg/registry/rest/delete.go v0.36.
 """
@@ -21,14 +21,14 @@ _FINALIZER_OF_POLICY = {"Orphan": ORPHAN_FINALIZER, "Foreground": FOREGROUND_FIN
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """What a deletion asks for.
+    """Options of a delete request.
 
     Attributes:
-        grace_seconds: How long the object may take to end; None for its own default.
+        grace_seconds: Grace period in seconds; None for the object's own default.
         policy: `Background`, `Foreground` or `Orphan`; empty for the default, which is `Background`.
-        uid: The only object that may be deleted; empty for any.
-        revision: The only version that may be deleted; empty for any.
-        dry_run: Whether to leave the object alone.
+        uid: Precondition for the UID; empty for none.
+        revision: Precondition for the resource version; empty for none.
+        dry_run: Whether to leave the object unchanged.
     """
 
     grace_seconds: int | None = None
@@ -40,11 +40,11 @@ class DeleteOptions:
 
 @dataclass(frozen=True)
 class Deleted:
-    """The result of a deletion.
+    """Result of a deletion.
 
     Attributes:
-        record: The object as it was when it went, or as it waits for its end.
-        gone: Whether it is no longer there.
+        record: The last state of the object, or the object marked for deletion.
+        gone: Whether it has been removed.
     """
 
     record: Record
@@ -52,10 +52,10 @@ class Deleted:
 
 
 def delete(registry: Registry, served: Served, record: Record, options: DeleteOptions) -> Deleted:
-    """Delete an object, or mark it for deletion where a finalizer or a grace keeps it.
+    """Delete an object, or mark it for deletion if a finalizer or a grace period delays that.
 
     Raises:
-        ApiError: 409 where the object is not the one that the preconditions name.
+        ApiError: 409 if the preconditions do not hold.
     """
     _check_preconditions(served, record, options)
     grace = served.kind.grace(record.data, options.grace_seconds) if served.kind.grace else 0
@@ -77,7 +77,7 @@ def delete(registry: Registry, served: Served, record: Record, options: DeleteOp
 
 
 def _finalizers(obj: Object, policy: str) -> list[str]:
-    """Return the object's finalizers with the one under which the garbage collector does what `policy` asks for."""
+    """Return the object's finalizers plus the one that makes the garbage collector carry out `policy`."""
     found: list[str] = look(obj, "metadata", "finalizers", default=[])
     if not policy:
         return found

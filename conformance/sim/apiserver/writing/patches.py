@@ -1,8 +1,9 @@
 """Patches: RFC 6902 JSON patch, RFC 7396 merge patch and the strategic merge patch of Kubernetes.
 
-A patch never changes the object that it is applied to, and what it does not touch stays the same Python object.
-A strategic merge patch is a merge patch that knows which lists are merged, and by which field. Its directives:
-`$patch` (delete, replace, merge), `$deleteFromPrimitiveList/NAME`, `$setElementOrder/NAME` and `$retainKeys`. Source:
+A patch never modifies the object that it is applied to; parts that it does not change stay the same Python objects.
+
+A strategic merge patch knows from the schema which lists are merged, and by which key. Supported directives: `$patch`
+(delete, replace, merge), `$deleteFromPrimitiveList/NAME`, `$setElementOrder/NAME` and `$retainKeys`. Source:
 k8s.io/apimachinery pkg/util/strategicpatch v0.36.
 """
 
@@ -32,7 +33,7 @@ _DELETE_VALUES = "$deleteFromPrimitiveList/"
 
 
 def merge(value: Any, patch: Any) -> Any:
-    """Return `value` under an RFC 7396 merge patch: dictionaries merge, null deletes, all else replaces."""
+    """Return `value` with an RFC 7396 merge patch applied: dictionaries merge, null deletes, all else replaces."""
     if not isinstance(patch, dict):
         return patch
     result = dict(value) if isinstance(value, dict) else {}
@@ -45,10 +46,10 @@ def merge(value: Any, patch: Any) -> Any:
 
 
 def apply_operations(value: Object, operations: Any) -> Object:
-    """Return `value` under an RFC 6902 JSON patch.
+    """Return `value` with an RFC 6902 JSON patch applied.
 
     Raises:
-        ApiError: 400 where the patch is malformed, 422 where it does not fit the object or a `test` fails.
+        ApiError: 400 if the patch is malformed, 422 if it does not fit the object or a `test` fails.
     """
     if not isinstance(operations, list):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
@@ -66,7 +67,7 @@ def apply_operations(value: Object, operations: Any) -> Object:
 
 
 def shared(old: Any, new: Any, depth: int = 2) -> Any:
-    """Return `new` with every part that equals its counterpart in `old` replaced by that part, `depth` levels down."""
+    """Return `new` with equal parts of `old` reused, `depth` levels down, so that comparisons by identity work."""
     if old == new:
         return old
     if depth and isinstance(old, dict) and isinstance(new, dict):
@@ -75,12 +76,12 @@ def shared(old: Any, new: Any, depth: int = 2) -> Any:
 
 
 def strategic(value: Any, patch: Object, schema: Schema) -> Object:
-    """Return the dictionary `value` under `patch`.
+    """Return `value` with a strategic merge patch applied.
 
     Args:
         value: The stored value; anything but a dictionary counts as empty.
-        patch: The patch for it.
-        schema: Its shape, which says how lists are merged.
+        patch: The patch.
+        schema: Schema of the value, which determines how lists are merged.
 
     Raises:
         ApiError: 400 for an unknown directive or a list element without its merge key.
@@ -123,7 +124,7 @@ def _merged(value: Any, patch: Any, schema: Schema, order: list[Any] | None) -> 
 
 
 def _merged_elements(value: list[Object], patch: list[Object], key: str, schema: Schema, order: Any) -> list[Object]:
-    """Return a list whose elements are told apart by `key` under the patches of single elements."""
+    """Return a list with patches applied to single elements, which are identified by `key`."""
     if any(item == {_DIRECTIVE: "replace"} for item in patch):
         return [item for item in patch if _DIRECTIVE not in item]
     result = {item.get(key): item for item in value}
@@ -136,8 +137,8 @@ def _merged_elements(value: list[Object], patch: list[Object], key: str, schema:
             result[item[key]] = strategic(result.get(item[key]), item, schema)
     before = [item.get(key) for item in value]
     if order:
-        # New elements take the places that deleted ones leave at the end of the server's order (k8s.io/apimachinery
-        # changes the list that it takes that order from).
+        # As in k8s.io/apimachinery, which modifies the list while it reads the old order from it, new elements take
+        # the places of deleted ones at the end of the old order.
         kept = [found for found in before if found in result]
         before = [*kept, *(found for found in result if found not in before)][: len(before)]
     wanted = [item[key] for item in order or patch]
@@ -145,9 +146,9 @@ def _merged_elements(value: list[Object], patch: list[Object], key: str, schema:
 
 
 def _in_order(merged: Mapping[Any, Any], wanted: Sequence[Any], before: Sequence[Any]) -> list[Any]:
-    """Return the keys of `merged`: those of the patch as it has them, the others as and where they were before.
+    """Return the keys of `merged` in their final order: patched keys in the order of the patch, others as before.
 
-    A key of the patch comes first unless the other one stood before it already: new elements go to the front.
+    A patched key precedes other keys unless one was before it already; new elements therefore go to the front.
     """
     ranked = {key: rank for rank, key in enumerate(before)}
     patched = deque(key for key in wanted if key in merged)

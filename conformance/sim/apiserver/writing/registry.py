@@ -1,6 +1,6 @@
-"""Creating and changing objects: from what a client sent, through the rules, to what is stored.
+"""Creating and updating objects: from the request body, through defaults and validation, to the store.
 
-Nothing here awaits, so that every read-modify-write is alone with the store.
+Nothing here awaits, so every read-modify-write is atomic.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _UNMODIFIED = "the object has been modified; please apply your changes to the la
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What a request says about how to write.
+    """Options of a write request.
 
     Attributes:
-        dry_run: Whether to do everything but store the result.
-        field_manager: Who the fields belong to that the request sets.
+        dry_run: Whether to do everything except storing the result.
+        field_manager: Manager that owns the fields that the request sets.
         force: Whether an apply takes fields from other managers.
-        strict: Whether unknown fields are refused rather than dropped.
+        strict: Whether unknown fields are rejected instead of dropped.
     """
 
     dry_run: bool = False
@@ -48,7 +48,7 @@ class WriteOptions:
 
 
 def identified(body: Object, served: Served, namespace: str) -> Object:
-    """Return `body` with `apiVersion` and `kind`; raises ApiError (400) where it says that it is something else."""
+    """Return `body` with `apiVersion` and `kind`; raises ApiError (400) if it has other ones."""
     resource = served.resource
     if served.custom and not (body.get("kind") and body.get("apiVersion")):
         missing = "apiVersion" if body.get("kind") else "Kind"
@@ -68,12 +68,12 @@ def identified(body: Object, served: Served, namespace: str) -> Object:
 
 
 def read(obj: Object, served: Served, old: Object | None, options: WriteOptions) -> tuple[Object, tuple[str, ...]]:
-    """Return `obj` as read against its shape, and warnings about dropped fields."""
+    """Return `obj` decoded against its schema, and warnings about dropped fields."""
     resource = served.resource
     reading = Reading()
     result: Object = reading.read(obj, served.schema, old)
     if reading.mistyped and served.custom:
-        reading.broken += [_type_breach(item) for item in reading.mistyped]
+        reading.broken += [_type_violation(item) for item in reading.mistyped]
     elif reading.mistyped:
         first = reading.mistyped[0]
         message = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
@@ -87,27 +87,27 @@ def read(obj: Object, served: Served, old: Object | None, options: WriteOptions)
     return result, tuple(f'unknown field "{name}"' for name in reading.unknown)
 
 
-def _type_breach(item: Mistyped) -> Cause:
+def _type_violation(item: Mistyped) -> Cause:
     detail = f'{item.field} in body must be of type {item.wanted}: "{item.found}"'
     return replace(invalid(item.field, item.found, detail), reason="FieldValueTypeInvalid")
 
 
 def check(obj: Object, served: Served, old: Object | None) -> None:
-    """Raise ApiError (422) where an object that was read breaks the rules of its kind."""
+    """Raise ApiError (422) if a decoded object is invalid."""
     if old is None or obj["metadata"] is not old["metadata"]:
-        broken = metadata.breaches(obj, served.resource.plural)
+        broken = metadata.violations(obj, served.resource.plural)
     else:
         broken = []
     if old is None or any(obj.get(name) is not old.get(name) for name in obj if name not in ("metadata", "status")):
-        broken += served.kind.breaches(obj)
+        broken += served.kind.violations(obj)
     if old is not None:
-        broken += metadata.update_breaches(obj, old) + served.kind.update_breaches(obj, old)
+        broken += metadata.update_violations(obj, old) + served.kind.update_violations(obj, old)
     if broken:
         raise unprocessable(served.resource.kind, name_of(obj), broken, served.resource.group)
 
 
 def check_revision(new: Object, old: Record, served: Served) -> None:
-    """Raise ApiError (409, 422, 400) where `new` is based on another version or object than `old`."""
+    """Raise ApiError (409, 422 or 400) if `new` is not based on `old`."""
     resource, name = served.resource, name_of(old.data)
     based_on = look(new, "metadata", "resourceVersion", default="")
     if not based_on and served.kind.needs_revision:
@@ -125,7 +125,7 @@ def check_revision(new: Object, old: Record, served: Served) -> None:
 
 
 def only_changing(subresource: str, new: Object, old: Object, served: Served) -> Object:
-    """Return `new` with everything as in `old` that this path may not change."""
+    """Return `new` with everything restored from `old` that a request for this subresource must not change."""
     if not served.has_status:
         return new
     if subresource != "status":
@@ -136,19 +136,19 @@ def only_changing(subresource: str, new: Object, old: Object, served: Served) ->
 
 
 def essence(obj: Object, served: Served) -> Object:
-    """Return what the generation of an object counts the changes of."""
+    """Return the part of an object whose changes increase its generation."""
     left_out = ("metadata", "status") if served.has_status else ("metadata",)
     return {name: value for name, value in obj.items() if name not in left_out}
 
 
 @dataclass(frozen=True)
 class Written:
-    """The result of a write.
+    """Result of a write.
 
     Attributes:
-        record: The object as it now is, or would be in a dry run.
-        created: Whether it is new.
-        warnings: What the client should know, such as fields that were dropped.
+        record: The object as stored, or as it would be stored in a dry run.
+        created: Whether the object is new.
+        warnings: Warnings for the client, such as dropped fields.
     """
 
     record: Record
@@ -157,12 +157,12 @@ class Written:
 
 
 class Registry:
-    """All objects behind the rules that guard them.
+    """All objects, with validation on every write.
 
     Args:
-        store: Where the objects are.
-        catalog: What is served.
-        now: Returns the time of the cluster.
+        store: Holds the objects.
+        catalog: The resources that are served.
+        now: Returns the current time of the cluster.
     """
 
     def __init__(self, store: Store, catalog: Catalog, now: Callable[[], datetime]) -> None:
@@ -175,14 +175,14 @@ class Registry:
         return self.store.collection(served.resource.key)
 
     def get(self, served: Served, namespace: str, name: str) -> Record:
-        """Return an object; raises ApiError (404) where there is none."""
+        """Return an object; raises ApiError (404) if there is none."""
         record = self.collection(served).get((namespace, name))
         if record is None:
             raise not_found(served.resource.plural, name, served.resource.group)
         return record
 
     def create(self, served: Served, namespace: str, body: Object, options: WriteOptions) -> Written:
-        """Store a new object; raises ApiError for a body or a namespace that does not fit, or a name in use."""
+        """Store a new object; raises ApiError if the body is invalid, the namespace is missing or the name is taken."""
         resource, kind = served.resource, served.kind
         obj = metadata.for_create(identified(body, served, namespace), namespace, self.now())
         if served.has_status and not kind.keeps_status:
@@ -207,15 +207,15 @@ class Registry:
         Args:
             served: The resource.
             old: The version that the new one replaces.
-            body: The new version as the client sent it, or as a patch made it.
+            body: The new version, as sent by the client or as the result of a patch.
             options: How to write.
-            subresource: `status` where only the status may change; empty where everything else may.
+            subresource: `status` if only the status may change; empty if everything else may.
 
         Returns:
-            The stored version; the old one where nothing has changed.
+            The stored version; the old one if nothing has changed.
 
         Raises:
-            ApiError: 409 where `body` is based on another version than `old`, 400 or 422 where it does not fit.
+            ApiError: 409 if `body` is not based on `old`, 400 or 422 if it is invalid.
         """
         new = identified(body, served, look(old.data, "metadata", "namespace", default=""))
         check_revision(new, old, served)
@@ -232,7 +232,7 @@ class Registry:
         return Written(self._stored(served, new, options), warnings=warnings)
 
     def _stored(self, served: Served, new: Object, options: WriteOptions) -> Record:
-        """Store a new version, or take the object out where this change was the last thing its end waited for."""
+        """Store a new version, or remove the object if this change completes its deletion."""
         if options.dry_run:
             return Record(new, 0)
         collection = self.collection(served)
@@ -250,6 +250,6 @@ class Registry:
 
 
 def is_ended(obj: Object) -> bool:
-    """Tell whether nothing keeps an object that is being deleted: no finalizer and no grace that is left."""
+    """Return whether an object can be removed: it is being deleted, without finalizers or remaining grace period."""
     meta = obj["metadata"]
     return "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds", 0)
