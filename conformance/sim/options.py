@@ -15,14 +15,12 @@ from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 FASTEST: Final = 500.0
 """Default cluster seconds per real second: a five-minute grace period takes 0.6 s, GFD's minute 0.12 s."""
 FAST_NODES: Final = 2
-"""Number of nodes up to which a cluster runs that fast. More nodes mean more work per simulated second, and time limits
-of
-components (five minutes for a pod to terminate) must not expire because the machine is too slow."""
+"""Number of nodes up to which a cluster runs that fast. More nodes mean more work per simulated second, and time
+limits of components (five minutes for a pod to terminate) must not expire because the machine is too slow."""
 ON_ANOTHER_SERVER: Final = 0.2
 """Fraction of that speed for nodes that join a real API server, where a write takes about five times as long (5 ms) and
-kube-scheduler retries after a real second. On two cores the cases also pass at full speed, 20 s faster, but then load
-on
-the machine exhausts the time limits."""
+kube-scheduler retries after a real second. On two cores the cases also pass at full speed, 20 s faster, but then
+load on the machine exhausts the time limits."""
 MOST_GPUS: Final = 16
 """Largest number of GPUs of a node."""
 

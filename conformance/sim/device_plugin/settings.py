@@ -1,6 +1,7 @@
-"""Settings of the device plugin and of GPU Feature Discovery, which share one configuration file.
+"""Settings of the device plugin and of GPU Feature Discovery, which share one configuration file, and their validation.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, api/config/v1 (config.go, flags.go, duration.go).
+Source: NVIDIA/k8s-device-plugin v0.20.0, api/config/v1 (config.go, flags.go, duration.go),
+cmd/nvidia-device-plugin/main.go (validateFlags).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Which GPUs an entry of a configuration is about.
+"""Which GPUs an entry of a configuration applies to, and `nvidia-mig-parted assert`, which compares them with it.
 
-Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/helpers.go, pkg/types/device.go, cmd/nvidia-mig-parted/assert/assert.go.
+Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/helpers.go, pkg/types/device.go, cmd/nvidia-mig-parted/assert (assert.go,
+mode.go, config.go).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from conformance.spec.mig_parted import Entry
 
 
 def walk(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> Iterator[tuple[Entry, MigGpu]]:
-    """Every entry with every GPU it applies to: entries in their order, then GPUs in NVML's order."""
+    """Yield every entry with every GPU it applies to: entries in their order, GPUs in NVML's order."""
     for entry in entries:
         for gpu in gpus:
             if _index_matches(entry, gpu) and _filter_matches(entry, gpu):
@@ -29,9 +30,9 @@ def _filter_matches(entry: Entry, gpu: MigGpu) -> bool:
 
 
 def _is_of(gpu: MigGpu, wanted: str) -> bool:
-    """Whether a filter like `0x233010DE` or, with its subsystem, `0x233010DE:0x16C110DE` means the GPU.
+    """Return whether a filter (`0x233010DE` or, with subsystem, `0x233010DE:0x16C110DE`) matches the GPU.
 
-    Filters are not checked anywhere: one that cannot be read matches nothing.
+    Filters are not validated: an invalid one matches nothing.
     """
     numbers = [_number(part) for part in wanted.split(":")]
     return numbers == [gpu.device_id] or numbers == [gpu.device_id, gpu.subsystem_id]
@@ -45,10 +46,10 @@ def _number(text: str) -> int | None:
 
 
 def assert_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
-    """Every GPU that an entry applies to must have the wanted mode now; a pending mode is not looked at.
+    """Check that every GPU that an entry applies to has the wanted mode; pending modes are ignored.
 
     Raises:
-        MigPartedError: One has not, or cannot have it.
+        MigPartedError: A GPU has another mode, or is not MIG capable.
     """
     for entry, gpu in walk(entries, gpus):
         if not gpu.capable:
@@ -59,10 +60,10 @@ def assert_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
 
 
 def assert_geometry(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
-    """Every GPU of the node must be covered by an entry and carry exactly its MIG devices.
+    """Check that an entry applies to every GPU of the node, and that the GPU has exactly its MIG devices.
 
     Raises:
-        MigPartedError: One is not, or does not.
+        MigPartedError: A GPU has no entry or other MIG devices.
     """
     matched = [False] * len(gpus)
     for entry, gpu in walk(entries, gpus):
@@ -72,7 +73,7 @@ def assert_geometry(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
 
 
 def _carries(entry: Entry, gpu: MigGpu) -> bool:
-    """Compare names and counts as written: neither a count of 0 nor another spelling of a profile ever matches."""
+    """Compare names and counts literally: a count of 0 or another spelling of a profile never matches."""
     if not entry.enabled and not gpu.enabled:
         return True
     return dict(gpu.geometry()) == dict(entry.mig_devices)
