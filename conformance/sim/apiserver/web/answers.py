@@ -15,7 +15,7 @@ from conformance.sim.apiserver.objects import Object, Record, encoded
 from conformance.sim.apiserver.resources.catalog import Served
 from conformance.sim.apiserver.storage.listing import Page
 from conformance.sim.apiserver.storage.watching import Bookmark, Item
-from conformance.sim.apiserver.web.printing import table
+from conformance.sim.apiserver.web.printing import metadata_only, table
 
 JSON_TYPE = "application/json"
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
@@ -175,11 +175,6 @@ def _tables(served: Served, now: Callable[[], datetime], include: str) -> Repres
         return convert([obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")})
 
     return Converted("Table", convert, single)
-
-
-def metadata_only(obj: Object) -> Object:
-    """Return an object's metadata as a PartialObjectMetadata."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
 def _metadata_list(objects: Sequence[Object], metadata: Mapping[str, Any]) -> Object:

@@ -242,8 +242,12 @@ def _carried(obj: Object, include: str) -> Object:
         return {}
     if include == "Object":
         return {"object": obj}
-    head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-    return {"object": {**head, "metadata": obj["metadata"]}}
+    return {"object": metadata_only(obj)}
+
+
+def metadata_only(obj: Object) -> Object:
+    """Return an object's metadata as a PartialObjectMetadata."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
 def _columns(served: Served) -> tuple[Column, ...]:
