@@ -12,6 +12,7 @@ from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.views import timestamp
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
+from conformance.spec.times import api_micro_time
 
 LEASE_NAME: Final = "mig-conformance"
 
@@ -91,7 +92,7 @@ class RunLease:
             raise
 
     def _write(self, version: str | None) -> None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        now = api_micro_time(datetime.now(UTC))
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",

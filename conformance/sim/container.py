@@ -1,8 +1,8 @@
-"""What a program sees from inside a simulated container, and the table of programs.
+"""What a program sees from inside a simulated container.
 
-A program is a coroutine function that takes a `Container` and returns an exit code. The kubelet starts it, sets
-`stop` for SIGTERM and cancels it for SIGKILL. Programs meet the rest of the cluster only through the Kubernetes API
-(`kube`) and, as on a real node, through what the node itself shares: its hardware and the kubelet's plug-in socket.
+A program is a coroutine function that takes a `Container` and returns an exit code. The kubelet starts it, sets `stop`
+for SIGTERM and cancels it for SIGKILL. Programs interact with the rest of the cluster only through the Kubernetes API
+(`kube`) and, as on a real node, through what the node shares: hardware, files and the kubelet's device manager.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from conformance.sim.clock import Clock
-    from conformance.sim.kube import Kube
-    from conformance.sim.node import SimNode
+from conformance.sim.clock import Clock
+from conformance.sim.kube import Kube
+from conformance.sim.node import SimNode
 
 
 @dataclass
@@ -23,19 +22,19 @@ class Container:
     """One run of one container.
 
     Attributes:
-        pod: The Pod object as the API server had it when the container started.
+        pod: The Pod object when the container started.
         name: Name of the container in the pod.
-        image: Image reference with its tag; programs read their own version from the tag.
+        image: Image reference; programs read their version from its tag.
         command: Entry point and arguments, `command` then `args` of the container spec.
-        env: Environment, with what the device plugin's answer added.
+        env: Environment, including the variables that device plugins added.
         node: The node that the container runs on.
-        kube: API client under the identity of the component.
-        clock: The cluster's clock; every wait of a program goes through it.
-        visible: UUIDs of the GPUs and MIG devices that the runtime injected; None means all of the node
-            (privileged operands, NVIDIA_VISIBLE_DEVICES=all).
-        files: Mounted files by absolute path (ConfigMap volumes), read anew at each access.
+        kube: API client of the component.
+        clock: The cluster's clock, which programs use for every wait.
+        visible: UUIDs of the GPUs and MIG devices that the runtime injected; None for all of the node (privileged
+            operands, NVIDIA_VISIBLE_DEVICES=all).
+        files: Returns the current content of a mounted file (ConfigMap volume) by absolute path; None if there is none.
         log: Appends one line to the container's log.
-        stop: Set when the container was asked to end (SIGTERM).
+        stop: Set when the container is asked to stop (SIGTERM).
     """
 
     pod: Mapping[str, Any]
@@ -53,15 +52,15 @@ class Container:
 
     @property
     def version(self) -> str:
-        """Tag of the image, for example `v0.15.0`; empty where it has none."""
+        """Tag of the image, for example `v0.15.0`; empty if there is none."""
         _, _, tag = self.image.rpartition("/")[2].partition(":")
         return tag.partition("@")[0]
 
     async def stopped(self) -> int:
-        """Wait for SIGTERM and return 0: the body of a program that only has to be there."""
+        """Wait for SIGTERM and return 0: the body of a program that only has to run."""
         await self.stop.wait()
         return 0
 
 
 Program = Callable[[Container], Awaitable[int]]
-"""Runs until it ends by itself or `stop` is set; returns the exit code (0 to 255)."""
+"""Runs until it exits or `stop` is set; returns the exit code (0 to 255)."""

@@ -1,4 +1,4 @@
-"""The kubelet's device manager: which devices a node offers and which container holds them.
+"""The kubelet's device manager: the devices of a node and the containers that hold them.
 
 Source: device-plugin-and-gfd.md section 3, after kubernetes v1.36 pkg/kubelet/cm/devicemanager/manager.go.
 """
@@ -15,15 +15,15 @@ from conformance.sim.faults import Faults
 from conformance.sim.plugin_api import HEALTHY, AllocateError, AllocateResponse, DevicePluginServer
 
 GRACE_SECONDS: Final = 300.0
-"""How long the devices of a plug-in that went away still count for capacity (kubelet, endpointStopGracePeriod)."""
+"""Cluster seconds for which the devices of a stopped plugin still count for capacity (endpointStopGracePeriod)."""
 
 
 class DeviceError(Exception):
-    """A container cannot get its devices; the message is the kubelet's."""
+    """Devices cannot be allocated; the message is that of the kubelet."""
 
 
 class Quantity(NamedTuple):
-    """What the Node object says of one resource."""
+    """Capacity and allocatable of one resource."""
 
     capacity: int
     allocatable: int
@@ -34,10 +34,10 @@ class _Devices:
     """The devices of one resource.
 
     Attributes:
-        plugin: Who serves them; None while nobody does.
-        healthy: Ids that may be given away, in the plug-in's order.
+        plugin: The plugin that serves them; None if it has stopped.
+        healthy: Ids that can be allocated, in the plugin's order.
         unhealthy: Ids that count for capacity only.
-        lost_at: When the plug-in went away; None while it is there.
+        lost_at: Cluster time at which the plugin stopped; None while it runs.
     """
 
     plugin: DevicePluginServer | None = None
@@ -48,7 +48,7 @@ class _Devices:
 
 @dataclass
 class Grant:
-    """What one container got: the plug-ins' answers, for the runtime to carry out."""
+    """What one container was allocated: the responses of the plugins, for the runtime."""
 
     answers: list[AllocateResponse] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class DeviceManager:
     """The devices of one node.
 
     Attributes:
-        on_change: Called when the quantities changed, and may be replaced by whoever writes the node's status.
+        on_change: Called when quantities have changed; set by the writer of the node's status.
     """
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
@@ -69,7 +69,7 @@ class DeviceManager:
         self._restarted = asyncio.Event()
 
     def register(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Take the whole device list of a plug-in; it replaces what was known under the name."""
+        """Register a plugin with its device list, replacing a former plugin of the same resource."""
         devices = plugin.devices()
         healthy = tuple(device.id for device in devices if device.health == HEALTHY)
         unhealthy = tuple(device.id for device in devices if device.health != HEALTHY)
@@ -77,7 +77,7 @@ class DeviceManager:
         self.on_change()
 
     def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Note that the plug-in went away: nothing is allocatable any more, unless another one took over."""
+        """Unregister a plugin: nothing is allocatable any more, unless another plugin has taken over."""
         devices = self._resources.get(resource)
         if devices is None or devices.plugin is not plugin:
             return
@@ -86,11 +86,11 @@ class DeviceManager:
         self.on_change()
 
     async def restarted(self) -> None:
-        """Wait until the kubelet restarts: every registration is forgotten then."""
+        """Wait until the kubelet restarts, which drops all registrations."""
         await self._restarted.wait()
 
     def restart(self) -> None:
-        """Start again from the checkpoint: the names and the holders are known, the devices are not."""
+        """Restart from the checkpoint: resource names and allocations are known, devices are not."""
         lost = _Devices(lost_at=self._clock.now())
         self._resources = dict.fromkeys(self._resources, lost)
         self._restarted.set()
@@ -98,7 +98,7 @@ class DeviceManager:
         self.on_change()
 
     def quantities(self) -> dict[str, Quantity]:
-        """Capacity and allocatable by resource; a name that was ever there stays, with zeros."""
+        """Return capacity and allocatable by resource; a name that once existed stays, with zeros."""
         counted = {}
         for name, devices in self._resources.items():
             total = 0 if self._expired(devices) else len(devices.healthy) + len(devices.unhealthy)
@@ -106,21 +106,21 @@ class DeviceManager:
         return counted
 
     def next_expiry(self) -> float | None:
-        """When the next capacity falls to zero (simulated time); None when none is about to."""
+        """Return the cluster time at which the next capacity falls to zero; None if none will."""
         moments = (d.lost_at + GRACE_SECONDS for d in self._resources.values() if d.lost_at is not None and d.unhealthy)
         return min((moment for moment in moments if moment > self._clock.now()), default=None)
 
     def allocate(self, pod: str, container: str, limits: Mapping[str, str], reusable: dict[str, set[str]]) -> Grant:
-        """Give a container its devices.
+        """Allocate devices for a container.
 
         Args:
             pod: Uid of the pod.
             container: Name of the container.
-            limits: Resource limits of the container; names that no plug-in ever served are not for this manager.
-            reusable: Devices by resource that init containers of the pod left to those after them.
+            limits: Resource limits of the container; resources that no plugin ever served are ignored.
+            reusable: Devices of finished init containers of the pod, by resource.
 
         Raises:
-            DeviceError: The devices are not there, or the plug-in refuses.
+            DeviceError: The devices are not available, or the plugin rejects the request.
         """
         grant = Grant()
         for resource, limit in limits.items():
@@ -131,12 +131,12 @@ class DeviceManager:
         return grant
 
     def held(self, pod: str, container: str) -> dict[str, set[str]]:
-        """Devices by resource that the container holds."""
+        """Return the devices of a container by resource."""
         holder = (pod, container)
         return {resource: set(held[holder]) for resource, held in self._held.items() if holder in held}
 
     def release(self, pod: str) -> None:
-        """Take back all devices of a pod."""
+        """Release all devices of a pod."""
         for holders in self._held.values():
             for holder in [holder for holder in holders if holder[0] == pod]:
                 del holders[holder]
@@ -147,7 +147,7 @@ class DeviceManager:
         return self._clock.now() >= devices.lost_at + GRACE_SECONDS
 
     def _choose(self, resource: str, pod: str, container: str, wanted: int, reusable: set[str]) -> list[str]:
-        """Pick device ids in the order of the kubelet's checks, each with its message."""
+        """Choose device ids, with the kubelet's checks and messages."""
         devices = self._resources[resource]
         before = self._held.get(resource, {}).get((pod, container), set())
         if self._expired(devices):

@@ -1,7 +1,7 @@
-"""Event objects: what components tell people, beside what they do.
+"""Event objects.
 
-Only warnings are written. The real components also tell what goes well (Scheduled, Pulled, Created, Started), which
-would double the writes of every pod.
+Only warnings are written. Real components also report success (Scheduled, Pulled, Created, Started), which would double
+the writes for every pod.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.kube import EVENTS, Kube, KubeError, Object, Resource
 from conformance.sim.kube.insist import insist
 from conformance.sim.tasks import Tasks
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class EventRecorder:
     """Writes the events of one component in the background.
 
     Args:
-        kube: Where to write.
+        kube: API client.
         clock: The cluster's clock.
         component: Name of the component, for example `default-scheduler`.
     """
@@ -35,7 +35,7 @@ class EventRecorder:
         self._count = itertools.count(1)
 
     def warn(self, resource: Resource, about: Object, reason: str, message: str, host: str = "") -> None:
-        """Write a warning about an object; `host` is the node that it comes from, empty for none."""
+        """Write a warning about an object; `host` is the node that reports it, empty for none."""
         meta = about["metadata"]
         namespace = meta.get("namespace") or "default"
         now = api_time(self._clock.time())
@@ -61,7 +61,7 @@ class EventRecorder:
         self._tasks.spawn(self._write(event), f"event {reason} of {meta['name']}")
 
     async def stop(self) -> None:
-        """Drop what is not written yet."""
+        """Drop events that are not written yet."""
         await self._tasks.stop()
 
     async def _write(self, event: Object) -> None:

@@ -1,7 +1,8 @@
-"""Defects that can be switched on by name, each in one component.
+"""Faults: defects that can be switched on by name, each in one component.
 
-A fault is what makes a case believable: switched on, exactly the cases named here turn red. A component asks
-`faults.on(NAME)` at the one place where the defect sits; nothing else in the simulator knows of faults.
+A fault proves that a case can fail: with the fault switched on, the cases that tests/cases/faults.yaml lists for it
+must fail, and no others. A component asks `faults.on(NAME)` at the one place of the defect; nothing else in the
+simulator knows about faults.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ class Fault:
     """One defect.
 
     Attributes:
-        name: How `--fault` calls it.
-        component: Part of the simulator that carries it.
+        name: Value for `--fault`.
+        component: Part of the simulator that contains it.
         breaks: What an observer of the cluster sees, in one sentence.
-        requirements: Rows of the documented behaviour that it breaks by itself; what follows from it can turn cases of
-            others red too, tests/cases/faults.yaml has them all.
+        requirements: Requirements that it violates directly. Cases of other requirements can fail as a consequence;
+            tests/cases/faults.yaml lists all of them.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Fault:
     requirements: tuple[str, ...]
 
     def __str__(self) -> str:
-        """One line for a list: name, component, what it breaks, which requirements see it."""
+        """Return one line for a list: name, component, effect and requirements."""
         return f"{self.name:34} {self.component:18} {self.breaks} ({', '.join(self.requirements)})"
 
 
@@ -123,11 +124,18 @@ FAULTS: tuple[Fault, ...] = (
 
 
 class UnknownFaultError(ValueError):
-    """A fault was asked for that does not exist; the message lists those that do."""
+    """There is no fault of this name; the message lists the known ones."""
 
 
 class Faults:
-    """The faults that are switched on; none by default."""
+    """The faults that are switched on.
+
+    Args:
+        names: Names of faults; none by default.
+
+    Raises:
+        UnknownFaultError: A name is not in `FAULTS`.
+    """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
@@ -136,7 +144,7 @@ class Faults:
             raise UnknownFaultError(f"no fault {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
 
     def on(self, name: str) -> bool:
-        """Whether the fault is switched on; the name must stand in `FAULTS`."""
+        """Return whether a fault is switched on; the name must be in `FAULTS`."""
         return name in self._names
 
     def __iter__(self) -> Iterator[str]:

@@ -1,24 +1,23 @@
-"""Node Feature Discovery: what its workers find on simulated nodes, and its master, which labels nodes.
+"""Node Feature Discovery: the features of simulated nodes, and the master, which labels nodes.
 
 Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/nfd-worker.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object
-from conformance.sim.workqueue import WorkQueue
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
-"""Label of a NodeFeature that says which node it speaks of."""
+"""Label of a NodeFeature with the name of its node."""
 OWNED_ANNOTATION: Final = "nfd.node.kubernetes.io/feature-labels"
-"""Annotation of a node in which the master keeps the names of the labels it set."""
+"""Annotation of a node in which the master records the names of the labels that it set."""
 SETTLE_SECONDS: Final = 1.0
-"""The master collects changes for so long (cluster time) before it writes."""
+"""Cluster seconds for which the master collects changes before it writes."""
 _PREFIX: Final = "feature.node.kubernetes.io/"
 
 WORKER_LABELS: Final[Mapping[str, str]] = {
@@ -33,11 +32,11 @@ WORKER_LABELS: Final[Mapping[str, str]] = {
         "system-os_release.VERSION_ID": "24.04",
     }.items()
 }
-"""What the worker of a node with NVIDIA GPUs (PCI class 0302, vendor 10de) finds."""
+"""Features of a node with NVIDIA GPUs (PCI class 0302, vendor 10de)."""
 
 
 def worker_feature(node: str, namespace: str) -> Object:
-    """Build the NodeFeature that NFD's own worker publishes for a node with NVIDIA GPUs."""
+    """Return the NodeFeature that the NFD worker publishes for a node with NVIDIA GPUs."""
     return {
         "metadata": {"name": node, "namespace": namespace, "labels": {NODE_NAME_LABEL: node}},
         "spec": {"labels": dict(WORKER_LABELS)},
@@ -45,23 +44,18 @@ def worker_feature(node: str, namespace: str) -> Object:
 
 
 class NfdMaster:
-    """Copies the labels of NodeFeature objects to their nodes, and takes off those that it set and no longer finds."""
+    """The NFD master: copies labels from NodeFeature objects to nodes, and removes labels that it set earlier."""
 
     def __init__(self, kube: Kube, clock: Clock) -> None:
         self._kube = kube.named("nfd-master")
         self._nodes = kube.informer(NODES)
         self._features = kube.informer(NODE_FEATURES)
-        self._queue: WorkQueue[str] = WorkQueue(self._update, clock)
+        self._queue: ReconcileQueue[str] = ReconcileQueue(self._update, clock)
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        await asyncio.gather(self._nodes.synced.wait(), self._features.synced.wait())
-        unsubscribe = (self._nodes.on_change(self._node_changed), self._features.on_change(self._feature_changed))
-        try:
+        """Run until cancelled."""
+        async with subscribed((self._nodes, self._node_changed), (self._features, self._feature_changed)):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
         if event is Event.ADDED:
@@ -83,7 +77,7 @@ class NfdMaster:
 
 
 def label_patch(node: Object, wanted: Mapping[str, str]) -> Object | None:
-    """Build the merge patch that gives a node the wanted labels and takes off former ones; None if nothing changes."""
+    """Return the merge patch that sets the wanted labels and removes former ones; None if nothing changes."""
     labels = node["metadata"].get("labels") or {}
     owned = (node["metadata"].get("annotations") or {}).get(OWNED_ANNOTATION, "")
     former = {_full(name) for name in owned.split(",") if name}

@@ -1,17 +1,14 @@
-"""One simulated node: what its programs share below the Kubernetes API."""
+"""One simulated node: what its programs share outside the Kubernetes API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from conformance.sim.clock import Clock
 from conformance.sim.device_manager import DeviceManager
 from conformance.sim.faults import Faults
-
-if TYPE_CHECKING:
-    from conformance.sim.hardware import NodeHardware
+from conformance.sim.hardware import NodeHardware
 
 
 @dataclass(eq=False)
@@ -20,14 +17,15 @@ class SimNode:
 
     Attributes:
         name: Name of the Node object.
-        hardware: GPUs and machine.
+        hardware: The GPUs of the node.
         clock: The cluster's clock.
-        faults: Defects that are switched on.
-        labels: Node labels at registration, beside those that every kubelet writes.
+        faults: The faults that are switched on.
+        labels: Node labels at registration, in addition to those that every kubelet sets.
         taints: Taints at registration, as in the Node object.
-        files: Files of the host by path, for what programs of different pods share (validation marks, state files).
-            They outlive containers; a path below `/run` is lost in a reboot.
-        devices: The kubelet's socket for device plug-ins.
+        files: Files on the host by path, which programs in different pods share (ready files, state files). They
+            outlive containers; a reboot deletes those below `/run`.
+        devices: The kubelet's device manager, with which device plugins register.
+        on_reboot: Reboots the node; set by the kubelet, None until then.
     """
 
     name: str
@@ -44,7 +42,11 @@ class SimNode:
         self.devices = DeviceManager(self.clock, self.faults)
 
     def request_reboot(self) -> None:
-        """Restart the machine as `reboot` does: returns at once, then every container ends without a word."""
+        """Request a reboot. Returns at once; then all containers are killed.
+
+        Raises:
+            RuntimeError: The node has no kubelet yet.
+        """
         if self.on_reboot is None:
             raise RuntimeError(f"node {self.name} has no kubelet yet that could reboot it")
         self.on_reboot()

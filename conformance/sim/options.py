@@ -1,4 +1,4 @@
-"""What a simulated cluster is made of: the options of `python -m conformance.sim` and of the suite."""
+"""The composition of a simulated cluster: options of `python -m conformance.sim` and of the suite."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 
 FASTEST: Final = 500.0
-"""Cluster seconds per real second unless asked for: five minutes of grace take 0.6 s, GFD's minute 0.12 s."""
+"""Default cluster seconds per real second: a five-minute grace period takes 0.6 s, GFD's minute 0.12 s."""
 FAST_NODES: Final = 2
-"""Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of
-components (five minutes for a pod to go) must not run out while the machine is still at it."""
+"""Number of nodes up to which a cluster runs that fast. More nodes mean more work per simulated second, and time
+limits of components (five minutes for a pod to terminate) must not expire because the machine is too slow."""
 ON_ANOTHER_SERVER: Final = 0.2
-"""Share of that speed for nodes that join a real API server. A write takes that about five times as long, 5 ms, and
-kube-scheduler tries again after a real second. Measured with the cases on two cores: they pass at full speed too, 20 s
-faster, but under load nothing is left of the limits."""
+"""Fraction of that speed for nodes that join a real API server, where a write takes about five times as long (5 ms) and
+kube-scheduler retries after a real second. On two cores the cases also pass at full speed, 20 s faster, but then
+load on the machine exhausts the time limits."""
 MOST_GPUS: Final = 16
-"""GPUs that one node can have."""
+"""Largest number of GPUs of a node."""
 
 
 class OptionError(ValueError):
-    """An option has a value that no cluster can be made of; the message says what is possible."""
+    """An option has an invalid value; the message says which values are valid."""
 
 
 @dataclass(frozen=True)
 class SimOptions:
-    """The make-up of a simulated cluster.
+    """Options of a simulated cluster.
 
     Attributes:
-        gpu_model: Board of the GPUs, as `find_board` names them; several, with commas between, are dealt out in turn.
-        gpus_per_node: GPUs of each node, 1 to 16.
-        gpu_nodes: Nodes with GPUs; 0 makes a cluster without any.
-        faults: Names of the defects to switch on.
-        seed: What UUIDs are made of; the same options give the same UUIDs.
-        scale: Cluster seconds per real second; 1 is real time. None chooses: `time_scale`, `attached_time_scale`.
-        operator: Whether the GPU Operator is installed, with what it brings; without it the nodes have GPUs that nobody
-            advertises, and what follows here but `node_labels` and `reaction` has no effect.
-        release: Operator release whose components the simulated ones behave as.
-        strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
+        gpu_model: GPU board, as accepted by `find_board`; several, separated by commas, are assigned in turn.
+        gpus_per_node: Number of GPUs of each node, 1 to 16.
+        gpu_nodes: Number of nodes; 0 for a cluster without GPUs.
+        faults: Names of the faults to switch on.
+        seed: Seed of the UUIDs; the same options give the same UUIDs.
+        scale: Cluster seconds per real second; 1 for real time, None for `time_scale` or `attached_time_scale`.
+        operator: Whether the GPU Operator is installed. Without it nobody advertises the GPUs, and the options below
+            have no effect, except `node_labels` and `reaction`.
+        release: Operator release whose components to simulate.
+        strategy: ClusterPolicy `spec.mig.strategy` at the start; empty to omit it.
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
-        custom_config: Text of a mig-parted file for `migManager.config.name`; None: configurations are generated.
+        custom_config: Text of a mig-parted file for `migManager.config.name`; None to generate configurations.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
-        node_labels: Labels that the nodes have from the start.
-        reaction: Real seconds that scheduler, DaemonSet controller and operator let pass before they answer to what is
-            new. A person, or a program that creates an object and writes to it again, then comes first, as with the
-            real ones. 0 for none.
+        node_labels: Labels of the nodes at registration.
+        reaction: Real seconds that scheduler, DaemonSet controller and operator wait before they react to a change. As
+            with the real ones, a client that creates an object can then update it first. 0 for no wait.
 
     Raises:
         OptionError: A number or a strategy is out of range.
-        UnknownModelError, UnknownFaultError, UnknownReleaseError: No such name; the message lists those there are.
+        UnknownModelError, UnknownFaultError, UnknownReleaseError: The name is unknown; the message lists the known
+            ones.
     """
 
     gpu_model: str = "h100-80gb-hbm3"
@@ -89,19 +89,19 @@ class SimOptions:
 
     @property
     def time_scale(self) -> float:
-        """Cluster seconds per real second: `scale` if given, else 500 for two nodes and less in proportion for more."""
+        """Cluster seconds per real second: `scale` if set, else 500 for two nodes and proportionally less for more."""
         return self.scale or FASTEST * FAST_NODES / max(self.gpu_nodes, FAST_NODES)
 
     @property
     def attached_time_scale(self) -> float:
-        """The same for nodes that join another server: `scale` if given, else a fifth of that speed."""
+        """The same for nodes that join another server: `scale` if set, else a fifth of that."""
         return self.scale or self.time_scale * ON_ANOTHER_SERVER
 
     def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
-        """Return model and board of each GPU of a node."""
+        """Return the model and board of each GPU of a node."""
         named = [find_board(name.strip()) for name in self.gpu_model.split(",")]
         return tuple(islice(cycle(named), self.gpus_per_node))
 
     def find_release(self) -> Release:
-        """Return what the release ships."""
+        """Return the release."""
         return find_release(self.release)

@@ -1,8 +1,8 @@
-"""What a device plug-in and the kubelet's device manager say to each other.
+"""The interface between device plugins and the kubelet's device manager.
 
-The shapes follow the kubelet's gRPC interface `v1beta1` (kubernetes/kubelet, pkg/apis/deviceplugin): a plug-in serves
-one resource, sends its whole device list and answers requests for devices. The simulated kubelet calls the methods
-directly in place of a socket.
+It follows the kubelet's gRPC interface `v1beta1` (kubernetes/kubelet, pkg/apis/deviceplugin): a plugin serves one
+resource, reports its whole device list and handles requests for devices. The simulated kubelet calls methods directly
+instead of using a socket.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ UNHEALTHY: Final = "Unhealthy"
 
 
 class AllocateError(Exception):
-    """The plug-in refuses a request for devices; the kubelet wraps the message as an RPC error of code Unknown."""
+    """The plugin rejects a request for devices; the kubelet wraps the message as an RPC error of code Unknown."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """One entry of a plug-in's device list.
+    """One entry of a plugin's device list.
 
     Attributes:
-        id: What the kubelet hands back to ask for this device; with sharing it ends in `::<replica>`.
+        id: Id by which the kubelet requests the device; with sharing it ends in `::<replica>`.
         health: `HEALTHY` or `UNHEALTHY`; an unhealthy device counts for capacity but not for allocatable.
-        numa: NUMA nodes that the device is near to; empty where the machine does not say.
+        numa: NUMA nodes of the device; empty if unknown.
     """
 
     id: str
@@ -54,7 +54,7 @@ class DeviceNode:
 
 @dataclass(frozen=True)
 class AllocateResponse:
-    """What the plug-in wants done to one container that gets devices.
+    """Response for one container: how the runtime makes the devices available.
 
     Attributes:
         envs: Environment variables. `NVIDIA_VISIBLE_DEVICES` holds device ids, comma separated, or a directory.
@@ -62,9 +62,8 @@ class AllocateResponse:
         devices: Device nodes to create.
         annotations: Annotations for the container runtime; they never reach the Pod object.
         cdi: Fully qualified CDI device names (`<vendor>/<class>=<id>`) for the container runtime.
-        uuids: The GPUs and MIG devices that the container ends up seeing, whichever of the ways above carries them.
-            Not part of the real interface: it stands for the runtime's work, so that the simulated kubelet
-            need not know index ids or CDI specifications.
+        uuids: The GPUs and MIG devices that the container sees, however they are passed. Not part of the real
+            interface: it replaces the work of the container runtime with index ids and CDI specifications.
     """
 
     envs: Mapping[str, str] = field(default_factory=dict)
@@ -76,38 +75,25 @@ class AllocateResponse:
 
 
 class DevicePluginServer(Protocol):
-    """One resource of a device plug-in, as the kubelet sees it after registration."""
+    """One resource of a device plugin, as the kubelet sees it after registration."""
 
     @property
     def resource(self) -> str:
         """Name of the extended resource, for example `nvidia.com/mig-1g.10gb`."""
 
     def devices(self) -> Sequence[Device]:
-        """Return the whole list; it replaces every former one."""
+        """Return the whole device list."""
 
     def allocate(self, ids: Sequence[str]) -> AllocateResponse:
-        """Answer for one container that is to get exactly these devices.
+        """Return the response for a container that is allocated exactly these devices.
 
         Raises:
-            AllocateError: An id is unknown, or more shared replicas are asked for than the configuration permits.
+            AllocateError: An id is unknown, or more shared replicas are requested than the configuration permits.
         """
 
     def preferred(self, available: Collection[str], required: Collection[str], size: int) -> Sequence[str]:
-        """Choose `size` of the available ids, the required ones among them.
+        """Choose `size` of the available ids, including the required ones.
 
         Raises:
             AllocateError: Fewer than `size` are available.
         """
-
-
-class PluginRegistry(Protocol):
-    """The kubelet's side: where a plug-in of this node registers (`kubelet.sock`, service Registration)."""
-
-    def register(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Announce a plug-in; one under the same resource name is replaced with its whole list."""
-
-    def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Close the plug-in's connection; without effect if another one holds the resource by now."""
-
-    async def restarted(self) -> None:
-        """Return when the kubelet made its socket anew after this call: it restarted and forgot every registration."""

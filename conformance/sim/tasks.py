@@ -1,4 +1,4 @@
-"""Background tasks whose failure is told at once, not when somebody happens to await them."""
+"""Background tasks whose failures are reported at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Tasks:
         self._running: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run `work` beside everything else; an exception goes to the event loop's exception handler."""
+        """Run `work` in the background; an exception goes to the event loop's exception handler."""
         task = asyncio.create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
 
     async def stop(self) -> None:
-        """Cancel what still runs and wait for its end."""
+        """Cancel all running tasks and wait for them."""
         running = tuple(self._running)
         for task in running:
             task.cancel()

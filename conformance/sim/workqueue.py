@@ -1,49 +1,32 @@
-"""The loop that every controller of the simulator runs: keys in, one at a time, each as often as it has to be."""
+"""The work queue of every controller: keys in, worked on one at a time, none of them waiting twice."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Final, Generic, TypeVar
-
-import aiohttp
-
-from conformance.sim.clock import Clock
-from conformance.sim.kube import KubeError
+from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
-RETRY_SECONDS: Final = 1.0
-"""Cluster seconds after which a key comes back whose work the API server refused."""
-
-logger = logging.getLogger(__name__)
-
 
 class WorkQueue(Generic[KeyT]):
-    """Keys that wait for work. Added while it waits, a key waits once; added while it is worked on, it comes back.
+    """Keys that wait for work. A key added while it waits is worked on once; added during its work, it comes again.
 
     Args:
-        work: What to do for a key. An error of the API server brings the key back later; others end the loop.
-        clock: Measures delays.
-        reaction: Real seconds from the first key that comes to the work on it, at least.
+        work: Does the work for one key. An exception ends `run`.
+        reaction: Real seconds, at least, between the first key that arrives and the work on it.
     """
 
-    def __init__(self, work: Callable[[KeyT], Awaitable[None]], clock: Clock, reaction: float = 0.0) -> None:
-        self._reaction = reaction
+    def __init__(self, work: Callable[[KeyT], Awaitable[None]], reaction: float = 0.0) -> None:
         self._work = work
-        self._clock = clock
+        self._reaction = reaction
         self._waiting: dict[KeyT, None] = {}
         self._added = asyncio.Event()
 
     def add(self, key: KeyT) -> None:
-        """Ask for work on `key`, as soon as its turn comes."""
+        """Request work on `key` as soon as its turn comes."""
         self._waiting[key] = None
         self._added.set()
-
-    def add_later(self, key: KeyT, seconds: float) -> None:
-        """Ask for work on `key` after so many cluster seconds."""
-        self._clock.call_later(seconds, lambda: self.add(key))
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -54,11 +37,4 @@ class WorkQueue(Generic[KeyT]):
             while self._waiting:
                 key = next(iter(self._waiting))
                 del self._waiting[key]
-                await self._work_on(key)
-
-    async def _work_on(self, key: KeyT) -> None:
-        try:
-            await self._work(key)
-        except (KubeError, aiohttp.ClientError, TimeoutError) as error:
-            logger.debug("%s comes back: %r", key, error)
-            self.add_later(key, RETRY_SECONDS)
+                await self._work(key)

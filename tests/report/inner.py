@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.report.model import Report, Restore, TimelineEntry
 from conformance.report.invocation import RUN
+from conformance.report.model import Report, Restore, TimelineEntry
 from conformance.report.run import Run
 from conformance.spec.names import Strategy
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conformance.sim.daemonsets.placement import Verdict
 from conformance.sim.daemonsets.revisions import template_hash
-from conformance.sim.daemonsets.rollout import Plan, plan, status
+from conformance.sim.daemonsets.rollout import FailureBackOff, Plan, plan, status
 
 WANTED = Verdict(create=True, keep=True)
 TOLERATED = Verdict(create=False, keep=True)
@@ -164,3 +164,24 @@ def test_the_hash_follows_the_template_alone() -> None:
     other = {"spec": {"template": {"spec": {"a": 1, "b": 3}}}}
 
     assert template_hash(one) == template_hash(two) != template_hash(other)
+
+
+def test_waits_double_up_to_fifteen_minutes_per_place() -> None:
+    back_off = FailureBackOff()
+    now, waits = 0.0, []
+    for _ in range(12):
+        assert back_off.remaining("here", now) == 0
+        waits.append(back_off.remaining("here", now))
+        now += waits[-1]
+
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+    assert back_off.remaining("elsewhere", now) == 0
+
+
+def test_a_place_that_was_quiet_for_long_starts_anew() -> None:
+    back_off = FailureBackOff()
+    for moment in (0, 1, 3):
+        assert back_off.remaining("here", moment) == 0
+
+    assert back_off.remaining("here", 5000) == 0
+    assert back_off.remaining("here", 5000) == 1

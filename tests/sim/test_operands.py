@@ -14,8 +14,8 @@ from conformance.sim.container import Container, Program
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import NODES, PODS, Kube
 from conformance.sim.node import SimNode
-from conformance.sim.operands import COMMANDS, DRIVER_LOADED, TOOLKIT_RUNS, has_cuda_device
-from conformance.sim.validator import validator
+from conformance.sim.operands.programs import COMMANDS, DRIVER_LOADED, TOOLKIT_RUNS, has_cuda_device
+from conformance.sim.operands.validator import validator
 from tests.sim.controlled import ControlPlane, control_plane
 
 READY_FILES = "/run/nvidia/validations"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.sim.operator.labels import label_patch, wakes
+from conformance.sim.operator.labels import label_patch, triggers_reconcile
 
 FOUND = {"feature.node.kubernetes.io/pci-10de.present": "true"}
 DEPLOYED = {
@@ -106,15 +106,17 @@ def test_what_wakes_the_operator(reconciler: bool) -> None:
     config = {"nvidia.com/mig.config": "all-1g.10gb"}
     manager = {"nvidia.com/gpu.deploy.mig-manager": "true"}
 
-    assert wakes({}, FOUND, reconciler=reconciler)
-    assert wakes(GPU_NODE, GPU_NODE | CAPABLE, reconciler=reconciler)
-    assert wakes(GPU_NODE, GPU_NODE | {"nvidia.com/gpu.deploy.operands": "false"}, reconciler=reconciler)
-    assert not wakes(GPU_NODE | CAPABLE | manager | config, GPU_NODE | CAPABLE | manager, reconciler=reconciler)
-    assert not wakes(GPU_NODE, GPU_NODE, reconciler=reconciler)
+    assert triggers_reconcile({}, FOUND, reconciler=reconciler)
+    assert triggers_reconcile(GPU_NODE, GPU_NODE | CAPABLE, reconciler=reconciler)
+    assert triggers_reconcile(GPU_NODE, GPU_NODE | {"nvidia.com/gpu.deploy.operands": "false"}, reconciler=reconciler)
+    assert not triggers_reconcile(
+        GPU_NODE | CAPABLE | manager | config, GPU_NODE | CAPABLE | manager, reconciler=reconciler
+    )
+    assert not triggers_reconcile(GPU_NODE, GPU_NODE, reconciler=reconciler)
 
 
 def test_losing_capability_wakes_only_the_reconciler() -> None:
     node = GPU_NODE | {"nvidia.com/gpu.deploy.mig-manager": "true"}
 
-    assert wakes(node | CAPABLE, node, reconciler=True)
-    assert not wakes(node | CAPABLE, node, reconciler=False)
+    assert triggers_reconcile(node | CAPABLE, node, reconciler=True)
+    assert not triggers_reconcile(node | CAPABLE, node, reconciler=False)

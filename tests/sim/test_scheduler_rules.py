@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from conformance.sim.kube import Object
 from conformance.sim.scheduler.placement import matches_affinity, pinned_nodes
-from conformance.sim.scheduler.requests import pod_requests
-from conformance.sim.scheduler.snapshot import Snapshot
+from conformance.sim.scheduler.snapshot import Snapshot, pod_requests
 from conformance.sim.scheduler.verdict import Refusal, unschedulable_message
 from tests.sim.stage import GPU, make_pod
 

@@ -86,7 +86,9 @@ async def _watch_while_things_change(program: str, directory: Path) -> tuple[int
 async def _compact(server: ApiServer) -> None:
     while True:
         await asyncio.sleep(COMPACTION_SECONDS)
-        server.store.forget()
+        for collection in server.store._collections.values():
+            collection._events.clear()
+            collection.floor = server.store.revision
 
 
 async def _count_up(kube: Kube, resource: Resource, name: str, seconds: float) -> None:

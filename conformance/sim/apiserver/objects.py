@@ -1,20 +1,30 @@
-"""How the server treats a Kubernetes object: as JSON data that is never changed in place.
+"""API objects as JSON data, and the records and events that the store makes of them.
 
-Every change builds new dictionaries along the path to the changed field and shares all others. Two versions of an
-object can therefore be compared cheaply: what is the same Python object is the same value.
+Objects are never changed in place: every change builds new dictionaries along the path to the changed field and shares
+all others. Two versions of an object can therefore be compared cheaply, since shared parts are identical.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
+Matcher = Callable[[Object], bool]
+"""A predicate on objects, such as a selector."""
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Key = tuple[str, str]
+"""Namespace (empty in the cluster scope) and name."""
+ResourceKey = tuple[str, str]
+"""Group and plural name of a resource."""
 
 
 def look(value: Any, *path: str, default: Any = None) -> Any:
-    """Return the field at `path`, or `default` where it, or a dictionary on the way to it, is absent or null."""
+    """Return the field at `path`, or `default` if it, or a dictionary on the way to it, is absent or null."""
     for name in path:
         if not isinstance(value, Mapping):
             return default
@@ -23,14 +33,14 @@ def look(value: Any, *path: str, default: Any = None) -> Any:
 
 
 def replaced(value: Object, new: Any, *path: str) -> Object:
-    """Return `value` with the field at `path` set to `new`; absent dictionaries on the way are made."""
+    """Return `value` with the field at `path` set to `new`; missing dictionaries on the way are created."""
     name, *rest = path
     below = replaced(value.get(name) or {}, new, *rest) if rest else new
     return {**value, name: below}
 
 
 def without(value: Object, *path: str) -> Object:
-    """Return `value` without the field at `path`; `value` itself where that field is absent."""
+    """Return `value` without the field at `path`; `value` itself if that field is absent."""
     name, *rest = path
     if name not in value:
         return value
@@ -42,16 +52,64 @@ def without(value: Object, *path: str) -> Object:
 
 
 def with_field_of(value: Object, source: Object, *path: str) -> Object:
-    """Return `value` with the field at `path` as `source` has it, absent if absent there."""
+    """Return `value` with the field at `path` copied from `source`, or without it if `source` does not have it."""
     field = look(source, *path)
     return without(value, *path) if field is None else replaced(value, field, *path)
 
 
 def name_of(value: Object) -> str:
-    """Return `metadata.name`, empty where it is absent."""
+    """Return `metadata.name`, empty if it is absent."""
     return str(look(value, "metadata", "name", default=""))
 
 
 def namespace_of(value: Object) -> str:
     """Return `metadata.namespace`, empty for objects of the cluster scope."""
     return str(look(value, "metadata", "namespace", default=""))
+
+
+def encoded(value: object) -> bytes:
+    """Return `value` as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of one object; encoded at most once, however many clients read it.
+
+    Attributes:
+        data: The object, its `metadata.resourceVersion` included.
+        revision: Revision of the change that made this version.
+    """
+
+    data: Object
+    revision: int
+
+    @cached_property
+    def json(self) -> bytes:
+        """The object as JSON."""
+        return encoded(self.data)
+
+    @property
+    def key(self) -> Key:
+        """Key of the object in its collection."""
+        return namespace_of(self.data), name_of(self.data)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one object.
+
+    Attributes:
+        type: What happened.
+        record: The object after the change; for DELETED, its last state with the revision of the deletion.
+        previous: The object before the change; None for ADDED.
+    """
+
+    type: EventType
+    record: Record
+    previous: Record | None
+
+    @property
+    def revision(self) -> int:
+        """Revision of the change."""
+        return self.record.revision

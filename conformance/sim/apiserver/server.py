@@ -1,4 +1,4 @@
-"""The server: from a request to the part that answers it."""
+"""The server: starts all parts and routes each request to the part that handles it."""
 
 from __future__ import annotations
 
@@ -11,37 +11,31 @@ from typing import Protocol
 
 from aiohttp import web
 
-from conformance.sim.apiserver import discovery
-from conformance.sim.apiserver.access import HOST, Access
-from conformance.sim.apiserver.answers import refusal, value_answer
-from conformance.sim.apiserver.catalog import Catalog
-from conformance.sim.apiserver.checks import WriteOptions
-from conformance.sim.apiserver.custom import CustomResources
-from conformance.sim.apiserver.disruption import DisruptionController
+from conformance.sim.apiserver.controllers import INITIAL, DisruptionController, GarbageCollector, NamespaceController
 from conformance.sim.apiserver.errors import ApiError, internal
-from conformance.sim.apiserver.garbage import GarbageCollector
-from conformance.sim.apiserver.kubelet import Kubelets
-from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
 from conformance.sim.apiserver.objects import Object
-from conformance.sim.apiserver.openapi import OpenApi
-from conformance.sim.apiserver.pods import SYSTEM_PRIORITIES
-from conformance.sim.apiserver.registry import Registry
-from conformance.sim.apiserver.reviews import review
-from conformance.sim.apiserver.settings import Settings
-from conformance.sim.apiserver.store import Store
-from conformance.sim.apiserver.subresources import Subresources
-from conformance.sim.apiserver.target import target_of
-from conformance.sim.apiserver.verbs import Verbs
-from conformance.sim.apiserver.watching import Watches
+from conformance.sim.apiserver.resources.catalog import Catalog, CustomResources
+from conformance.sim.apiserver.resources.pods import SYSTEM_PRIORITIES
+from conformance.sim.apiserver.storage.store import Store
+from conformance.sim.apiserver.storage.watching import Settings, Watches
+from conformance.sim.apiserver.web import discovery
+from conformance.sim.apiserver.web.access import HOST, Access, review
+from conformance.sim.apiserver.web.answers import refusal, value_answer
+from conformance.sim.apiserver.web.kubelet import Kubelets
+from conformance.sim.apiserver.web.openapi import OpenApi
+from conformance.sim.apiserver.web.request import target_of
+from conformance.sim.apiserver.web.subresources import Subresources
+from conformance.sim.apiserver.web.verbs import Verbs
+from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
 
 _LOG = logging.getLogger(__name__)
 
 
 class WallClock(Protocol):
-    """Where the time of the cluster comes from."""
+    """A source of the current time."""
 
     def time(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the current time, with a time zone."""
         ...
 
 
@@ -51,12 +45,12 @@ class ApiServer:
     Args:
         directory: Where the kubeconfig is written.
         clock: The cluster's clock, for creation and deletion times; None for the machine's.
-        settings: What else can be set.
+        settings: Limits of watches and history; None for the defaults.
 
     Attributes:
-        url: Where the server is reached; empty until it has started.
-        kubeconfig: File with the administrator's way in; written by `start`.
-        store: All objects, for tests that look inside or compact the history.
+        url: Base URL of the server; empty until it has started.
+        kubeconfig: Path of the administrator's kubeconfig; written by `start`.
+        store: All objects.
     """
 
     def __init__(self, directory: Path, clock: WallClock | None = None, settings: Settings | None = None) -> None:
@@ -77,8 +71,8 @@ class ApiServer:
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
-        """Serve, in the running loop, from the moment this returns; the kubeconfig is there by then."""
-        CustomResources(self._registry)
+        """Start serving in the running event loop and write the kubeconfig."""
+        CustomResources(self.store, self._catalog)
         runs = (
             GarbageCollector(self._registry).queue.run(),
             NamespaceController(self._registry, self._access.certificate).queue.run(),
@@ -94,7 +88,7 @@ class ApiServer:
         self._access.write_kubeconfig(self.kubeconfig, self.url)
 
     async def stop(self) -> None:
-        """End all watches and serve no longer."""
+        """End all watches and stop serving."""
         self._watches.close()
         for controller in self._controllers:
             controller.cancel()
@@ -104,7 +98,7 @@ class ApiServer:
         await self._kubelets.close()
 
     def _create_initial_objects(self) -> None:
-        """Create what every cluster has from the start."""
+        """Create the objects that exist in every new cluster."""
         writing = WriteOptions(field_manager="kube-apiserver")
         namespaces = self._catalog.builtin("", "namespaces")
         for name in INITIAL:
@@ -121,7 +115,7 @@ class ApiServer:
             return refusal(error)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong in one request is answered by a 500
+        except Exception as error:  # noqa: BLE001 - any failure of one request becomes a 500
             _LOG.exception("%s %s", request.method, request.path_qs)
             return refusal(internal(f"{type(error).__name__}: {error}"))
 
@@ -137,7 +131,7 @@ class ApiServer:
         return await self._verbs.answer(request, target)
 
     def _fixed(self, request: web.BaseRequest) -> web.Response | None:
-        """Return the answer to a path that is about the server itself, None for all others."""
+        """Return the response for a path about the server itself; None for all other paths."""
         path = request.path.rstrip("/")
         if path in ("/healthz", "/livez", "/readyz"):
             verbose = f"[+]ping ok\n{path[1:]} check passed\n" if "verbose" in request.query else "ok"
@@ -153,7 +147,7 @@ class ApiServer:
         return answer
 
     def _described(self, path: str, accept: str) -> Object | None:
-        """Return the description of the server, or of what it serves, at `path`; None where there is none."""
+        """Return the discovery or OpenAPI document at `path`; None if there is none."""
         catalog, parts = self._catalog, path.strip("/").split("/")
         if path in ("/api", "/apis") and f"v=v2;as={discovery.AGGREGATED}" in accept:
             return discovery.aggregated(catalog, core=path == "/api")
@@ -178,7 +172,7 @@ class ApiServer:
 
 
 def _openapi_v2(request: web.BaseRequest) -> web.Response:
-    """Answer for OpenAPI v2, which clients ask for and do without: version 3 has the content."""
+    """Return an empty OpenAPI v2 document: clients request it, but get the content from version 3."""
     if "protobuf" in request.headers.get("Accept", ""):
         return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}

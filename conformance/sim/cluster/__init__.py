@@ -1,4 +1,4 @@
-"""The simulated cluster: all components together, in a thread of the caller's process."""
+"""The simulated cluster: all components in one thread of the caller's process."""
 
 from conformance.sim.cluster.running import SimulatedCluster
 from conformance.sim.cluster.simulation import SimulationError

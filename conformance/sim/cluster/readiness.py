@@ -1,4 +1,4 @@
-"""When a cluster that has just been started may be handed over: pure functions of its objects."""
+"""Readiness of a cluster that has just been started: pure functions of its objects."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Manifest = Mapping[str, Any]
 def missing(
     policies: Sequence[Manifest], daemon_sets: Sequence[Manifest], nodes: Mapping[str, Manifest | None]
 ) -> Iterator[str]:
-    """Tell what is not there yet, one line each; nothing when operands run and nodes are labelled and advertise.
+    """Yield what is still missing, one line each; nothing once operands run and nodes are labelled and advertise GPUs.
 
-    A refused configuration (state `failed`) is an answer too: nobody need wait for another.
+    A rejected configuration (state `failed`) counts as an answer, too: no other will follow.
 
     Args:
         policies: The ClusterPolicies of the cluster.
         daemon_sets: The operator's DaemonSets.
-        nodes: The simulated nodes by name; None where the API server has no such node.
+        nodes: The simulated nodes by name; None if the API server has no such node.
     """
     if not any(policy.get("status", {}).get("state") == READY for policy in policies):
         yield "ClusterPolicy is not ready"
@@ -44,7 +44,7 @@ def missing(
 
 
 def _lacks(node: Manifest, *, stamped: bool) -> str:
-    """Say what the node lacks; empty for nothing. `stamped`: whether the operator gives capable nodes a default."""
+    """Return what the node lacks; empty for nothing. `stamped`: whether the operator sets a default configuration."""
     labels = node["metadata"].get("labels") or {}
     if GFD_TIMESTAMP not in labels:
         return "has no labels of GPU Feature Discovery"

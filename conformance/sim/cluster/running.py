@@ -1,4 +1,4 @@
-"""A simulated cluster in a thread of its own, for callers that know nothing of event loops."""
+"""A simulated cluster in its own thread, for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from conformance.sim.options import SimOptions
 T = TypeVar("T")
 
 START_SECONDS: Final = 60.0
-"""Real seconds within which a cluster must be ready; two nodes need about one."""
+"""Real seconds within which a cluster must become ready; two nodes take about one second."""
 
 
 _NOT_STARTED: Final = "the simulated cluster has not been started"
 
 
 class SimulatedCluster:
-    """A simulated cluster: starts, hands out a kubeconfig, stops. Use it as a context manager or by start and stop.
+    """A simulated cluster. Use it as a context manager, or call `start` and `stop`.
 
     Args:
-        options: What it is made of; None means the defaults.
-        directory: Where kubeconfig and certificates go; None makes a temporary directory, removed at the end.
-        attach: Kubeconfig of another API server that the nodes are to join; None starts the embedded server.
-        context: Context of that kubeconfig; None means its current one.
-        with_scheduler: Whether to bring the simulated scheduler; None means only to the embedded server.
-        with_controllers: Whether to bring the simulated DaemonSet controller; None as above.
+        options: Its composition; None for the defaults.
+        directory: Directory for the kubeconfig; None for a temporary one that is deleted at the end.
+        attach: Kubeconfig of another API server for the nodes to join; None starts the embedded server.
+        context: Context in that kubeconfig; None for the current one.
+        with_scheduler: Whether to run the simulated scheduler; None runs it for the embedded server only.
+        with_controllers: Whether to run the simulated DaemonSet controller; None runs it for the embedded server only.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class SimulatedCluster:
 
     @property
     def clock(self) -> Clock:
-        """Its clock; `now` and `time` may be asked from any thread."""
+        """The clock of the cluster; `now` and `time` may be called from any thread."""
         return self._simulation.clock
 
     @property
     def nodes(self) -> tuple[SimNode, ...]:
-        """Its nodes; touch them through `run` only."""
+        """The nodes; access them only through `run`."""
         return self._simulation.nodes
 
     @property
     def kubeconfig(self) -> Path:
-        """Path of the kubeconfig that leads to it.
+        """Path of the kubeconfig.
 
         Raises:
-            RuntimeError: It has not been started.
+            RuntimeError: The cluster has not been started.
         """
         if self._kubeconfig is None:
             raise RuntimeError(_NOT_STARTED)
@@ -90,13 +90,13 @@ class SimulatedCluster:
         return {node.name: node for node in self.nodes}[name]
 
     def start(self, *, wait: bool = True) -> Path:
-        """Start it and return the path of a kubeconfig.
+        """Start the cluster and return the path of a kubeconfig.
 
         Args:
             wait: Whether to wait until every operand runs and every node is labelled and advertises its GPUs.
 
         Raises:
-            SimulationError: It does not get ready in time, or a component failed.
+            SimulationError: The cluster does not become ready in time, or a component failed.
         """
         directory = self._directory or self._temporary_directory()
         self._loop = self._running_loop()
@@ -109,19 +109,19 @@ class SimulatedCluster:
         return self._kubeconfig
 
     def stop(self) -> None:
-        """End it; does nothing when it has not started or has ended.
+        """Stop the cluster; does nothing if it is not running.
 
         Raises:
-            SimulationError: A component failed meanwhile.
+            SimulationError: A component failed while it was running.
         """
         self._endings.close()
 
     def on_failure(self, action: Callable[[], None]) -> None:
-        """Have `action` called, in the cluster's own thread, when a component fails; at once if one has failed."""
+        """Call `action` in the cluster's thread when a component fails; at once if one has already failed."""
         self.run(lambda: self._simulation.notify(action))
 
     def run(self, action: Callable[[], T]) -> T:
-        """Run `action` in the cluster's own thread, between its steps, and return its result."""
+        """Run `action` in the cluster's thread and return its result."""
 
         async def act() -> T:
             return action()
@@ -143,7 +143,7 @@ class SimulatedCluster:
         return directory
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        """Return an event loop at work in a thread of its own, until the end."""
+        """Return an event loop that runs in its own thread until `stop`."""
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="simulated cluster", daemon=True)
         thread.start()

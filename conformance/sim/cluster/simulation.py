@@ -1,4 +1,4 @@
-"""All components of a simulated cluster in one event loop: how they are put together, started and ended."""
+"""All components of a simulated cluster in one event loop: wiring, start and stop."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from kubernetes.config import ConfigException
 
 from conformance.sim.apiserver import ApiServer
 from conformance.sim.clock import Clock
-from conformance.sim.cluster.programs import programs
 from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
+from conformance.sim.device_plugin import device_plugin
 from conformance.sim.faults import Faults
+from conformance.sim.feature_discovery import feature_discovery
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
 from conformance.sim.kube.insist import insist
 from conformance.sim.kubelet.kubelet import Kubelet
+from conformance.sim.kubelet.programs import Programs
+from conformance.sim.mig_manager import mig_manager
 from conformance.sim.nfd import NfdMaster, worker_feature
 from conformance.sim.node import SimNode
+from conformance.sim.operands import COMMANDS, validator, vector_add
 from conformance.sim.operator import Installation, Operator, install, uninstall
 from conformance.sim.options import SimOptions
 from conformance.sim.scheduler import Scheduler
@@ -31,7 +35,7 @@ from conformance.spec.names import INSTANCE_TYPE, OPERATOR_NAMESPACE, SIMULATED_
 
 NODE_PREFIX: Final = "sim-"
 WITHDRAW_SECONDS: Final = 10.0
-"""Real seconds that taking the nodes and the operator out of somebody else's cluster may take."""
+"""Real seconds for removing nodes and operator from a cluster that was joined."""
 _NODE_LABELS: Final = {
     INSTANCE_TYPE: SIMULATED_INSTANCE_TYPE,
     "topology.kubernetes.io/region": "simulated",
@@ -39,34 +43,34 @@ _NODE_LABELS: Final = {
 }
 
 READY_ALL_THE_SAME: Final = 8.0
-"""Real seconds after which a cluster with a fault counts as ready as it will ever be: the fault may be the reason."""
+"""Real seconds after which a cluster with a fault counts as ready: the fault may keep it from becoming ready."""
 
 
 class SimulationError(Exception):
-    """A component failed, or the cluster did not get ready; the message says which, or what is missing."""
+    """A component failed, or the cluster did not become ready; the message says which, or what is missing."""
 
 
 class Component(Protocol):
-    """A part of the control plane that works until it is cancelled."""
+    """A part of the control plane that runs until it is cancelled."""
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
 
 
 class Simulation:
-    """A simulated cluster inside an event loop; `SimulatedCluster` is its face for callers without one.
+    """A simulated cluster inside an event loop; `SimulatedCluster` wraps it for callers without one.
 
     Args:
-        options: What it is made of.
+        options: Its composition.
         attach: Kubeconfig of the API server to join; None starts the embedded one.
-        context: Context of that kubeconfig; None means its current one.
+        context: Context in that kubeconfig; None for the current one.
         with_scheduler: Whether to run the simulated scheduler.
         with_controllers: Whether to run the simulated DaemonSet controller.
 
     Attributes:
         clock: The cluster's clock.
         nodes: The simulated nodes.
-        failure: What the first component that failed died of; None while all work.
+        failure: Error of the first component that failed; None if none has failed.
     """
 
     def __init__(
@@ -95,12 +99,12 @@ class Simulation:
         """Start everything and return the path of a kubeconfig.
 
         Args:
-            directory: Where the kubeconfig of the embedded server goes.
-            ready_within: Real seconds to wait until operands run and nodes are labelled; None does not wait. Without an
-                operator there is nothing to wait for: the nodes are registered.
+            directory: Directory for the kubeconfig of the embedded server.
+            ready_within: Real seconds to wait until operands run and nodes are labelled; None to not wait. Without the
+                operator there is nothing to wait for.
 
         Raises:
-            SimulationError: The server does not answer, something is not ready in time, or a component failed.
+            SimulationError: The server cannot be used, the cluster is not ready in time, or a component failed.
         """
         asyncio.get_running_loop().set_exception_handler(self._note_failure)
         try:
@@ -115,17 +119,17 @@ class Simulation:
         return kubeconfig
 
     async def stop(self) -> None:
-        """End everything; a server that was joined is left without nodes and operator.
+        """Stop everything; remove nodes and operator from a server that was joined.
 
         Raises:
-            SimulationError: A component failed meanwhile, or the joined server does not let go.
+            SimulationError: A component failed while it was running, or the removal failed.
         """
         await self._endings.aclose()
         if self.failure:
             raise self.failure
 
     def notify(self, action: Callable[[], None]) -> None:
-        """Have `action` called when a component fails; at once if one has failed already."""
+        """Call `action` when a component fails; at once if one has already failed."""
         self._on_failure = action
         if self.failure:
             action()
@@ -175,7 +179,7 @@ class Simulation:
                 raise
 
     async def _withdraw(self, kube: Kube, kubelet: Kubelet) -> None:
-        """Take operator and nodes out of a server that is not ours."""
+        """Remove operator and nodes from the server that was joined."""
         try:
             async with asyncio.timeout(WITHDRAW_SECONDS):
                 if self._options.operator:
@@ -235,3 +239,19 @@ class Simulation:
     def _node(self, options: SimOptions, name: str) -> SimNode:
         hardware = NodeHardware(options.boards(), options.seed, name, self._faults)
         return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
+
+
+def programs() -> Programs:
+    """Return the programs that containers run: operands by command, and images with an entry point by name."""
+    commands = {
+        "nvidia-mig-manager": mig_manager,
+        "nvidia-device-plugin": device_plugin,
+        "gpu-feature-discovery": feature_discovery,
+        "nvidia-validator": validator,
+    }
+    images = {
+        "k8s-mig-manager": mig_manager,
+        "k8s-device-plugin": device_plugin,
+        "cuda-sample": vector_add,
+    }
+    return Programs(images, {**COMMANDS, **commands})

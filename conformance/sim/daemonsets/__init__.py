@@ -1,6 +1,6 @@
 """The DaemonSet controller: one pod of every DaemonSet on every node that it selects.
 
-Source: Kubernetes v1.36, pkg/controller/daemon. It runs only where the API server has no controller manager.
+Source: Kubernetes v1.36, pkg/controller/daemon. It only runs if the cluster has no controller manager.
 """
 
 from conformance.sim.daemonsets.controller import DaemonSets

@@ -1,4 +1,4 @@
-"""The controller's loop: watches DaemonSets, nodes and pods, and carries out the plan."""
+"""The controller: watches DaemonSets, nodes and pods, and creates and deletes pods."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.sim.clock import Clock
-from conformance.sim.daemonsets.backoff import FailureBackOff
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.daemonsets.placement import judge, node_of, pod_for
 from conformance.sim.daemonsets.revisions import Revisions
-from conformance.sim.daemonsets.rollout import is_ending, plan, status
+from conformance.sim.daemonsets.rollout import FailureBackOff, is_ending, plan, status
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Event, Key, Kube, KubeError, Object, key_of
-from conformance.sim.workqueue import WorkQueue
 
 AGENT = "kube-controller-manager"
 
 
 class DaemonSets:
-    """Runs the DaemonSets of the whole cluster.
+    """The DaemonSet controller of a cluster.
 
     Args:
-        kube: Client; what is written carries the name of the real controller manager.
+        kube: API client; writes use the name of the real controller manager as field manager.
         clock: The cluster's clock.
-        reaction: Real seconds from a change to what it brings about, at least.
+        reaction: Minimum real seconds between a change and the reconcile.
     """
 
     def __init__(self, kube: Kube, clock: Clock, reaction: float = 0.0) -> None:
@@ -35,24 +34,20 @@ class DaemonSets:
         self._nodes = kube.informer(NODES)
         self._pods = kube.informer(PODS)
         self._revisions = Revisions(self._kube)
-        self._queue: WorkQueue[Key] = WorkQueue(self._sync, clock, reaction)
+        self._queue: ReconcileQueue[Key] = ReconcileQueue(self._sync, clock, reaction)
         self._owned: dict[str, dict[str, Object]] = defaultdict(dict)
         self._expected: dict[str, set[str]] = defaultdict(set)
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        await asyncio.gather(*(item.synced.wait() for item in (self._daemon_sets, self._nodes, self._pods)))
+        """Run until cancelled."""
         await self._revisions.synced()
-        unsubscribe = (
-            self._daemon_sets.on_change(self._daemon_set_changed),
-            self._nodes.on_change(self._node_changed),
-            self._pods.on_change(self._pod_changed),
+        handlers = (
+            (self._daemon_sets, self._daemon_set_changed),
+            (self._nodes, self._node_changed),
+            (self._pods, self._pod_changed),
         )
-        try:
+        async with subscribed(*handlers):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _daemon_set_changed(self, event: Event, _: Object | None, new: Object) -> None:
         if event is Event.DELETED:
@@ -62,7 +57,7 @@ class DaemonSets:
             self._queue.add(key_of(new))
 
     def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
-        """Wake only the DaemonSets whose verdict changes: nodes change all the time, mostly in what does not matter."""
+        """Queue only the DaemonSets whose verdict changes: nodes change often, mostly in irrelevant fields."""
         for key, daemon_set in self._daemon_sets.cache.items():
             if event is not Event.MODIFIED or old is None or judge(daemon_set, old) != judge(daemon_set, new):
                 self._queue.add(key)
@@ -86,7 +81,7 @@ class DaemonSets:
             return
         uid = daemon_set["metadata"]["uid"]
         if self._expected[uid]:
-            return  # The event that is still to come brings the key back.
+            return  # The watch event of the expected change requeues the key.
         revision = await self._revisions.current(daemon_set)
         pods: dict[str, list[Object]] = defaultdict(list)
         for pod in self._owned[uid].values():
@@ -101,7 +96,7 @@ class DaemonSets:
             await self._write_status(daemon_set, status(daemon_set, verdicts, pods, revision))
 
     def _may_go(self, key: Key, pod: Mapping[str, Any]) -> bool:
-        """Say whether a pod may be deleted now; a failed one whose back-off is not over brings the key back later."""
+        """Return whether a pod may be deleted now; a failed pod in back-off requeues the key."""
         if pod.get("status", {}).get("phase") != "Failed":
             return True
         seconds = self._back_off.remaining((key, node_of(pod)), self._clock.now())

@@ -1,13 +1,15 @@
-"""Where a DaemonSet's pods belong: pure functions.
+"""Which nodes run a DaemonSet's pods, and the pods themselves: pure functions.
 
 Source: Kubernetes v1.36, pkg/controller/daemon: daemon_controller.go (NodeShouldRunDaemonPod), util/daemonset_util.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from conformance.sim.tolerations import tolerates
 
 Manifest = Mapping[str, Any]
 
@@ -22,16 +24,16 @@ DAEMON_TOLERATIONS: Final = tuple(
         ("unschedulable", "NoSchedule"),
     )
 )
-"""Tolerations that every pod of a DaemonSet gets, so that neither cordon nor an unready node takes it away."""
+"""Tolerations that every pod of a DaemonSet gets, so that it survives cordons and unready nodes."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a node is to carry a pod.
+    """Whether a node runs a pod of a DaemonSet.
 
     Attributes:
-        create: A pod is to be made where there is none.
-        keep: A pod that is there may stay.
+        create: Whether to create a pod if there is none.
+        keep: Whether an existing pod may stay.
     """
 
     create: bool
@@ -39,7 +41,7 @@ class Verdict:
 
 
 def judge(daemon_set: Manifest, node: Manifest) -> Verdict:
-    """Say whether a node is to carry a pod of a DaemonSet, by its node selector and the node's taints."""
+    """Return whether a node runs a pod of a DaemonSet, by node selector and taints."""
     template = daemon_set["spec"]["template"]["spec"]
     labels = node["metadata"].get("labels") or {}
     selector = template.get("nodeSelector") or {}
@@ -47,18 +49,18 @@ def judge(daemon_set: Manifest, node: Manifest) -> Verdict:
         return Verdict(create=False, keep=False)
     tolerations = (*(template.get("tolerations") or ()), *DAEMON_TOLERATIONS)
     refused = {
-        taint["effect"] for taint in node.get("spec", {}).get("taints") or () if not _is_tolerated(taint, tolerations)
+        taint["effect"] for taint in node.get("spec", {}).get("taints") or () if not tolerates(tolerations, taint)
     }
     return Verdict(create=not refused & {"NoSchedule", "NoExecute"}, keep="NoExecute" not in refused)
 
 
 def pod_for(daemon_set: Manifest, node: str, revision: str) -> dict[str, Any]:
-    """Build the pod to create: the template, bound to the node by affinity so that the scheduler places it.
+    """Return the pod to create: the template with a node affinity that pins it to the node.
 
     Args:
-        daemon_set: Its DaemonSet.
+        daemon_set: The DaemonSet.
         node: Name of the node.
-        revision: Hash of the template, the pod's label controller-revision-hash.
+        revision: Hash of the template, for the pod's label controller-revision-hash.
     """
     meta = daemon_set["metadata"]
     template = daemon_set["spec"]["template"]
@@ -86,7 +88,7 @@ def pod_for(daemon_set: Manifest, node: str, revision: str) -> dict[str, Any]:
 
 
 def node_of(pod: Manifest) -> str:
-    """Return the node that a pod of a DaemonSet is bound to, or wants while it is not bound; empty if it names none."""
+    """Return the node that a pod is bound to or, if it is not bound, pinned to; empty if neither."""
     spec = pod["spec"]
     if bound := spec.get("nodeName"):
         return str(bound)
@@ -97,17 +99,3 @@ def node_of(pod: Manifest) -> str:
             if field["key"] == "metadata.name":
                 return str(field["values"][0])
     return ""
-
-
-def _is_tolerated(taint: Mapping[str, str], tolerations: Sequence[Mapping[str, str]]) -> bool:
-    return any(_tolerates(toleration, taint) for toleration in tolerations)
-
-
-def _tolerates(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    if toleration.get("operator", "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")

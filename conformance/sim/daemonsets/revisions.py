@@ -13,12 +13,12 @@ from typing import Any, Final
 from conformance.sim.kube import CONTROLLER_REVISIONS, Kube
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
-"""Characters of generated names: no vowels and nothing that looks like one."""
+"""Characters of generated names: no vowels, and no characters that look like them."""
 _LENGTH: Final = 10
 
 
 class Revisions:
-    """Keeps the newest ControllerRevision of every DaemonSet equal to its template."""
+    """Maintains the ControllerRevisions, so that the newest one of every DaemonSet equals its template."""
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
@@ -26,11 +26,11 @@ class Revisions:
         self._newest: dict[str, str] = {}
 
     async def synced(self) -> None:
-        """Wait until the revisions that exist are known."""
+        """Wait until the existing revisions are known."""
         await self._known.synced.wait()
 
     async def current(self, daemon_set: Mapping[str, Any]) -> str:
-        """Return the hash of the present template; write its ControllerRevision where that is not the newest."""
+        """Return the hash of the current template, and make its ControllerRevision the newest one."""
         uid = daemon_set["metadata"]["uid"]
         hashed = template_hash(daemon_set)
         if self._newest.get(uid) != hashed:
@@ -54,7 +54,7 @@ class Revisions:
 
 
 def template_hash(daemon_set: Mapping[str, Any]) -> str:
-    """Hash the pod template, spelled as Kubernetes spells them."""
+    """Return a hash of the pod template in the alphabet that Kubernetes uses."""
     template = json.dumps(daemon_set["spec"]["template"], sort_keys=True).encode()
     return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in hashlib.sha256(template).digest()[:_LENGTH])
 

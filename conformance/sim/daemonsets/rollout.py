@@ -1,4 +1,4 @@
-"""Which pods of a DaemonSet to make, to delete and to replace, and what its status says: pure functions.
+"""Which pods of a DaemonSet to create, delete and replace, its status, and the back-off for failed pods.
 
 Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go and update.go (without surge).
 """
@@ -6,24 +6,28 @@ Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go and update.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from conformance.sim.backoff import BackOff
 from conformance.sim.daemonsets.placement import Verdict
 
 Manifest = Mapping[str, Any]
 PodsByNode = Mapping[str, Sequence[Manifest]]
 
 REVISION_LABEL: Final = "controller-revision-hash"
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 900.0
+"""Cluster seconds between the first two replacements of failed pods in one place, and the limit as they double."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now.
+    """The next step for a DaemonSet.
 
     Attributes:
-        create_on: Nodes that need a pod.
+        create_on: Nodes on which to create a pod.
         delete: Pods to delete.
     """
 
@@ -32,15 +36,15 @@ class Plan:
 
 
 def plan(daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str) -> Plan:
-    """Bring every node to exactly one pod; once that holds, replace outdated pods as far as the strategy allows.
+    """Plan one pod per node; once every node has one, replace outdated pods as the update strategy allows.
 
-    A pod on its way out counts as there: its successor comes when it has gone.
+    A terminating pod counts as present: its replacement is created when it is gone.
 
     Args:
         daemon_set: The DaemonSet.
         verdicts: Its verdict by node.
-        pods: Its pods by node, also on nodes that it does not want.
-        revision: Hash of the present template.
+        pods: Its pods by node, including nodes that should not run one.
+        revision: Hash of the current template.
     """
     create_on = tuple(node for node, verdict in verdicts.items() if verdict.create and not pods.get(node))
     delete = [pod for node, on_node in pods.items() for pod in _surplus(verdicts.get(node), on_node)]
@@ -52,7 +56,7 @@ def plan(daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode
 def status(
     daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str
 ) -> dict[str, int | None]:
-    """Compute the status of a DaemonSet; None stands for counters that the API leaves out at zero."""
+    """Return the status of a DaemonSet; None for counters that the API omits if they are zero."""
     wanted = [node for node, verdict in verdicts.items() if verdict.create]
     placed = [min(pods[node], key=_age) for node in wanted if pods.get(node)]
     available = sum(is_ready(pod) for pod in placed)
@@ -71,18 +75,43 @@ def status(
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Whether the pod's condition Ready is true; with no minReadySeconds that makes it available too."""
+    """Return whether the pod is ready, which without minReadySeconds means available."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 def is_ending(pod: Manifest) -> bool:
-    """Whether the pod has been asked to end."""
+    """Return whether the pod is terminating."""
     return "deletionTimestamp" in pod["metadata"]
 
 
+class FailureBackOff:
+    """The back-off before failed pods are replaced; all times are cluster seconds.
+
+    Source: Kubernetes v1.36, pkg/controller/daemon/daemon_controller.go (failedPodsBackoff).
+    """
+
+    def __init__(self) -> None:
+        self._waits: dict[Hashable, BackOff] = {}
+        self._allowed_at: dict[Hashable, float] = {}
+
+    def remaining(self, place: Hashable, now: float) -> float:
+        """Return the seconds until a pod in `place` may be replaced; 0 allows it and starts the next wait.
+
+        After twice the longest wait without failures, a place starts again with the first wait.
+        """
+        allowed_at = self._allowed_at.get(place, now)
+        if allowed_at > now:
+            return allowed_at - now
+        wait = self._waits.setdefault(place, BackOff(FIRST_WAIT, LONGEST_WAIT))
+        if now - allowed_at > 2 * LONGEST_WAIT:
+            wait.reset()
+        self._allowed_at[place] = now + wait.lengthen()
+        return 0.0
+
+
 def _surplus(verdict: Verdict | None, on_node: Sequence[Manifest]) -> list[Manifest]:
-    """Pods of one node that must go: all where they may not stay, else failed ones and all but the oldest."""
+    """Return the pods of one node to delete: all if none may stay, else failed pods and all but the oldest."""
     live = [pod for pod in on_node if not is_ending(pod)]
     if verdict is None or not verdict.keep:
         return live
@@ -92,7 +121,7 @@ def _surplus(verdict: Verdict | None, on_node: Sequence[Manifest]) -> list[Manif
 
 
 def _outdated(daemon_set: Manifest, verdicts: Mapping[str, Verdict], pods: PodsByNode, revision: str) -> list[Manifest]:
-    """Outdated pods to replace now: the unavailable ones, then others while the limit of unavailable pods allows."""
+    """Return the outdated pods to replace now: unavailable ones, then others within maxUnavailable."""
     wanted = [node for node, verdict in verdicts.items() if verdict.create]
     unavailable = 0
     broken: list[Manifest] = []

@@ -19,8 +19,7 @@ from conformance.sim.device_plugin.klog import Klog
 from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.profile_names import ProfileNameError
 from conformance.sim.device_plugin.server import ResourceServer
-from conformance.sim.device_plugin.settings import Settings
-from conformance.sim.device_plugin.validation import uses_cdi, validate
+from conformance.sim.device_plugin.settings import Settings, uses_cdi, validate
 from conformance.sim.faults import Faults
 from conformance.sim.nvml import Nvml
 from conformance.spec.names import Strategy

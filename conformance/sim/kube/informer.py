@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 
+from conformance.sim.backoff import BackOff
 from conformance.sim.kube.errors import KubeError
 from conformance.sim.kube.resources import Key, Object, ObjectList, Resource, key_of
 from conformance.sim.tasks import Tasks
@@ -117,7 +118,7 @@ class Informer:
         await self._tasks.stop()
 
     async def _follow(self) -> None:
-        loop, retry = asyncio.get_running_loop(), FIRST_RETRY
+        loop, back_off = asyncio.get_running_loop(), BackOff(FIRST_RETRY, LAST_RETRY)
         while True:
             began = loop.time()
             try:
@@ -131,9 +132,8 @@ class Informer:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 logger.debug("%s: %r", self._resource.plural, error)
             if loop.time() - began > SOON:
-                retry = FIRST_RETRY
-            await asyncio.sleep(retry)
-            retry = min(retry * 2, LAST_RETRY)
+                back_off.reset()
+            await asyncio.sleep(back_off.lengthen())
 
     async def _list(self) -> None:
         """Bring the cache to the server's present state, telling the differences as events."""

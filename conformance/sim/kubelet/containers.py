@@ -1,4 +1,4 @@
-"""One container of a pod: its runs, one after the other, with back-off between them."""
+"""One container of a pod: its runs, with back-off between them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from conformance.sim.backoff import BackOff
 from conformance.sim.clock import Clock
 from conformance.sim.container import Container, Program
 from conformance.sim.kube import Object
-from conformance.sim.kubelet.backoff import BackOff
 from conformance.sim.kubelet.logs import ContainerLog
 from conformance.sim.kubelet.states import KILLED, START_FAILED, Running, State, Terminated, Waiting
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS: Final = 0.5
-"""From the decision to start a container until its program runs."""
+"""Cluster seconds between the decision to start a container and the start of its program."""
+FIRST_BACK_OFF: Final = 10.0
+LONGEST_BACK_OFF: Final = 300.0
+"""Cluster seconds before the second restart, and the limit as they double (kubelet v1.36, containerBackOffPeriod and
+MaxContainerBackOff). The first restart is immediate."""
+FORGIVEN_AFTER: Final = 600.0
+"""A container that ran for longer restarts as if it had never failed (twice the longest wait)."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What it takes to run a container once; `program` None means that the image has no such executable."""
+    """What a container runs; `program` is None if the image has no such executable."""
 
     program: Program | None
     container: Container
@@ -35,16 +41,16 @@ class Owner(Protocol):
     """The pod, as its containers see it."""
 
     description: str
-    """How messages name the pod: `<name>_<namespace>(<uid>)`."""
+    """The pod in messages: `<name>_<namespace>(<uid>)`."""
 
     def prepare(self, spec: Object, log: ContainerLog) -> Launch:
-        """Put together what the container is to run now."""
+        """Return what the container runs next."""
 
     def changed(self) -> None:
-        """Take note that a container changed its state."""
+        """Handle a change of a container's state."""
 
     def backing_off(self, runner: ContainerRunner) -> None:
-        """Take note that a container keeps ending and has to wait."""
+        """Handle the back-off of a container."""
 
 
 class ContainerRunner:
@@ -53,14 +59,14 @@ class ContainerRunner:
     Attributes:
         spec: The container's part of the pod's spec.
         name: Name in the pod.
-        state: What it is doing.
-        done: Whether it has ended for good.
-        last: How the run before the present one ended; None before the second run.
-        restarts: Runs after the first.
-        log: Lines of the present run, or of the last one while none is there.
-        former_log: Lines of the run before; None before the second run.
-        container: The present run as its program sees it; None while none is there.
-        id: Container id of the present or last run; empty before the first.
+        state: Current state.
+        done: Whether it has terminated and will not restart.
+        last: State at the end of the previous run; None before the second run.
+        restarts: Number of restarts.
+        log: Log of the current run, or of the last one between runs.
+        former_log: Log of the previous run; None before the second run.
+        container: The current run, as its program sees it; None between runs.
+        id: Container id of the current or last run; empty before the first.
     """
 
     def __init__(self, spec: Object, clock: Clock, owner: Owner, restarts: int = 0) -> None:
@@ -80,12 +86,12 @@ class ContainerRunner:
         self._process: asyncio.Task[int] | None = None
 
     async def run(self, restart: Callable[[int], bool]) -> int:
-        """Run it until it is done, and return the last exit code.
+        """Run the container until it is done, and return the last exit code.
 
         Args:
-            restart: Whether it is to be started again after this exit code.
+            restart: Returns whether to restart it after this exit code.
         """
-        back_off = BackOff()
+        back_off = BackOff(FIRST_BACK_OFF, LONGEST_BACK_OFF)
         while True:
             ended = await self._run_once()
             self.state, self.done = ended, self._stop.is_set() or not restart(ended.exit_code)
@@ -93,19 +99,22 @@ class ContainerRunner:
             if self.done:
                 return ended.exit_code
             self.last = ended
-            if await self._backed_off(back_off.after((ended.finished - ended.started).total_seconds())):
+            if (ended.finished - ended.started).total_seconds() > FORGIVEN_AFTER:
+                back_off.reset()
+            if await self._backed_off(back_off.seconds):
                 return ended.exit_code
+            back_off.lengthen()
             self.restarts += 1
             self.former_log, self.log = self.log, ContainerLog()
 
     def stop(self) -> None:
-        """Ask it to end (SIGTERM), and not to start again."""
+        """Stop it (SIGTERM) without a restart."""
         self._stop.set()
         if self.container is not None:
             self.container.stop.set()
 
     def kill(self) -> None:
-        """End it at once (SIGKILL)."""
+        """Kill it (SIGKILL)."""
         self.stop()
         if self._process is not None:
             self._process.cancel()
@@ -128,7 +137,7 @@ class ContainerRunner:
         return Terminated(code, started, self._clock.time(), self.id)
 
     async def _execute(self, program: Program, container: Container) -> int:
-        """Let the program run; being cancelled itself, as when the node goes down, ends it too."""
+        """Run the program; cancellation, as when the node goes down, stops it."""
         self._process = asyncio.create_task(_guarded(program, container), name=f"container {self.name}")
         try:
             await asyncio.wait({self._process})
@@ -140,7 +149,7 @@ class ContainerRunner:
             self.log.close()
 
     async def _backed_off(self, seconds: float) -> bool:
-        """Wait before the next run; return whether it is not to happen any more."""
+        """Wait before the next run; return whether the container was stopped meanwhile."""
         if seconds:
             restarting = f"restarting failed container={self.name} pod={self._owner.description}"
             self.state = Waiting("CrashLoopBackOff", f"back-off {_go_duration(seconds)} {restarting}")
@@ -156,7 +165,7 @@ class ContainerRunner:
 
 
 async def _guarded(program: Program, container: Container) -> int:
-    """Run a program; an exception in it is a crash, told in the container's log as Python does."""
+    """Run a program; an exception counts as a crash, with the traceback in the container's log."""
     try:
         return await program(container)
     except Exception:
@@ -166,7 +175,7 @@ async def _guarded(program: Program, container: Container) -> int:
 
 
 def _not_found(command: Sequence[str]) -> str:
-    """Return the runtime's words (containerd 2, runc) for an executable that does not exist."""
+    """Return the message of containerd 2 and runc for a missing executable."""
     executable = command[0] if command else ""
     return (
         "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -176,6 +185,6 @@ def _not_found(command: Sequence[str]) -> str:
 
 
 def _go_duration(seconds: float) -> str:
-    """Write whole seconds as Go does: `10s`, `1m20s`, `5m0s`."""
+    """Return whole seconds in Go's format: `10s`, `1m20s`, `5m0s`."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -13,7 +13,7 @@ from typing import Final
 from conformance.sim.kube import LEASES, Kube, KubeError, Object
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.tasks import Tasks
-from conformance.sim.times import api_micro_time
+from conformance.spec.times import api_micro_time
 
 NAMESPACE: Final = "kube-node-lease"
 DURATION_SECONDS: Final = 40

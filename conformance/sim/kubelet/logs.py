@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from conformance.sim.times import log_time
+from conformance.spec.times import log_time
 
 KEPT_LINES: Final = 10_000
 """Lines of one run that are remembered; older ones are dropped, as log rotation does."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from conformance.sim.kube import Object
 from conformance.sim.node import SimNode
-from conformance.sim.times import api_time
 from conformance.spec.names import HOSTNAME
+from conformance.spec.times import api_time
 
 KUBELET_VERSION: Final = "v1.36.2"
 """What the behaviour of this kubelet was read from."""

@@ -1,34 +1,71 @@
-"""One pod on a node, from its first container to the removal of its object."""
+"""One pod on a node, from its first container to the removal of its object, and what it needs of the node."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
+from conformance.sim.clock import Clock
 from conformance.sim.device_manager import DeviceError, Grant
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import ContainerRunner, Launch
 from conformance.sim.kubelet.logs import ContainerLog
-from conformance.sim.kubelet.machine import Machine
-from conformance.sim.kubelet.podstatus import StatusBuilder
+from conformance.sim.kubelet.podstatus import PodAtWork, StatusBuilder
 from conformance.sim.tasks import Tasks
 
+
+class Machine(Protocol):
+    """The node, as its pods see it; `Runtime` implements it."""
+
+    @property
+    def clock(self) -> Clock:
+        """The cluster's clock."""
+
+    def admit(self, pod: Object) -> dict[str, Grant]:
+        """Allocate devices for all containers of the pod, and return them by container.
+
+        Raises:
+            DeviceError: The devices are not available.
+        """
+
+    async def mount(self, pod: Object) -> None:
+        """Wait until all volumes of the pod can be mounted."""
+
+    def prepare(self, pod: Object, spec: Object, grant: Grant, log: ContainerLog, ip: str) -> Launch:
+        """Return what a container of the pod runs next."""
+
+    def new_address(self, pod: Object) -> str:
+        """Return the IP address of a new pod."""
+
+    def warn(self, pod: Object, reason: str, message: str) -> None:
+        """Write a warning event for the pod."""
+
+    def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
+        """Write the pod's status: now or, for progress before the start, `soon`."""
+
+    def released(self, pod: Object) -> None:
+        """Release the pod's devices."""
+
+    async def remove(self, pod: Object) -> None:
+        """Remove the object of a pod that has terminated."""
+
+
 END_SECONDS: Final = 0.3
-"""From the request to end a pod until it is gone, at least: the runtime's work after the last program ended."""
+"""Minimum cluster seconds between the request to terminate a pod and its removal: cleanup by the container runtime."""
 
 
 class PodWorker:
-    """A pod at work.
+    """A pod that runs on a node.
 
     Attributes:
         pod: The Pod object as last seen.
-        description: How messages name the pod.
-        ip: Its address; empty until it was admitted.
-        inits: Its init containers, in order.
-        mains: Its other containers.
-        status: How its status is put together.
+        description: The pod in messages: `<name>_<namespace>(<uid>)`.
+        ip: IP address; empty until the pod is admitted.
+        inits: Init containers, in order.
+        mains: Other containers.
+        status: Builds the status of the pod.
     """
 
     def __init__(self, machine: Machine, pod: Object, restarts: int = 0) -> None:
@@ -59,11 +96,11 @@ class PodWorker:
         return [*self.inits, *self.mains]
 
     def start(self) -> None:
-        """Begin; the pod ends by itself, or by `terminate`, or by `vanish`."""
+        """Start the pod; it runs until it completes, or until `terminate` or `vanish`."""
         self._tasks.spawn(self._live(), f"pod {self.description}")
 
     def terminate(self, grace_seconds: float) -> None:
-        """Ask all containers to end, kill what is left after the grace period, and remove the object then."""
+        """Stop all containers, kill the rest after the grace period, then remove the object."""
         if self._stop.is_set():
             return
         self._stop.set()
@@ -71,26 +108,26 @@ class PodWorker:
         self._end_containers(grace_seconds)
 
     async def gone(self) -> None:
-        """End what still runs of a pod whose object somebody removed."""
+        """Stop the containers of a pod whose object has been removed."""
         if not self._removing:
             await self.vanish()
 
     async def vanish(self) -> None:
-        """End everything at once and without a word, as when the node goes down."""
+        """Kill everything at once without updating the API server, as when the node goes down."""
         await self._tasks.stop()
         self._machine.released(self.pod)
 
     def prepare(self, spec: Object, log: ContainerLog) -> Launch:
-        """Put together what a container is to run now."""
+        """Return what a container runs next."""
         return self._machine.prepare(self.pod, spec, self._grants.get(spec["name"], Grant()), log, self.ip)
 
     def changed(self) -> None:
-        """Have the new state of a container written, unless the object is about to go anyway."""
+        """Write the new state of a container, unless the object is about to be removed."""
         if not self._stop.is_set():
             self._machine.write_status(self, soon=self.status.phase_of(self) == "Pending")
 
     def backing_off(self, runner: ContainerRunner) -> None:
-        """Tell that a container keeps ending."""
+        """Write the event for a container in back-off."""
         message = f"Back-off restarting failed container {runner.name} in pod {self.description}"
         self._machine.warn(self.pod, "BackOff", message)
 
@@ -113,7 +150,7 @@ class PodWorker:
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Let the pod expire unless its containers have ended by then."""
+        """Kill the pod when its deadline expires."""
         seconds = self.pod["spec"].get("activeDeadlineSeconds")
         timer = self._machine.clock.call_later(seconds, self._expire) if seconds else None
         try:
@@ -123,7 +160,7 @@ class PodWorker:
                 timer.cancel()
 
     async def _run_containers(self) -> None:
-        """Run the init containers one after the other, then all others together, until they are done."""
+        """Run the init containers one after the other, then all other containers together, until they are done."""
         if not await self._mounted():
             return
         for init in self.inits:
@@ -132,7 +169,7 @@ class PodWorker:
         await asyncio.gather(*(main.run(self._starts_again) for main in self.mains))
 
     async def _mounted(self) -> bool:
-        """Wait for the volumes; return whether they came before the pod's end."""
+        """Wait for the volumes; return whether they could be mounted before the pod was stopped."""
         mounting = asyncio.ensure_future(self._machine.mount(self.pod))
         stopping = asyncio.ensure_future(self._stop.wait())
         try:
@@ -148,12 +185,12 @@ class PodWorker:
         return self._policy == "Always" or (self._policy == "OnFailure" and exit_code != 0)
 
     def _reject(self, reason: str, message: str) -> None:
-        """Let the pod fail before anything of it ran."""
+        """Fail the pod before any container has run."""
         self.status.fail(reason, f"Pod was rejected: {message}")
         self._machine.warn(self.pod, reason, message)
 
     def _expire(self) -> None:
-        """Let the pod fail because it ran longer than it may."""
+        """Fail the pod because it exceeded its deadline."""
         self.status.fail("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
         self._end_containers(self.pod["spec"].get("terminationGracePeriodSeconds") or 0)
 

@@ -10,7 +10,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.containers import ContainerRunner
 from conformance.sim.kubelet.states import Running, Terminated, Waiting
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 
 class Condition(NamedTuple):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from conformance.sim.kube import Object
-from conformance.sim.times import api_time
+from conformance.spec.times import api_time
 
 KILLED: Final = 137
 """Exit code of a container that SIGKILL ended (128 + 9)."""

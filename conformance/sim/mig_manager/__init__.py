@@ -1,8 +1,8 @@
-"""mig-manager: carries out on its node what the label `nvidia.com/mig.config` asks for, and answers in a label.
+"""mig-manager: applies the configuration in the node label `nvidia.com/mig.config`, and reports its state in a label.
 
-Behaviour: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-manager and pkg/mig/reconfigure; the image tag selects that of
-older and newer versions. Left out is what needs a driver installed on the host: its systemd services and their state
-file.
+Behaviour: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-manager and pkg/mig/reconfigure; the image tag selects the
+behaviour of other versions. Not simulated is what needs a driver installed on the host: systemd services and their
+state file.
 """
 
 from conformance.sim.mig_manager.program import mig_manager

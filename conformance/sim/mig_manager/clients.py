@@ -1,4 +1,4 @@
-"""The pods that use the GPUs of a node: waiting for their end, and deleting validators.
+"""The pods that use the GPUs of a node: waiting for them to terminate, and deleting validators.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go; before v0.13.0, reconfigure-mig.sh.
 """
@@ -13,28 +13,28 @@ import aiohttp
 
 from conformance.sim.clock import Clock
 from conformance.sim.kube import PODS, Kube, KubeError, Object
-from conformance.sim.mig_manager.errors import StuckError
+from conformance.sim.mig_manager.process import StuckError
 from conformance.spec import names
 
 WAIT_SECONDS: Final = 300.0
-"""Limit of every single wait."""
+"""Cluster seconds before each wait gives up."""
 POLL_SECONDS: Final = 1.0
-"""Between two looks for the pods of an operand; the first look comes after as long."""
+"""Cluster seconds before each check for the pods of an operand, including the first."""
 CLIENT_POLL_SECONDS: Final = 5.0
-"""Between two looks for third-party clients; the first look comes at once."""
+"""Cluster seconds between checks for third-party clients; the first check is immediate."""
 SCRIPT_POLL_SECONDS: Final = 0.1
-"""In place of the watch that `kubectl wait` opens."""
+"""Cluster seconds between checks in place of the watch that `kubectl wait` opens."""
 _TIMED_OUT: Final = "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline"
 
 
 class GpuClients:
-    """Pods on one node.
+    """The GPU client pods on one node.
 
     Args:
         kube: API client.
         clock: The cluster's clock.
         node: Name of the node.
-        namespace: Where the operands are.
+        namespace: Namespace of the operands.
     """
 
     def __init__(self, kube: Kube, clock: Clock, node: str, namespace: str) -> None:
@@ -45,40 +45,40 @@ class GpuClients:
         self._pods = kube.informer(PODS)
 
     async def wait_for_operand(self, app: str) -> None:
-        """Look each second until no pod with that `app` label is left, in whatever phase.
+        """Wait until no pod with this `app` label is left, in any phase.
 
         Raises:
-            StuckError: One is still there after five minutes.
+            StuckError: A pod still exists after five minutes.
         """
         await self._poll(lambda: not self._of_app(app), POLL_SECONDS, first_after=POLL_SECONDS)
 
     async def wait_for_third_parties(self) -> None:
-        """Look every five seconds until no DaemonSet's pod that selects `nvidia.com/gpu.deploy.client` is left.
+        """Wait until no DaemonSet pod with the node selector `nvidia.com/gpu.deploy.client` is left.
 
         Raises:
-            StuckError: One is still there after five minutes.
+            StuckError: A pod still exists after five minutes.
         """
         await self._poll(lambda: not any(map(_is_third_party, self._on_node())), CLIENT_POLL_SECONDS, 0.0)
 
     async def wait_unless_late(self, app: str) -> None:
-        """Wait as `kubectl wait --for=delete` in the script does: after five minutes the run goes on."""
+        """Wait like `kubectl wait --for=delete` in the script: after five minutes the run continues."""
         with suppress(StuckError):
             await self._poll(lambda: not self._of_app(app), SCRIPT_POLL_SECONDS, first_after=0.0)
 
     async def delete(self, app: str) -> None:
-        """Delete the pods with that `app` label, without waiting for their end.
+        """Delete the pods with this `app` label, without waiting for their termination.
 
         Raises:
-            StuckError: The API server refused or did not answer.
+            StuckError: The API server rejected the request or did not respond.
         """
         await self._pods.synced.wait()
         await self._delete(self._of_app(app))
 
     async def delete_those_of_users(self) -> None:
-        """Delete every pod of the node outside the operators' and the system's namespaces: a defect to switch on.
+        """Delete all pods of users on the node (the fault `mig-manager-deletes-user-pods`).
 
         Raises:
-            StuckError: The API server refused or did not answer.
+            StuckError: The API server rejected the request or did not respond.
         """
         kept = {self._namespace, "kube-system"}
         await self._delete([pod for pod in self._on_node() if pod["metadata"]["namespace"] not in kept])

@@ -1,4 +1,4 @@
-"""Which configuration file a mig-manager process uses; decided once, at its start.
+"""The configuration file of a mig-manager process, chosen once at its start.
 
 Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go (setupMigConfig, createNodeConfigMap).
 """
@@ -25,16 +25,16 @@ _FAILED: Final = "failed to setup MIG config: "
 
 
 class SetupError(Exception):
-    """No configuration is to be had: the process ends."""
+    """There is no configuration: the process exits."""
 
 
 async def choose_config_file(process: Process) -> str:
-    """Path of the file that every run reads: the given one, else one generated from the hardware, else the default.
+    """Return the path of the configuration file: the given one, else a generated one, else the default.
 
-    Whether the given file can be used is seen in each run, not here.
+    The content of the given file is validated in each run, not here.
 
     Raises:
-        SetupError: The given file does not exist, or nothing can be generated and there is no default.
+        SetupError: The given file does not exist, or no file can be generated and there is no default.
     """
     given = process.settings.config_file
     if not process.settings.node:
@@ -88,13 +88,13 @@ def _pass_on(process: Process, output: mig_parted.Output) -> None:
 
 
 def _keep(process: Process, text: str) -> None:
-    """Let the process read the generated file, which lies in the container and nowhere else."""
+    """Make the process read the generated file, which only exists in the container."""
     mounted = process.read_file
     process.read_file = lambda path: text if path == GENERATED_FILE else mounted(path)
 
 
 async def _publish(process: Process, text: str) -> None:
-    """Show the generated configuration in a ConfigMap that goes with the pod; that it fails is only worth a warning."""
+    """Publish the generated configuration in a ConfigMap owned by the pod; a failure is only logged as a warning."""
     namespace = process.container.pod["metadata"]["namespace"]
     name = names.generated_config_map(process.settings.node)
     try:

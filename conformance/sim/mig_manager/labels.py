@@ -1,4 +1,4 @@
-"""The node labels that mig-manager writes: its state, and those that decide where the operands run.
+"""The node labels that mig-manager writes: its state, and the deploy labels of the operands.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
 """
@@ -10,26 +10,26 @@ from collections.abc import Iterable, Mapping
 import aiohttp
 
 from conformance.sim.kube import NODES, Kube, KubeError
-from conformance.sim.mig_manager.errors import StepError
+from conformance.sim.mig_manager.process import StepError
 from conformance.spec import names
 
 NVSM = names.DEPLOY_PREFIX + "nvsm"
 _FORCED_OFF = "false"
-"""Somebody else switched an operand off; mig-manager respects that."""
+"""Value of a deploy label that disables an operand; mig-manager keeps it."""
 
 
 def paused(value: str) -> str:
-    """Return what a deploy label becomes while the GPUs change."""
+    """Return the value of a deploy label during a reconfiguration."""
     return value if value == _FORCED_OFF else names.PAUSED
 
 
 def resumed(value: str) -> str:
-    """Return what it becomes afterwards; `value` is what it was before the run."""
+    """Return the value of a deploy label after the run; `value` is the value before it."""
     return value if value == _FORCED_OFF else "true"
 
 
 class NodeLabels:
-    """The labels of one node as they were at the start of a run, and writing new ones."""
+    """The labels of one node: values at the start of a run, and updates."""
 
     def __init__(self, kube: Kube, node: str) -> None:
         self._kube = kube
@@ -38,13 +38,13 @@ class NodeLabels:
         self._deploy = dict.fromkeys((names.DEPLOY_PREFIX + operand for operand in names.PAUSED_OPERANDS), "")
 
     async def read(self, *, with_client: bool) -> None:
-        """Remember the present values; a label that is absent counts as empty.
+        """Remember the current values; a missing label counts as empty.
 
         Args:
-            with_client: Also handle `nvidia.com/gpu.deploy.client`, where the node has it.
+            with_client: Whether to handle `nvidia.com/gpu.deploy.client`, too, if the node has it.
 
         Raises:
-            StepError: The node cannot be read; then all values count as empty.
+            StepError: The node cannot be read; all values then count as empty.
         """
         try:
             node = await self._kube.get(NODES, self._node)
@@ -62,7 +62,7 @@ class NodeLabels:
         return self._deploy
 
     async def pause(self) -> None:
-        """Let the operands go.
+        """Pause the operands.
 
         Raises:
             StepError: The labels could not be written.
@@ -70,11 +70,11 @@ class NodeLabels:
         await self.write({label: paused(value) for label, value in self._deploy.items()})
 
     async def resume(self, *, without: Iterable[str] = (), forced: bool = False) -> None:
-        """Let the operands come back.
+        """Resume the operands.
 
         Args:
-            without: Labels to leave as they are.
-            forced: Also those that were `false` (a defect that can be switched on).
+            without: Labels to leave unchanged.
+            forced: Whether to resume disabled operands, too (the fault `mig-manager-overrides-false`).
 
         Raises:
             StepError: The labels could not be written.
@@ -91,7 +91,7 @@ class NodeLabels:
         """Write labels in one patch.
 
         Raises:
-            StepError: The API server refused or did not answer.
+            StepError: The API server rejected the request or did not respond.
         """
         try:
             await self._kube.patch(NODES, self._node, {"metadata": {"labels": dict(labels)}})

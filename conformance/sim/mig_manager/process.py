@@ -1,4 +1,4 @@
-"""What one mig-manager process works with: its settings, its node, and the tools that it calls."""
+"""The context of a mig-manager process: settings, node, and the tools that it calls."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import yaml
 
 from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.container import Container
-from conformance.sim.mig_manager.behaviour import Behaviour
-from conformance.sim.mig_manager.errors import StepError
-from conformance.sim.mig_manager.settings import HOST_MOUNT, Settings
+from conformance.sim.mig_manager.settings import HOST_MOUNT, Behaviour, Settings
 from conformance.sim.mig_parted.output import log_line
 from conformance.sim.nvml import Nvml
 
 _MISSING: Final = "no such file or directory"
+
+
+class StepError(Exception):
+    """A step failed: the run ends in the state `failed`. The text follows `Error: ` in the log."""
+
+
+class StuckError(StepError):
+    """A step failed that up to v0.15.0 changes no label: the state stays `pending` and the operands stay paused."""
 
 
 class _WithoutLastGpu(Nvml):
@@ -26,15 +32,15 @@ class _WithoutLastGpu(Nvml):
 
 
 class Process:
-    """One run of the program, from its start to its end.
+    """A process of mig-manager, from start to exit.
 
     Attributes:
-        container: The container it runs in.
-        settings: Its environment.
-        behaviour: Its version's.
-        read_file: Content of a file of the container, or of the one that it generated; None where there is none.
-        operands_resumed: Set by the first run that succeeds and kept to the end of the process. After that a run that
-            fails leaves the operands paused.
+        container: Its container.
+        settings: Its settings, from the environment.
+        behaviour: The behaviour of its version.
+        read_file: Returns the content of a file, mounted or generated; None if there is none.
+        operands_resumed: Whether a run of this process has succeeded. After that, a run that fails leaves the operands
+            paused.
     """
 
     def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
@@ -49,18 +55,18 @@ class Process:
         self.container.log(log_line(level, text))
 
     def tell(self, text: str) -> None:
-        """Write what a step of a reconfiguration says about itself, which the script just prints."""
+        """Log the progress of a step, which the script prints without log format."""
         if self.behaviour.script:
             self.container.log(text.rstrip("\n"))
         else:
             self.log(text)
 
     def fault(self, name: str) -> bool:
-        """Whether one of mig-manager's defects is switched on."""
+        """Return whether a fault is switched on."""
         return self.container.node.faults.on(name)
 
     def mig_parted(self, *arguments: str) -> bool:
-        """Run nvidia-mig-parted, its output going to the log, and say whether it succeeded."""
+        """Run nvidia-mig-parted with its output in the log; return whether it succeeded."""
         nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("mig-manager-forgets-last-gpu"))
         subsystems = self.behaviour.subsystem_filters
         result = mig_parted.run(arguments, nvml, self.smi, self.read_file, subsystem_filters=subsystems)
@@ -69,19 +75,19 @@ class Process:
         return result.rc == 0
 
     def nvml(self, *, all_gpus: bool = True) -> Nvml:
-        """Return NVML as the container sees it, if need be without the last GPU."""
+        """Return NVML as the container sees it, with all GPUs or without the last one."""
         face = Nvml if all_gpus else _WithoutLastGpu
         return face(self.container.node.hardware)
 
     def smi(self, arguments: Sequence[str]) -> tuple[int, str]:
-        """Run nvidia-smi; exit code and output."""
+        """Run nvidia-smi; return exit code and output."""
         return nvidia_smi.run(arguments, self.container.node.hardware)
 
     def check(self) -> None:
-        """Make sure that what a run needs of the host is there.
+        """Check what a run needs of the host.
 
         Raises:
-            StepError: The file with the services of the host is missing or no YAML, or the host cannot be reached.
+            StepError: The file with the host's GPU clients is missing or invalid, or systemd cannot be reached.
         """
         path = self.settings.clients_file
         if path:

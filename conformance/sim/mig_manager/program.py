@@ -1,4 +1,4 @@
-"""The process: choose the configuration file, then wait for the label and carry out what it says, for ever."""
+"""The program: chooses the configuration file, then waits for the label and applies its value, in a loop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Final
 
 from conformance.sim.container import Container
 from conformance.sim.mig_manager.config_source import SetupError, choose_config_file
-from conformance.sim.mig_manager.errors import StepError
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StepError
 from conformance.sim.mig_manager.reconfigure import Reconfiguration
 from conformance.sim.mig_manager.slot import ConfigSlot, follow_label
 from conformance.spec import names
 
 _ENDED_BY_SIGTERM: Final = 143
-"""It handles no signals: 128 and the number of SIGTERM."""
+"""Exit code after SIGTERM, which the program does not handle (128 + 15)."""
 
 
 async def mig_manager(container: Container) -> int:
-    """Run until told to stop, or until no configuration can be had (exit code 1). A run under way is broken off."""
+    """Run until SIGTERM, which aborts a reconfiguration; exit code 1 if there is no configuration."""
     serving = asyncio.create_task(_serve(Process(container, container.files)))
     stopping = asyncio.create_task(container.stop.wait())
     try:

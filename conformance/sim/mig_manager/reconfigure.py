@@ -1,7 +1,7 @@
 """One reconfiguration, step by step.
 
 The numbers are those of the steps in NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go (Run). Steps 4, 10
-and 14 concern a driver installed on the process, which simulated nodes do not have.
+and 14 concern a driver installed on the host, which simulated nodes do not have.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.sim.mig_manager.clients import GpuClients
-from conformance.sim.mig_manager.errors import StepError, StuckError
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StepError, StuckError
 from conformance.sim.mig_manager.shutdown import delete_validators, wait_for_clients
 from conformance.spec import names
 from conformance.spec.mig_parted import ALL_BALANCED
 from conformance.spec.names import State
 
 EARLY_SECONDS: Final = 300.0
-"""By how much an answer that comes too early is early: long enough for whoever believes it to look at the GPUs."""
+"""Cluster seconds by which the fault `mig-manager-success-first` reports success early: enough for observers to
+notice."""
 
 
 class Reconfiguration:
-    """One run.
+    """One reconfiguration of the node.
 
     Args:
-        process: The process.
-        config_file: File with the configurations.
-        selected: Name of the wanted one; empty where the label was removed meanwhile.
+        process: The mig-manager process.
+        config_file: Path of the configuration file.
+        selected: Name of the configuration; empty if the label has been removed.
     """
 
     def __init__(self, process: Process, config_file: str, selected: str) -> None:
@@ -40,12 +40,12 @@ class Reconfiguration:
         self._clients = GpuClients(container.kube, container.clock, settings.node, settings.clients_namespace)
 
     async def run(self) -> None:
-        """Do it, and answer in the state label.
+        """Reconfigure the GPUs and report the result in the state label.
 
         Raises:
-            StepError: It failed; the answer `failed` was given unless the step is one of those that give none.
+            StepError: A step failed; the state is `failed`, unless the step leaves the labels unchanged.
         """
-        self._check_start()  # 0: what fails here writes no label at all
+        self._check_start()  # 0: a failure here writes no label
         try:
             await self._steps()
         except StuckError:
@@ -107,7 +107,7 @@ class Reconfiguration:
         return applied
 
     def _check_mode(self) -> None:
-        """After a reboot the mode must be right: one that is not would mean to reboot for ever."""
+        """Fail if the mode is still wrong after a reboot, to avoid an endless loop of reboots."""
         self._process.tell("Checking if the MIG mode setting in the selected config is currently applied or not")
         right = self._process.mig_parted("assert", "--mode-only", *self._selection)
         if not right and self._labels.state == State.REBOOTING:
@@ -129,7 +129,7 @@ class Reconfiguration:
         await self._labels.pause()
 
     def _apply_mode(self) -> bool:
-        """Whether every GPU has its mode now; the script asks the GPUs even where the change itself failed."""
+        """Return whether every GPU has its mode now; the script checks the GPUs even if the change failed."""
         self._process.tell(
             "Applying the MIG mode change from the selected config to the node (and double checking it took effect)"
         )
@@ -177,7 +177,7 @@ class Reconfiguration:
             await self._labels.resume(forced=self._process.fault("mig-manager-overrides-false"))
 
     async def _finish_failed(self) -> None:
-        """Give the answer `failed`; where even that fails, the log must do."""
+        """Report the state `failed`; if that fails as well, only log it."""
         try:
             await self._finish(State.FAILED)
         except StepError as error:

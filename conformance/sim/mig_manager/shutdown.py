@@ -1,4 +1,4 @@
-"""Steps 8 and 9 of a reconfiguration: no pod that uses the GPUs may be left, and validators are to run anew.
+"""Steps 8 and 9 of a reconfiguration: wait for all GPU clients to terminate, and delete the validators.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go (waitForPodsToBeDeleted).
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.sim.mig_manager.clients import GpuClients
-from conformance.sim.mig_manager.errors import StuckError
-from conformance.sim.mig_manager.process import Process
+from conformance.sim.mig_manager.process import Process, StuckError
 from conformance.spec import names
 
 OPERANDS: Final = (
@@ -18,20 +17,20 @@ OPERANDS: Final = (
     ("dcgm-exporter", names.DCGM_EXPORTER_APP, "dcgm-exporter"),
     ("dcgm", names.DCGM_APP, "dcgm"),
 )
-"""Short name, `app` label and spelling in the log of the operands that are waited for, in this order."""
+"""Operands to wait for, in order: short name, `app` label and name in the log."""
 VALIDATORS: Final = (
     ("cuda-validator", "nvidia-cuda-validator"),
     ("plugin-validator", "nvidia-device-plugin-validator"),
 )
-"""Spelling in the log and `app` label of the pods that are deleted, in this order."""
+"""Pods to delete, in order: name in the log and `app` label."""
 _FAILED: Final = "failed to wait for pods to be deleted"
 
 
 async def wait_for_clients(process: Process, clients: GpuClients) -> None:
-    """Wait for the end of the operands one after the other, then for clients of third parties.
+    """Wait for the operands to terminate, one after the other, then for third-party clients.
 
     Raises:
-        StuckError: Some are still there after five minutes; before v0.13.0 the run goes on all the same.
+        StuckError: A pod still exists after five minutes; before v0.13.0 the run continues instead.
     """
     for name, app, spoken in OPERANDS:
         process.tell(f"Waiting for {spoken} to shutdown")
@@ -47,10 +46,10 @@ async def wait_for_clients(process: Process, clients: GpuClients) -> None:
 
 
 async def delete_validators(process: Process, clients: GpuClients) -> None:
-    """Delete the pods that checked the GPUs as they were.
+    """Delete the pods that validated the former GPU configuration.
 
     Raises:
-        StuckError: The API server refused or did not answer.
+        StuckError: The API server rejected the request or did not respond.
     """
     for spoken, app in VALIDATORS:
         process.tell(f"Removing the {spoken} pod")

@@ -1,4 +1,4 @@
-"""The hand-over of the wanted configuration from the watch to the worker: one slot, in which the latest value wins.
+"""The hand-over of the selected configuration from the watch to the worker: one slot that keeps the latest value.
 
 Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go (SyncableMigConfig and the node watch).
 """
@@ -13,7 +13,7 @@ from conformance.spec import names
 
 
 class ConfigSlot:
-    """Holds the last value of the label; values that come and go during a run are never seen."""
+    """Holds the latest value of the label; values that are replaced during a run are never seen."""
 
     def __init__(self) -> None:
         self._current = ""
@@ -21,15 +21,15 @@ class ConfigSlot:
         self._handed_over = asyncio.Event()
 
     def put(self, value: str) -> None:
-        """Hand over a value; the empty one (no label) wakes nobody."""
+        """Store a value; the empty one (no label) does not wake the worker."""
         self._current = value
         if value:
             self._handed_over.set()
 
     async def take(self) -> str:
-        """Wait until a value is there that differs from the last one taken, or until the same is handed over anew.
+        """Return the value once it differs from the last one taken, or once the same one is stored again.
 
-        The value is empty where the label was removed during the last run.
+        The value is empty if the label was removed during the last run.
         """
         if self._last_read == self._current:
             self._handed_over.clear()
@@ -39,10 +39,10 @@ class ConfigSlot:
 
 
 def follow_label(kube: Kube, node: str, slot: ConfigSlot) -> Callable[[], None]:
-    """Put the label into the slot when the Node object appears and when the label changes.
+    """Put the label's value into the slot when the Node object appears and when the label changes.
 
     Returns:
-        A function that ends it.
+        A function that ends the subscription.
     """
 
     def on_node(event: Event, former: Object | None, present: Object) -> None:

@@ -1,7 +1,7 @@
-"""nvidia-mig-parted: brings the GPUs of a node into the state that an entry of a configuration file describes.
+"""nvidia-mig-parted: configures the GPUs of a node as a configuration file describes.
 
-It works through the face of pynvml (and `nvidia-smi -r`) alone, as the real program does, and knows no capacities:
-the driver is the only judge of what fits.
+Like the real program it only uses NVML (and `nvidia-smi -r`) and has no table of capacities: the driver decides what
+fits.
 """
 
 from conformance.sim.mig_parted.command import run

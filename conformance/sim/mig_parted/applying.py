@@ -1,4 +1,4 @@
-"""`nvidia-mig-parted apply`: modes first, then, where wanted, MIG devices.
+"""`nvidia-mig-parted apply`: first MIG modes, then MIG devices.
 
 Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-parted/apply/apply.go, mode.go and config.go.
 """
@@ -9,27 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pynvml
 
-from conformance.sim.mig_parted.asserting import assert_geometry, assert_modes
 from conformance.sim.mig_parted.geometry import realise
-from conformance.sim.mig_parted.gpus import MigGpu
-from conformance.sim.mig_parted.matching import walk
-from conformance.sim.mig_parted.nvml_errors import error_name
+from conformance.sim.mig_parted.gpus import MigGpu, error_name
+from conformance.sim.mig_parted.matching import assert_geometry, assert_modes, walk
 from conformance.sim.mig_parted.output import MigPartedError, Output
 from conformance.spec.mig_parted import Entry
 
 Smi = Callable[[Sequence[str]], tuple[int, str]]
-"""Runs nvidia-smi with these arguments; exit code and output."""
+"""Runs nvidia-smi with these arguments; returns exit code and output."""
 
 
 def apply_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu], smi: Smi, output: Output) -> None:
-    """Give every GPU that an entry applies to its mode, unless all have it.
+    """Set the mode of every GPU that an entry applies to, unless all have it.
 
-    One GPU in the wrong mode is enough for the instances of all of them to be destroyed, and one pending change for
-    all GPUs of the node to be reset.
+    If one GPU has the wrong mode, the instances of all these GPUs are destroyed; if one change is pending, all GPUs of
+    the node are reset.
 
     Raises:
-        MigPartedError: An instance or a GPU is in use; the GPUs dealt with before it stay changed, and a mode whose
-            reset failed stays pending.
+        MigPartedError: An instance or a GPU is in use. GPUs before it stay changed, and a mode whose reset failed stays
+            pending.
     """
     if _holds(assert_modes, entries, gpus):
         return
@@ -42,10 +40,10 @@ def apply_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu], smi: Smi, outp
 
 
 def apply_geometry(entries: Sequence[Entry], gpus: Sequence[MigGpu], output: Output) -> None:
-    """Give every GPU that an entry applies to its MIG devices; one that carries them already is left alone.
+    """Create the MIG devices of every GPU that an entry applies to; GPUs that already have them are left alone.
 
     Raises:
-        MigPartedError: One cannot be changed; those before it are, those after it are not.
+        MigPartedError: A GPU cannot be changed. GPUs before it are changed, GPUs after it are not.
     """
     if _holds(assert_geometry, entries, gpus):
         return
@@ -69,7 +67,7 @@ def _holds(
 
 
 def _capable(pairs: Iterator[tuple[Entry, MigGpu]], what: str) -> Iterator[tuple[Entry, MigGpu]]:
-    """Leave out GPUs without MIG where that is no contradiction: under `all`, or with MIG off."""
+    """Leave out GPUs without MIG if the entry allows that: with `devices: all` or MIG disabled."""
     for entry, gpu in pairs:
         if gpu.capable:
             yield entry, gpu

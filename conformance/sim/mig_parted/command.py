@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import yaml
 
 from conformance.sim.mig_parted.applying import Smi, apply_geometry, apply_modes
-from conformance.sim.mig_parted.asserting import assert_geometry, assert_modes
 from conformance.sim.mig_parted.exporting import export
 from conformance.sim.mig_parted.generating import generate
 from conformance.sim.mig_parted.gpus import gpus_of_node
+from conformance.sim.mig_parted.matching import assert_geometry, assert_modes
 from conformance.sim.mig_parted.output import MigPartedError, Output, Result, capitalized
 from conformance.spec.mig_parted import ConfigurationError, Entry, parse
 
@@ -39,8 +39,8 @@ def run(
         argv: Arguments without the program's name: `-d` and one of assert, apply, export, generate-config.
         nvml: The GPUs of the node.
         smi: Runs nvidia-smi; used for GPU resets only.
-        read_file: Content of a file by its path, None where there is none.
-        subsystem_filters: Whether a device filter may name a PCI subsystem, as from v0.15.0 on; else such a filter
+        read_file: Returns the content of a file; None if there is none.
+        subsystem_filters: Whether a device filter may name a PCI subsystem (from v0.15.0); otherwise such a filter
             matches nothing.
     """
     output = Output()
@@ -56,7 +56,7 @@ def run(
 
 @dataclass(frozen=True)
 class _Run:
-    """One run with everything it works on."""
+    """One run of the command."""
 
     options: argparse.Namespace
     nvml: Nvml
@@ -66,7 +66,7 @@ class _Run:
     subsystem_filters: bool
 
     def selected(self) -> tuple[Entry, ...]:
-        """Entries of the selected configuration."""
+        """Return the entries of the selected configuration."""
         path = self.options.config_file
         if (text := self.read_file(path)) is None:
             raise MigPartedError(f"error parsing config file: read error: open {path}: no such file or directory")
@@ -82,12 +82,12 @@ class _Run:
 
 
 def _without_subsystems(entry: Entry) -> Entry:
-    """Make filters that name a subsystem match nothing; a list of filters must not become empty by that."""
+    """Replace filters that name a subsystem by one that matches nothing; an empty list would match everything."""
     return replace(entry, device_filter=tuple("" if ":" in part else part for part in entry.device_filter))
 
 
 def _decoding(problem: str) -> str:
-    """Where in sigs.k8s.io/yaml a problem appears: YAML is turned into JSON first, which is then decoded."""
+    """Return a problem with the prefix of sigs.k8s.io/yaml, which converts YAML to JSON before it decodes it."""
     if problem.startswith("error converting YAML to JSON"):
         return problem
     return f"error unmarshaling JSON: while decoding JSON: {problem}"
@@ -148,7 +148,7 @@ _COMMANDS: dict[str, Callable[[_Run], None]] = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses a command line as an error of the run, not by ending the process."""
+    """A parser that raises an error for an invalid command line instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise MigPartedError(message)

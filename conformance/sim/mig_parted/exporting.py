@@ -1,4 +1,4 @@
-"""`nvidia-mig-parted export`: what is on the GPUs, written as a configuration.
+"""`nvidia-mig-parted export`: the state of the GPUs as a configuration.
 
 Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-parted/export/config.go.
 """
@@ -13,12 +13,12 @@ from conformance.spec.mig_parted import VERSION
 
 
 def export(gpus: Sequence[MigGpu], label: str) -> dict[str, Any]:
-    """Content of a configuration file whose only configuration, named `label`, describes the node."""
+    """Return a configuration file whose only configuration, named `label`, describes the node."""
     return {"version": VERSION, "mig-configs": {label: _entries(gpus)}}
 
 
 def _entries(gpus: Sequence[MigGpu]) -> list[dict[str, Any]]:
-    """One entry for all GPUs in the same state, in the order of their first."""
+    """Return one entry per state of GPUs, in the order of the first GPU in each state."""
     groups: list[tuple[tuple[bool, dict[str, int]], list[MigGpu]]] = []
     for gpu in gpus:
         state = _state(gpu)
@@ -36,7 +36,7 @@ def _state(gpu: MigGpu) -> tuple[bool, dict[str, int]]:
 
 
 def _entry(state: tuple[bool, dict[str, int]], members: Sequence[MigGpu], gpus: Sequence[MigGpu]) -> dict[str, Any]:
-    """Name GPUs as briefly as possible: `all` where every GPU of their kinds is meant, kinds only where they matter."""
+    """Return the shortest entry for GPUs: `all` if it covers every GPU of their kinds, a filter only if needed."""
     enabled, counts = state
     kinds = sorted({f"0x{gpu.device_id:08X}" for gpu in members})
     alike = [gpu for gpu in gpus if f"0x{gpu.device_id:08X}" in kinds]

@@ -1,7 +1,7 @@
-"""`nvidia-mig-parted generate-config`: the configurations that suit the GPUs of the node.
+"""`nvidia-mig-parted generate-config`: the configurations that the GPUs of the node support.
 
-mig-manager from v0.14.0 uses the same at its start. Source: NVIDIA/mig-parted v0.15.0, pkg/mig/builder and
-pkg/mig/discovery. Its list of A30 profiles, written because NVML reports them wrongly, is not needed here.
+mig-manager from v0.14.0 uses the same code at its start. Source: NVIDIA/mig-parted v0.15.0, pkg/mig/builder and
+pkg/mig/discovery. Its list of A30 profiles, a workaround for wrong reports of NVML, is not needed here.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml
 
 _BALANCED: Mapping[int, Mapping[int, int]] = {7: {1: 2, 2: 1, 3: 1}, 4: {1: 2, 2: 1}}
-"""Slices of the largest profile to how many instances of which size make up `all-balanced`."""
+"""Instances of `all-balanced` (number by slices), by the slices of the largest profile."""
 
 
 class NoProfilesError(MigPartedError):
-    """GPUs know MIG, but their driver lists no profiles (while MIG is off, before R580)."""
+    """The GPUs are MIG capable, but the driver lists no profiles (before R580, while MIG is off)."""
 
 
 def generate(nvml: Nvml, output: Output) -> dict[str, Any]:
-    """Content of a configuration file for the GPUs of the node.
+    """Return a configuration file for the GPUs of the node.
 
     Raises:
-        NoProfilesError: There are MIG-capable GPUs, but no profiles are to be had.
-        MigPartedError: NVML does not open, or no GPU knows MIG.
+        NoProfilesError: There are MIG-capable GPUs, but the driver lists no profiles.
+        MigPartedError: NVML cannot be initialised, or no GPU is MIG capable.
     """
     try:
         with gpus_of_node(nvml) as gpus:
@@ -50,7 +50,7 @@ def generate(nvml: Nvml, output: Output) -> dict[str, Any]:
 
 
 def _discover(gpus: Sequence[MigGpu], output: Output) -> dict[str, list[Offer]]:
-    """Offers by PCI ID of the GPU (`0x233010DE`); GPUs with the same ID have the same."""
+    """Return the offers by PCI ID (`0x233010DE`); GPUs with the same ID have the same offers."""
     found: dict[str, list[Offer]] = {}
     capable = [gpu for gpu in gpus if gpu.capable]
     for gpu in capable:
@@ -68,7 +68,7 @@ def _discover(gpus: Sequence[MigGpu], output: Output) -> dict[str, list[Offer]]:
 
 
 def _one_profile_each(offers: Mapping[str, list[Offer]], output: Output) -> dict[str, list[dict[str, Any]]]:
-    """`all-<profile>` for every profile, with an entry for each number of instances that GPUs have room for."""
+    """Return `all-<profile>` for every profile, with an entry for each maximum number of instances."""
     devices: dict[Profile, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for device, offered in offers.items():
         for offer in offered:
@@ -90,7 +90,7 @@ def _one_profile_each(offers: Mapping[str, list[Offer]], output: Output) -> dict
 
 
 def _balanced(offers: Mapping[str, list[Offer]], output: Output) -> list[dict[str, Any]]:
-    """Return an entry for each kind of GPU that the formula suits; where none does, there is no `all-balanced`."""
+    """Return an entry for each kind of GPU that the formula supports; without any, there is no `all-balanced`."""
     entries = []
     for device, offered in offers.items():
         sizes = _plain_by_size(offered)
@@ -106,7 +106,7 @@ def _balanced(offers: Mapping[str, list[Offer]], output: Output) -> list[dict[st
 
 
 def _plain_by_size(offers: Sequence[Offer]) -> dict[int, Offer]:
-    """Slices to the profile without attributes of which the most fit, which is the one with the least memory."""
+    """Return, by slices, the profile without attributes that fits most often: the one with the least memory."""
     sizes: dict[int, Offer] = {}
     for offer in offers:
         if offer.profile != offer.profile.base:

@@ -1,4 +1,4 @@
-"""How a map of profiles becomes instances on a GPU: orderings are tried until the driver accepts one.
+"""Creating MIG devices on a GPU: orderings are tried until the driver accepts one.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/config/config.go and pkg/types/mig_config.go.
 """
@@ -11,8 +11,7 @@ from typing import Any
 
 import pynvml
 
-from conformance.sim.mig_parted.gpus import MigGpu, Offer
-from conformance.sim.mig_parted.nvml_errors import error_name
+from conformance.sim.mig_parted.gpus import MigGpu, Offer, error_name
 from conformance.sim.mig_parted.output import MigPartedError, Output, capitalized
 from conformance.spec.profile import Profile
 
@@ -21,12 +20,13 @@ _COMPUTE_PROFILES = {1: 0, 2: 1, 3: 2, 4: 3, 6: 6, 7: 4, 8: 5}
 
 
 def realise(wanted: Mapping[str, int], gpu: MigGpu, gpus: Sequence[MigGpu], output: Output) -> None:
-    """Replace what is on `gpu` by the wanted MIG devices; the driver picks the placements.
+    """Replace the instances on `gpu` by the wanted MIG devices; the driver chooses the placements.
 
-    A profile that no GPU of the node offers empties the whole request: the GPU is cleared and that is a success.
+    If no GPU of the node offers one of the profiles, the whole request counts as empty: the GPU is cleared, and that is
+    a success.
 
     Raises:
-        MigPartedError: No ordering works; the GPU is left empty, but for what is in use.
+        MigPartedError: No ordering works; the GPU is left empty, except for instances in use.
     """
     try:
         try_orderings(flatten(wanted, gpus), lambda profiles: _create_all(profiles, gpu), output)
@@ -39,10 +39,9 @@ def realise(wanted: Mapping[str, int], gpu: MigGpu, gpus: Sequence[MigGpu], outp
 
 
 def flatten(wanted: Mapping[str, int], gpus: Sequence[MigGpu]) -> list[Profile]:
-    """Single MIG devices, large ones first; empty where a profile is offered by none of the GPUs.
+    """Return single MIG devices, large ones first; empty if a profile is offered by none of the GPUs.
 
-    Profiles of the same slices and attributes come with the smaller memory first, where mig-parted leaves the order
-    to chance.
+    Of profiles with equal slices and attributes, the smaller memory comes first; mig-parted's order is random.
     """
     offered = [offer for gpu in gpus if gpu.capable for offer in gpu.offers]
     profiles = [(Profile.parse(name), count) for name, count in wanted.items()]
@@ -55,10 +54,10 @@ def flatten(wanted: Mapping[str, int], gpus: Sequence[MigGpu]) -> list[Profile]:
 
 
 def try_orderings(devices: list[Profile], attempt: Callable[[Sequence[Profile]], None], output: Output) -> None:
-    """Try `attempt` with every distinct ordering, depth first, until one raises nothing.
+    """Call `attempt` with every distinct ordering, depth first, until one succeeds.
 
     Raises:
-        MigPartedError: All orderings failed; the reason of each is logged.
+        MigPartedError: All orderings failed; the reasons are logged.
     """
 
     def settle(position: int) -> bool:
@@ -91,9 +90,9 @@ def _swap(devices: list[Profile], one: int, other: int) -> None:
 
 
 def _offering(offers: Sequence[Offer], profile: Profile) -> list[Offer]:
-    """Those of the offers that can hold a MIG device of the profile.
+    """Return the offers that can hold a MIG device of the profile.
 
-    A compute instance fills its GPU instance or at most half of it, rounded up.
+    A compute instance fills its GPU instance, or at most half of it, rounded up.
     """
     fits = profile.is_full or 2 * profile.compute_slices <= profile.gpu_slices + 1
     whole = replace(profile, compute_slices=profile.gpu_slices)
@@ -111,7 +110,7 @@ def _create_all(profiles: Sequence[Profile], gpu: MigGpu) -> None:
 
 
 def _create(profile: Profile, gpu: MigGpu, shared: tuple[Offer, Any] | None) -> tuple[Offer, Any]:
-    """Make one MIG device, in the GPU instance of the one before it where that has the profile and room."""
+    """Create one MIG device, in the GPU instance of the previous one if that has the profile and room."""
     offers = _offering(gpu.offers, profile)
     if not offers:
         raise MigPartedError(f"error getting GPU instance profile info for '{profile}': ERROR_NOT_SUPPORTED")
@@ -122,7 +121,7 @@ def _create(profile: Profile, gpu: MigGpu, shared: tuple[Offer, Any] | None) -> 
 
 
 def _has_room(instance: Any, profile: Profile, gpu: MigGpu) -> bool:
-    """Try to make the MIG device in a GPU instance that is there already."""
+    """Try to create the MIG device in an existing GPU instance."""
     try:
         _create_compute_instance(profile, gpu, instance)
     except pynvml.NVMLError:

@@ -1,4 +1,4 @@
-"""The GPUs of the node as mig-parted sees them: through NVML and nothing else.
+"""The GPUs of the node as mig-parted sees them through NVML.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/mode/nvml.go, pkg/mig/config/config.go, cmd/nvidia-mig-parted/util.
 """
@@ -6,7 +6,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/mode/nvml.go, pkg/mig/config/config.g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import byref, c_uint
 from dataclasses import dataclass, replace
@@ -15,9 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import pynvml
 
-from conformance.sim.mig_parted.nvml_errors import UNKNOWN_PROFILE, error_name
 from conformance.sim.mig_parted.output import MigPartedError
 from conformance.spec.profile import Profile
+
+_ERROR_NAMES: Mapping[int, str] = {
+    value: name.removeprefix("NVML_")
+    for name, value in vars(pynvml).items()
+    if name.startswith("NVML_ERROR_") and isinstance(value, int)
+}
+
+UNKNOWN_PROFILE = (pynvml.NVMLError_NotSupported, pynvml.NVMLError_InvalidArgument)
+"""Errors of NVML for a profile that the GPU does not have, and for one that the driver does not know."""
+
+
+def error_name(error: pynvml.NVMLError) -> str:
+    """Return an NVML error as go-nvml prints it once the library is closed: `ERROR_IN_USE`."""
+    return _ERROR_NAMES.get(error.value, f"unknown return value: {error.value}")
+
 
 if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml
@@ -25,13 +39,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Offer:
-    """A kind of GPU instance that a GPU offers.
+    """A GPU instance profile that a GPU offers.
 
     Attributes:
         index: NVML's number of the profile (NVML_GPU_INSTANCE_PROFILE_*), which mig-parted names in its errors.
-        id: The driver's number of the profile, by which instances are asked for.
+        id: The driver's id of the profile, which creates instances.
         profile: The MIG device whose compute instance fills the GPU instance.
-        max_instances: How many fit on an empty GPU.
+        max_instances: Number of instances that fit on an empty GPU.
     """
 
     index: int
@@ -68,24 +82,24 @@ class MigGpu:
 
     @property
     def capable(self) -> bool:
-        """Whether the GPU knows MIG at all."""
+        """Whether the GPU is MIG capable."""
         return self._mode() is not None
 
     @property
     def enabled(self) -> bool:
-        """Whether MIG mode is on now; what is pending does not count."""
+        """Whether MIG mode is currently enabled, regardless of a pending change."""
         mode = self._mode()
         return mode is not None and mode[0]
 
     @property
     def pending(self) -> bool:
-        """Whether a mode change waits for a reset or a reboot."""
+        """Whether a mode change is pending until a reset or a reboot."""
         mode = self._mode()
         return mode is not None and mode[0] != mode[1]
 
     @cached_property
     def offers(self) -> list[Offer]:
-        """Profiles of GPU instances in NVML order at the first look; none where an old driver hides them, MIG off."""
+        """GPU instance profiles in NVML's order, read once; empty with MIG off if an old driver does not list them."""
         found = []
         for index in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
             try:
@@ -97,7 +111,7 @@ class MigGpu:
         return found
 
     def instances(self) -> Iterator[Instance]:
-        """GPU instances by NVML profile, then by their id; each is read when the one before it was dealt with."""
+        """Yield GPU instances by NVML profile, then id; reads each one only when it is needed."""
         for offer in self.offers:
             for handle in self._gpu_instances(offer):
                 yield Instance(offer, handle, tuple(self._compute_instances(handle)))
@@ -117,10 +131,10 @@ class MigGpu:
         )
 
     def clear(self) -> None:
-        """Destroy every instance, one after the other.
+        """Destroy all instances, one after the other.
 
         Raises:
-            MigPartedError: One is in use; those before it are gone, those after it are still there.
+            MigPartedError: An instance is in use; instances before it are gone, those after it remain.
         """
         for instance in self.instances():
             try:
@@ -129,7 +143,7 @@ class MigGpu:
                 raise MigPartedError(f"error walking gpu instances for '{self.index}': {error}") from None
 
     def _mode(self) -> tuple[bool, bool] | None:
-        """Read the current and the pending mode; None for a GPU without MIG."""
+        """Return the current and the pending mode; None for a GPU without MIG."""
         try:
             current, pending = self.nvml.nvmlDeviceGetMigMode(self.handle)
         except pynvml.NVMLError_NotSupported:
@@ -173,10 +187,10 @@ class MigGpu:
 
 @contextmanager
 def gpus_of_node(nvml: Nvml) -> Iterator[list[MigGpu]]:
-    """Yield the GPUs in NVML's order, while NVML is open.
+    """Yield the GPUs in NVML's order, with NVML initialised.
 
     Raises:
-        MigPartedError: NVML does not open, for example because the driver is not loaded, or fails meanwhile.
+        MigPartedError: NVML cannot be initialised, for example because the driver is not loaded, or a call fails.
     """
     try:
         nvml.nvmlInit()

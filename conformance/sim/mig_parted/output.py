@@ -1,4 +1,4 @@
-"""What a run of mig-parted prints: results on stdout, log lines on stderr in the form of logrus without a time."""
+"""Output of mig-parted: results on stdout, log lines on stderr in the format of logrus without a time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 
 class MigPartedError(Exception):
-    """The command cannot go on; the text is what mig-parted reports, without its leading capital."""
+    """The command failed; the text is the message of mig-parted, without its leading capital."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One finished run.
+    """Result of a run.
 
     Attributes:
         rc: Exit code: 0, or 1 for every kind of failure.
         stdout: Lines on stdout.
-        stderr: Log lines; all of them come before those on stdout.
+        stderr: Log lines, which precede those on stdout.
     """
 
     rc: int
@@ -27,10 +27,12 @@ class Result:
 
 @dataclass
 class Output:
-    """Collects what one run prints.
+    """Collects the output of one run.
 
     Attributes:
-        debug: Whether lines of level debug are wanted (option `-d`).
+        debug: Whether to keep lines of level debug (option `-d`).
+        stdout: Lines on stdout.
+        stderr: Log lines.
     """
 
     debug: bool = False
@@ -38,20 +40,20 @@ class Output:
     stderr: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        """Print a result; a text of several lines counts as so many."""
+        """Print a result, which may have several lines."""
         self.stdout.extend(text.splitlines())
 
     def log(self, level: str, text: str) -> None:
-        """Add a log line; those of level debug only where they are wanted."""
+        """Add a log line; lines of level debug are dropped unless `debug` is set."""
         if level != "debug" or self.debug:
             self.stderr.append(log_line(level, text))
 
 
 def log_line(level: str, text: str) -> str:
-    """One line as logrus writes it, which quotes the message like Go's `%q`."""
+    """Return a line in the format of logrus, which quotes the message like Go's `%q`."""
     return f"level={level} msg={json.dumps(text, ensure_ascii=False)}"
 
 
 def capitalized(text: str) -> str:
-    """Return the text with its first letter in upper case and the rest as it is."""
+    """Return the text with its first letter in upper case."""
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""nvidia-smi on the simulated hardware, byte for byte as driver 580 prints where that was recorded."""
+"""nvidia-smi on the simulated hardware. Where output of driver 580 was recorded, this prints the same bytes."""
 
 from conformance.sim.nvidia_smi.program import run
 

@@ -1,4 +1,4 @@
-"""What the parts of nvidia-smi share."""
+"""What the subcommands of nvidia-smi share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from conformance.sim.hardware import Gpu
 from conformance.sim.nvml import Nvml
 
 Answer: TypeAlias = tuple[int, str]
-"""Exit code and output. A code above 0 is that of NVML, where it was NVML that refused."""
+"""Exit code and output. If an NVML call failed, the exit code is that of NVML."""
 
 
 class UsageError(Exception):
-    """Arguments that nvidia-smi does not take; the text is its message, `code` its exit code."""
+    """Invalid arguments; the text is the message of nvidia-smi, `code` its exit code."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -22,11 +22,11 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """The GPUs that the command is about.
+    """The GPUs that the command applies to.
 
     Attributes:
         nvml: The library, initialised.
-        gpus: Index as the process counts, and the GPU.
+        gpus: Index, as the process counts, and GPU.
     """
 
     nvml: Nvml
@@ -44,5 +44,5 @@ class View:
 
     @property
     def mig_enabled(self) -> list[tuple[int, Gpu]]:
-        """Those GPUs whose MIG mode is on."""
+        """The GPUs with MIG mode enabled."""
         return [(index, gpu) for index, gpu in self.gpus if gpu.mig_capable and gpu.mode_current]

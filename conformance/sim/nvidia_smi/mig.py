@@ -1,7 +1,7 @@
-"""`nvidia-smi mig`: what GPUs offer and which GPU instances they have.
+"""`nvidia-smi mig`: GPU instance profiles, placements and instances.
 
-Sources: hardware/*-nvidia-smi.txt (driver 580) for `-lgip` and `-lgipp`; output of users with the same driver branch
-for the table of `-lgi`; device-plugin-and-gfd.md section 6 for the messages.
+Sources: hardware/*-nvidia-smi.txt (driver 580) for `-lgip` and `-lgipp`; output published by users of the same driver
+branch for `-lgi`; device-plugin-and-gfd.md section 6 for the messages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_MIG_ENABLED = "No MIG-enabled devices found.\n"
 
 
 def profiles(view: View) -> Answer:
-    """`-lgip`: each profile with how many more fit, memory in GiB and engines."""
+    """`-lgip`: each profile with the number that still fits, memory in GiB and engines."""
     offering = [(index, gpu) for index, gpu in view.gpus if _lists_profiles(view, gpu)]
     if not offering:
         return 0, NO_MIG_ENABLED

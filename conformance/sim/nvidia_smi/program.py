@@ -1,6 +1,7 @@
-"""Command line of nvidia-smi: which output was asked for, and what stands in its way.
+"""The command line of nvidia-smi, and `-r`, the reset that applies a pending MIG mode on Ampere.
 
-Source: messages about arguments and their exit codes read from nvidia-smi 580.159.04.
+Sources: messages about arguments and exit codes from nvidia-smi 580.159.04; those of refused resets from
+golden/mig-parted.json, where mig-parted repeats them in its log.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from datetime import UTC, datetime
 
 import pynvml
 
-from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware
-from conformance.sim.nvidia_smi import listing, mig, query, reset, summary
+from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware, ResetRefusedError, ResetUnsupportedError
+from conformance.sim.nvidia_smi import mig, query, summary
 from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 from conformance.sim.nvml import Nvml
 
 LIST = ("-L", "--list-gpus")
 SELECT = ("-i", "--id")
+REFUSED = 255
 
 
 def run(
@@ -28,14 +30,14 @@ def run(
 ) -> tuple[int, str]:
     """Run nvidia-smi with `args` (without the program's name) and return exit code and output.
 
-    Understood are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
-    `-L` with `-i`.
+    Supported are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
+    `-L` accept `-i`.
 
     Args:
         args: The arguments.
         hardware: The node's GPUs.
-        visible: UUIDs that a container may use, see `Nvml`; None for the whole node.
-        now: The time that the table shows; None for the real one.
+        visible: UUIDs that the container may use, see `Nvml`; None for the whole node.
+        now: Time that the table shows; None for the real time.
     """
     nvml = Nvml(hardware, visible)
     try:
@@ -56,9 +58,9 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
         case []:
             return summary.table(view, now)
         case ["-L" | "--list-gpus"]:
-            return listing.gpus(view)
+            return summary.listing(view)
         case ["-r" | "--gpu-reset"]:
-            return reset.reset(view)
+            return _reset(view)
         case ["mig", "-lgip" | "--list-gpu-instance-profiles"]:
             return mig.profiles(view)
         case ["mig", "-lgipp" | "--list-gpu-instance-possible-placements"]:
@@ -71,7 +73,7 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
-    """Split the GPUs that `-i` names from the rest; None where it is not given."""
+    """Split the arguments into the command and the GPUs that `-i` names; None without `-i`."""
     option = next((argument for argument in args if argument in SELECT), None)
     if option is None:
         return list(args), None
@@ -85,7 +87,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
 
 
 def _named(where: frozenset[str], index: int, gpu: Gpu) -> bool:
-    """Whether one of the names is that of the GPU: index, UUID, or PCI bus id with a short or a long domain."""
+    """Return whether a name identifies the GPU: index, UUID, or PCI bus id with a short or long domain."""
     bus_id = gpu.pci_bus_id
     return not where.isdisjoint({str(index), gpu.uuid, bus_id, bus_id[4:], bus_id.lower(), bus_id[4:].lower()})
 
@@ -101,3 +103,30 @@ def _no_driver(failed: pynvml.NVMLError) -> Answer:
             " Make sure that the latest NVIDIA driver is installed and running.\n\n"
         )
     return failed.value, f"Failed to initialize NVML: {failed}\n"
+
+
+def _reset(view: View) -> Answer:
+    """Reset all GPUs of `view`, or none of them."""
+    if view.nvml.visible is not None:
+        return int(ErrorCode.NO_PERMISSION), "Insufficient Permissions\n"
+    try:
+        view.nvml.hardware.reset([gpu.index for _, gpu in view.gpus])
+    except ResetUnsupportedError:
+        first = view.gpus[0][1].pci_bus_id
+        return int(ErrorCode.NOT_SUPPORTED), (
+            f"\nGPU {first}: resetting is not supported on this system; reboot to apply the pending change\n"
+        )
+    except ResetRefusedError as refused:
+        busy = "".join(f"  GPU {bus_id}: In use by another client\n" for bus_id in refused.busy)
+        devices, these = (
+            ("1 device is", "this device")
+            if len(refused.busy) == 1
+            else (f"{len(refused.busy)} devices are", "these devices")
+        )
+        return REFUSED, (
+            f"\nThe following GPUs could not be reset:\n{busy}\n"
+            f"{devices} currently being used by one or more other processes. Please first kill all processes using"
+            f" {these} and retry the command or reboot the system.\n"
+        )
+    done = "".join(f"GPU {gpu.pci_bus_id} was successfully reset.\n" for _, gpu in view.gpus)
+    return 0, f"{done}All done.\n"

@@ -1,4 +1,4 @@
-"""`nvidia-smi --query-gpu=FIELDS --format=csv`: chosen figures of each GPU."""
+"""`nvidia-smi --query-gpu=FIELDS --format=csv`: selected properties of each GPU."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ FIELDS: MappingProxyType[str, Callable[[View, int], str]] = MappingProxyType(
         "mig.mode.pending": lambda view, index: _mode(view, index, 1),
     }
 )
-"""Field to its value for a GPU index. Source of names: `nvidia-smi --help-query-gpu`, driver 580."""
+"""Value of each field for a GPU index. Source of the names: `nvidia-smi --help-query-gpu`, driver 580."""
 ALIASES = MappingProxyType({"gpu_name": "name", "gpu_uuid": "uuid", "gpu_bus_id": "pci.bus_id"})
 FORMATS = frozenset({"csv", "noheader", "nounits"})
 
 
 def gpus(view: View, fields: str, form: Sequence[str]) -> Answer:
-    """One line for each GPU, under a line of the field names unless `noheader` is asked for.
+    """Return one line for each GPU, below a header line unless `noheader` is set.
 
     Raises:
         UsageError: A field or a format is unknown.

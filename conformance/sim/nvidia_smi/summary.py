@@ -1,7 +1,7 @@
-"""`nvidia-smi` without arguments: the table of GPUs, MIG devices and processes.
+"""`nvidia-smi -L`, and `nvidia-smi` without arguments: the table of GPUs, MIG devices and processes.
 
-Sources: output of driver 580.159.04 on an H100 with MIG off, and of users with MIG on. Temperatures and power are not
-simulated and print as on a virtual GPU, N/A.
+Sources for the table: output of driver 580.159.04 on an H100 with MIG off; output published by users with MIG on.
+Temperature and power are not simulated and print as N/A, as on a virtual GPU.
 """
 
 from __future__ import annotations
@@ -41,6 +41,24 @@ PROCESSES_HEAD = """\
 """
 NO_PROCESSES = "|  No running processes found                                                             |\n"
 NAME_WIDTH = 27
+
+
+def listing(view: View) -> Answer:
+    """Return one line for each GPU, `GPU 0: NAME (UUID: GPU-...)`, and below it one for each MIG device.
+
+    Source: hardware/*-nvidia-smi.txt for GPUs, device-plugin-and-gfd.md section 6 for MIG devices.
+    """
+    lines = []
+    for index, gpu in view.gpus:
+        lines.append(f"GPU {index}: {gpu.board.name} (UUID: {gpu.uuid})")
+        devices = view.mig_handles(index)
+        if view.nvml.hardware.faults.on("smi-misses-device"):
+            devices = devices[:-1]
+        for number, device in enumerate(devices):
+            profile = view.nvml.nvmlDeviceGetName(device).rpartition(" ")[2]
+            uuid = view.nvml.nvmlDeviceGetUUID(device)
+            lines.append(f"  MIG {profile:<11} Device {number:>2}: (UUID: {uuid})")
+    return 0, "\n".join(lines) + "\n"
 
 
 def table(view: View, now: datetime) -> Answer:
@@ -95,7 +113,7 @@ def _usage(total_mib: int) -> str:
 
 
 def _bar1_mib(gpu: Gpu) -> int:
-    """Size of the GPU's BAR1: its memory rounded up to a power of two, as on all data-centre parts read."""
+    """Return the size of the GPU's BAR1: its memory rounded up to a power of two, as on all data-centre GPUs seen."""
     return 1 << (gpu.model.memory_total_mib - 1).bit_length()
 
 

@@ -1,4 +1,4 @@
-"""The GPU Operator: its CRDs and data, what it deploys for a ClusterPolicy, and its controller."""
+"""The GPU Operator: its installation, the manifests of its operands, and its controller."""
 
 from conformance.sim.operator.controller import Operator
 from conformance.sim.operator.install import Installation, install, uninstall

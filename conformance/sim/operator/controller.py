@@ -1,14 +1,14 @@
-"""The operator's loop: from ClusterPolicy to node labels, ConfigMaps, DaemonSets, and back to its status.
+"""The operator's controller: reconciles node labels, ConfigMaps, DaemonSets and the status of the ClusterPolicy.
 
 Source: NVIDIA/gpu-operator v26.7.0, controllers/clusterpolicy_controller.go and nodelabeling_controller.go.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.faults import Faults
 from conformance.sim.kube import (
     CLUSTER_POLICIES,
@@ -19,7 +19,7 @@ from conformance.sim.kube import (
     Kube,
     Object,
 )
-from conformance.sim.operator.labels import is_gpu_node, label_patch, wakes
+from conformance.sim.operator.labels import is_gpu_node, label_patch, triggers_reconcile
 from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
 from conformance.sim.operator.status import (
     NOT_READY,
@@ -29,15 +29,15 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.sim.workqueue import WorkQueue
 from conformance.spec.names import DEVICE_PLUGIN_APP
 from conformance.spec.releases import Release
+from conformance.spec.times import api_time
 
 AGENT: Final = "gpu-operator"
 NOT_READY_SECONDS: Final = 5.0
-"""Cluster seconds until the operator looks again while an operand is not ready."""
+"""Cluster seconds between reconciles while an operand is not ready."""
 NO_FEATURES_SECONDS: Final = 45.0
-"""Cluster seconds until it looks again while no node carries labels of Node Feature Discovery."""
+"""Cluster seconds between reconciles while no node has labels of Node Feature Discovery."""
 _NFD_PREFIX: Final = "feature.node.kubernetes.io/"
 _POLICY: Final = "cluster-policy"
 _NODES: Final = "nodes"
@@ -47,12 +47,12 @@ class Operator:
     """The GPU Operator of one cluster.
 
     Args:
-        kube: Client; what is written carries the operator's name.
+        kube: API client; writes use the operator's name as field manager.
         clock: The cluster's clock.
-        namespace: Where the operator is installed and its operands run.
-        release: As which release it behaves.
-        faults: Defects that are switched on.
-        reaction: Real seconds from a change to what it brings about, at least.
+        namespace: Namespace of the operator and its operands.
+        release: Release whose behaviour to simulate.
+        faults: The faults that are switched on.
+        reaction: Minimum real seconds between a change and the reconcile.
     """
 
     def __init__(
@@ -70,25 +70,21 @@ class Operator:
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._config_maps = kube.informer(CONFIG_MAPS)
         self._rendered: tuple[tuple[str, int], dict[str, Object]] | None = None
-        self._queue: WorkQueue[str] = WorkQueue(self._work, clock, reaction)
+        self._queue: ReconcileQueue[str] = ReconcileQueue(self._work, clock, reaction)
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        informers = (self._policies, self._nodes, self._daemon_sets, self._config_maps)
-        await asyncio.gather(*(informer.synced.wait() for informer in informers))
-        unsubscribe = (
-            self._policies.on_change(self._policy_changed),
-            self._nodes.on_change(self._node_changed),
-            self._daemon_sets.on_change(self._daemon_set_changed),
+        """Run until cancelled."""
+        await self._config_maps.synced.wait()
+        handlers = (
+            (self._policies, self._policy_changed),
+            (self._nodes, self._node_changed),
+            (self._daemon_sets, self._daemon_set_changed),
         )
-        try:
+        async with subscribed(*handlers):
             await self._queue.run()
-        finally:
-            for end in unsubscribe:
-                end()
 
     def _policy_changed(self, event: Event, old: Object | None, new: Object) -> None:
-        """Pass over changes of the status alone: they keep the generation."""
+        """Ignore changes that keep the generation: they only affect the status."""
         if event is Event.MODIFIED and old and old["metadata"]["generation"] == new["metadata"]["generation"]:
             return
         self._queue.add(_NODES)
@@ -97,7 +93,7 @@ class Operator:
     def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
         labels = new["metadata"].get("labels") or {}
         former = old["metadata"].get("labels") or {} if old else {}
-        if event is not Event.DELETED and wakes(former, labels, reconciler=self._reconciler):
+        if event is not Event.DELETED and triggers_reconcile(former, labels, reconciler=self._reconciler):
             self._queue.add(_NODES)
             self._queue.add(_POLICY)
 
@@ -106,7 +102,7 @@ class Operator:
             self._queue.add(_POLICY)
 
     async def _work(self, key: str) -> None:
-        """One reconcile: of the node labels, or of the policy, which before v26.7.0 includes the labels."""
+        """Reconcile the node labels or the policy; before v26.7.0 the latter includes the labels."""
         policy = min(self._policies.cache.values(), key=_age, default=None)
         if policy is None:
             return
@@ -133,7 +129,7 @@ class Operator:
             self._queue.add_later(_POLICY, NO_FEATURES_SECONDS)
 
     async def _own_config_maps(self) -> None:
-        """Make the operator's ConfigMaps, and put back what somebody edited."""
+        """Create the operator's ConfigMaps and revert changes to them."""
         for wanted in config_maps(self._namespace):
             found = self._config_maps.get(wanted["metadata"]["name"], self._namespace)
             if found is None:
@@ -142,7 +138,7 @@ class Operator:
                 await self._kube.replace(CONFIG_MAPS, wanted)
 
     async def _own_daemon_sets(self, policy: Object) -> list[str]:
-        """Make, change and remove DaemonSets; return the states that are not ready."""
+        """Create, update and delete DaemonSets; return the states that are not ready."""
         wanted = self._render(policy)
         lagging = []
         for state, (name, _) in STATES.items():
@@ -155,14 +151,14 @@ class Operator:
         return lagging
 
     def _render(self, policy: Object) -> dict[str, Object]:
-        """Return the wanted DaemonSets; those of one generation of the policy are made once."""
+        """Return the desired DaemonSets, cached by generation of the policy."""
         generation = (policy["metadata"]["uid"], policy["metadata"]["generation"])
         if self._rendered is None or self._rendered[0] != generation:
             self._rendered = (generation, daemon_sets(policy, self._namespace))
         return self._rendered[1]
 
     async def _own_daemon_set(self, wanted: Object, found: Object | None) -> bool:
-        """Bring one DaemonSet to what is wanted; return whether it is ready."""
+        """Create or update one DaemonSet; return whether it is ready."""
         if found is None:
             await self._kube.create(DAEMON_SETS, wanted)
             return False
@@ -179,7 +175,7 @@ class Operator:
         found = policy.get("status", {})
         if found.get("state") == state and same_conditions(wanted, found.get("conditions", ())):
             return
-        now = self._clock.time().strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = api_time(self._clock.time())
         timed = with_times(wanted, found.get("conditions", ()), now)
         status = {"state": state, "namespace": self._namespace, "conditions": timed}
         name = policy["metadata"]["name"]

@@ -1,4 +1,4 @@
-"""What Helm and the Node Feature Discovery chart leave in a cluster before the operator works.
+"""The installation: what the Helm charts of the operator and of Node Feature Discovery create.
 
 Source: NVIDIA/gpu-operator v26.7.0, deployments/gpu-operator.
 """
@@ -30,25 +30,25 @@ from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
 from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
 
 CUSTOM_CONFIG_MAP: Final = "custom-mig-config"
-"""ConfigMap made from a configuration file given at the start."""
+"""Name of the ConfigMap for a custom mig-parted configuration."""
 _DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml")
 _CDI_BY_DEFAULT: Final = "v0.18.0"
-"""First device plugin in whose operator release (v25.10.0) the chart switches CDI on."""
+"""First device plugin whose operator release (v25.10.0) enables CDI in the chart."""
 _SERVED_SECONDS: Final = 10.0
-"""Real seconds that a server may take until it serves a new kind."""
+"""Real seconds to wait for a server to serve a new kind."""
 _LOOK_AGAIN: Final = 0.05
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What the person who installs the operator chooses.
+    """Choices of the person who installs the operator.
 
     Attributes:
         release: Operator release.
-        namespace: Where it goes.
-        strategy: ClusterPolicy `spec.mig.strategy`; empty leaves it out.
+        namespace: Namespace of the operator.
+        strategy: ClusterPolicy `spec.mig.strategy`; empty to omit it.
         default_configuration: `migManager.config.default`: `all-disabled`, or empty for none.
-        custom_configuration: Text of a mig-parted file that becomes a ConfigMap; None: configurations are generated.
+        custom_configuration: Text of a mig-parted file for a ConfigMap; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot the node (env WITH_REBOOT).
     """
 
@@ -61,10 +61,10 @@ class Installation:
 
 
 async def install(kube: Kube, wanted: Installation) -> None:
-    """Make the objects; those that are there already stay as they are.
+    """Create the objects; existing ones stay unchanged.
 
     Raises:
-        KubeError: The server refuses, or does not serve the new kinds after some seconds.
+        KubeError: The server rejects an object, or does not serve the new kinds in time.
     """
     kube = kube.named("helm")
     for definition in _DEFINITIONS:
@@ -83,10 +83,10 @@ async def install(kube: Kube, wanted: Installation) -> None:
 
 
 async def uninstall(kube: Kube, namespace: str) -> None:
-    """Remove the operator with all its operands, the kinds that it brought, and its namespace.
+    """Delete the operator, its operands, its CustomResourceDefinitions and its namespace.
 
     Raises:
-        KubeError: The server refuses.
+        KubeError: The server rejects a deletion.
     """
     kube = kube.named("helm")
     for policy in (await kube.list(CLUSTER_POLICIES)).items:
@@ -100,7 +100,7 @@ async def uninstall(kube: Kube, namespace: str) -> None:
 
 
 def cluster_policy(wanted: Installation) -> Object:
-    """Build the ClusterPolicy that the chart makes of these choices."""
+    """Return the ClusterPolicy that the chart renders for these choices."""
     policy: Object = _filled(load("cluster-policy.yaml"), wanted.release)
     policy["metadata"]["labels"] |= {
         "app.kubernetes.io/name": "gpu-operator",
@@ -130,7 +130,7 @@ async def _ensure(kube: Kube, resource: Resource, wanted: Object) -> None:
 
 
 async def _until_served(kube: Kube, resource: Resource) -> None:
-    """Wait: a server serves a new kind a moment after it has accepted the definition."""
+    """Retry until the server serves a new kind, a moment after it has accepted the definition."""
     while True:
         try:
             await insist(partial(kube.list, resource))
@@ -143,7 +143,7 @@ async def _until_served(kube: Kube, resource: Resource) -> None:
 
 
 def _filled(value: Any, release: Release) -> Any:
-    """Return a copy in which every `$name` is replaced by that field of the release."""
+    """Return a copy with every `$name` replaced by that field of the release."""
     if isinstance(value, dict):
         return {key: _filled(item, release) for key, item in value.items()}
     if isinstance(value, list):

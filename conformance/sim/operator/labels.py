@@ -1,4 +1,4 @@
-"""Which labels the operator gives a node, and which changes of a node make it look: pure functions.
+"""The labels that the operator sets on nodes, and the changes of nodes that trigger a reconcile: pure functions.
 
 Source: NVIDIA/gpu-operator v26.7.0, controllers/state_manager.go and nodelabeling_controller.go; v26.3.3,
 controllers/clusterpolicy_controller.go for releases without a node-label reconciler.
@@ -36,14 +36,14 @@ _KNOWN_CAPABLE: Final = ("h100", "a100", "a30")
 
 
 def label_patch(labels: Labels, policy: Mapping[str, Any], *, client: bool) -> dict[str, str | None]:
-    """Return the labels to set (None: to remove) so that a node carries what the operator wants; empty if it does.
+    """Return the labels to set on a node (None to remove one); empty if nothing is to change.
 
-    A deploy label that is there and not empty stays as it is: somebody may have paused the operand or switched it off.
+    A deploy label with a value is kept: the operand may be paused or disabled.
 
     Args:
-        labels: What the node carries.
+        labels: Current labels of the node.
         policy: The ClusterPolicy.
-        client: Whether this release knows the label nvidia.com/gpu.deploy.client.
+        client: Whether this release has the label nvidia.com/gpu.deploy.client.
     """
     patch: dict[str, str | None] = {}
     if _has_gpu(labels) != is_gpu_node(labels):
@@ -62,15 +62,15 @@ def label_patch(labels: Labels, policy: Mapping[str, Any], *, client: bool) -> d
     return patch
 
 
-def wakes(old: Labels, new: Labels, *, reconciler: bool) -> bool:
-    """Whether a change of a node's labels makes the operator look at the nodes again.
+def triggers_reconcile(old: Labels, new: Labels, *, reconciler: bool) -> bool:
+    """Return whether a change of a node's labels triggers a reconcile.
 
-    Removal of nvidia.com/mig.config is not among them, in no release.
+    The removal of nvidia.com/mig.config does not, in any release.
 
     Args:
         old: Labels before the change; empty for a new node.
-        new: Labels after it.
-        reconciler: Whether the release has the node-label reconciler (v26.7.0), which looks at more of them.
+        new: Labels after the change.
+        reconciler: Whether the release has the node-label reconciler (v26.7.0), which watches more labels.
     """
     common = (
         _has_gpu(new) != is_gpu_node(new)
@@ -83,12 +83,12 @@ def wakes(old: Labels, new: Labels, *, reconciler: bool) -> bool:
 
 
 def is_gpu_node(labels: Labels) -> bool:
-    """Whether the operator has marked the node as one with GPUs."""
+    """Return whether the operator has labelled the node as a GPU node."""
     return labels.get(GPU_PRESENT) == "true"
 
 
 def is_mig_capable(labels: Labels) -> bool:
-    """Whether the operator takes the node for MIG capable: by GFD's label, or by product name while that is absent."""
+    """Return whether the operator considers the node MIG capable: by GFD's label or, without it, by product name."""
     if labels.get(_VGPU_HOST):
         return False
     if (capable := labels.get(MIG_CAPABLE)) is not None:
@@ -106,7 +106,7 @@ def _operands_off(labels: Labels) -> bool:
 
 
 def _default_configuration(policy: Mapping[str, Any]) -> str:
-    """Name to stamp on nodes without a label; empty where nothing is to be stamped."""
+    """Return the default configuration for nodes without the label; empty for none."""
     manager = policy["spec"].get("migManager", {})
     default = manager.get("config", {}).get("default", "")
     return default if manager.get("enabled", True) and default == "all-disabled" else ""

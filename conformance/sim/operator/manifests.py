@@ -1,4 +1,4 @@
-"""What the operator deploys for a ClusterPolicy: pure functions from its spec to DaemonSets and ConfigMaps.
+"""The DaemonSets and ConfigMaps that the operator deploys for a ClusterPolicy: pure functions of its spec.
 
 Source: NVIDIA/gpu-operator v26.7.0, controllers/object_controls.go (the Transform functions) and state_manager.go.
 """
@@ -34,7 +34,7 @@ from conformance.spec.static_config import static_text
 Manifest = dict[str, Any]
 
 HASH_ANNOTATION: Final = "nvidia.com/last-applied-hash"
-"""Annotation by which the operator knows whether a DaemonSet still is what it last wrote."""
+"""Annotation with a hash, by which the operator detects that a DaemonSet has to be updated."""
 
 STATES: Final[Mapping[str, tuple[str, str | None]]] = {
     "state-driver": (DRIVER_APP, "driver"),
@@ -47,7 +47,7 @@ STATES: Final[Mapping[str, tuple[str, str | None]]] = {
     "gpu-feature-discovery": (FEATURE_DISCOVERY_APP, "gfd"),
     "state-mig-manager": (MIG_MANAGER_APP, "migManager"),
 }
-"""States in the operator's order: DaemonSet, and the part of the spec whose `enabled` rules it (None: always there)."""
+"""States in the operator's order: the DaemonSet, and the part of the spec that enables it (None for always)."""
 
 _STRATEGY_CONTAINERS: Final = {
     DEVICE_PLUGIN_APP: "nvidia-device-plugin",
@@ -56,18 +56,18 @@ _STRATEGY_CONTAINERS: Final = {
 }
 _TOLERATION: Final = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 _GENERATES: Final = "v0.14.0"
-"""First mig-manager that generates its configuration where no ConfigMap is named."""
+"""First mig-manager that generates its configuration if no ConfigMap is named."""
 
 
 def load(name: str) -> Any:
-    """Parse a data file of this package; the caller owns the result."""
+    """Return the content of a data file of this package as a new copy."""
     return copy.deepcopy(_read(name))
 
 
 def daemon_sets(policy: Manifest, namespace: str) -> dict[str, Manifest]:
-    """Build the DaemonSets wanted for a ClusterPolicy, by the state that deploys each, in the operator's order.
+    """Return the desired DaemonSets of a ClusterPolicy by state, in the operator's order.
 
-    Disabled operands are left out. Every DaemonSet carries the hash of its content as annotation.
+    Disabled operands are left out. Every DaemonSet has an annotation with the hash of its content.
     """
     return {
         state: _daemon_set(name, part, policy, namespace)
@@ -77,7 +77,7 @@ def daemon_sets(policy: Manifest, namespace: str) -> dict[str, Manifest]:
 
 
 def config_maps(namespace: str) -> list[Manifest]:
-    """Build the ConfigMaps that the operator owns."""
+    """Return the ConfigMaps that the operator owns."""
     contents = {DEFAULT_CONFIG_MAP: {CONFIG_KEY: static_text()}, **_read("config-maps.yaml")}
     return [
         {
@@ -126,7 +126,7 @@ def _set_common(daemon_set: Manifest, common: Mapping[str, Any]) -> None:
 
 
 def _set_strategy(name: str, pod: Manifest, strategy: str) -> None:
-    """Set the variables of the strategy; an empty one leaves the choice to the plugin, but the validator gets it."""
+    """Set the variables of the MIG strategy; an empty strategy is passed to the validator only."""
     if name == VALIDATOR_APP:
         step = next(step for step in pod["initContainers"] if step["name"] == "plugin-validation")
         _set_env(step, MIG_STRATEGY=strategy)
@@ -154,7 +154,7 @@ def _set_mig_manager(pod: Manifest, manager: Mapping[str, Any], *, cdi: bool) ->
 
 
 def _set_env(container: Manifest, **values: str) -> None:
-    """Set variables, in place where the container has them already."""
+    """Set environment variables, replacing existing ones in place."""
     env = container.setdefault("env", [])
     for name, value in values.items():
         found = next((item for item in env if item["name"] == name), None)
@@ -166,7 +166,7 @@ def _set_env(container: Manifest, **values: str) -> None:
 
 
 def _image(reference: str, spec: Mapping[str, Any]) -> str:
-    """Resolve `$part` or `$part.sub` to `repository/image:version` out of the ClusterPolicy."""
+    """Resolve `$part` or `$part.sub` to the image `repository/image:version` in the ClusterPolicy."""
     part: Mapping[str, Any] = spec
     for key in reference.removeprefix("$").split("."):
         part = part[key]

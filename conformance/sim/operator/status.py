@@ -1,4 +1,4 @@
-"""When the operator calls a DaemonSet, and with it the ClusterPolicy, ready: pure functions.
+"""Readiness of DaemonSets and the status of the ClusterPolicy: pure functions.
 
 Source: NVIDIA/gpu-operator v26.7.0, controllers/object_controls.go (isDaemonSetReady), clusterpolicy_controller.go and
 internal/conditions; v26.3.3 for readiness that ignores generations.
@@ -16,12 +16,12 @@ NOT_READY: Final = "notReady"
 
 
 def is_daemon_set_ready(daemon_set: Mapping[str, Any], *, by_generation: bool) -> bool:
-    """Whether the operator takes a DaemonSet for ready.
+    """Return whether the operator considers a DaemonSet ready.
 
     Args:
         daemon_set: The DaemonSet with its status.
-        by_generation: Whether a rolling DaemonSet must have been seen in its newest generation and be rolled out.
-            Before v26.7.0 it need not: just after a change it can look ready although nothing has rolled yet.
+        by_generation: Whether a DaemonSet with rolling updates must have rolled out its latest generation (from
+            v26.7.0). Without it, a DaemonSet can count as ready just after a change, before its pods are replaced.
     """
     status = daemon_set.get("status", {})
     desired = status.get("desiredNumberScheduled", 0)
@@ -43,8 +43,8 @@ def conditions(lagging: Sequence[str], *, found_features: bool, gpu_nodes: int) 
 
     Args:
         lagging: States that are not ready, by name, in the operator's order.
-        found_features: Whether any node carries labels of Node Feature Discovery.
-        gpu_nodes: Nodes with GPUs; with none the policy is ready all the same.
+        found_features: Whether any node has labels of Node Feature Discovery.
+        gpu_nodes: Number of nodes with GPUs; the policy is ready even if there are none.
     """
     if lagging:
         message = f"ClusterPolicy is not ready; states not ready: [{' '.join(lagging)}]"
@@ -60,7 +60,7 @@ def conditions(lagging: Sequence[str], *, found_features: bool, gpu_nodes: int) 
 
 
 def with_times(wanted: Sequence[Condition], found: Sequence[Mapping[str, Any]], now: str) -> list[Condition]:
-    """Return the conditions with `lastTransitionTime`: `now` where the status changed, else what was `found`."""
+    """Return the conditions with `lastTransitionTime`: `now` if the status changed, else the time in `found`."""
     before = {condition["type"]: condition for condition in found}
     return [
         condition | {"lastTransitionTime": _transition(condition, before.get(condition["type"]), now)}
@@ -69,7 +69,7 @@ def with_times(wanted: Sequence[Condition], found: Sequence[Mapping[str, Any]], 
 
 
 def same_conditions(wanted: Sequence[Condition], found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the conditions that were `found` say what is wanted, their times aside."""
+    """Return whether `found` equals `wanted`, apart from times."""
     told = [{key: value for key, value in condition.items() if key != "lastTransitionTime"} for condition in found]
     return told == list(wanted)
 

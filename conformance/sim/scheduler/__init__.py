@@ -1,4 +1,4 @@
-"""The simulated scheduler, for API servers that have none of their own."""
+"""The scheduler. It only runs if the cluster has none of its own."""
 
 from conformance.sim.scheduler.scheduler import Scheduler
 

@@ -1,4 +1,4 @@
-"""Whether a node fits a pod by its labels, taints and cordon.
+"""Filters: whether a node fits a pod by labels, taints and cordon.
 
 Source: kubernetes v1.36, pkg/scheduler/framework/plugins (nodeunschedulable, tainttoleration, nodeaffinity).
 """
@@ -9,38 +9,34 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from conformance.sim.kube import Object
+from conformance.sim.tolerations import tolerates
 
 UNSCHEDULABLE_TAINT: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 NOT_READY_TAINT: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-"""What the node lifecycle controller would add; the simulated scheduler infers it from the condition Ready."""
-
-
-def tolerates(pod: Object, taint: Mapping[str, str]) -> bool:
-    """Whether one of the pod's tolerations covers the taint."""
-    return any(_covers(toleration, taint) for toleration in pod["spec"].get("tolerations") or [])
+"""Taint that the node lifecycle controller would add; the simulated scheduler infers it from the condition Ready."""
 
 
 def untolerated(pod: Object, node: Object) -> bool:
-    """Whether a taint of the node keeps the pod away."""
+    """Return whether the node has a taint that the pod does not tolerate."""
     taints = [taint for taint in node["spec"].get("taints") or [] if taint["effect"] in ("NoSchedule", "NoExecute")]
     if not is_ready(node):
         taints.append(NOT_READY_TAINT)
-    return any(not tolerates(pod, taint) for taint in taints)
+    return any(not tolerates(_tolerations(pod), taint) for taint in taints)
 
 
 def is_ready(node: Object) -> bool:
-    """Whether the node says that it is ready; one that says nothing counts as such."""
+    """Return whether the node is ready; a node without the condition counts as ready."""
     conditions = node.get("status", {}).get("conditions") or []
     return all(condition["status"] == "True" for condition in conditions if condition["type"] == "Ready")
 
 
 def is_cordoned(pod: Object, node: Object) -> bool:
-    """Whether the node is closed to pods that do not tolerate it."""
-    return bool(node["spec"].get("unschedulable")) and not tolerates(pod, UNSCHEDULABLE_TAINT)
+    """Return whether the node is cordoned and the pod does not tolerate that."""
+    return bool(node["spec"].get("unschedulable")) and not tolerates(_tolerations(pod), UNSCHEDULABLE_TAINT)
 
 
 def matches_affinity(pod: Object, node: Object) -> bool:
-    """Whether the node has what node selector and required node affinity ask for."""
+    """Return whether the node matches the pod's node selector and required node affinity."""
     labels = node["metadata"].get("labels") or {}
     if any(labels.get(key) != value for key, value in (pod["spec"].get("nodeSelector") or {}).items()):
         return False
@@ -49,7 +45,7 @@ def matches_affinity(pod: Object, node: Object) -> bool:
 
 
 def required_terms(pod: Object) -> Sequence[Object]:
-    """Return the terms of the required node affinity, of which one must match; empty where there is none."""
+    """Return the terms of the required node affinity, one of which must match; empty if there are none."""
     affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
     terms: Sequence[Object] = required.get("nodeSelectorTerms") or []
@@ -57,7 +53,7 @@ def required_terms(pod: Object) -> Sequence[Object]:
 
 
 def pinned_nodes(pod: Object) -> frozenset[str] | None:
-    """Return the nodes that the affinity names by `metadata.name`, as that of DaemonSet pods; None for no such rule."""
+    """Return the node names that the affinity requires by `metadata.name`; None if it does not pin the pod."""
     names: set[str] = set()
     for term in required_terms(pod):
         fields = [rule for rule in term.get("matchFields") or [] if rule["operator"] == "In"]
@@ -67,14 +63,8 @@ def pinned_nodes(pod: Object) -> frozenset[str] | None:
     return frozenset(names) or None
 
 
-def _covers(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if not toleration.get("key"):
-        return toleration.get("operator") == "Exists"
-    if toleration["key"] != taint["key"]:
-        return False
-    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (taint.get("value") or "")
+def _tolerations(pod: Object) -> Sequence[Mapping[str, str]]:
+    return pod["spec"].get("tolerations") or []
 
 
 def _matches_term(term: Object, labels: Mapping[str, str], name: str) -> bool:
@@ -87,7 +77,7 @@ def _matches_term(term: Object, labels: Mapping[str, str], name: str) -> bool:
 
 
 def _matches(rule: Object, labels: Mapping[str, str]) -> bool:
-    """Whether one requirement holds; a label that is not there satisfies only NotIn and DoesNotExist."""
+    """Return whether a requirement holds; a missing label satisfies only NotIn and DoesNotExist."""
     found = labels.get(rule["key"])
     values: Sequence[str] = rule.get("values") or []
     rules: Mapping[str, Callable[[], bool]] = {

@@ -1,11 +1,11 @@
-"""The scheduler: puts pods on nodes, and says why where it cannot."""
+"""The scheduler: binds pods to nodes, and reports why a pod cannot be scheduled."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from conformance.sim.clock import Clock
+from conformance.sim.controller import subscribed
 from conformance.sim.events import EventRecorder
 from conformance.sim.faults import Faults
 from conformance.sim.kube import NODES, PODS, Event, Kube, KubeError, Object, PatchKind
@@ -13,25 +13,27 @@ from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.scheduler.snapshot import Snapshot
 from conformance.sim.scheduler.verdict import unschedulable_message
 from conformance.sim.tasks import Tasks
-from conformance.sim.times import api_time
+from conformance.sim.workqueue import WorkQueue
+from conformance.spec.times import api_time
 
 NAME = "default-scheduler"
+_ALL_DUE = "all due pods"
+"""The only key of the queue: pods that become due within the reaction time are scheduled in one round."""
 
 
 class Scheduler:
-    """Schedules the pods of a cluster that ask for the default scheduler.
+    """The default scheduler of a cluster.
 
-    A pod that fits nowhere is tried again when a node changes or a pod leaves one; there is no timer.
+    An unschedulable pod is retried when a node changes or a pod leaves a node; there is no timer.
 
     Args:
         kube: API client.
         clock: The cluster's clock.
-        faults: Defects that are switched on.
-        reaction: Real seconds from the creation of a pod to its binding, at least.
+        faults: The faults that are switched on.
+        reaction: Minimum real seconds between the creation of a pod and its binding.
     """
 
     def __init__(self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0) -> None:
-        self._reaction = reaction
         self._kube = kube.named(NAME)
         self._clock = clock
         self._faults = faults
@@ -39,24 +41,17 @@ class Scheduler:
         self._pending: dict[str, Object] = {}
         self._told: dict[str, str] = {}
         self._due: dict[str, None] = {}
-        self._wake = asyncio.Event()
+        self._rounds: WorkQueue[str] = WorkQueue(self._schedule_due, reaction)
         self._events = EventRecorder(self._kube, clock, NAME)
         self._tasks = Tasks()
 
     async def run(self) -> None:
-        """Schedule until cancelled, once nodes and pods are known."""
+        """Run until cancelled; starts once nodes and pods are known."""
         nodes, pods = self._kube.informer(NODES), self._kube.informer(PODS)
-        await asyncio.gather(nodes.synced.wait(), pods.synced.wait())
-        unsubscribe = nodes.on_change(self._node_changed), pods.on_change(self._pod_changed)
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await asyncio.sleep(self._reaction)
-                self._schedule_due()
+            async with subscribed((nodes, self._node_changed), (pods, self._pod_changed)):
+                await self._rounds.run()
         finally:
-            for end in unsubscribe:
-                end()
             await self._tasks.stop()
             await self._events.stop()
 
@@ -86,7 +81,7 @@ class Scheduler:
         uid = pod["metadata"]["uid"]
         if uid not in self._pending:
             self._due[uid] = None
-            self._wake.set()
+            self._rounds.add(_ALL_DUE)
         self._pending[uid] = pod
 
     def _forget(self, uid: str) -> None:
@@ -97,9 +92,10 @@ class Scheduler:
     def _retry_all(self) -> None:
         if self._pending:
             self._due.update(dict.fromkeys(self._pending))
-            self._wake.set()
+            self._rounds.add(_ALL_DUE)
 
-    def _schedule_due(self) -> None:
+    async def _schedule_due(self, _: str) -> None:
+        """Schedule all due pods in one round, in order of priority."""
         due = [self._pending[uid] for uid in self._due]
         self._due.clear()
         for pod in sorted(due, key=_order):
@@ -120,7 +116,7 @@ class Scheduler:
             self._tasks.spawn(self._tell(pod, message), f"condition of pod {meta['name']}")
 
     async def _bind(self, pod: Object, node: str) -> None:
-        """Bind a pod that is counted on the node already; count it no longer where the server refuses."""
+        """Bind a pod that is already counted on the node; uncount it if the server rejects the binding."""
         meta = pod["metadata"]
         try:
             await insist(partial(self._kube.bind, meta["namespace"], meta["name"], node, meta["uid"]))
@@ -152,6 +148,6 @@ def _is_ours(pod: Object) -> bool:
 
 
 def _order(pod: Object) -> tuple[int, str, str]:
-    """Return the place in the queue: higher priority first, then older."""
+    """Sort key of the queue: higher priority first, then older."""
     meta = pod["metadata"]
     return -(pod["spec"].get("priority") or 0), meta.get("creationTimestamp") or "", meta["name"]

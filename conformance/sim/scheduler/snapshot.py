@@ -1,13 +1,16 @@
-"""The nodes of the cluster with what is taken on them, and where a pod fits."""
+"""A snapshot of the nodes, the resources that pods take on them, and the choice of a node for a pod."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
+
+from kubernetes.utils.quantity import parse_quantity
 
 from conformance.sim.kube import Object
 from conformance.sim.scheduler.placement import is_cordoned, matches_affinity, pinned_nodes, untolerated
-from conformance.sim.scheduler.requests import amounts, pod_requests
 from conformance.sim.scheduler.verdict import (
     CORDONED,
     NO_AFFINITY,
@@ -20,15 +23,43 @@ from conformance.sim.scheduler.verdict import (
 NONE = Decimal(0)
 
 
+@lru_cache(maxsize=4096)
+def amount(quantity: str) -> Decimal:
+    """Return the value of a quantity such as `250m`, `2Gi` or `7`: CPUs, bytes or devices."""
+    return Decimal(parse_quantity(quantity))  # type: ignore[no-untyped-call]
+
+
+def amounts(quantities: Mapping[str, str] | None) -> dict[str, Decimal]:
+    """Return the values of a map of quantities; None counts as empty."""
+    return {resource: amount(str(quantity)) for resource, quantity in (quantities or {}).items()}
+
+
+def pod_requests(pod: Object) -> dict[str, Decimal]:
+    """Return the requests of a pod: the sum over its containers, or that of an init container if it is larger."""
+    spec = pod["spec"]
+    needed: dict[str, Decimal] = {}
+    for container in spec["containers"]:
+        for resource, wanted in _requests(container).items():
+            needed[resource] = needed.get(resource, Decimal(0)) + wanted
+    for container in spec.get("initContainers") or []:
+        for resource, wanted in _requests(container).items():
+            needed[resource] = max(needed.get(resource, Decimal(0)), wanted)
+    return needed
+
+
+def _requests(container: Object) -> dict[str, Decimal]:
+    return amounts((container.get("resources") or {}).get("requests"))
+
+
 @dataclass
 class _Node:
     """One node.
 
     Attributes:
         node: The Node object.
-        allocatable: What it offers.
-        pods: What each pod on it takes, by uid.
-        taken: Sum of what the pods take.
+        allocatable: Allocatable resources.
+        pods: Requests of each pod on it, by uid.
+        taken: Sum of the requests.
     """
 
     node: Object
@@ -47,14 +78,14 @@ class _Node:
 
 
 class Snapshot:
-    """All nodes, kept up to date by events."""
+    """All nodes and the pods on them, kept up to date by events."""
 
     def __init__(self) -> None:
         self._nodes: dict[str, _Node] = {}
         self._pods: dict[str, tuple[str, dict[str, Decimal]]] = {}
 
     def set_node(self, node: Object) -> None:
-        """Take note of a node that is new or changed."""
+        """Record a node that is new or changed."""
         name = node["metadata"]["name"]
         allocatable = amounts(node.get("status", {}).get("allocatable"))
         if known := self._nodes.get(name):
@@ -70,7 +101,7 @@ class Snapshot:
         self._nodes.pop(name, None)
 
     def place(self, pod: Object, node: str) -> None:
-        """Count a pod on a node; again without effect."""
+        """Count a pod on a node; has no effect if it is already counted."""
         uid = pod["metadata"]["uid"]
         if uid in self._pods:
             return
@@ -80,18 +111,18 @@ class Snapshot:
             known.add(uid, requests)
 
     def counts(self, uid: str) -> bool:
-        """Whether the pod is counted on some node."""
+        """Return whether the pod is counted on a node."""
         return uid in self._pods
 
     def free(self, uid: str) -> bool:
-        """Count a pod no longer, and return whether it was counted."""
+        """Stop counting a pod; return whether it was counted."""
         where, _ = self._pods.pop(uid, ("", {}))
         if known := self._nodes.get(where):
             known.remove(uid)
         return bool(where)
 
     def choose(self, pod: Object, *, ignore_resources: bool = False) -> str | list[Refusal]:
-        """Return the node with the fewest pods of those that take the pod, or why each node does not."""
+        """Return the feasible node with the fewest pods or, if there is none, the refusal of each node."""
         requests, pinned = pod_requests(pod), pinned_nodes(pod)
         refusals, fitting = [], []
         for name, node in self._nodes.items():
@@ -105,7 +136,7 @@ class Snapshot:
 
 
 def _refusal(pod: Object, node: _Node, requests: dict[str, Decimal]) -> Refusal | None:
-    """Ask the filters in their order; the first that refuses speaks for the node."""
+    """Apply the filters in order; the first that rejects the node gives the reason."""
     if is_cordoned(pod, node.node):
         return Refusal((CORDONED,))
     if untolerated(pod, node.node):

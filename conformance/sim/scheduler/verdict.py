@@ -1,4 +1,4 @@
-"""Why a pod fits on no node, in the words of kube-scheduler 1.36.
+"""The message for an unschedulable pod, as kube-scheduler 1.36 writes it.
 
 Source: kubernetes v1.36, pkg/scheduler/framework/types.go (FitError) and plugins/defaultpreemption; the note on claims
 comes from plugins/dynamicresources, which is on by default since v1.35.
@@ -21,11 +21,11 @@ TOO_MANY_PODS: Final = "Too many pods"
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one node does not take a pod.
+    """Why one node does not fit a pod.
 
     Attributes:
-        reasons: One, or one for every resource that is short.
-        helpless: Whether evicting other pods could not help either.
+        reasons: One reason, or one for every insufficient resource.
+        helpless: Whether preemption of other pods would not help.
     """
 
     reasons: tuple[str, ...]
@@ -33,7 +33,7 @@ class Refusal:
 
 
 def unschedulable_message(refusals: Sequence[Refusal], *, give_reasons: bool = True) -> str:
-    """Return the message of the condition and the event; `refusals` has one for every node of the cluster."""
+    """Return the message of condition and event; `refusals` has an entry for every node of the cluster."""
     if not refusals:
         return NO_NODES
     none = f"0/{len(refusals)} nodes are available"

@@ -1,0 +1,1 @@
+"""The resources that the server serves: names, schemas, defaults and validation."""

@@ -1,0 +1,1 @@
+"""The HTTP side: requests, authentication, verbs, responses, and the documents that describe the API."""

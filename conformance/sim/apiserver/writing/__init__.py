@@ -1,0 +1,1 @@
+"""The write path: create, update, patch, apply and delete."""
