@@ -106,7 +106,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
             cluster=cluster,
             targets=planner.targets,
             planner=planner,
-            execution=Execution(planner, provisioner, run),
+            execution=Execution(provisioner, run, canary=options.canary is not None),
             provisioner=provisioner,
             run=run,
             _resources=resources.pop_all(),
