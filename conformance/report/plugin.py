@@ -19,7 +19,7 @@ from conformance.report.terminal import summary
 from conformance.report.verdict import judge
 
 _WRITER: Final = pytest.StashKey["_Writer"]()
-_ONLY_SHOWS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test")
+_ONLY_SHOWS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test", "plan")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

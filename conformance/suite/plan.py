@@ -1,0 +1,144 @@
+"""What a run would do, in words: `pytest --plan`. Derived from the agenda alone; nothing is done."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from conformance.spec.names import Strategy
+from conformance.suite.agenda import Agenda, Stop
+from conformance.suite.planning import Planner
+from conformance.suite.scenario import AnyScenario, Effect, Moment
+from conformance.suite.scenarios.arrival import BringToCell
+from conformance.suite.witnesses import FALSE_LABEL
+
+STRATEGY_SECONDS: Final = 25.0
+"""A change of strategy on the first node, at real time: the operator deletes and makes four pods, one after another."""
+STRATEGY_SECONDS_PER_NODE: Final = 20.0
+"""The same for each further node: the DaemonSets roll one node at a time."""
+GRACE_SECONDS: Final = 310.0
+"""Kubelet's five minutes of grace for the last resource that is gone, and its sync of ten seconds."""
+RESTORE_SECONDS: Final = 30.0
+"""Bringing the nodes back to what was found, beside a change of strategy."""
+_LISTED_NODES: Final = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        agenda: What the selected cases ask for.
+        planner: Knows nodes, waves and what was left out.
+    """
+
+    agenda: Agenda
+    planner: Planner
+
+    @property
+    def states(self) -> list[str]:
+        """Ids of the states that nodes would be brought to, in order."""
+        return [str(stop) for stop in self.agenda.stops if stop.changes]
+
+    @property
+    def seconds(self) -> float:
+        """How long it would take on real hardware."""
+        stops = [stop for stop in self.agenda.stops if stop.changes]
+        changes = self._strategy_changes(stops)
+        nodes = max(len(self.planner.targets), 1)
+        roll = STRATEGY_SECONDS + STRATEGY_SECONDS_PER_NODE * (nodes - 1)
+        watched = any(scenario.moment is Moment.AT_END for scenario in self._scenarios(self.agenda.stops))
+        switch = max((scenario.cost for scenario, _ in self.agenda.switch.values()), default=0.0)
+        back = RESTORE_SECONDS if stops else 0.0
+        return sum(map(self._stop_seconds, stops)) + changes * roll + switch + GRACE_SECONDS * watched + back
+
+    def lines(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """Label and lines of each part of the plan."""
+        yield "nodes", [*self._nodes()]
+        yield "states", [*self._states()] or ["none: every node stays as it was found"]
+        yield "scenarios", [*self._described()]
+        yield "changes", [*self._changes()]
+        yield "left out", [*self._left_out()] or ["nothing"]
+        yield "takes", [f"about {_duration(self.seconds)} on real hardware"]
+
+    # Parts ---------------------------------------------------------------------------------------------------------
+
+    def _nodes(self) -> Iterator[str]:
+        waves: dict[int, list[str]] = defaultdict(list)
+        for name, wave in self.planner.waves.items():
+            waves[wave].append(name)
+        for wave, names in sorted(waves.items()):
+            what = f"wave {wave}" if wave else "read only"
+            canary = " (canary)" if wave == 1 and self.planner.options.canary else ""
+            yield f"{what}{canary}: {len(names)}: {_listed(names)}"
+
+    def _states(self) -> Iterator[str]:
+        for number, stop in enumerate((stop for stop in self.agenda.stops if stop.changes), start=1):
+            yield f"{number}. {stop}: {len(self.agenda.stops[stop])} nodes, {self.agenda.cases[stop]} cases"
+
+    def _described(self) -> Iterator[str]:
+        found = Counter(self._scenarios(self.agenda.stops))
+        found.update(scenario for scenario, _ in self.agenda.switch.values())
+        for scenario, times in sorted(found.items(), key=lambda item: item[0].name):
+            yield f"{scenario.name} ({scenario.effect}), {times} times: {scenario.summary}"
+
+    def _changes(self) -> Iterator[str]:
+        effects = {scenario.effect for scenario in self._scenarios(self.agenda.stops)}
+        effects |= {scenario.effect for scenario, _ in self.agenda.switch.values()}
+        if not any(stop.changes for stop in self.agenda.stops):
+            yield "nothing"
+            return
+        yield "node labels nvidia.com/mig.config and nvidia.com/mig.config.state, and what mig-manager makes of them"
+        yield f"node label {FALSE_LABEL}=false, which mig-manager must leave alone"
+        yield "namespace mig-conformance with pods, a Lease, and ConfigMaps (journal, probe)"
+        if self._strategy_changes([stop for stop in self.agenda.stops if stop.changes]):
+            yield "ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node"
+        if Effect.REBOOT in effects:
+            yield "reboots of nodes"
+        yield "everything is put back at the end"
+
+    def _left_out(self) -> Iterator[str]:
+        reasons: Counter[str] = Counter()
+        cases: dict[str, set[str]] = defaultdict(set)
+        for case, found in self.planner.left_out.items():
+            for why, places in found.items():
+                reasons[why.reason] += places
+                cases[why.reason].add(case.name)
+        for reason, places in reasons.most_common():
+            yield f"{reason}: {len(cases[reason])} cases, at {places} places"
+
+    # Figures -------------------------------------------------------------------------------------------------------
+
+    def _scenarios(self, stops: Mapping[Stop, Mapping[str, Iterable[AnyScenario]]]) -> Iterator[AnyScenario]:
+        for nodes in stops.values():
+            for scenarios in nodes.values():
+                yield from scenarios
+
+    def _strategy_changes(self, stops: Sequence[Stop]) -> int:
+        """How often the strategy changes, the way back to the one that was found included."""
+        way = [self.planner.strategy, *(stop.cell.strategy for stop in stops)]
+        way += [spot.cell.strategy for _, spot in list(self.agenda.switch.values())[:1]]
+        seen: list[Strategy] = []
+        for strategy in way:
+            if not seen or seen[-1] is not strategy:
+                seen.append(strategy)
+        return len(seen) - 1 + (seen[-1] is not self.planner.strategy)
+
+    def _stop_seconds(self, stop: Stop) -> float:
+        scenarios = {it for it in self._scenarios({stop: self.agenda.stops[stop]}) if not isinstance(it, BringToCell)}
+        together = max((it.cost for it in scenarios if not it.exclusive and it.moment is Moment.IN_CELL), default=0.0)
+        return BringToCell.cost + together + sum(it.cost for it in scenarios if it.exclusive)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_LISTED_NODES])
+    return shown if len(names) <= _LISTED_NODES else f"{shown} and {len(names) - _LISTED_NODES} more"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
