@@ -1,12 +1,14 @@
-"""What a simulated cluster is made of: the options of `python -m conformance.sim` and of the suite."""
+"""What a simulated cluster is made of; its fields are the options of `python -m conformance.sim` and of the suite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Final
 
+from conformance.flags import OptionError, flag, number, whole_number
 from conformance.sim.faults import Faults
 from conformance.spec.models import Board, GpuModel, find_board
 from conformance.spec.names import Strategy
@@ -25,13 +27,13 @@ MOST_GPUS: Final = 16
 """GPUs that one node can have."""
 
 
-class OptionError(ValueError):
-    """An option has a value that no cluster can be made of; the message says what is possible."""
+def _text_of(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class SimOptions:
-    """The make-up of a simulated cluster.
+    """The make-up of a simulated cluster. The suite offers the options that are not `shared=False` too.
 
     Attributes:
         gpu_model: Board of the GPUs, as `find_board` names them; several, with commas between, are dealt out in turn.
@@ -57,18 +59,65 @@ class SimOptions:
         UnknownModelError, UnknownFaultError, UnknownReleaseError: No such name; the message lists those there are.
     """
 
-    gpu_model: str = "h100-80gb-hbm3"
-    gpus_per_node: int = 8
-    gpu_nodes: int = 2
-    faults: tuple[str, ...] = ()
-    seed: int = 0
-    scale: float | None = None
-    operator: bool = True
-    release: str = DEFAULT_RELEASE
-    strategy: str = Strategy.SINGLE
+    gpu_model: str = field(
+        default="h100-80gb-hbm3",
+        metadata=flag(
+            "--gpu-model",
+            metavar="NAME[,NAME]",
+            help="model of the simulated GPUs, or several that are dealt out in turn; a wrong name lists all there are",
+        ),
+    )
+    gpus_per_node: int = field(
+        default=8,
+        metadata=flag("--gpus-per-node", metavar="N", read=whole_number, help=f"GPUs of each node, 1 to {MOST_GPUS}"),
+    )
+    gpu_nodes: int = field(
+        default=2, metadata=flag("--gpu-nodes", metavar="N", read=whole_number, help="simulated nodes with GPUs")
+    )
+    faults: tuple[str, ...] = field(
+        default=(), metadata=flag("--fault", metavar="NAME", help="switch a defect on, see --list-faults")
+    )
+    seed: int = field(
+        default=0, metadata=flag("--seed", metavar="N", read=whole_number, help="seed of everything random")
+    )
+    scale: float | None = field(
+        default=None,
+        metadata=flag(
+            "--time-scale",
+            metavar="X",
+            read=number,
+            help="cluster seconds per real second; 1 is real time",
+            default=f"{FASTEST:g} for {FAST_NODES} nodes, less for more",
+        ),
+    )
+    operator: bool = field(
+        default=True,
+        metadata=flag("--no-operator", help="a cluster before the GPU Operator is installed", shared=False),
+    )
+    release: str = field(
+        default=DEFAULT_RELEASE,
+        metadata=flag(
+            "--release", metavar="NAME", help="operator release to behave as; a wrong name lists all there are"
+        ),
+    )
+    strategy: str = field(
+        default=Strategy.SINGLE,
+        metadata=flag("--strategy", help=f"MIG strategy at the start: {', '.join(Strategy)}", shared=False),
+    )
     config_default: str = "all-disabled"
-    custom_config: str | None = None
-    with_reboot: bool = False
+    custom_config: str | None = field(
+        default=None,
+        metadata=flag(
+            "--config-file",
+            metavar="FILE",
+            read=_text_of,
+            help="mig-parted configuration for mig-manager",
+            shared=False,
+        ),
+    )
+    with_reboot: bool = field(
+        default=False, metadata=flag("--with-reboot", help="let mig-manager reboot nodes (WITH_REBOOT)", shared=False)
+    )
     node_labels: Mapping[str, str] = field(default_factory=dict)
     reaction: float = 0.0
 
