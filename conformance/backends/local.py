@@ -20,14 +20,13 @@ from pytest_kubernetes.providers import select_provider_manager
 
 from conformance.backends.backend import READ_ONLY, Attachment, BackendError
 
-PROVIDERS: Final = ("kind", "k3d", "minikube")
 KUBERNETES: Final = "1.33.1"
 """Version that all three have images of."""
 _CREATE_SECONDS = 300
 
 
 class LocalBackend:
-    """A cluster made by one of `PROVIDERS`, removed at the end; it has no GPUs of its own."""
+    """A cluster made by one of `names.PROVIDERS`, removed at the end; it has no GPUs of its own."""
 
     simulated_gpus = False
 
@@ -35,7 +34,7 @@ class LocalBackend:
         """Nothing is made before `start`.
 
         Args:
-            provider: One of `PROVIDERS`.
+            provider: One of `names.PROVIDERS`.
             run: Id of this run; two runs on one machine get clusters of their own.
         """
         self.name = provider

@@ -14,6 +14,9 @@ from conformance.report.model import Report, Restore, TimelineEntry
 from conformance.report.run import Run
 from conformance.spec.names import Strategy
 
+ALONE = ("-p", "conformance.report.plugin", "-p", "no:conformance.pytest_plugin")
+"""Loads the plug-in of the report without the rest of the suite."""
+
 
 @dataclass
 class StandIn:
@@ -58,7 +61,7 @@ class Inner:
 
     def run(self, *arguments: str, stand_in: StandIn | None = None) -> pytest.RunResult:
         return self.pytester.runpytest_inprocess(
-            *("-p", "conformance.report.plugin", "-p", "no:randomly", "--report-dir=out", *arguments),
+            *(*ALONE, "-p", "no:randomly", "--report-dir=out", *arguments),
             plugins=[stand_in or StandIn()],
             no_reraise_ctrlc=True,
         )

@@ -134,7 +134,7 @@ cases_of_any_outcome = some.lists(
 @given(
     more=cases_of_any_outcome,
     whole=some.booleans(),
-    reasons=some.lists(some.just("narrowed to --geometry all-balanced"), max_size=1),
+    reasons=some.lists(some.just("narrowed to --configuration all-balanced"), max_size=1),
     unfinished=some.integers(0, 2),
     restore=some.sampled_from(["exact", "failed", "not-needed"]),
 )
