@@ -25,8 +25,8 @@ class Limits:
         request: Real seconds for one request and its answer.
         unreachable: Real seconds without any answer after which a running suite gives up on the API server; one that
             restarts, as on a single-node cluster under upgrade, is back within a minute.
-        patience: Real seconds that a wait in vain lasts at the least (a shorter limit is kept): on a simulated clock
-            that is much faster than real time the suite itself needs a while to see what happened.
+        patience: Minimum real seconds before a wait may time out (a shorter limit is kept): on a simulated clock that is
+            much faster than real time the suite itself needs a while to see what happened, more so on a busy machine.
         watch: Real seconds after which the server is asked to end a watch and the suite resumes it; bounds how long a
             dead connection stays unnoticed.
         manager_ready: mig-manager's pod Ready and idle before a change; it waits for the driver, so minutes.
@@ -51,7 +51,7 @@ class Limits:
     connect: float = 10.0
     request: float = 30.0
     unreachable: float = 60.0
-    patience: float = 2.0
+    patience: float = 4.0
     watch: float = 240.0
     manager_ready: float = 600.0
     reconfigure: float = 900.0
