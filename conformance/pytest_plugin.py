@@ -17,20 +17,24 @@ PLUGINS: Final = (
     "conformance.report.plugin",
     "conformance.fixtures.markers",
     "conformance.fixtures.options",
-    "conformance.fixtures.selection",
     "conformance.fixtures.case",
+    "conformance.fixtures.selection",
     "conformance.fixtures.plugin",
 )
-"""The plug-ins of the suite."""
+"""The plug-ins of the suite, each before those that import it, as pytest wants it."""
 PACKAGE: Final = Path(__file__).resolve().parent
 _ASKED: Final = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plug-ins of the suite where one of its options was given, which declare the options."""
+    """Load the plug-ins of the suite, which declare its options, where one of these was given.
+
+    Where plug-ins of the suite were asked for by name (`-p`), those are all.
+    """
     config: Any = pluginmanager.get_plugin("pytestconfig")
-    if not _is_anothers(config) and _asks_for_suite(parser, list(config.invocation_params.args)):
+    chosen = any(pluginmanager.has_plugin(name) for name in PLUGINS)
+    if not chosen and not _is_anothers(config) and _asks_for_suite(parser, list(config.invocation_params.args)):
         config.stash[_ASKED] = True
         for name in PLUGINS:
             pluginmanager.import_plugin(name)

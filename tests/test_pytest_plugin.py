@@ -104,10 +104,16 @@ def test_a_path_that_was_given_is_what_is_run(pytester: pytest.Pytester) -> None
     pytester.runpytest_subprocess("test_mine.py", "--node", "a").assert_outcomes(passed=1)
 
 
+def test_plug_ins_that_were_asked_for_by_name_are_all(pytester: pytest.Pytester) -> None:
+    config = pytester.parseconfig("-p", "conformance.fixtures.options", "--node", "a")
+
+    assert [name for name in PLUGINS if config.pluginmanager.has_plugin(name)] == ["conformance.fixtures.options"]
+
+
 def test_plug_ins_are_there_once(pytester: pytest.Pytester) -> None:
     """Through the entry point and through a conftest."""
     pytester.makeconftest(f"pytest_plugins = {PLUGINS}")
-    config = pytester.parseconfig("--node", "a", "-p", PLUGINS[0])
+    config = pytester.parseconfig("--node", "a")
 
     for name in (*PLUGINS, "conformance.pytest_plugin"):
         plugin = config.pluginmanager.get_plugin(name)

@@ -14,9 +14,6 @@ from conformance.report.model import Report, Restore, TimelineEntry
 from conformance.report.run import Run
 from conformance.spec.names import Strategy
 
-ALONE = ("-p", "conformance.report.plugin", "-p", "no:conformance.pytest_plugin")
-"""Loads the plug-in of the report without the rest of the suite."""
-
 
 @dataclass
 class StandIn:
@@ -61,7 +58,7 @@ class Inner:
 
     def run(self, *arguments: str, stand_in: StandIn | None = None) -> pytest.RunResult:
         return self.pytester.runpytest_inprocess(
-            *(*ALONE, "-p", "no:randomly", "--report-dir=out", *arguments),
+            *("-p", "conformance.report.plugin", "-p", "no:randomly", "--report-dir=out", *arguments),
             plugins=[stand_in or StandIn()],
             no_reraise_ctrlc=True,
         )

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.report.model import Restore, Verdict
 from conformance.report.run import Run
-from tests.report.inner import ALONE, Inner, StandIn
+from tests.report.inner import Inner, StandIn
 from tests.report.made import CORE
 
 pytest_plugins = ["pytester"]
@@ -125,7 +125,7 @@ def test_no_report_where_no_cluster_was_reached(sound: Inner) -> None:
 
 @pytest.mark.parametrize("option", ["--help", "--markers", "--fixtures"])
 def test_questions_to_pytest_touch_no_report(sound: Inner, option: str) -> None:
-    sound.pytester.runpytest_inprocess(*ALONE, "--report-dir=out", option)
+    sound.pytester.runpytest_inprocess("-p", "conformance.report.plugin", "--report-dir=out", option)
 
     assert not sound.reports.exists()
 
@@ -133,7 +133,7 @@ def test_questions_to_pytest_touch_no_report(sound: Inner, option: str) -> None:
 def test_tests_of_the_suite_itself_write_no_report(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_inner="def test_it(): pass")
 
-    result = pytester.runpytest_inprocess(*ALONE, "--report-dir=out")
+    result = pytester.runpytest_inprocess("-p", "conformance.report.plugin", "--report-dir=out")
 
     assert result.ret == pytest.ExitCode.OK
     assert not Path(pytester.path, "out").exists()

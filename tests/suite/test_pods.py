@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from conformance.fixtures.options import DEFAULT_IMAGE
 from conformance.spec.names import RUNTIME_CLASS
+from conformance.suite.options import DEFAULT_IMAGE
 from conformance.suite.pods import FOLDER, make_pod
 
 PODS = {
