@@ -6,6 +6,6 @@ webhooks.
 """
 
 from conformance.sim.apiserver.server import ApiServer
-from conformance.sim.apiserver.settings import Settings
+from conformance.sim.apiserver.storage.watching import Settings
 
 __all__ = ["ApiServer", "Settings"]

@@ -1,4 +1,4 @@
-"""How the server treats a Kubernetes object: as JSON data that is never changed in place.
+"""API objects as JSON data that is never changed in place, and the versions and changes of them.
 
 Every change builds new dictionaries along the path to the changed field and shares all others. Two versions of an
 object can therefore be compared cheaply: what is the same Python object is the same value.
@@ -6,11 +6,16 @@ object can therefore be compared cheaply: what is the same Python object is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
+Matcher = Callable[[Object], bool]
+"""A test of objects, such as the one that a selector stands for."""
 
 
 def look(value: Any, *path: str, default: Any = None) -> Any:
@@ -55,3 +60,58 @@ def name_of(value: Object) -> str:
 def namespace_of(value: Object) -> str:
     """Return `metadata.namespace`, empty for objects of the cluster scope."""
     return str(look(value, "metadata", "namespace", default=""))
+
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Key = tuple[str, str]
+"""Namespace (empty in the cluster scope) and name."""
+ResourceKey = tuple[str, str]
+"""Group and plural name of a resource."""
+
+
+def encoded(value: object) -> bytes:
+    """Return `value` as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of one object; encoded at most once, however many clients read it.
+
+    Attributes:
+        data: The object, its `metadata.resourceVersion` included.
+        revision: Revision of the change that made this version.
+    """
+
+    data: Object
+    revision: int
+
+    @cached_property
+    def json(self) -> bytes:
+        """The object as JSON."""
+        return encoded(self.data)
+
+    @property
+    def key(self) -> Key:
+        """Where the object stands in its collection."""
+        return namespace_of(self.data), name_of(self.data)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one object.
+
+    Attributes:
+        type: What happened.
+        record: The object after the change; for DELETED its last state under the revision of the deletion.
+        previous: The object before the change; None for ADDED.
+    """
+
+    type: EventType
+    record: Record
+    previous: Record | None
+
+    @property
+    def revision(self) -> int:
+        """Revision of the change."""
+        return self.record.revision

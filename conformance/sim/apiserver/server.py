@@ -11,28 +11,22 @@ from typing import Protocol
 
 from aiohttp import web
 
-from conformance.sim.apiserver import discovery
-from conformance.sim.apiserver.access import HOST, Access
-from conformance.sim.apiserver.answers import refusal, value_answer
-from conformance.sim.apiserver.catalog import Catalog
-from conformance.sim.apiserver.checks import WriteOptions
-from conformance.sim.apiserver.custom import CustomResources
-from conformance.sim.apiserver.disruption import DisruptionController
+from conformance.sim.apiserver.controllers import INITIAL, DisruptionController, GarbageCollector, NamespaceController
 from conformance.sim.apiserver.errors import ApiError, internal
-from conformance.sim.apiserver.garbage import GarbageCollector
-from conformance.sim.apiserver.kubelet import Kubelets
-from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
 from conformance.sim.apiserver.objects import Object
-from conformance.sim.apiserver.openapi import OpenApi
-from conformance.sim.apiserver.pods import SYSTEM_PRIORITIES
-from conformance.sim.apiserver.registry import Registry
-from conformance.sim.apiserver.reviews import review
-from conformance.sim.apiserver.settings import Settings
-from conformance.sim.apiserver.store import Store
-from conformance.sim.apiserver.subresources import Subresources
-from conformance.sim.apiserver.target import target_of
-from conformance.sim.apiserver.verbs import Verbs
-from conformance.sim.apiserver.watching import Watches
+from conformance.sim.apiserver.resources.catalog import Catalog, CustomResources
+from conformance.sim.apiserver.resources.pods import SYSTEM_PRIORITIES
+from conformance.sim.apiserver.storage.store import Store
+from conformance.sim.apiserver.storage.watching import Settings, Watches
+from conformance.sim.apiserver.web import discovery
+from conformance.sim.apiserver.web.access import HOST, Access, review
+from conformance.sim.apiserver.web.answers import refusal, value_answer
+from conformance.sim.apiserver.web.kubelet import Kubelets
+from conformance.sim.apiserver.web.openapi import OpenApi
+from conformance.sim.apiserver.web.request import target_of
+from conformance.sim.apiserver.web.subresources import Subresources
+from conformance.sim.apiserver.web.verbs import Verbs
+from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,7 +72,7 @@ class ApiServer:
 
     async def start(self) -> None:
         """Serve, in the running loop, from the moment this returns; the kubeconfig is there by then."""
-        CustomResources(self._registry)
+        CustomResources(self.store, self._catalog)
         runs = (
             GarbageCollector(self._registry).queue.run(),
             NamespaceController(self._registry, self._access.certificate).queue.run(),

@@ -1,0 +1,160 @@
+"""The resources that the server serves: what each is called, where it is found and what can be done with it.
+
+The built-in ones are read from the sources of the official client, whose request builders name every path, method and
+type of Kubernetes: no list is kept by hand that a new client would make wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources as package_files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes.client import api as client_api
+
+_VERB_OF_METHOD: Mapping[str, tuple[str, ...]] = {
+    "POST": ("create",),
+    "PUT": ("update",),
+    "PATCH": ("patch",),
+    "DELETE": ("delete", "deletecollection"),
+    "GET": ("get", "list", "watch"),
+}
+ALL_VERBS: tuple[str, ...] = tuple(sorted(verb for verbs in _VERB_OF_METHOD.values() for verb in verbs))
+"""Verbs of a resource whose objects are stored."""
+
+_CALL = re.compile(r"""'200': "(\w+)"|method='([A-Z]+)',\s*resource_path='([^']+)'""")
+_PATH = re.compile(
+    r"^/apis?(?:/(?P<group>[a-z0-9.]+))?/(?P<version>v\d+)(?P<namespaced>/namespaces/\{namespace\})?"
+    r"/(?P<plural>[a-z]+)(?P<named>/\{name\})?(?:/(?P<sub>[a-z]+))?$"
+)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of object in one version of its API group.
+
+    Attributes:
+        group: API group; empty for the core group.
+        version: Version in that group, for example `v1`.
+        plural: Name in the path.
+        kind: Name in `kind`.
+        namespaced: Whether its objects live in namespaces.
+        model: Name of the official client's model; None for custom resources.
+        subresources: Names behind an object's name that are served (`status`, `log`, ...).
+        stored: False for those that only answer a POST, such as access reviews.
+        singular: Name for one object, as users write it.
+        short_names: Abbreviations that kubectl accepts.
+        categories: Groups of resources that kubectl accepts, such as `all`.
+    """
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    model: str | None = None
+    subresources: frozenset[str] = frozenset()
+    stored: bool = True
+    singular: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Group and plural name: what all versions of the resource share."""
+        return self.group, self.plural
+
+    @property
+    def api_version(self) -> str:
+        """Value of `apiVersion` in its objects."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """Plural name with the group, as messages give it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass
+class _Found:
+    """What the paths of one resource say about it."""
+
+    model: str = ""
+    namespaced: bool = False
+    stored: bool = False
+    subresources: set[str] = field(default_factory=set)
+
+
+def _calls() -> Iterator[tuple[str, str, str]]:
+    """Yield method, path and answered type of every call of the client's stable APIs."""
+    folder = Path(client_api.__file__).parent
+    for source in sorted(folder.glob("*_v[0-9]_api.py")):
+        answered = ""
+        for match in _CALL.finditer(source.read_text(encoding="utf-8")):
+            model, method, path = match.groups()
+            if model:
+                answered = model
+            else:
+                yield method, path, answered
+
+
+def _kind_of(model: str, group: str) -> str:
+    """Return the kind behind a model's name: `V1Node` is Node, `CoreV1Event` is Event."""
+    kind = re.sub(r"^[A-Z][a-z]+(?=V\d)", "", model) if not re.match(r"^V\d", model) else model
+    kind = re.sub(r"^V\d+", "", kind)
+    if not kind:
+        raise ValueError(f"model {model} of group {group!r} names no kind")
+    return kind
+
+
+@cache
+def builtin_resources() -> tuple[Resource, ...]:
+    """Return every stable resource of the official client's Kubernetes release, in the order of their paths."""
+    facts = _facts()
+    found: dict[tuple[str, str, str], _Found] = {}
+    for method, path, model in _calls():
+        match = _PATH.match(path)
+        if not match:
+            continue
+        entry = found.setdefault((match["group"] or "", match["version"], match["plural"]), _Found())
+        entry.namespaced |= bool(match["namespaced"])
+        if match["sub"]:
+            entry.subresources.add(match["sub"])
+        elif method == "POST":
+            entry.model = model
+        elif method == "DELETE" and match["named"]:
+            entry.stored = True
+    return tuple(
+        _resource(group, version, plural, entry, facts)
+        for (group, version, plural), entry in sorted(found.items())
+        if entry.model and f"{plural}.{group}/{version}" not in facts["left-out"]
+    )
+
+
+def _resource(group: str, version: str, plural: str, found: _Found, facts: Mapping[str, Any]) -> Resource:
+    kind = _kind_of(found.model, group)
+    return Resource(
+        group,
+        version,
+        plural,
+        kind,
+        namespaced=found.namespaced,
+        model=found.model,
+        subresources=frozenset(found.subresources),
+        stored=found.stored,
+        singular=kind.lower(),
+        short_names=tuple(facts["short-names"].get(plural, ())),
+        categories=tuple(name for name, members in facts["categories"].items() if plural in members),
+    )
+
+
+def _facts() -> Mapping[str, Any]:
+    """Return what the client's sources do not say: short names, categories and what is left out."""
+    text = package_files.files(__package__).joinpath("builtin.yaml").read_text(encoding="utf-8")
+    facts: Mapping[str, Any] = yaml.safe_load(text)
+    return facts

@@ -1,0 +1,116 @@
+"""How clients reach the server and prove who they are, and the reviews that answer what they may do.
+
+Certificate, token and the kubeconfig that holds both. Every known user may do everything, as members of
+`system:masters` may.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+
+import trustme
+import yaml
+from aiohttp import web
+
+from conformance.sim.apiserver.errors import method_not_allowed, unauthorized
+from conformance.sim.apiserver.objects import Object, look
+from conformance.sim.apiserver.web.answers import value_answer
+from conformance.sim.apiserver.web.request import Target, media_of, read_object
+
+HOST = "127.0.0.1"
+ADMIN = "simulated-admin"
+_CONTEXT = "mig-sim"
+
+
+@dataclass
+class Access:
+    """The server's own certificate authority and the tokens that it accepts; every token is of `system:masters`.
+
+    Attributes:
+        authority: Signs the server's certificate.
+        users: Name of the user behind each token.
+    """
+
+    authority: trustme.CA = field(default_factory=trustme.CA)
+    users: dict[str, str] = field(default_factory=dict)
+    _admin_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    def __post_init__(self) -> None:
+        self.users[self._admin_token] = ADMIN
+
+    @property
+    def certificate(self) -> str:
+        """Certificate of the authority, as PEM."""
+        return self.authority.cert_pem.bytes().decode()
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return the TLS settings of the server."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert(HOST, "localhost", "kubernetes.default.svc").configure_cert(context)
+        return context
+
+    def user_of(self, request: web.BaseRequest) -> str:
+        """Return who makes a request; raises ApiError (401) where the token is missing or unknown."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            for known, user in self.users.items():
+                if hmac.compare_digest(known.encode(), token.encode()):
+                    return user
+        raise unauthorized()
+
+    def new_token(self, user: str) -> str:
+        """Return a new token of this user."""
+        token = secrets.token_urlsafe(24)
+        self.users[token] = user
+        return token
+
+    def write_kubeconfig(self, path: Path, url: str) -> None:
+        """Write a kubeconfig with the administrator's token; readable by its owner only."""
+        authority = base64.b64encode(self.authority.cert_pem.bytes()).decode()
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": _CONTEXT, "cluster": {"server": url, "certificate-authority-data": authority}}],
+            "users": [{"name": ADMIN, "user": {"token": self._admin_token}}],
+            "contexts": [{"name": _CONTEXT, "context": {"cluster": _CONTEXT, "user": ADMIN}}],
+            "current-context": _CONTEXT,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+_MASTERS = ["system:masters", "system:authenticated"]
+_EVERYTHING = {
+    "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+    "incomplete": False,
+}
+
+
+async def review(request: web.BaseRequest, target: Target, user: str, access: Access) -> web.Response:
+    """Answer a review, which is a POST of the question; raises ApiError (405) for other verbs."""
+    if request.method != "POST":
+        raise method_not_allowed()
+    body = read_object(await request.read(), media_of(request))
+    resource = target.served.resource
+    head = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": {}}
+    answer = {**head, "spec": body.get("spec") or {}, "status": _status(resource.kind, body, user, access)}
+    return value_answer(answer, HTTPStatus.CREATED)
+
+
+def _status(kind: str, body: Object, user: str, access: Access) -> Object:
+    if kind == "SelfSubjectReview":
+        return {"userInfo": {"username": user, "groups": _MASTERS}}
+    if kind == "SelfSubjectRulesReview":
+        return _EVERYTHING
+    if kind == "TokenReview":
+        known = access.users.get(look(body, "spec", "token", default=""))
+        return {"authenticated": True, "user": {"username": known}} if known else {"authenticated": False}
+    return {"allowed": True}
