@@ -7,10 +7,10 @@ object can therefore be compared cheaply: what is the same Python object is the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
@@ -21,7 +21,7 @@ Matcher = Callable[[Object], bool]
 def look(value: Any, *path: str, default: Any = None) -> Any:
     """Return the field at `path`, or `default` where it, or a dictionary on the way to it, is absent or null."""
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return default
         value = value.get(name)
     return default if value is None else value
@@ -69,9 +69,12 @@ ResourceKey = tuple[str, str]
 """Group and plural name of a resource."""
 
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def encoded(value: object) -> bytes:
     """Return `value` as compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _COMPACT.encode(value).encode()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.sim.apiserver.errors import Cause, required
 from conformance.sim.apiserver.resources.schema import Schema, Type, is_number, rule_breaches
@@ -92,8 +92,7 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(NamedTuple):
     """Where a value stands in its object; written out only when a message needs it."""
 
     above: Path | None
