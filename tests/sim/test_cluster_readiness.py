@@ -36,7 +36,9 @@ def node(gpus: str = "8", **changes: str | None) -> dict[str, Any]:
 
 
 def test_a_complete_cluster_lacks_nothing() -> None:
-    assert list(missing([policy()], [daemon_set()], {"a": node(), "b": node(mig__config__state="failed")}.items())) == []
+    assert (
+        list(missing([policy()], [daemon_set()], {"a": node(), "b": node(mig__config__state="failed")}.items())) == []
+    )
     assert list(missing([policy()], [], ())) == []
 
 
