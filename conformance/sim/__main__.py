@@ -9,14 +9,16 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
 from conformance.sim.options import FASTEST, SimOptions
 from conformance.spec.models import board_names
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, releases
+
+if TYPE_CHECKING:
+    from conformance.sim.cluster import SimulatedCluster
 
 GARBAGE_THRESHOLDS: Final = (100_000, 50, 1000)
 """How seldom Python looks for cycles: an eighth of the time of a start otherwise, as it looks at all of the cluster."""
@@ -36,13 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = _cluster(chosen)
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    return _run(cluster)
+
+
+def _run(cluster: SimulatedCluster) -> int:
+    from conformance.sim.cluster import SimulationError
+
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    return _run(cluster, ended)
-
-
-def _run(cluster: SimulatedCluster, ended: threading.Event) -> int:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         print(cluster.start(), flush=True)
@@ -62,6 +66,8 @@ def _cluster(chosen: argparse.Namespace) -> SimulatedCluster:
         ValueError: An option has a wrong value.
         OSError: A file cannot be read or the directory cannot be made.
     """
+    from conformance.sim.cluster import SimulatedCluster  # costs half a second, which --help and lists go without
+
     if chosen.directory:
         chosen.directory.mkdir(parents=True, exist_ok=True)
     options = SimOptions(

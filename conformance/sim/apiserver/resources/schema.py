@@ -5,7 +5,6 @@ Built-in types are read from the models of the official client; `schema.yaml` ad
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from conformance.sim.apiserver.errors import Cause, invalid, unsupported
+from conformance.sim.apiserver.resources.models import read_model
 
 Type = Literal[
     "object", "map", "list", "string", "integer", "number", "boolean", "any", "int-or-string", "quantity", "time",
@@ -97,10 +97,8 @@ def schema_of(model: str) -> Schema:
     Fields of a status that are required become zeros, as a Go server writes them; a required field elsewhere must be
     given by the client.
     """
-    described = model_class(model)
-    names = described.attribute_map
-    needed = {names[key] for key, info in described.model_fields.items() if key in names and info.is_required()}
-    types = {names[key]: text for key, text in described.openapi_types.items()}
+    described = read_model(model)
+    types, needed = described.types, described.required
     collections = {name for name, text in types.items() if text.startswith(("List[", "Dict["))}
     schema = Schema("object", model=model, defaults=facts()["defaults"].get(model, {}))
     schema.omitted = frozenset(collections - needed) | frozenset(facts()["omitted"].get(model, ()))
@@ -109,13 +107,8 @@ def schema_of(model: str) -> Schema:
         schema.zeros = {name: _ZERO[_SCALARS[types[name]]] for name in needed if _SCALARS.get(types[name]) in _ZERO}
         schema.zeros |= facts()["zeros"].get(model, {})
     else:
-        schema.required = frozenset(needed)
+        schema.required = needed
     return schema
-
-
-def model_class(model: str) -> Any:
-    """Return the client's class of this name; raises AttributeError where the client has none."""
-    return getattr(importlib.import_module("kubernetes.client.models"), model)
 
 
 def _field(model: str, name: str, text: str) -> Schema:
