@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from conformance.flags import declare, flag, path, read
-from conformance.sim.cluster import SimulatedCluster, SimulationError
 from conformance.sim.faults import FAULTS
 from conformance.sim.options import SimOptions
 
+if TYPE_CHECKING:
+    from conformance.sim.cluster import SimulatedCluster
+
+GARBAGE_THRESHOLDS: Final = (100_000, 50, 1000)
+"""How seldom Python looks for cycles: an eighth of the time of a start otherwise, as it looks at all of the cluster."""
 REACTION_SECONDS: Final = 0.05
 """How long the control plane lets whoever works with the cluster by hand come first."""
 
@@ -69,13 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = _cluster(read(SimOptions, chosen), place)
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    return _run(cluster)
+
+
+def _run(cluster: SimulatedCluster) -> int:
+    from conformance.sim.cluster import SimulationError
+
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    return _run(cluster, ended)
-
-
-def _run(cluster: SimulatedCluster, ended: threading.Event) -> int:
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         print(cluster.start(), flush=True)
         cluster.on_failure(ended.set)
@@ -93,6 +101,8 @@ def _cluster(options: SimOptions, place: _Place) -> SimulatedCluster:
     Raises:
         OSError: The directory cannot be made.
     """
+    from conformance.sim.cluster import SimulatedCluster  # costs half a second, which --help and lists go without
+
     if place.directory:
         place.directory.mkdir(parents=True, exist_ok=True)
     return SimulatedCluster(

@@ -49,6 +49,7 @@ class ApiServer:
 
     Attributes:
         url: Base URL of the server; empty until it has started.
+        plain_url: Base URL without TLS, which is half the cost of a request: for clients of this process.
         kubeconfig: Path of the administrator's kubeconfig; written by `start`.
         store: All objects.
     """
@@ -56,6 +57,7 @@ class ApiServer:
     def __init__(self, directory: Path, clock: WallClock | None = None, settings: Settings | None = None) -> None:
         self.kubeconfig = directory / "kubeconfig"
         self.url = ""
+        self.plain_url = ""
         self._settings = settings or Settings()
         self.store = Store(self._settings.history)
         self._access = Access()
@@ -70,6 +72,11 @@ class ApiServer:
         self._controllers: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Headers of a request by the administrator."""
+        return self._access.credentials
+
     async def start(self) -> None:
         """Start serving in the running event loop and write the kubeconfig."""
         CustomResources(self.store, self._catalog)
@@ -82,9 +89,10 @@ class ApiServer:
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, 0, ssl_context=self._access.ssl_context(), backlog=512)
-        await site.start()
-        self.url = f"https://{HOST}:{self._runner.addresses[0][1]}"
+        for tls in (self._access.ssl_context(), None):
+            await web.TCPSite(self._runner, HOST, 0, ssl_context=tls, backlog=512).start()
+        port, plain_port = (address[1] for address in self._runner.addresses)
+        self.url, self.plain_url = f"https://{HOST}:{port}", f"http://{HOST}:{plain_port}"
         self._access.write_kubeconfig(self.kubeconfig, self.url)
 
     async def stop(self) -> None:
