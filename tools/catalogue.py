@@ -184,7 +184,7 @@ def _untested(rows: Sequence[Requirement]) -> Iterator[str]:
     yield "## Requirements without a case"
     yield ""
     if all(row.level == "extended" for row in rows):
-        yield "The report lists them as `untested`. They are all `extended`, so none stands in the way of a certificate."
+        yield "The report lists them as `untested`. All are `extended`: none stands in the way of a certificate."
     else:
         yield "The report lists them as `untested`. Those that are `core` stand in the way of a certificate."
     yield ""

@@ -1,7 +1,8 @@
 """Every time limit of the suite in one table, `--timeouts FILE` overrides single fields.
 
-Sources: mig-manager.md 3 and 7, gpu-operator.md 3 and 4 (mig-parted v0.15.0, gpu-operator v26.7.0), which also say what
-other suites allow: NVIDIA's operands 15 min, nvidia-ci 12 min for one reconfiguration.
+Sources: docs/reference/mig-manager.md#one-reconfiguration, docs/reference/mig-manager.md#how-to-ask-safely,
+docs/reference/gpu-operator.md#when-a-roll-is-over, docs/reference/kubelet.md#capacity. Other suites allow NVIDIA's
+operands 15 min, and nvidia-ci 12 min for one reconfiguration.
 """
 
 from __future__ import annotations
