@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.fixtures.options import GROUPS
+from conformance.flags import flags
+from conformance.report.options import ReportOptions
 from tests.docs.markdown import ROOT, leads_nowhere, links, pages
 
 _PATH = re.compile(r"`((?:conformance|tests|tools|docs|manifests|reports)/[\w./-]*\w)`")
@@ -16,3 +19,16 @@ def test_links_and_paths_exist(page: Path) -> None:
     lost += [path for path in _PATH.findall(page.read_text(encoding="utf-8")) if not (ROOT / path).exists()]
 
     assert lost == []
+
+
+def test_readme_has_every_option() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [
+        name
+        for table in (*GROUPS.values(), ReportOptions)
+        for _, flag in flags(table, shared_only=True)
+        for name in flag.names
+    ]
+
+    assert names
+    assert [name for name in names if not re.search(rf"{name}\b", readme)] == []
