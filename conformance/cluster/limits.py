@@ -27,7 +27,8 @@ class Limits:
         unreachable: Real seconds without any answer after which a running suite gives up on the API server; one that
             restarts, as on a single-node cluster under upgrade, is back within a minute.
         patience: Minimum real seconds before a wait may time out (a shorter limit is kept): on a simulated clock that
-            is much faster than real time the suite itself needs a while to see what happened, more so on a busy machine.
+            is much faster than real time the suite itself needs a while to see what happened, the more so on a
+            busy machine.
         watch: Real seconds after which the server is asked to end a watch and the suite resumes it; bounds how long a
             dead connection stays unnoticed.
         manager_ready: mig-manager's pod Ready and idle before a change; it waits for the driver, so minutes.
