@@ -1,7 +1,7 @@
 """A throw-away cluster through pytest-kubernetes: kind, k3d or minikube.
 
 pytest-kubernetes 0.9 deletes the kubeconfig it works with and may leave KUBECONFIG changed in this process
-(platform-experiments.md 6), so it gets a file and an environment of its own, never those of the user.
+(docs/reference/platform.md#pytest-kubernetes), so it gets a file and an environment of its own, never the user's.
 """
 
 from __future__ import annotations

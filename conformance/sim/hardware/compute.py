@@ -1,7 +1,7 @@
 """Which compute instances a GPU instance can be cut into.
 
-The numbers follow one rule on all parts (mig-profiles.yaml, `compute_instances`): an instance of g slices offers itself
-whole and every smaller size c of 1 to 4 with 2c <= g + 1, as often as it fits.
+The numbers follow one rule on all parts: an instance of g slices offers itself whole and every smaller size c of 1 to 4
+with 2c <= g + 1, as often as it fits. Source: docs/reference/nvidia-smi.md#compute-instances.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def free_slices(instance: GpuInstance) -> int:
 def multiprocessors(model: GpuModel, instance: GpuInstance, slices: int) -> int:
     """SMs of a compute instance: all of the GPU instance's for a whole one, else as many 1g instances would have.
 
-    Source: feature-labels.json, cases compute-instances-* (1c.3g of an H100 has 16 SMs of 60).
+    Source: tests/recordings/data/feature-labels.json.gz, cases compute-instances-* (1c.3g of an H100 has 16 SMs of 60).
     """
     if slices == instance.row.slices:
         return instance.row.multiprocessors
