@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from conformance.flags import OptionError, flag, number, whole_number
+from conformance.flags import OptionError, flag, number, path, whole_number
 from conformance.sim.faults import Faults
 from conformance.spec.models import Board, GpuModel, find_board
 from conformance.spec.names import Strategy
@@ -49,6 +49,7 @@ class SimOptions:
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
         custom_config: Text of a mig-parted file for `migManager.config.name`; None: configurations are generated.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
+        audit_log: File to which the embedded API server adds a line for every request; None for no log.
         node_labels: Labels that the nodes have from the start.
         reaction: Real seconds that scheduler, DaemonSet controller and operator let pass before they answer to what is
             new. A person, or a program that creates an object and writes to it again, then comes first, as with the
@@ -117,6 +118,16 @@ class SimOptions:
     )
     with_reboot: bool = field(
         default=False, metadata=flag("--with-reboot", help="let mig-manager reboot nodes (WITH_REBOOT)", shared=False)
+    )
+    audit_log: Path | None = field(
+        default=None,
+        metadata=flag(
+            "--audit-log",
+            metavar="FILE",
+            read=path,
+            help="write a line of JSON for every request to the API server: method, path, query, user agent",
+            shared=False,
+        ),
     )
     node_labels: Mapping[str, str] = field(default_factory=dict)
     reaction: float = 0.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from aiohttp import web
 
@@ -71,6 +72,7 @@ class ApiServer:
         self._subresources = Subresources(self._registry, self._kubelets, self._access)
         self._controllers: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
+        self._audit: TextIO | None = None
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -85,6 +87,8 @@ class ApiServer:
             NamespaceController(self._registry, self._access.certificate).queue.run(),
             DisruptionController(self._registry).queue.run(),
         )
+        if self._settings.audit_log is not None:
+            self._audit = self._settings.audit_log.open("a", encoding="utf-8", buffering=1)
         self._controllers = [asyncio.create_task(run) for run in runs]
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
@@ -104,6 +108,8 @@ class ApiServer:
         if self._runner:
             await self._runner.cleanup()
         await self._kubelets.close()
+        if self._audit is not None:
+            self._audit.close()
 
     def _create_initial_objects(self) -> None:
         """Create the objects that exist in every new cluster."""
@@ -116,6 +122,8 @@ class ApiServer:
             self._registry.create(classes, "", {"metadata": {"name": name}, "value": value}, writing)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._audit is not None:
+            self._audit.write(_audit_line(request))
         try:
             user = self._access.user_of(request)
             return await self._route(request, user)
@@ -185,3 +193,13 @@ def _openapi_v2(request: web.BaseRequest) -> web.Response:
         return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}
     return value_answer({**head, "paths": {}, "definitions": {}})
+
+
+def _audit_line(request: web.BaseRequest) -> str:
+    line = {
+        "method": request.method,
+        "path": request.path,
+        "query": dict(request.query),
+        "user_agent": request.headers.get("User-Agent", ""),
+    }
+    return json.dumps(line) + "\n"

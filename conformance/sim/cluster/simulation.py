@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 from kubernetes.config import ConfigException
 
-from conformance.sim.apiserver import ApiServer
+from conformance.sim.apiserver import ApiServer, Settings
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
@@ -139,7 +139,7 @@ class Simulation:
 
     async def _serve(self, directory: Path) -> tuple[Path, Kube]:
         """Start the embedded server; return its kubeconfig and the client of the components, which does without TLS."""
-        server = ApiServer(directory, self.clock)
+        server = ApiServer(directory, self.clock, Settings(audit_log=self._options.audit_log))
         await server.start()
         self._endings.push_async_callback(server.stop)
         return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials))
