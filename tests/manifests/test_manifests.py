@@ -11,7 +11,7 @@ import jsonpatch
 import pytest
 import yaml
 
-from conformance.fixtures import manifests
+from conformance.suite import manifests
 from conformance.fixtures.options import DEFAULT_IMAGE
 from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.models import board_names, find_board
