@@ -217,8 +217,12 @@ class Execution:
         self._finished = True
         for stop in self.agenda.stops:
             if stop not in self._visits:
-                with suppress(ClusterError):  # told by the first case that looks at this stop
+                try:
                     self._enter(stop)
+                except ENDS_THE_RUN:
+                    raise
+                except ClusterError:  # told by the first case that looks at this stop
+                    continue
         self._leave()
         self.tell(self._run.made, self.agenda.states, "kubelet's grace for resources that are gone")
         watched = {
