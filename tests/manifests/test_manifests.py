@@ -11,12 +11,12 @@ import jsonpatch
 import pytest
 import yaml
 
-from conformance.suite import manifests
 from conformance.fixtures.options import DEFAULT_IMAGE
 from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.models import board_names, find_board
 from conformance.spec.names import CONFIG_KEY, GPU_RESOURCE, MIG_RESOURCE_PREFIX, RUNTIME_CLASS, Strategy
 from conformance.spec.releases import DEFAULT_RELEASE
+from conformance.suite import manifests
 from tests.manifests.packing import fits
 
 FOLDER: Final = Path(__file__).parents[2] / "manifests"
