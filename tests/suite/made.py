@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, GeometryKind]] = {
     "all-2g.20gb": GeometryKind.UNIFORM,
     "all-balanced": GeometryKind.UNEVEN,
 }
+PARSED: Final = parse(CONFIGURATION)
 DISRUPTIVE: Final = Permissions(disruptive=True)
 
 
@@ -47,7 +48,7 @@ def cell(text: str) -> Cell:
 def target(name: str = "sim-0", configurations: Iterable[str] = KINDS, product: str = H100) -> Target:
     """A node that offers these of the configurations above."""
     kinds = {configuration: KINDS[configuration] for configuration in configurations}
-    return Target(name, product, f"{name}-mig-config", parse(CONFIGURATION), kinds)
+    return Target(name, product, f"{name}-mig-config", PARSED, kinds)
 
 
 def options(**chosen: Any) -> Options:
