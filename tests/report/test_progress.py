@@ -116,7 +116,7 @@ def stderr(monkeypatch: pytest.MonkeyPatch, *, tty: bool) -> Terminal:
 def wait(shown: Progress, time: Time, seconds: int, what: str = "state success", speed: float = 1.0) -> None:
     """A wait of so many seconds of wall time, told of once a second."""
     for passed in range(seconds + 1):
-        shown(what, "sim-0", passed * speed)
+        shown.wait(what, "sim-0", passed * speed)
         time.now += 1 if passed < seconds else 0.01
 
 
@@ -155,9 +155,9 @@ def test_another_wait_begins_at_nought(shown: Progress, time: Time, reporter: Re
 
 @pytest.mark.usefixtures("log")
 def test_the_whole_cluster_may_be_waited_for(shown: Progress, time: Time, reporter: Reporter) -> None:
-    shown("ClusterPolicy ready", None, 0)
+    shown.wait("ClusterPolicy ready", None, 0)
     time.now += 4
-    shown("ClusterPolicy ready", None, 4)
+    shown.wait("ClusterPolicy ready", None, 4)
 
     assert reporter.lines == ["waiting 4 s on the cluster for ClusterPolicy ready"]
 
@@ -206,7 +206,7 @@ def test_the_line_gets_past_the_capture_of_pytest(pytester: pytest.Pytester) -> 
 
         def test_it(pytestconfig, monkeypatch):
             monkeypatch.setattr(progress, "_FIRST_LINE_AFTER", 0.0)
-            progress.Progress(pytestconfig)("state success", "sim-0", 0.0)
+            progress.Progress(pytestconfig).wait("state success", "sim-0", 0.0)
         """
     )
 
