@@ -142,6 +142,22 @@ def test_a_requirement_is_as_good_as_its_worst_case(outcomes: list[Outcome], exp
     assert tuple(results) == tuple(sorted(EVERY))
 
 
+def test_places_that_were_left_out_are_counted_for_their_requirements() -> None:
+    left_out = [not_run("a", "D-06", 7), not_run("b", "D-06", 5), not_run("c", "D-06", 2, outcome="skipped")]
+
+    results = {result.id: result for result in requirement_results([case("x", Outcome.PASSED, "D-06")], left_out)}
+
+    assert results["D-06"].cases == {"passed": 1, "not-allowed": 12, "skipped": 2}
+    assert results["D-06"].outcome is RequirementOutcome.PASSED
+    assert results["D-07"].outcome is RequirementOutcome.UNTESTED
+
+
+def test_a_requirement_whose_cases_were_all_left_out_is_untested() -> None:
+    results = {result.id: result for result in requirement_results([], [not_run("a", "D-06", 7)])}
+
+    assert results["D-06"].outcome is RequirementOutcome.UNTESTED
+
+
 cases_of_any_outcome = some.lists(
     some.builds(
         lambda number, outcome, names: case(f"test_any.py::test_{number}", outcome, *names),
