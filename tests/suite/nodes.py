@@ -17,7 +17,8 @@ from tests.expect.made import gpu
 from tests.suite.made import cell, target
 from tests.suite.memory import Memory
 
-TAGS: Final = {"mig_manager": "v0.15.0", "device_plugin": "v0.20.0"}
+MIG_MANAGER: Final = "v0.15.0"
+DEVICE_PLUGIN: Final = "v0.20.0"
 
 
 def reconfiguration(outcome: Outcome = Outcome.SUCCESS, **known: Any) -> Reconfiguration:
@@ -49,7 +50,8 @@ def expectation(at: Cell, node: str = "sim-0", *, came: Arrival | None = None, c
         CheckContext((), node, at.strategy, at.configuration),
         tuple(gpu(index=index) for index in range(count)),
         target(node).entries(at.configuration),
-        **TAGS,
+        mig_manager=MIG_MANAGER,
+        device_plugin=DEVICE_PLUGIN,
         approach=came.approach if came else FOUND_THERE,
     )
 

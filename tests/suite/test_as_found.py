@@ -12,12 +12,14 @@ from conformance.suite.as_found import gpus_as_found
 from conformance.suite.cells import Cell
 from tests.suite.made import H100, cell, target
 from tests.suite.memory import H100_LABEL
-from tests.suite.nodes import TAGS
+from tests.suite.nodes import DEVICE_PLUGIN, MIG_MANAGER
 
 
 def resources(gpus: tuple[ObservedGpu, ...], at: Cell) -> dict[str, int]:
     context = CheckContext((), "sim-0", at.strategy, at.configuration)
-    return dict(expected_node(context, gpus, target().entries(at.configuration), **TAGS).resources)
+    entries = target().entries(at.configuration)
+    expected = expected_node(context, gpus, entries, mig_manager=MIG_MANAGER, device_plugin=DEVICE_PLUGIN)
+    return dict(expected.resources)
 
 
 @pytest.mark.parametrize(
