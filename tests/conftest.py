@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Loop, Stand
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,10 @@ class Store:
     def revision(self, home: str | None = None) -> int:
         """Rises with every event that concerns the node or, for None, with every event there is."""
         with self._lock:
-            return self._revision if home is None else self._revisions[home]
+            if home is None:
+                return self._revision
+            self._home(home)  # who looks now and waits later must hear of what concerns everybody
+            return self._revisions[home]
 
     def wait_beyond(self, revision: int, seconds: float, home: str | None = None) -> None:
         """Return when something happened after `revision` (of that node), or after so many real seconds."""

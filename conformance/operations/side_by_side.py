@@ -49,8 +49,9 @@ def side_by_side(
         try:
             _await(list(futures.values()), tell)
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # first of all: no other node is begun
             cluster.stop_waiting(ClusterError("the run was interrupted"))
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True)
             cluster.stop_waiting(None)
             raise
     return {name: future.result() for name, future in futures.items()}

@@ -17,6 +17,8 @@ from conformance.spec.names import Strategy
 CERTIFIED_STRATEGIES: Final = (Strategy.SINGLE, Strategy.MIXED)
 AS_FOUND: Final = 0
 """The wave of nodes that are not changed: they are looked at in the cell where they were found."""
+FIRST_WAVE: Final = 1
+"""The wave of nodes that are changed first; the canary, where the user wants one."""
 
 
 @dataclass(frozen=True)

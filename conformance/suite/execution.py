@@ -12,7 +12,7 @@ from conformance.operations.side_by_side import results, side_by_side
 from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
-from conformance.suite.cells import Spot
+from conformance.suite.cells import FIRST_WAVE, Spot
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.scenario import Moment, NodeInCell
 from conformance.suite.scenarios.capacity import still_counted
@@ -54,6 +54,7 @@ class Execution:
         self._errors: dict[Stop, Exception] = {}
         self._current: Visit | None = None
         self._reporters: dict[tuple[object, ...], str] = {}
+        self._canary_cases: set[str] = set()
         self._finished = False
         self.tell: Callable[[int, int, str], None] = lambda *_: None
         self.follow(Agenda())
@@ -79,7 +80,8 @@ class Execution:
             Exception: What the scenario ended with; raised for the first case that looks at it.
         """
         stop = Stop.of(spot)
-        self._stop_after_a_failed_canary(stop)
+        if stop.wave == FIRST_WAVE:
+            self._canary_cases.add(name)
         visit = self._switched(name, stop) if spot.after else self._at(name, stop, case.scenario.moment)
         if spot.node in visit.broken:
             raise self._once(name, (stop, "nodes"), visit.broken[spot.node])
@@ -127,6 +129,7 @@ class Execution:
     def _enter(self, stop: Stop) -> Visit:
         if (earlier := self._errors.get(stop)) is not None:
             raise earlier
+        self._stop_after_a_failed_canary(stop)
         self._leave()
         for left in self._visits.values():
             left.forget_details()
@@ -214,7 +217,7 @@ class Execution:
                 self.tell(self._run.made, self.agenda.states, "the change of strategy")
                 with self._run.spending(Spent.STRATEGY):
                     switching.make(self._visits)
-            except ENDS_THE_RUN:
+            except (CanaryFailedError, *ENDS_THE_RUN):
                 raise
             except Exception as error:  # noqa: BLE001 - it is told by the first case that looks at the change
                 switching.error = error
@@ -229,8 +232,12 @@ class Execution:
         self._finished = True
         for stop in self.agenda.stops:
             if stop not in self._visits:
-                with suppress(ClusterError):  # told by the first case that looks at this stop
+                try:
                     self._enter(stop)
+                except ENDS_THE_RUN:
+                    raise
+                except ClusterError:  # told by the first case that looks at this stop
+                    continue
         self._leave()
         self.tell(self._run.made, self.agenda.states, "kubelet's grace for resources that are gone")
         watched = {
@@ -271,7 +278,9 @@ class Execution:
         return error if reporter == name else BlockedError(f"blocked by {reporter}: {error}")
 
     def _stop_after_a_failed_canary(self, stop: Stop) -> None:
-        if self._canary and stop.wave > 1 and self._run.failures():
+        if not self._canary or stop.wave <= FIRST_WAVE:
+            return
+        if any(case.id in self._canary_cases for case in self._run.failures()):
             raise CanaryFailedError("a case failed on the canary nodes: no other node is changed")
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:

@@ -8,17 +8,22 @@ from dataclasses import replace
 import pytest
 
 from conformance.expect.devices import (
+    DeviceUser,
     check_device_list,
+    check_gpu_users,
+    check_neighbours,
     check_not_shared,
     check_one_device,
     check_same_devices,
     check_size,
+    check_slice_users,
     check_unique,
     check_whole_gpu,
 )
 from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.observed import ListedDevice, ListedGpu, ObservedGpu
+from conformance.expect.scheduling import StartedPod
 from conformance.spec.profile import Profile
 from tests.expect.made import BALANCED, SEVEN, context, gpu
 
@@ -239,3 +244,103 @@ def test_a_device_in_two_pods() -> None:
         "  expected    each in one pod\n"
         "  found       MIG-1 in a and b"
     )
+
+
+# Pods that asked for one device each --------------------------------------------------------------------------------
+
+SLICE, GPU = "nvidia.com/mig-1g.10gb", "nvidia.com/gpu"
+SLICED = gpu(SEVEN)
+NEVER_RAN = DeviceUser(StartedPod("never", "Pending", None, "no room"), SLICE)
+
+
+def slice_user(number: int, name: str = "", resource: str = SLICE) -> DeviceUser:
+    """A pod that sees one MIG device of the node."""
+    seen = replace(SLICED, instances=SLICED.instances[number : number + 1])
+    return DeviceUser(StartedPod(name or f"pod-{number}", "Running", "sim-0", ""), resource, (listed(seen),), (seen,))
+
+
+def gpu_user(of: ObservedGpu) -> DeviceUser:
+    """A pod that sees this whole GPU."""
+    return DeviceUser(StartedPod(f"pod-{of.index}", "Running", "sim-0", ""), GPU, (listed(of),), (of,))
+
+
+def profile_of(resource: str) -> Profile | None:
+    return ONE_G if resource == SLICE else None
+
+
+@pytest.mark.parametrize("resource", [SLICE, GPU])
+def test_each_pod_has_the_slice_that_it_asked_for(resource: str) -> None:
+    """Under `single` any profile of the node is right."""
+    check_slice_users(context(), [slice_user(at, resource=resource) for at in range(3)], [SLICED], profile_of)
+
+
+def test_what_a_pod_may_use_is_its_devices_or_the_gpu_where_it_has_none() -> None:
+    assert slice_user(2).uuids == [SLICED.instances[2].uuid]
+    assert gpu_user(gpu()).uuids == [gpu().uuid]
+    assert NEVER_RAN.uuids == []
+
+
+def test_the_second_pod_counts_as_well() -> None:
+    wrong = replace(slice_user(1), listing=(listed(gpu(SEVEN), 2),))
+
+    assert "devices in a pod" in message_of(
+        lambda: check_slice_users(context(), [slice_user(0), wrong], [SLICED], profile_of)
+    )
+
+
+def test_nvml_and_the_list_must_agree_in_the_pod() -> None:
+    other = replace(slice_user(1), gpus=slice_user(2).gpus)
+
+    message = message_of(lambda: check_slice_users(context(), [other], [SLICED], profile_of))
+    assert SLICED.instances[1].uuid in message
+    assert SLICED.instances[2].uuid in message
+
+
+def test_a_device_must_be_in_the_pod_what_it_is_on_the_node() -> None:
+    (seen,) = slice_user(1).gpus
+    smaller = replace(seen, instances=tuple(replace(one, memory_mib=5000) for one in seen.instances))
+
+    assert "the size of its profile" in message_of(
+        lambda: check_slice_users(context(), [replace(slice_user(1), gpus=(smaller,))], [SLICED], profile_of)
+    )
+
+
+def test_each_pod_has_one_whole_gpu() -> None:
+    gpus = [gpu(index=index) for index in range(3)]
+
+    check_gpu_users(context(), [gpu_user(one) for one in gpus], gpus)
+    assert "one whole GPU of the node" in message_of(
+        lambda: check_gpu_users(context(), [gpu_user(gpus[0]), slice_user(0)], gpus)
+    )
+
+
+def test_no_two_pods_hold_the_same_device() -> None:
+    check_neighbours(context(), [slice_user(at) for at in range(3)])
+
+    message = message_of(lambda: check_neighbours(context(), [slice_user(0), slice_user(1), slice_user(1, "twin")]))
+    assert f"{SLICED.instances[1].uuid} in pod-1 and twin" in message
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda users: check_slice_users(context(), users, [SLICED], profile_of),
+        lambda users: check_gpu_users(context(), users, [SLICED]),
+        lambda users: check_neighbours(context(), users),
+    ],
+    ids=["slices", "gpus", "neighbours"],
+)
+def test_a_pod_that_never_ran_is_told_as_such(check: Callable[[list[DeviceUser]], None]) -> None:
+    assert message_of(lambda: check([NEVER_RAN])) == (
+        "D-01 pod never of node sim-0 under single, all-1g.10gb\n"
+        "  expected    Running\n"
+        "  found       Pending on no node\n"
+        "              scheduler: no room"
+    )
+
+
+def test_a_pod_that_ran_and_ended_is_judged_by_what_it_saw() -> None:
+    user = slice_user(0)
+    ended = replace(user, pod=replace(user.pod, phase="Failed"))
+
+    check_slice_users(context(), [ended], [SLICED], profile_of)

@@ -18,7 +18,7 @@ from conformance.expect.operands import (
     check_user_pods,
 )
 from conformance.expect.resources import Refusal
-from conformance.expect.scheduling import PendingPod, check_stays_pending
+from conformance.expect.scheduling import StartedPod, check_run, check_stays_pending
 from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, VALIDATOR_APP
 from tests.expect.made import context
 
@@ -157,33 +157,33 @@ SCHEDULER = "0/1 nodes are available: 1 Insufficient {}. preemption: 0/1 nodes a
 
 @pytest.mark.parametrize("resource", [GPU, "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.me"])
 def test_stays_pending(resource: str) -> None:
-    check_stays_pending(context(), PendingPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
+    check_stays_pending(context(), StartedPod("p", "Pending", None, SCHEDULER.format(resource)), resource)
     several = (
         f"0/3 nodes are available: 1 Insufficient memory, 1 Insufficient {resource}, 2 node(s) were unschedulable."
     )
-    check_stays_pending(context(), PendingPod("p", "Pending", None, several), resource)
+    check_stays_pending(context(), StartedPod("p", "Pending", None, several), resource)
 
 
 @pytest.mark.parametrize(
     "pod",
     [
-        PendingPod("p", "Running", "sim-0", ""),
-        PendingPod("p", "Pending", "sim-0", SCHEDULER.format(GPU)),
-        PendingPod("p", "Pending", None, ""),
-        PendingPod("p", "Pending", None, "0/2 nodes are available"),
-        PendingPod("p", "Pending", None, SCHEDULER.format("nvidia.com/gpu.shared")),
-        PendingPod("p", "Pending", None, SCHEDULER.format(GPU).replace("1 Insuff", "2 Insuff")),
-        PendingPod("p", "Pending", None, SCHEDULER.format(GPU).replace("0/1", "1/1")),
+        StartedPod("p", "Running", "sim-0", ""),
+        StartedPod("p", "Pending", "sim-0", SCHEDULER.format(GPU)),
+        StartedPod("p", "Pending", None, ""),
+        StartedPod("p", "Pending", None, "0/2 nodes are available"),
+        StartedPod("p", "Pending", None, SCHEDULER.format("nvidia.com/gpu.shared")),
+        StartedPod("p", "Pending", None, SCHEDULER.format(GPU).replace("1 Insuff", "2 Insuff")),
+        StartedPod("p", "Pending", None, SCHEDULER.format(GPU).replace("0/1", "1/1")),
     ],
     ids=["runs", "bound", "no message", "no reason", "other resource", "of other nodes", "a node is available"],
 )
-def test_does_not_stay_pending(pod: PendingPod) -> None:
+def test_does_not_stay_pending(pod: StartedPod) -> None:
     with pytest.raises(ConformanceError, match=r"scheduler: 0 nodes available, 1 Insufficient nvidia\.com/gpu"):
         check_stays_pending(context(), pod, GPU)
 
 
 def test_message_of_a_pod_that_runs() -> None:
-    pod = PendingPod("asks-for-gpu", "Running", "sim-0", "")
+    pod = StartedPod("asks-for-gpu", "Running", "sim-0", "")
 
     assert message_of(lambda: check_stays_pending(context(requirement="D-21"), pod, GPU)) == (
         "D-21 pod asks-for-gpu of node sim-0 under single, all-1g.10gb\n"
@@ -191,4 +191,29 @@ def test_message_of_a_pod_that_runs() -> None:
         "              scheduler: 0 nodes available, 1 Insufficient nvidia.com/gpu\n"
         "  found       Running on sim-0\n"
         "              kubelet: no message"
+    )
+
+
+def test_pods_that_ask_for_what_is_there_run() -> None:
+    check_run(context(), [])
+    check_run(context(), [StartedPod("a", "Running", "sim-0", ""), StartedPod("b", "Running", "sim-0", "")])
+
+
+@pytest.mark.parametrize(
+    ("pod", "found"),
+    [
+        (StartedPod("b", "Pending", None, "no room"), "Pending on no node\n              scheduler: no room"),
+        (StartedPod("b", "Pending", None, ""), "Pending on no node\n              scheduler: no message"),
+        (
+            StartedPod("b", "Failed", "sim-0", "Allocate failed"),
+            "Failed on sim-0\n              kubelet: Allocate failed",
+        ),
+        (StartedPod("b", "Pending", "sim-0", ""), "Pending on sim-0\n              kubelet: no message"),
+    ],
+)
+def test_a_pod_that_does_not_run_is_told_with_whoever_kept_it(pod: StartedPod, found: str) -> None:
+    others = [StartedPod("a", "Running", "sim-0", "")]
+
+    assert message_of(lambda: check_run(context(requirement="D-20"), [*others, pod])) == (
+        f"D-20 pod b of node sim-0 under single, all-1g.10gb\n  expected    Running\n  found       {found}"
     )

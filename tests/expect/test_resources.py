@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import WantedGpu, observed_geometry
-from conformance.expect.resources import Refusal, check_resources, expected_resources, is_uneven, refusal
+from conformance.expect.resources import (
+    Leftover,
+    Refusal,
+    check_capacity,
+    check_resources,
+    expected_resources,
+    is_uneven,
+    refusal,
+)
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from tests.expect.made import A100_80, BALANCED, SEVEN, context, gpu
@@ -98,3 +108,98 @@ def test_the_message_of_several_resources() -> None:
         "              nvidia.com/mig-3g.40gb\n"
         "  unexpected  nvidia.com/gpu"
     )
+
+
+# Capacity -----------------------------------------------------------------------------------------------------------
+
+GRACE, NOW = 300.0, 1000.0
+SLICE, GPU = "nvidia.com/mig-1g.10gb", "nvidia.com/gpu"
+TIMES = st.floats(0, NOW)
+
+
+@pytest.mark.parametrize(
+    ("gone", "forgotten", "back", "over"),
+    [
+        (100.0, 399.0, None, None),
+        (100.0, 400.0, None, None),
+        (100.0, 410.0, None, 10.0),
+        (100.0, None, None, 600.0),
+        (800.0, None, None, None),
+        (100.0, None, 350.0, None),
+        (100.0, None, 450.0, 50.0),
+        (100.0, 500.0, 350.0, None),
+        (100.0, 350.0, 500.0, None),
+    ],
+    ids=[
+        "forgotten in time", "at the last moment", "too late", "never", "not watched for long enough", "back in time",
+        "back too late", "back, then forgotten", "forgotten, then back",
+    ],
+)  # fmt: skip
+def test_how_long_a_resource_outlived_its_grace(
+    gone: float, forgotten: float | None, back: float | None, over: float | None
+) -> None:
+    assert Leftover(SLICE, 7, gone, forgotten, back).outlived(GRACE, NOW) == over
+
+
+@given(TIMES, st.none() | TIMES, st.none() | TIMES)
+def test_nothing_outlives_a_grace_that_nobody_watched_to_its_end(
+    gone: float, forgotten: float | None, back: float | None
+) -> None:
+    one = Leftover(SLICE, 7, gone, forgotten, back)
+    watched = min((time for time in (forgotten, back) if time is not None), default=NOW) - gone
+
+    assert (one.outlived(GRACE, NOW) is None) == (watched <= GRACE)
+
+
+def capacity(found: dict[str, int], *leftovers: Leftover) -> None:
+    check_capacity(context(requirement="D-06"), found, {GPU: 7}, leftovers, grace=GRACE, now=NOW)
+
+
+def test_what_is_gone_may_be_counted_for_a_while() -> None:
+    capacity({GPU: 7})
+    capacity({GPU: 7, SLICE: 0, "cpu": 8})
+    capacity({GPU: 7, SLICE: 14}, Leftover(SLICE, 14, 100.0, 380.0, None))
+
+
+def test_what_is_counted_for_too_long_is_named() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        capacity({GPU: 7, SLICE: 14}, Leftover(SLICE, 14, 100.0, None, None))
+
+    assert str(failed.value) == (
+        "D-06 capacity of node sim-0 under single, all-1g.10gb\n"
+        "  expected    nvidia.com/gpu: 7\n"
+        "  found       nvidia.com/gpu: 7\n"
+        "              nvidia.com/mig-1g.10gb: 14\n"
+        "  unexpected  nvidia.com/mig-1g.10gb\n"
+        "  likely      kubelet keeps nvidia.com/mig-1g.10gb, which is gone, for longer than 300 s"
+    )
+
+
+@pytest.mark.parametrize("found", [{}, {GPU: 6}, {GPU: 8}, {GPU: 7, SLICE: 7}])
+def test_what_is_advertised_is_not_forgiven(found: dict[str, int]) -> None:
+    """Only what is gone has a grace: a wrong count and a resource that nobody wants do not."""
+    with pytest.raises(ConformanceError, match="capacity of node sim-0"):
+        capacity(found)
+
+
+LEFTOVERS = st.builds(
+    Leftover,
+    resource=st.sampled_from([SLICE, "nvidia.com/mig-2g.20gb"]),
+    count=st.integers(1, 56),
+    gone=TIMES,
+    forgotten=st.none() | TIMES,
+    back=st.none() | TIMES,
+)
+
+
+@given(st.lists(LEFTOVERS, max_size=2, unique_by=lambda one: one.resource))
+def test_capacity_is_right_when_nothing_outlived_its_grace(leftovers: list[Leftover]) -> None:
+    found = {GPU: 7} | {one.resource: one.count for one in leftovers}
+    late = {one.resource for one in leftovers if one.outlived(GRACE, NOW)}
+
+    if not late:
+        capacity(found, *leftovers)
+        return
+    with pytest.raises(ConformanceError) as failed:
+        capacity(found, *leftovers)
+    assert set(failed.value.finding.unexpected) == late

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
+from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.report.invocation import RUN
-from conformance.report.model import Report, Restore, TimelineEntry
+from conformance.report.model import Report, TimelineEntry
 from conformance.report.run import Run
 from conformance.spec.names import Strategy
 
@@ -25,7 +26,7 @@ class StandIn:
     """
 
     start: Callable[[Run], None] = lambda _: None
-    restore: Restore = field(default_factory=lambda: Restore(outcome="exact"))
+    restore: Restore = field(default_factory=lambda: Restore(RestoreOutcome.EXACT))
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "requirement(id, ...): as in the suite")

@@ -24,8 +24,8 @@ def broken_after():
     raise RuntimeError("pod stays")
 
 @pytest.fixture
-def refused():
-    pytest.skip("needs --allow-disruptive")
+def blocked():
+    pytest.skip("blocked by test_inner.py::test_fails: node a did not reach x")
 
 @pytest.mark.requirement("D-06", "D-09")
 @pytest.mark.requirement("D-01")
@@ -38,7 +38,7 @@ def test_cannot_end(broken_after): pass
 def test_fails_and_cannot_end(broken_after): refuted()
 def test_does_not_apply(): pytest.skip("one device only")
 def test_skips_and_cannot_end(broken_after): pytest.skip("one device only")
-def test_is_refused(refused): pass
+def test_is_blocked(blocked): pass
 """
 
 
@@ -46,10 +46,10 @@ def test_is_refused(refused): pass
 def cases(inner: Inner) -> dict[str, Case]:
     inner.pytester.makepyfile(test_inner=CASES)
 
-    def refuse(run: Run) -> None:
-        run.not_allowed["test_inner.py::test_is_refused"] = "needs --allow-disruptive"
+    def block(run: Run) -> None:
+        run.blocked.add("test_inner.py::test_is_blocked")
 
-    inner.run(stand_in=StandIn(refuse))
+    inner.run(stand_in=StandIn(block))
     return {case.id.rpartition("::")[2]: case for case in inner.report.cases}
 
 
@@ -63,7 +63,7 @@ def test_outcomes_and_reasons(cases: dict[str, Case]) -> None:
         "test_fails_and_cannot_end": (Outcome.FAILED, ["D-06 resources of node sim-0 under single, all-1g.10gb"]),
         "test_does_not_apply": (Outcome.SKIPPED, ["one device only"]),
         "test_skips_and_cannot_end": (Outcome.ERROR, ["RuntimeError: pod stays"]),
-        "test_is_refused": (Outcome.NOT_ALLOWED, ["needs --allow-disruptive"]),
+        "test_is_blocked": (Outcome.BLOCKED, ["blocked by test_inner.py::test_fails: node a did not reach x"]),
     }
 
 

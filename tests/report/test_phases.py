@@ -18,20 +18,22 @@ def report(outcome: Literal["passed", "failed", "skipped"], when: Phase, longrep
 
 
 @pytest.mark.parametrize(
-    ("outcome", "when", "allowed", "expected"),
+    ("outcome", "when", "blocked", "expected"),
     [
-        ("passed", "call", True, Outcome.PASSED),
-        ("failed", "setup", True, Outcome.ERROR),
-        ("failed", "call", True, Outcome.FAILED),
+        ("passed", "call", False, Outcome.PASSED),
+        ("failed", "setup", False, Outcome.ERROR),
+        ("failed", "call", False, Outcome.FAILED),
+        ("failed", "teardown", False, Outcome.ERROR),
+        ("skipped", "setup", False, Outcome.SKIPPED),
+        ("skipped", "setup", True, Outcome.BLOCKED),
+        ("passed", "setup", True, Outcome.PASSED),
         ("failed", "teardown", True, Outcome.ERROR),
-        ("skipped", "setup", True, Outcome.SKIPPED),
-        ("skipped", "setup", False, Outcome.NOT_ALLOWED),
     ],
 )
 def test_outcome_of_a_phase(
-    outcome: Literal["passed", "failed", "skipped"], when: Phase, allowed: bool, expected: Outcome
+    outcome: Literal["passed", "failed", "skipped"], when: Phase, blocked: bool, expected: Outcome
 ) -> None:
-    assert outcome_of(report(outcome, when), allowed=allowed) is expected
+    assert outcome_of(report(outcome, when), blocked=blocked) is expected
 
 
 def test_an_expected_failure_is_a_failure() -> None:
@@ -49,7 +51,8 @@ def test_an_expected_failure_is_a_failure() -> None:
         (Outcome.PASSED, Outcome.ERROR, Outcome.ERROR),
         (Outcome.SKIPPED, Outcome.PASSED, Outcome.SKIPPED),
         (Outcome.SKIPPED, Outcome.ERROR, Outcome.ERROR),
-        (Outcome.NOT_ALLOWED, Outcome.PASSED, Outcome.NOT_ALLOWED),
+        (Outcome.BLOCKED, Outcome.PASSED, Outcome.BLOCKED),
+        (Outcome.BLOCKED, Outcome.ERROR, Outcome.ERROR),
         (Outcome.FAILED, Outcome.ERROR, Outcome.FAILED),
         (Outcome.ERROR, Outcome.ERROR, Outcome.ERROR),
     ],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.report.model import Restore, Verdict
+from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.report.model import Verdict
 from conformance.report.run import Run
 from tests.report.inner import Inner, StandIn
 from tests.report.made import CORE
@@ -21,7 +22,7 @@ import pytest
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.requirement(name)) for name in {CORE}])
 def test_core(name): pass
 """
-FAILED_RESTORE = Restore(outcome="failed", differences=("sim-0: nvidia.com/mig.config is a, was b",))
+FAILED_RESTORE = Restore(RestoreOutcome.FAILED, ("sim-0: nvidia.com/mig.config is a, was b",))
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_files_go_where_the_user_sends_them(sound: Inner) -> None:
     [
         ("def test_extended_only(): pass", Restore(), pytest.ExitCode.TESTS_FAILED),
         (CORE_CASES, FAILED_RESTORE, pytest.ExitCode.TESTS_FAILED),
-        (CORE_CASES, Restore(outcome="exact"), pytest.ExitCode.OK),
+        (CORE_CASES, Restore(RestoreOutcome.EXACT), pytest.ExitCode.OK),
     ],
 )
 def test_a_run_that_certifies_nothing_is_not_green(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -116,7 +117,7 @@ def stderr(monkeypatch: pytest.MonkeyPatch, *, tty: bool) -> Terminal:
 def wait(shown: Progress, time: Time, seconds: int, what: str = "state success", speed: float = 1.0) -> None:
     """A wait of so many seconds of wall time, told of once a second."""
     for passed in range(seconds + 1):
-        shown(what, "sim-0", passed * speed)
+        shown.wait(what, "sim-0", passed * speed)
         time.now += 1 if passed < seconds else 0.01
 
 
@@ -155,11 +156,61 @@ def test_another_wait_begins_at_nought(shown: Progress, time: Time, reporter: Re
 
 @pytest.mark.usefixtures("log")
 def test_the_whole_cluster_may_be_waited_for(shown: Progress, time: Time, reporter: Reporter) -> None:
-    shown("ClusterPolicy ready", None, 0)
+    shown.wait("ClusterPolicy ready", None, 0)
     time.now += 4
-    shown("ClusterPolicy ready", None, 4)
+    shown.wait("ClusterPolicy ready", None, 4)
 
     assert reporter.lines == ["waiting 4 s on the cluster for ClusterPolicy ready"]
+
+
+@pytest.mark.usefixtures("log")
+def test_the_first_state_says_nothing_of_the_time_that_is_left(shown: Progress, time: Time, reporter: Reporter) -> None:
+    shown.state(1, 8, "single-all-disabled")
+    wait(shown, time, 2)
+
+    assert reporter.lines == ["state 1 of 8: single-all-disabled; waiting 2 s on sim-0 for state success"]
+
+
+@pytest.mark.parametrize(
+    ("number", "passed", "left"),
+    [
+        (2, 30, "about 90 s left"),
+        (2, 31, "about 2 min left"),
+        (4, 30, "about 10 s left"),
+        (2, 1200, "about 60 min left"),
+    ],
+)
+@pytest.mark.usefixtures("log")
+def test_later_states_say_how_long_it_takes_if_the_others_take_as_long(
+    number: int, passed: int, left: str, shown: Progress, time: Time, reporter: Reporter
+) -> None:
+    """Of four states, counted from those that are done."""
+    time.now += passed
+    shown.state(number, 4, "single-all-disabled")
+    wait(shown, time, 2)
+
+    assert reporter.lines == [
+        f"state {number} of 4, {left}: single-all-disabled; waiting 2 s on sim-0 for state success"
+    ]
+
+
+@pytest.mark.usefixtures("log")
+def test_nodes_that_are_done_are_counted_although_their_threads_must_not_write(
+    shown: Progress, time: Time, reporter: Reporter
+) -> None:
+    """Waits go on in threads of their own; only the main one, which counts them, writes."""
+    shown.state(1, 8, "single-all-disabled")
+    for done in range(4):
+        thread = threading.Thread(target=shown.wait, args=("state success", "sim-0", float(done)))
+        thread.start()
+        thread.join()
+        assert reporter.lines == []
+        time.now += 1
+    shown.state(1, 8, "single-all-disabled: 3 of 4 nodes done")
+
+    assert reporter.lines == [
+        "state 1 of 8: single-all-disabled: 3 of 4 nodes done; waiting 4 s on sim-0 for state success"
+    ]
 
 
 def test_on_a_terminal_the_line_stands_below_and_goes_away(
@@ -206,7 +257,7 @@ def test_the_line_gets_past_the_capture_of_pytest(pytester: pytest.Pytester) -> 
 
         def test_it(pytestconfig, monkeypatch):
             monkeypatch.setattr(progress, "_FIRST_LINE_AFTER", 0.0)
-            progress.Progress(pytestconfig)("state success", "sim-0", 0.0)
+            progress.Progress(pytestconfig).wait("state success", "sim-0", 0.0)
         """
     )
 

@@ -7,8 +7,9 @@ from textwrap import dedent
 import pytest
 
 from conformance.expect.finding import Finding
+from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.report.layout import Row, capped
-from conformance.report.model import Case, Environment, NodeEnvironment, Outcome, Report, Restore
+from conformance.report.model import Case, Environment, LeftOut, NodeEnvironment, Outcome, Report
 from conformance.report.terminal import summary
 from tests.report.made import CORE, OUT, case, report_of, whole_run
 
@@ -36,11 +37,16 @@ def refuted(state: str, number: int) -> Case:
     return case(f"{RESOURCES}[single-{state}-sim-0]", Outcome.FAILED, "D-06", "D-19", reason="long", finding=finding)
 
 
+def not_run(name: str, requirement: str, places: int) -> LeftOut:
+    reason = "needs --allow-disruptive"
+    return LeftOut(case=name, requirements=(requirement,), outcome="not-allowed", reason=reason, places=places)
+
+
 def test_certified() -> None:
     run = whole_run()
     run.made, run.asked = 2, {"single-all-disabled", "mixed-all-1g.10gb"}
     run.visited = ["single-all-disabled", "single-all-disabled", "mixed-all-1g.10gb", "single-all-enabled"]
-    run.restore = Restore(outcome="exact")
+    run.restore = Restore(RestoreOutcome.EXACT)
 
     assert shown(report_of(run)) == dedent(
         """\
@@ -64,16 +70,15 @@ def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
     run = whole_run()
     run.backend, run.simulated_gpus = "live", False
     del run.cases["conformance/cases/test_all.py::test_D-07"]
-    left_out = case("test_all.py::test_D-07", Outcome.NOT_ALLOWED, "D-07", reason="needs --allow-disruptive")
-    run.cases[left_out.id] = left_out
-    run.not_allowed = {left_out.id: "needs --allow-disruptive"}
+    run.selected = list(run.cases)
+    run.left_out = [not_run("test_D-07", "D-07", places=36)]
     run.narrowed = ["narrowed to --node sim-1"]
 
     assert shown(report_of(run)) == dedent(
         """\
         verdict       partial, speaks of 12 of 28 requirements
                       narrowed to --node sim-1
-                      1 of 13 cases left out: needs --allow-disruptive
+                      left out at 36 places: needs --allow-disruptive
                       1 of 13 core requirements were not judged
         cluster       live, real GPUs
         nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
@@ -81,7 +86,7 @@ def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
                         driver unknown
         states        none: every node stayed as it was found
         reconfigured  0 times, for 0 distinct states
-        cases         12 passed, 1 not-allowed, in 12 s
+        cases         12 passed, 36 not-allowed, in 12 s
         restore       not needed: nothing was changed
         untested      core: D-07
                       extended: D-03, D-08, D-10, D-11, D-12, D-13, D-14, D-16, D-17, D-22, D-23, D-24, D-25, D-27, D-28
@@ -95,7 +100,7 @@ def test_not_certified() -> None:
         "test_state.py::test_answer[x]", Outcome.ERROR, "D-02", reason="WaitTimeout: waited\n  a\n  b\n  c\n  d"
     )
     run = whole_run(refuted("all-1g.10gb", 56), refuted("all-2g.20gb", 24), broken)
-    run.restore = Restore(outcome="failed", differences=("sim-0: nvidia.com/mig.config is a, was b",))
+    run.restore = Restore(RestoreOutcome.FAILED, ("sim-0: nvidia.com/mig.config is a, was b",))
 
     assert shown(report_of(run)) == dedent(
         """\
@@ -142,15 +147,35 @@ def test_not_certified() -> None:
         ("exact", (), {"verdict": "green"}),
         ("failed", (), {"verdict": "red", "restore": "red"}),
         ("exact", (refuted("all-1g.10gb", 7),), {"verdict": "red", "failed": "red"}),
-        ("exact", (case("test_a.py::test_a", Outcome.NOT_ALLOWED, CORE[0]),), {"verdict": "yellow"}),
+        ("exact", (case("test_a.py::test_a", Outcome.BLOCKED, CORE[0]),), {"verdict": "red"}),
     ],
 )
 def test_colours(restore: str, extra: tuple[Case, ...], colours: dict[str, str]) -> None:
     run = whole_run(*extra)
-    run.not_allowed = {found.id: "needs a permission" for found in run.ended(Outcome.NOT_ALLOWED)}
-    run.restore = Restore.model_validate({"outcome": restore})
+    run.restore = Restore(RestoreOutcome(restore))
 
     assert {row.label: row.colour for row in summary(report_of(run), OUT) if row.colour} == colours
+
+
+def test_a_run_that_was_not_allowed_everything_is_yellow() -> None:
+    run = whole_run()
+    run.left_out = [not_run("test_a", CORE[0], places=1000)]
+
+    assert {row.label: row.colour for row in summary(report_of(run), OUT) if row.colour} == {"verdict": "yellow"}
+
+
+def test_cases_that_were_blocked_are_counted_and_not_shown_beside_what_blocks_them() -> None:
+    blocked = case(f"{RESOURCES}[x]", Outcome.BLOCKED, "D-06", reason="blocked by test_state.py::test_answer[x]: why")
+    broken = case("test_state.py::test_answer[x]", Outcome.ERROR, "D-02", reason="WaitTimeout: waited")
+    report = report_of(whole_run(broken, blocked))
+
+    assert row(report, "verdict").splitlines()[1:] == [
+        "1 of 15 cases were blocked by those",
+        "1 of 15 cases broke before they could judge",
+    ]
+    assert row(report, "cases") == "13 passed, 1 error, 1 blocked, in 12 s\n"
+    assert row(report, "failed") == "D-02 State passes through pending to success: 1 of 2 cases\n"
+    assert "blocked by" not in row(report, "findings")
 
 
 def test_a_thousand_failures_fit_a_screen() -> None:

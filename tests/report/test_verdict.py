@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from conformance.report.model import Case, Outcome, RequirementOutcome, Restore, Verdict
+from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.report.model import Case, LeftOut, Outcome, RequirementOutcome, Verdict
 from conformance.report.run import Run
 from conformance.report.verdict import judge, requirement_results
 from tests.report.made import CORE, EVERY, EXTENDED, case, run_of, whole_run
@@ -21,10 +23,18 @@ def narrowed(run: Run) -> None:
 
 
 def not_allowed(run: Run) -> None:
-    for name in ("a", "b"):
-        left_out = case(name, Outcome.NOT_ALLOWED, CORE[0])
-        run.cases[left_out.id] = left_out
-        run.not_allowed[left_out.id] = "needs --allow-disruptive"
+    run.left_out += [not_run("a", CORE[0], 7), not_run("b", CORE[1], 5), not_run("b", CORE[1], 2, outcome="skipped")]
+
+
+def deselected(run: Run) -> None:
+    run.deselected = 3
+
+
+def not_run(
+    name: str, requirement: str, places: int, outcome: Literal["not-allowed", "skipped"] = "not-allowed"
+) -> LeftOut:
+    reason = "needs --allow-disruptive" if outcome == "not-allowed" else "--sample leaves the node out"
+    return LeftOut(case=name, requirements=(requirement,), outcome=outcome, reason=reason, places=places)
 
 
 def interrupted(run: Run) -> None:
@@ -32,7 +42,7 @@ def interrupted(run: Run) -> None:
 
 
 def restore_failed(run: Run) -> None:
-    run.restore = Restore(outcome="failed", differences=("sim-0: label x is 1, was 2",))
+    run.restore = Restore(RestoreOutcome.FAILED, ("sim-0: label x is 1, was 2",))
 
 
 def one(outcome: Outcome, requirement: str) -> Change:
@@ -59,12 +69,25 @@ TOTAL = len(CORE) + 1
         ([one(Outcome.SKIPPED, CORE[0])], Verdict.CERTIFIED, ()),
         ([one(Outcome.SKIPPED, EXTENDED[0])], Verdict.CERTIFIED, ()),
         ([narrowed], Verdict.PARTIAL, ("3 cases deselected",)),
-        ([not_allowed], Verdict.PARTIAL, (f"2 of {len(CORE) + 2} cases left out: needs --allow-disruptive",)),
+        (
+            [not_allowed],
+            Verdict.PARTIAL,
+            (
+                "left out at 12 places: needs --allow-disruptive",
+                "left out at 2 places: --sample leaves the node out",
+            ),
+        ),
+        ([deselected], Verdict.PARTIAL, ("3 cases deselected",)),
         ([interrupted], Verdict.PARTIAL, (f"1 of {TOTAL} selected cases did not run to their end",)),
         ([unjudged], Verdict.PARTIAL, (f"1 of {len(CORE)} core requirements were not judged",)),
         ([one(Outcome.FAILED, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
         ([one(Outcome.FAILED, EXTENDED[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
         ([one(Outcome.ERROR, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases broke before they could judge",)),
+        (
+            [one(Outcome.BLOCKED, CORE[0])],
+            Verdict.NOT_CERTIFIED,
+            (f"1 of {TOTAL} cases were blocked by those",),
+        ),
         ([restore_failed], Verdict.NOT_CERTIFIED, ("the cluster could not be put back as it was found",)),
         (
             [one(Outcome.FAILED, CORE[0]), narrowed],
@@ -88,7 +111,7 @@ def test_verdict_and_its_reasons(changes: list[Change], verdict: Verdict, reason
     [
         (),
         (case("test_a.py::test_a", Outcome.SKIPPED, CORE[0]),),
-        (case("test_a.py::test_a", Outcome.NOT_ALLOWED, CORE[0]),),
+        (case("test_a.py::test_a", Outcome.BLOCKED, CORE[0]),),
         (case("test_a.py::test_a", Outcome.PASSED, EXTENDED[0]),),
     ],
 )
@@ -103,7 +126,7 @@ def test_a_run_without_a_judged_core_case_is_not_certified(cases: tuple[Case, ..
     ("outcomes", "expected"),
     [
         ([], RequirementOutcome.UNTESTED),
-        ([Outcome.SKIPPED, Outcome.NOT_ALLOWED], RequirementOutcome.UNTESTED),
+        ([Outcome.SKIPPED, Outcome.BLOCKED], RequirementOutcome.UNTESTED),
         ([Outcome.SKIPPED, Outcome.PASSED], RequirementOutcome.PASSED),
         ([Outcome.PASSED, Outcome.FAILED], RequirementOutcome.FAILED),
         ([Outcome.PASSED, Outcome.ERROR], RequirementOutcome.FAILED),
@@ -119,11 +142,27 @@ def test_a_requirement_is_as_good_as_its_worst_case(outcomes: list[Outcome], exp
     assert tuple(results) == tuple(sorted(EVERY))
 
 
+def test_places_that_were_left_out_are_counted_for_their_requirements() -> None:
+    left_out = [not_run("a", "D-06", 7), not_run("b", "D-06", 5), not_run("c", "D-06", 2, outcome="skipped")]
+
+    results = {result.id: result for result in requirement_results([case("x", Outcome.PASSED, "D-06")], left_out)}
+
+    assert results["D-06"].cases == {"passed": 1, "not-allowed": 12, "skipped": 2}
+    assert results["D-06"].outcome is RequirementOutcome.PASSED
+    assert results["D-07"].outcome is RequirementOutcome.UNTESTED
+
+
+def test_a_requirement_whose_cases_were_all_left_out_is_untested() -> None:
+    results = {result.id: result for result in requirement_results([], [not_run("a", "D-06", 7)])}
+
+    assert results["D-06"].outcome is RequirementOutcome.UNTESTED
+
+
 cases_of_any_outcome = some.lists(
     some.builds(
         lambda number, outcome, names: case(f"test_any.py::test_{number}", outcome, *names),
         some.integers(0, 50),
-        some.sampled_from(Outcome),
+        some.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.NOT_ALLOWED]),
         some.lists(some.sampled_from(EVERY), max_size=3, unique=True),
     ),
     max_size=6,
@@ -136,27 +175,31 @@ cases_of_any_outcome = some.lists(
     whole=some.booleans(),
     reasons=some.lists(some.just("narrowed to --configuration all-balanced"), max_size=1),
     unfinished=some.integers(0, 2),
-    restore=some.sampled_from(["exact", "failed", "not-needed"]),
+    restore=some.sampled_from(RestoreOutcome),
+    left_out=some.lists(
+        some.builds(not_run, some.just("x"), some.sampled_from(EVERY), some.integers(1, 9)), max_size=2
+    ),
 )
 def test_certified_only_when_nothing_failed_and_nothing_was_left_out(
-    more: list[Case], whole: bool, reasons: list[str], unfinished: int, restore: str
+    more: list[Case], whole: bool, reasons: list[str], unfinished: int, restore: RestoreOutcome, left_out: list[LeftOut]
 ) -> None:
     run = whole_run(*more) if whole else run_of(*more)
     run.narrowed = reasons
     run.selected += [f"unfinished-{number}" for number in range(unfinished)]
-    run.restore = Restore.model_validate({"outcome": restore})
-    run.not_allowed = {name: "x" for name, found in run.cases.items() if found.outcome is Outcome.NOT_ALLOWED}
+    run.restore = Restore(restore)
+    run.left_out = left_out
 
     judgement = judge(run)
 
     outcomes = {found.outcome for found in run.cases.values()}
     passed = {name for found in run.cases.values() if found.outcome is Outcome.PASSED for name in found.requirements}
     spotless = (
-        not outcomes & {Outcome.FAILED, Outcome.ERROR, Outcome.NOT_ALLOWED}
+        not outcomes & {Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED}
         and passed >= set(CORE)
         and not reasons
+        and not left_out
         and not unfinished
-        and restore != "failed"
+        and restore is not RestoreOutcome.FAILED
     )
     assert (judgement.verdict is Verdict.CERTIFIED) == spotless
     assert (judgement.verdict is Verdict.CERTIFIED) == (not judgement.reasons)

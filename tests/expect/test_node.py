@@ -1,0 +1,174 @@
+"""What a node must show in a cell, by the way that the suite brought it there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.resources import Refusal
+from conformance.spec.mig_parted import Entry
+from conformance.spec.names import (
+    DEPLOY_PREFIX,
+    DEVICE_PLUGIN_APP,
+    GFD_TIMESTAMP,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    Strategy,
+)
+from conformance.spec.profile import Profile
+from tests.expect.made import BALANCED, SEVEN, context, gpu
+
+SLICES = (Entry(devices=None, enabled=True, mig_devices={"1g.10gb": 7}),)
+OFF = (Entry(devices=None, enabled=False, mig_devices={}),)
+UNEVEN = (Entry(devices=None, enabled=True, mig_devices={"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1}),)
+LABELS = {MIG_CONFIG: "all-disabled", MIG_CONFIG_STATE: "success", GFD_TIMESTAMP: "1"}
+ASKED = Approach(
+    asked=True, labels_before=LABELS, labels_when_asked=LABELS, resumed_before=False, strategy_changed=False
+)
+
+
+def node(
+    before: tuple[ObservedGpu, ...] = (gpu(),),
+    entries: tuple[Entry, ...] = SLICES,
+    approach: Approach = ASKED,
+    strategy: Strategy = Strategy.SINGLE,
+) -> ExpectedNode:
+    at = context(strategy=strategy)
+    return expected_node(at, before, entries, mig_manager="v0.15.0", device_plugin="v0.20.0", approach=approach)
+
+
+def states(expected: ExpectedNode) -> list[str]:
+    return [write.labels[MIG_CONFIG_STATE] for write in expected.writes if MIG_CONFIG_STATE in write.labels]
+
+
+def test_a_change_of_geometry_is_work_and_renews_what_reads_it() -> None:
+    expected = node()
+
+    assert (expected.needs_work, expected.restarted) == (True, True)
+    assert states(expected) == ["pending", "success"]
+    assert expected.resources == {"nvidia.com/gpu": 7}
+    assert expected.resources_of_other_strategy == {"nvidia.com/mig-1g.10gb": 7}
+    assert expected.resource_of_other_strategy == "nvidia.com/mig-1g.10gb"
+    assert (expected.features, expected.timestamp_before, expected.refusal) == (LABELS, "1", "")
+
+
+def test_where_nothing_is_to_be_done_mig_manager_answers_and_nothing_is_restarted() -> None:
+    """By the same process that resumed the operands before."""
+    expected = node((gpu(SEVEN),), approach=replace(ASKED, resumed_before=True))
+
+    assert (expected.needs_work, expected.restarted) == (False, False)
+    assert [dict(write.labels) for write in expected.writes] == [{MIG_CONFIG_STATE: "success"}]
+
+
+def test_a_mig_manager_that_is_not_asked_must_write_nothing_although_the_strategy_was_changed() -> None:
+    """Not even where the GPUs are not as they must be: that is for the cases that look at the GPUs."""
+    kept = replace(ASKED, asked=False, strategy_changed=True)
+
+    for before in ((gpu(SEVEN),), (gpu(),)):
+        expected = node(before, approach=kept, strategy=Strategy.MIXED)
+        assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, True)
+
+
+def test_a_change_of_strategy_renews_what_reads_the_geometry_although_that_stays() -> None:
+    assert node((gpu(SEVEN),), approach=replace(ASKED, strategy_changed=True)).restarted
+
+
+def test_of_a_node_that_was_found_there_nothing_is_said_about_the_way() -> None:
+    expected = node((gpu(),), approach=FOUND_THERE)
+
+    assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, False)
+    assert (expected.features, expected.timestamp_before) == ({}, None)
+    assert expected.resources == {"nvidia.com/gpu": 7}
+
+
+def test_writes_follow_from_the_labels_when_asked_not_from_those_before_the_strategy() -> None:
+    """A user may have switched an operand off meanwhile, which mig-manager leaves alone."""
+    deploy = DEPLOY_PREFIX + "device-plugin"
+    asked = replace(ASKED, labels_when_asked=LABELS | {deploy: "false"})
+
+    assert any(deploy in write.labels for write in node().writes)
+    assert not any(deploy in write.labels for write in node(approach=asked).writes)
+    assert node(approach=asked).features == LABELS
+
+
+def test_the_state_before_the_request_says_nothing_of_the_answer() -> None:
+    stale = replace(ASKED, labels_when_asked=LABELS | {MIG_CONFIG_STATE: "failed"})
+
+    assert node(approach=stale).writes == node().writes
+
+
+def test_a_geometry_that_the_plugin_cannot_advertise() -> None:
+    single, mixed = node(entries=UNEVEN), node(entries=UNEVEN, strategy=Strategy.MIXED)
+
+    assert (single.refusal, single.resources) == (Refusal.UNLIKE_DEVICES, {})
+    assert mixed.refusal == ""
+    assert single.resources_of_other_strategy == mixed.resources
+    assert mixed.resources == {"nvidia.com/mig-1g.10gb": 2, "nvidia.com/mig-2g.20gb": 1, "nvidia.com/mig-3g.40gb": 1}
+
+
+def test_the_plugin_may_crash_on_what_is_there_not_on_what_was_asked_for() -> None:
+    """Whoever made the geometry: a node that was left with an uneven one still crashes its plugin."""
+    expected = node()
+
+    assert expected.may_crash([gpu(BALANCED)]) == (DEVICE_PLUGIN_APP,)
+    assert expected.may_crash([gpu(SEVEN)]) == ()
+    assert node(strategy=Strategy.MIXED).may_crash([gpu(BALANCED)]) == ()
+
+
+def test_a_resource_stands_for_a_profile_or_for_any() -> None:
+    expected = node(entries=UNEVEN, strategy=Strategy.MIXED)
+
+    assert expected.profile_of("nvidia.com/mig-2g.20gb") == Profile.parse("2g.20gb")
+    assert expected.profile_of("nvidia.com/gpu") is None
+
+
+def test_a_case_certifies_its_own_requirements_on_the_same_node() -> None:
+    expected = node()
+    of_case = expected.certifying(("D-06", "D-09"))
+
+    assert of_case.context.requirements == ("D-06", "D-09")
+    assert replace(of_case, context=expected.context) == expected
+
+
+GEOMETRIES = st.sampled_from([(), SEVEN, BALANCED])
+BEFORE = st.lists(GEOMETRIES, min_size=1, max_size=4).map(
+    lambda lists: tuple(gpu(instances, index=index) for index, instances in enumerate(lists))
+)
+APPROACHES = st.builds(
+    Approach,
+    asked=st.booleans(),
+    labels_before=st.just(LABELS),
+    labels_when_asked=st.just(LABELS),
+    resumed_before=st.booleans(),
+    strategy_changed=st.booleans(),
+)
+
+
+@given(BEFORE, st.sampled_from([SLICES, OFF, UNEVEN]), APPROACHES, st.sampled_from([Strategy.SINGLE, Strategy.MIXED]))
+def test_what_must_be_is_consistent_in_itself(
+    before: tuple[ObservedGpu, ...], entries: tuple[Entry, ...], approach: Approach, strategy: Strategy
+) -> None:
+    expected = node(before, entries, approach, strategy)
+    other = node(before, entries, approach, strategy.other)
+
+    assert (expected.resources, expected.resources_of_other_strategy) == (
+        other.resources_of_other_strategy,
+        other.resources,
+    )
+    assert bool(expected.writes) == approach.asked
+    assert expected.needs_work <= approach.asked
+    assert ("pending" in states(expected)) == expected.needs_work
+    assert expected.restarted == (expected.needs_work or approach.strategy_changed)
+    assert bool(expected.refusal) <= (not expected.resources)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.SINGLE, Strategy.MIXED])
+def test_labels_are_those_of_the_geometry_under_the_strategy(strategy: Strategy) -> None:
+    (labels, *_) = node(strategy=strategy).labels([gpu(SEVEN)], None)
+
+    assert labels["nvidia.com/mig.strategy"] == strategy
