@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import yaml
 from kubernetes import client as kubernetes_client
-from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL
+from kubernetes.stream.ws_client import ERROR_CHANNEL, websocket_call
 
+from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.pod_view import PodView
-from conformance.cluster.transport import USER_AGENT, Transport
+from conformance.cluster.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -33,43 +33,32 @@ class Execution:
 def execute(transport: Transport, pod: PodView, command: Sequence[str], container: str | None) -> Execution:
     """Run `command` in a container (None: the only one).
 
-    The client swaps a method of the ApiClient while it executes (kubernetes-client/python issue 928), so every
-    command gets an ApiClient of its own.
-
     Raises:
         ClusterError: The command could not be started, or did not end within `limits.request` real seconds.
     """
     what = f"command {' '.join(command)!r} in pod {pod}"
     seconds = transport.limits.request
-    with kubernetes_client.ApiClient(transport.configuration) as client:
-        client.user_agent = USER_AGENT
-        target = {} if container is None else {"container": container}
-        try:
-            channel = stream(
-                kubernetes_client.CoreV1Api(client).connect_get_namespaced_pod_exec,
-                pod.name,
-                pod.namespace,
-                command=list(command),
-                stdin=False,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                _preload_content=False,
-                **target,
-            )
-        except kubernetes_client.ApiException as error:
-            raise ClusterError(f"cannot start {what}: {error.reason}") from error
-        try:
-            channel.run_forever(timeout=seconds)
-            if channel.is_open():
-                raise ClusterError(f"{what} did not end within {seconds:g} s")
-            return Execution(
-                exit_code=_exit_code(what, channel.read_channel(ERROR_CHANNEL)),
-                stdout=channel.read_stdout() if channel.peek_stdout() else "",
-                stderr=channel.read_stderr() if channel.peek_stderr() else "",
-            )
-        finally:
-            channel.close()
+    query = [("command", word) for word in command]
+    query += [("stdin", "false"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
+    query += [] if container is None else [("container", container)]
+    url, headers = transport.signed(paths.exec_in(pod.namespace, pod.name), query)
+    try:
+        # Not through CoreV1Api: importing it costs a second of CPU time, and it is swapped for each command
+        # (kubernetes-client/python issue 928).
+        channel = websocket_call(transport.configuration, "GET", url, headers=headers, _preload_content=False)  # type: ignore[no-untyped-call]
+    except kubernetes_client.ApiException as error:
+        raise ClusterError(f"cannot start {what}: {error.reason}") from error
+    try:
+        channel.run_forever(timeout=seconds)
+        if channel.is_open():
+            raise ClusterError(f"{what} did not end within {seconds:g} s")
+        return Execution(
+            exit_code=_exit_code(what, channel.read_channel(ERROR_CHANNEL)),
+            stdout=channel.read_stdout() if channel.peek_stdout() else "",
+            stderr=channel.read_stderr() if channel.peek_stderr() else "",
+        )
+    finally:
+        channel.close()
 
 
 def _exit_code(what: str, status: str) -> int:

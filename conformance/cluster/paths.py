@@ -35,6 +35,11 @@ def log(namespace: str, name: str) -> str:
     return f"{pod(namespace, name)}/log"
 
 
+def exec_in(namespace: str, name: str) -> str:
+    """Commands in a pod."""
+    return f"{pod(namespace, name)}/exec"
+
+
 def events(namespace: str) -> str:
     """Events of a namespace, in core/v1, which every writer of events can be read through."""
     return f"/api/v1/namespaces/{namespace}/events"

@@ -126,6 +126,13 @@ class Transport:
         """Ask for the server's version, once, with the short limit `limits.connect`."""
         return cast("dict[str, Any]", json.loads(self._once("GET", "/version", timeout=self.limits.connect)))
 
+    def signed(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+        """Give URL and headers, credentials included, of a GET that another client sends: a WebSocket."""
+        _, url, headers, *_ = self._client.param_serialize(
+            "GET", path, query_params=list(query), auth_settings=["BearerToken"]
+        )
+        return url, headers
+
     def stream(self, path: str, query: Mapping[str, str], seconds: float) -> Stream:
         """Open a watch that the server ends after about `seconds` real seconds."""
         response = self._send("GET", path, query=query, timeout=(self.limits.connect, seconds + self.limits.connect))
