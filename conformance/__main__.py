@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
-from conformance.report.invocation import CASES
-
-PROJECT = CASES.parents[1]
+from conformance.pytest_plugin import PACKAGE, PLUGINS
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Iterable[str] | None = None) -> int:
     """Run all cases with the given options of pytest and of the suite; returns pytest's exit status.
 
-    The suite is run out of its checkout, an editable install: its manifests and settings lie beside the package.
+    Settings and cases are those of the package, and cases have the same ids wherever it is installed. Reports and
+    pytest's cache go into the current folder.
     """
-    settings = PROJECT / "pyproject.toml"
-    if not settings.is_file():
-        print(f"no {settings}: install the suite out of a checkout with `pip install -e .`", file=sys.stderr)
-        return int(pytest.ExitCode.USAGE_ERROR)
-    options = sys.argv[1:] if arguments is None else list(arguments)
-    return int(pytest.main([f"--config-file={settings}", *options, str(CASES)]))
+    given = sys.argv[1:] if arguments is None else arguments
+    settings = [f"--config-file={PACKAGE / 'settings.toml'}", f"--rootdir={PACKAGE.parent}"]
+    cache = f"--override-ini=cache_dir={Path('.pytest_cache').absolute()}"
+    plugins = [f"-p{name}" for name in PLUGINS]
+    return int(pytest.main([*settings, cache, *plugins, *given, str(PACKAGE / "cases")]))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from conformance.cluster.clock import ClusterClock
+from conformance.flags import flag
 
 
 class BackendError(Exception):
@@ -24,10 +25,16 @@ class Permissions:
         execute: Run commands in containers of the operator.
     """
 
-    disruptive: bool = False
-    cluster_wide: bool = False
-    reboot: bool = False
-    execute: bool = False
+    disruptive: bool = field(
+        default=False, metadata=flag("--allow-disruptive", help="change node labels, reconfigure GPUs, start pods")
+    )
+    cluster_wide: bool = field(
+        default=False, metadata=flag("--allow-cluster-wide", help="change the strategy of the cluster")
+    )
+    reboot: bool = field(default=False, metadata=flag("--allow-reboot", help="reboot nodes"))
+    execute: bool = field(
+        default=False, metadata=flag("--allow-exec", help="run nvidia-smi in the operator's driver pod")
+    )
 
 
 READ_ONLY: Final = Permissions()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from conformance.backends.backend import READ_ONLY, Backend, BackendError, Permissions
 from conformance.backends.control_plane import ControlPlane, find_binaries
 from conformance.backends.live import LiveBackend
-from conformance.backends.local import PROVIDERS, LocalBackend
-from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus
+from conformance.backends.local import LocalBackend
+from conformance.backends.names import BACKENDS, CONTROL_PLANE, LIVE, PROVIDERS, SIMULATED
+from conformance.backends.simulated import SimulatedBackend, WithSimulatedGpus
+from conformance.backends.simulation import SimOptions, scheduler_faults
 from conformance.cluster.limits import Limits
-
-DEFAULT_BACKEND: Final = SimulatedBackend.name
-BACKENDS: Final = (SimulatedBackend.name, ControlPlane.name, *PROVIDERS, LiveBackend.name)
-"""Values of `--cluster`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Choice:
 
     cluster: str
     run: str
-    simulation: Simulation
+    simulation: SimOptions
     kubeconfig: Path | None = None
     context: str | None = None
     simulate_gpus: bool = False
@@ -47,28 +44,28 @@ def make_backend(choice: Choice) -> Backend:
     """Make the backend that was asked for; nothing is started yet.
 
     Raises:
-        BackendError: No such backend, a value of the simulation does not exist, or the programs of a control plane
-            are not there; says what there is or how to get them.
+        BackendError: No such backend, or the programs of a control plane are not there; says what there is or how to
+            get them.
     """
-    if choice.cluster == SimulatedBackend.name:
+    if choice.cluster == SIMULATED:
         return SimulatedBackend(choice.simulation)
-    if choice.cluster == LiveBackend.name:
+    if choice.cluster == LIVE:
         live = LiveBackend(choice.kubeconfig, choice.context, choice.permissions, choice.limits)
         return WithSimulatedGpus(live, choice.simulation) if choice.simulate_gpus else live
-    if choice.cluster == ControlPlane.name:
+    if choice.cluster == CONTROL_PLANE:
         return _control_plane(choice.simulation)
     if choice.cluster in PROVIDERS:
         return WithSimulatedGpus(LocalBackend(choice.cluster, choice.run), choice.simulation)
     raise BackendError(f"no cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")
 
 
-def _control_plane(simulation: Simulation) -> Backend:
+def _control_plane(simulation: SimOptions) -> Backend:
     """Make a control plane in which simulated components stand in for the programs that there are not.
 
     A fault of the scheduler is one that kube-scheduler does not have: the simulated one stands in for it then too.
     """
     binaries = find_binaries()
-    if simulation.scheduler_faults():
+    if scheduler_faults(simulation):
         binaries = replace(binaries, scheduler=None)
     return WithSimulatedGpus(
         ControlPlane(binaries),

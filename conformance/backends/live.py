@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conformance.backends.backend import Attachment, BackendError, Permissions
 from conformance.backends.in_cluster import runs_in_cluster, write_kubeconfig
+from conformance.backends.names import LIVE
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import Limits
 from conformance.cluster.transport import connect
@@ -22,7 +23,7 @@ class LiveBackend:
     Without one it is what kubectl would use: `$KUBECONFIG`, then `~/.kube/config`; inside a pod its service account.
     """
 
-    name = "live"
+    name = LIVE
     simulated_gpus = False
 
     def __init__(

@@ -1,7 +1,7 @@
 """A throw-away cluster through pytest-kubernetes: kind, k3d or minikube.
 
 pytest-kubernetes 0.9 deletes the kubeconfig it works with and may leave KUBECONFIG changed in this process
-(platform-experiments.md 6), so it gets a file and an environment of its own, never those of the user.
+(docs/reference/platform.md#pytest-kubernetes), so it gets a file and an environment of its own, never the user's.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from pytest_kubernetes.providers import select_provider_manager
 
 from conformance.backends.backend import READ_ONLY, Attachment, BackendError
 
-PROVIDERS: Final = ("kind", "k3d", "minikube")
 KUBERNETES: Final = "1.33.1"
 """Version that all three have images of."""
 _CREATE_SECONDS = 300
 
 
 class LocalBackend:
-    """A cluster made by one of `PROVIDERS`, removed at the end; it has no GPUs of its own."""
+    """A cluster made by one of `names.PROVIDERS`, removed at the end; it has no GPUs of its own."""
 
     simulated_gpus = False
 
@@ -35,7 +34,7 @@ class LocalBackend:
         """Nothing is made before `start`.
 
         Args:
-            provider: One of `PROVIDERS`.
+            provider: One of `names.PROVIDERS`.
             run: Id of this run; two runs on one machine get clusters of their own.
         """
         self.name = provider

@@ -3,79 +3,26 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.backends.backend import EVERYTHING, Attachment, Backend, BackendError
+from conformance.backends.names import SIMULATED
+from conformance.backends.simulation import SimOptions, scheduler_faults
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.limits import Limits
 from conformance.cluster.transport import connect
 from conformance.sim.cluster import SimulatedCluster, SimulationError
-from conformance.sim.faults import FAULTS
-from conformance.sim.options import SimOptions
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What simulated GPU nodes are made of, as the options of the suite name it.
-
-    Attributes:
-        gpu_model: Board of the GPUs; several, with commas between, are dealt out in turn.
-        gpus_per_node: GPUs of each node, 1 to 16.
-        gpu_nodes: Number of nodes.
-        faults: Names of the defects to switch on.
-        release: Operator release to behave as.
-        seed: What UUIDs are made of.
-        scale: Cluster seconds per real second; 1 is real time. None lets the simulator choose, slower where the nodes
-            join a real API server.
-    """
-
-    gpu_model: str = SimOptions.gpu_model
-    gpus_per_node: int = SimOptions.gpus_per_node
-    gpu_nodes: int = SimOptions.gpu_nodes
-    faults: tuple[str, ...] = SimOptions.faults
-    release: str = SimOptions.release
-    seed: int = SimOptions.seed
-    scale: float | None = SimOptions.scale
-
-    def options(self) -> SimOptions:
-        """Make the simulator's own options.
-
-        Raises:
-            BackendError: A value does not exist or is out of range; the message says what would do.
-        """
-        try:
-            return SimOptions(
-                gpu_model=self.gpu_model,
-                gpus_per_node=self.gpus_per_node,
-                gpu_nodes=self.gpu_nodes,
-                faults=self.faults,
-                release=self.release,
-                seed=self.seed,
-                scale=self.scale,
-            )
-        except ValueError as error:
-            raise BackendError(str(error)) from error
-
-    def scheduler_faults(self) -> list[str]:
-        """Those of `faults` that only a simulated scheduler can have."""
-        return [fault.name for fault in FAULTS if fault.component == "scheduler" and fault.name in self.faults]
-
-
-def fault_lines() -> list[str]:
-    """Describe each defect that can be switched on, a line each."""
-    return [str(fault) for fault in FAULTS]
 
 
 class SimulatedBackend:
     """Embedded API server and simulated GPU nodes, in a thread of this process; nothing to install."""
 
-    name = "simulated"
+    name = SIMULATED
     simulated_gpus = True
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._options = simulation.options()
+    def __init__(self, simulation: SimOptions) -> None:
+        self._options = simulation
         self._cluster: SimulatedCluster | None = None
 
     def start(self) -> Attachment:
@@ -100,19 +47,19 @@ class WithSimulatedGpus:
         with_controllers: Whether to bring a DaemonSet controller too, since there is none.
 
     Raises:
-        BackendError: A value of the simulation does not exist, or a fault is one of a scheduler that is not brought.
+        BackendError: A fault is one of a scheduler that is not brought.
     """
 
     simulated_gpus = True
 
     def __init__(
-        self, base: Backend, simulation: Simulation, *, with_scheduler: bool = False, with_controllers: bool = False
+        self, base: Backend, simulation: SimOptions, *, with_scheduler: bool = False, with_controllers: bool = False
     ) -> None:
-        if not with_scheduler and (faults := simulation.scheduler_faults()):
+        if not with_scheduler and (faults := scheduler_faults(simulation)):
             names = ", ".join(faults)
             raise BackendError(f"--cluster {base.name} has a scheduler of its own, which cannot have {names}")
         self._base = base
-        self._options = simulation.options()
+        self._options = simulation
         self._with_scheduler = with_scheduler
         self._with_controllers = with_controllers
         self._cluster: SimulatedCluster | None = None

@@ -1,7 +1,8 @@
 """Every time limit of the suite in one table, `--timeouts FILE` overrides single fields.
 
-Sources: mig-manager.md 3 and 7, gpu-operator.md 3 and 4 (mig-parted v0.15.0, gpu-operator v26.7.0), which also say what
-other suites allow: NVIDIA's operands 15 min, nvidia-ci 12 min for one reconfiguration.
+Sources: docs/reference/mig-manager.md#one-reconfiguration, docs/reference/mig-manager.md#how-to-ask-safely,
+docs/reference/gpu-operator.md#when-a-roll-is-over, docs/reference/kubelet.md#capacity. Other suites allow NVIDIA's
+operands 15 min, and nvidia-ci 12 min for one reconfiguration.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ class Limits:
         request: Real seconds for one request and its answer.
         unreachable: Real seconds without any answer after which a running suite gives up on the API server; one that
             restarts, as on a single-node cluster under upgrade, is back within a minute.
-        patience: Real seconds that a wait in vain lasts at the least (a shorter limit is kept): on a simulated clock
-            that is much faster than real time the suite itself needs a while to see what happened.
+        patience: Minimum real seconds before a wait may time out (a shorter limit is kept): on a simulated clock that
+            is much faster than real time the suite itself needs a while to see what happened, the more so on a
+            busy machine.
         watch: Real seconds after which the server is asked to end a watch and the suite resumes it; bounds how long a
             dead connection stays unnoticed.
         manager_ready: mig-manager's pod Ready and idle before a change; it waits for the driver, so minutes.
@@ -51,7 +53,7 @@ class Limits:
     connect: float = 10.0
     request: float = 30.0
     unreachable: float = 60.0
-    patience: float = 2.0
+    patience: float = 4.0
     watch: float = 240.0
     manager_ready: float = 600.0
     reconfigure: float = 900.0

@@ -1,7 +1,7 @@
 """JSON requests through the official client, which brings kube contexts, exec plug-ins, proxies, TLS and tokens.
 
 Raw dictionaries in and out: the client's models cost many times more than the requests, reject integer quantities and
-fail on answers of kind Status (client 37.0.2, platform-experiments.md 5).
+fail on answers of kind Status (docs/reference/platform.md#python-client).
 """
 
 from __future__ import annotations

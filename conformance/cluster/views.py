@@ -1,6 +1,7 @@
 """What the suite keeps of nodes, DaemonSets and the ClusterPolicy: frozen, small, read from raw JSON.
 
-Pods have a module of their own. Field meanings: Kubernetes API v1.36; gpu-operator.md 1 and 2 for the operator's.
+Pods have a module of their own. Field meanings: Kubernetes API v1.36, and for the operator's
+docs/reference/gpu-operator.md#clusterpolicy.
 """
 
 from __future__ import annotations

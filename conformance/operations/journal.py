@@ -1,4 +1,6 @@
-"""Remembers what was there before the first change, in the cluster and in a local file (gpu-operator.md 8.1).
+"""Remembers what was there before the first change, in the cluster and in a local file.
+
+What that is: docs/reference/gpu-operator.md#what-to-put-back.
 
 One ConfigMap for each node and one for the ClusterPolicy, so that thousands of nodes fit and each is written once.
 """

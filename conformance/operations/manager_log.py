@@ -1,7 +1,7 @@
 """mig-manager's log: whether it is idle, what it wrote since a moment, and why it failed.
 
-Lines as in the recordings of mig-parted v0.15.0 (reference golden/mig-manager-transitions.json); the ones looked for
-are the same since the first releases.
+Lines as mig-parted v0.15.0 writes them (tests/recordings/data/mig-manager-transitions.json.gz); the ones looked for are
+the same since the first releases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Brings nodes to a configuration by the safe protocol of mig-manager.md 7 (mig-parted v0.15.0)."""
+"""Brings nodes to a configuration by the safe protocol of docs/reference/mig-manager.md#how-to-ask-safely."""
 
 from __future__ import annotations
 

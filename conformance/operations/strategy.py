@@ -1,4 +1,7 @@
-"""Changes the strategy of the cluster and waits until every operand has taken it over (gpu-operator.md 3.1, 4.2)."""
+"""Changes the strategy of the cluster and waits until every operand has taken it over.
+
+Source: docs/reference/gpu-operator.md#change-of-strategy and docs/reference/gpu-operator.md#when-a-roll-is-over.
+"""
 
 from __future__ import annotations
 

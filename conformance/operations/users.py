@@ -1,4 +1,4 @@
-"""Pods of others that hold GPUs: mig-manager looks at no user pods, so the suite must (gpu-operator.md 8.2)."""
+"""Pods of others that hold GPUs: mig-manager looks at none of them (docs/reference/gpu-operator.md#guard-rails)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conformance.report.model import Environment, Outcome, Reconfigurations, Report
-from conformance.report.run import Run
+from conformance.report.run import Run, Spent
 from conformance.report.verdict import Judgement
 
 DISTRIBUTION = "mig-conformance"
@@ -46,6 +46,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         requirements=judgement.requirements,
         cases=tuple(run.cases.values()),
         left_out=tuple(run.left_out),
+        spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),
         timelines={node: tuple(entries) for node, entries in run.timelines().items()},
         reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),

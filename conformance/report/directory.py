@@ -8,7 +8,9 @@ from typing import Final
 
 import pytest
 
+from conformance.flags import declare, read
 from conformance.report.model import Report
+from conformance.report.options import ReportOptions
 
 REPORT_FILE: Final = "report.json"
 JUNIT_FILE: Final = "junit.xml"
@@ -17,13 +19,7 @@ ALLURE_FOLDER: Final = "allure-results"
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare `--report-dir`."""
-    parser.getgroup("conformance report").addoption(
-        "--report-dir",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="where report.json, junit.xml and allure-results/ go (default: reports/)",
-    )
+    declare(ReportOptions, parser.getgroup("conformance report").addoption)
 
 
 def prepare(config: pytest.Config) -> Path:
@@ -52,9 +48,8 @@ def prepare(config: pytest.Config) -> Path:
 
 
 def report_directory(config: pytest.Config) -> Path:
-    """The folder given with `--report-dir`, else `reports/` of the project."""
-    given: Path | None = config.getoption("--report-dir")
-    return Path(config.invocation_params.dir, given.expanduser()) if given else config.rootpath / "reports"
+    """The folder given with `--report-dir`, else `reports/` of the folder in which pytest was started."""
+    return read(ReportOptions, vars(config.option)).directory or config.invocation_params.dir / "reports"
 
 
 def write_report(directory: Path, report: Report) -> None:

@@ -144,6 +144,10 @@ class Report(_Part):
     requirements: tuple[RequirementResult, ...]
     cases: tuple[Case, ...]
     left_out: tuple[LeftOut, ...] = Field(description="What was not run, once for each case and reason.")
+    spent: dict[str, float] = Field(
+        description="Seconds of wall time for start, reconfigurations (label to operands back), scenarios, strategy, "
+        "grace, and restore; what is missing of the duration went into the cases and pytest."
+    )
     api_requests: dict[str, int] = Field(description="Requests sent to the API server, by verb.")
     timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")
     reconfigurations: Reconfigurations

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from conformance.operations.restore import Restore
 from conformance.report.model import BAD_OUTCOMES, Case, Environment, LeftOut, Outcome, TimelineEntry
@@ -11,6 +15,23 @@ from conformance.report.model import BAD_OUTCOMES, Case, Environment, LeftOut, O
 
 def _no_timelines() -> Mapping[str, Sequence[TimelineEntry]]:
     return {}
+
+
+class Spent(StrEnum):
+    """What the time of a run goes into."""
+
+    START = "start"
+    """Having a cluster: for a simulated one, until it is ready."""
+    RECONFIGURATIONS = "reconfigurations"
+    """From the label to the operands' return, of the slowest node at each stop."""
+    SCENARIOS = "scenarios"
+    """What else is done at the stops: pods, and waiting for resources and labels."""
+    STRATEGY = "strategy"
+    """Changes of strategy."""
+    GRACE = "grace"
+    """Waiting, at the end, for what only takes time."""
+    RESTORE = "restore"
+    """Putting everything back."""
 
 
 @dataclass
@@ -30,6 +51,7 @@ class Run:
         deselected: How many cases the user's selection left out.
         left_out: What no case was made for, and why, with how often.
         blocked: Ids of cases that could not judge because of something that another case reports.
+        spent: Seconds of wall time by what they went into; see `Spent`.
         requests: Gives how many requests were sent to the API server, by verb.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
@@ -47,9 +69,19 @@ class Run:
     deselected: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
+    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     requests: Callable[[], Mapping[str, int]] = dict
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
+
+    @contextmanager
+    def spending(self, on: Spent) -> Iterator[None]:
+        """Count the wall time that passes within."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent[on] += time.monotonic() - begun
 
     def failures(self) -> list[Case]:
         """The cases that say something bad of the cluster, or could not say anything because of it."""

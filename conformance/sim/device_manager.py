@@ -1,6 +1,6 @@
 """The kubelet's device manager: the devices of a node and the containers that hold them.
 
-Source: device-plugin-and-gfd.md section 3, after kubernetes v1.36 pkg/kubelet/cm/devicemanager/manager.go.
+Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager/manager.go; docs/reference/kubelet.md#capacity.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Final
 
 from conformance.sim.clock import Clock
 from conformance.sim.controller import ReconcileQueue, subscribed
-from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object
+from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object, key_of
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
 """Label of a NodeFeature with the name of its node."""
@@ -69,9 +69,8 @@ class NfdMaster:
         if (node := self._nodes.get(name)) is None:
             return
         wanted: dict[str, str] = {}
-        for _, feature in sorted(self._features.cache.items()):
-            if _subject(feature) == name:
-                wanted |= feature["spec"].get("labels") or {}
+        for feature in sorted(self._features.select(_subject, name), key=key_of):
+            wanted |= feature["spec"].get("labels") or {}
         if patch := label_patch(node, wanted):
             await self._kube.patch(NODES, name, patch)
 

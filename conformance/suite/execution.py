@@ -9,7 +9,7 @@ from typing import Any
 from conformance.cluster.errors import ClusterError, WaitTimeout
 from conformance.expect.node import ExpectedNode
 from conformance.operations.side_by_side import results, side_by_side
-from conformance.report.run import Run
+from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import FIRST_WAVE, Spot
@@ -164,7 +164,8 @@ class Execution:
         self._run.visited.append(str(stop))
         self.tell(self._run.made, self.agenda.states, str(stop))
         self._provisioner.keeping.begin(names)
-        self._provisioner.change_strategy(stop.cell.strategy)
+        with self._run.spending(Spent.STRATEGY):
+            self._provisioner.change_strategy(stop.cell.strategy)
 
         def bring(name: str) -> None:
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
@@ -173,11 +174,21 @@ class Execution:
             else:
                 visit.look_at_arrival(node)
 
-        for name, outcome in side_by_side(self._cluster, names, bring, self._tell_nodes(stop)).items():
+        with self._run.spending(Spent.SCENARIOS):
+            outcomes = side_by_side(self._cluster, names, bring, self._tell_nodes(stop))
+        self._count_reconfigurations(visit)
+        for name, outcome in outcomes.items():
             if isinstance(outcome, ENDS_THE_RUN):
                 raise outcome
             if isinstance(outcome, Exception):
                 visit.broken[name] = outcome
+
+    def _count_reconfigurations(self, visit: Visit) -> None:
+        """Tell the reconfigurations of a stop, which nodes make at the same time, from what else was done there."""
+        found = [node.arrival.reconfiguration for node in visit.nodes.values() if node.arrival is not None]
+        longest = max(((it.settled or it.answered or it.started) - it.started for it in found), default=0.0)
+        self._run.spent[Spent.RECONFIGURATIONS] += longest / self._cluster.clock.scale
+        self._run.spent[Spent.SCENARIOS] -= longest / self._cluster.clock.scale
 
     def _look(self, visit: Visit, node: NodeInCell) -> None:
         """Do on a node that has arrived what is to be done in the cell; pods of all scenarios start together."""
@@ -206,7 +217,8 @@ class Execution:
                         self._enter(before)
                 self._leave()
                 self.tell(self._run.made, self.agenda.states, "the change of strategy")
-                switching.make(self._visits)
+                with self._run.spending(Spent.STRATEGY):
+                    switching.make(self._visits)
             except (CanaryFailedError, *ENDS_THE_RUN):
                 raise
             except Exception as error:  # noqa: BLE001 - it is told by the first case that looks at the change
@@ -236,7 +248,8 @@ class Execution:
             for node in visit.nodes.values()
             if self.agenda.scenarios(visit.stop, node.name, moment=Moment.AT_END)
         }
-        results(side_by_side(self._cluster, watched, self._await_grace))
+        with self._run.spending(Spent.GRACE):
+            results(side_by_side(self._cluster, watched, self._await_grace))
         for visit in self._visits.values():
             for node in visit.nodes.values():
                 visit.observe(node, Moment.AT_END)

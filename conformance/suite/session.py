@@ -15,7 +15,7 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.users import gpu_users
 from conformance.report.model import Environment, TimelineEntry
-from conformance.report.run import Run
+from conformance.report.run import Run, Spent
 from conformance.spec.names import (
     GPU_COUNT,
     INSTANCE_TYPE,
@@ -65,7 +65,8 @@ class Session:
         """Put everything back and let go of the cluster and the backend."""
         self.run.environment = self._with_gpus(self.run.environment)
         try:
-            self.run.restore = self.provisioner.keeping.end()
+            with self.run.spending(Spent.RESTORE):
+                self.run.restore = self.provisioner.keeping.end()
         except ClusterError as error:
             self.run.restore = Restore(RestoreOutcome.FAILED, (str(error),))
         finally:
@@ -90,7 +91,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
         BackendError, ClusterError: There is no cluster to be had, or it cannot be tested; says how to mend it.
     """
     run_id = secrets.token_hex(4)
-    with ExitStack() as resources:
+    with ExitStack() as resources, run.spending(Spent.START):
         backend = make_backend(_choice(options, run_id))
         resources.callback(backend.stop)
         attachment = backend.start()

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from conformance.backends.control_plane import Binaries, ControlPlane
-from conformance.backends.simulated import Simulation, WithSimulatedGpus
+from conformance.backends.simulated import WithSimulatedGpus
+from conformance.backends.simulation import SimOptions
 from conformance.cluster.pod_view import PodView
 from conformance.operations.evidence import Outcome
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure
 from conformance.spec.names import DRIVER_APP, DRIVER_CONTAINER, GPU_RESOURCE
 
-SMALL = Simulation("a30-24gb", gpus_per_node=2, gpu_nodes=1, faults=(), release="v26.7.0", seed=0)
+SMALL = SimOptions("a30-24gb", gpus_per_node=2, gpu_nodes=1, faults=(), release="v26.7.0", seed=0)
 NODE = "sim-0"
 
 

@@ -8,7 +8,7 @@ import pytest
 from conformance.backends.backend import BackendError
 from conformance.backends.choice import Choice, make_backend
 from conformance.backends.control_plane import binaries, find_binaries
-from conformance.backends.simulated import Simulation
+from conformance.backends.simulation import SimOptions
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +75,14 @@ def test_a_missing_program_is_an_error_that_says_how_to_get_it(
 def test_the_backend_is_not_made_without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("PATH", "KUBEBUILDER_ASSETS", "TEST_ASSET_ETCD"):
         monkeypatch.delenv(variable, raising=False)
-    simulation = Simulation("a30-24gb", gpus_per_node=1, gpu_nodes=1, faults=(), release="v26.7.0", seed=0)
+    simulation = SimOptions("a30-24gb", gpus_per_node=1, gpu_nodes=1, faults=(), release="v26.7.0", seed=0)
 
     with pytest.raises(BackendError, match="--cluster control-plane needs the program etcd"):
         make_backend(Choice("control-plane", "run-1", simulation))
 
 
 def test_a_scheduler_fault_needs_the_simulated_scheduler() -> None:
-    faulty = Simulation(
+    faulty = SimOptions(
         "a30-24gb", gpus_per_node=1, gpu_nodes=1, faults=("scheduler-gives-no-reason",), release="v26.7.0", seed=0
     )
 

@@ -13,7 +13,7 @@ import pytest
 from conformance.backends.control_plane import Binaries
 
 ROOT = Path(__file__).parents[2]
-NARROWED = ["--gpu-nodes=1", "--gpus-per-node=2", "--geometry=all-disabled", "--geometry=all-1g.10gb"]
+NARROWED = ["--gpu-nodes=1", "--gpus-per-node=2", "--configuration=all-disabled", "--configuration=all-1g.10gb"]
 
 
 def certify(folder: Path, *options: str) -> dict[str, Any]:

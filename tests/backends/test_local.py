@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from conformance.backends.backend import BackendError
-from conformance.backends.local import PROVIDERS, LocalBackend
+from conformance.backends.local import LocalBackend
+from conformance.backends.names import PROVIDERS
 
 READY = "readyz check passed default"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from conformance.backends.backend import EVERYTHING, READ_ONLY, BackendError
-from conformance.backends.choice import BACKENDS, Choice, make_backend
+from conformance.backends.choice import Choice, make_backend
 from conformance.backends.live import LiveBackend
-from conformance.backends.simulated import SimulatedBackend, Simulation, WithSimulatedGpus, fault_lines
+from conformance.backends.names import BACKENDS
+from conformance.backends.simulated import SimulatedBackend, WithSimulatedGpus
+from conformance.backends.simulation import SimOptions, fault_lines
 from conformance.cluster import paths
 from conformance.operations.evidence import Outcome
 from conformance.operations.mig_cluster import MigCluster
@@ -32,7 +34,7 @@ from conformance.spec.names import (
 )
 from tests.cluster.stand import Loop, Stand
 
-SMALL = Simulation("a30-24gb", gpus_per_node=2, gpu_nodes=2, faults=(), release="v26.7.0", seed=0)
+SMALL = SimOptions("a30-24gb", gpus_per_node=2, gpu_nodes=2, faults=(), release="v26.7.0", seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -124,21 +126,6 @@ def test_every_choice_makes_a_backend_of_that_name(name: str) -> None:
 
 def test_a_live_cluster_with_simulated_gpus() -> None:
     assert make_backend(Choice("live", "run-1", SMALL, simulate_gpus=True)).simulated_gpus
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"gpu_model": "gtx-1080"}, "h100-80gb-hbm3"),
-        ({"gpus_per_node": 17}, "1 to 16 GPUs, not 17"),
-        ({"release": "v1"}, "v26.7.0"),
-        ({"faults": ("nonsense",)}, "no fault nonsense; there are:"),
-    ],
-)
-def test_a_value_that_does_not_exist(change: dict[str, object], message: str) -> None:
-    values = {field: getattr(SMALL, field) for field in SMALL.__dataclass_fields__}
-    with pytest.raises(BackendError, match=message):
-        SimulatedBackend(Simulation(**(values | change)))
 
 
 def test_every_fault_is_described() -> None:

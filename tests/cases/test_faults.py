@@ -34,7 +34,7 @@ def certify(folder: Path, *options: str) -> dict[str, Any]:
 
 
 def certify_with(fault: str, folder: Path) -> dict[str, Any]:
-    geometries = [f"--geometry={name}" for name in GEOMETRIES if name not in NOT_OFFERED.get(fault, ())]
+    geometries = [f"--configuration={name}" for name in GEOMETRIES if name not in NOT_OFFERED.get(fault, ())]
     return certify(folder, f"--fault={fault}", *geometries)
 
 

@@ -74,7 +74,7 @@ def test_a_roll_is_complete_when_every_pod_is_new(stand: Stand, rolled: MigClust
 
 
 def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled: MigCluster) -> None:
-    """The trap of gpu-operator.md 0.5: the controller has not looked yet, so everything still seems available."""
+    """The controller has not looked yet, so all seems available: docs/reference/gpu-operator.md#when-a-roll-is-over."""
 
     def tell() -> None:
         for name in (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP):

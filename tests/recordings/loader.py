@@ -1,6 +1,6 @@
 """The recordings of the real programs, and nodes in the state that a recording speaks of.
 
-The files in `data/` are those of the golden recordings (their versions stand inside each file), compressed. Another
+The files in `data/` are the recordings (their versions stand inside each file), compressed. Another
 folder of the same format can take their place, with or without compression.
 """
 

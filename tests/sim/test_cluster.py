@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from conformance.flags import OptionError
 from conformance.sim.cluster import SimOptions, SimulatedCluster, SimulationError
-from conformance.sim.options import OptionError
 from tests.sim.official import events
 from tests.sim.watching import CONFIG, LIMIT, PRODUCT, STATE, Cluster, answered, devices, is_ready, offers
 

@@ -36,8 +36,10 @@ def node(gpus: str = "8", **changes: str | None) -> dict[str, Any]:
 
 
 def test_a_complete_cluster_lacks_nothing() -> None:
-    assert list(missing([policy()], [daemon_set()], {"a": node(), "b": node(mig__config__state="failed")})) == []
-    assert list(missing([policy()], [], {})) == []
+    assert (
+        list(missing([policy()], [daemon_set()], {"a": node(), "b": node(mig__config__state="failed")}.items())) == []
+    )
+    assert list(missing([policy()], [], ())) == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_a_complete_cluster_lacks_nothing() -> None:
 def test_what_is_missing_is_named(
     policies: list[dict[str, Any]], daemon_sets: list[dict[str, Any]], found: dict[str, Any] | None, message: str
 ) -> None:
-    (told,) = missing(policies, daemon_sets, {"a": found})
+    (told,) = missing(policies, daemon_sets, [("a", found)])
 
     assert message in told
 
@@ -70,4 +72,4 @@ def test_what_is_missing_is_named(
     ],
 )
 def test_nobody_waits_for_an_answer_that_nobody_asked_for(found: dict[str, Any]) -> None:
-    assert list(missing([policy(default="")], [], {"a": found})) == []
+    assert list(missing([policy(default="")], [], [("a", found)])) == []

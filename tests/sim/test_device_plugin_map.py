@@ -1,4 +1,4 @@
-"""Which resources a geometry gives under each strategy (device-plugin-and-gfd.md 2.2)."""
+"""Which resources a geometry gives under each strategy (docs/reference/device-plugin.md#resources)."""
 
 from __future__ import annotations
 

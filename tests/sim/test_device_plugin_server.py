@@ -1,4 +1,4 @@
-"""What the device plugin answers to the kubelet (device-plugin-and-gfd.md 4)."""
+"""What the device plugin answers to the kubelet (docs/reference/device-plugin.md#containers)."""
 
 from __future__ import annotations
 

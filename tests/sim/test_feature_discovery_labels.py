@@ -1,4 +1,4 @@
-"""The label set of GPU Feature Discovery (device-plugin-and-gfd.md 5)."""
+"""The label set of GPU Feature Discovery (docs/reference/device-plugin.md#labels)."""
 
 from __future__ import annotations
 

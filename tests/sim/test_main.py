@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
+from conformance.flags import flags
 from conformance.sim.__main__ import main
 from conformance.sim.faults import FAULTS
+from conformance.sim.options import SimOptions
 from tests.sim.official import api_client
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,14 @@ def test_it_lists_the_faults(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in lines] == [fault.name for fault in FAULTS]
 
 
+def test_it_offers_every_option_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    shown = capsys.readouterr().out
+    assert [flag.names for _, flag in flags(SimOptions) if f"  {flag.names[0]}" not in shown] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -48,6 +58,7 @@ def test_it_lists_the_faults(capsys: pytest.CaptureFixture[str]) -> None:
         (["--fault", "none-such"], "plugin-extra-device"),
         (["--strategy", "both"], "mixed"),
         (["--gpus-per-node", "17"], "1 to 16"),
+        (["--gpus-per-node", "many"], "--gpus-per-node takes a whole number, not many"),
         (["--config-file", "/does/not/exist"], "/does/not/exist"),
     ],
 )

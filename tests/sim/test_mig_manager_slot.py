@@ -1,4 +1,4 @@
-"""The hand-over of the label: what is run and what is never seen (mig-manager.md, section 2.2)."""
+"""The hand-over of the label: what is run and what is never seen (docs/reference/mig-manager.md#when-it-acts)."""
 
 from __future__ import annotations
 

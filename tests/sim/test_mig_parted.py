@@ -1,4 +1,4 @@
-"""What mig-parted does beyond the recordings: the rules of mig-manager.md, sections 3.2 and 4.4."""
+"""What mig-parted does beyond the recordings: docs/reference/mig-manager.md#what-mig-parted-checks-and-does."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_reset(name: str) -> None:
 
 
 def test_refused_reset() -> None:
-    """Expected: golden/mig-parted.json, faults, busy-full-gpu-then-enable."""
+    """Expected: tests/recordings/data/mig-parted.json.gz, faults, busy-full-gpu-then-enable."""
     hardware = NodeHardware(["a100-sxm4-40gb"] * 2)
     hardware.hold(0, pid=4242)
     assert run(["-r"], hardware) == (
@@ -158,7 +158,7 @@ def test_refused_reset() -> None:
 
 
 def test_reset_where_only_a_reboot_helps() -> None:
-    """Expected: golden/mig-parted.json, faults, mode-needs-reboot."""
+    """Expected: tests/recordings/data/mig-parted.json.gz, faults, mode-needs-reboot."""
     hardware = NodeHardware(["a100-sxm4-40gb"] * 2)
     hardware.mode_needs_reboot = True
     assert run(["-r"], hardware) == (

@@ -192,7 +192,7 @@ def test_compute_instances_share_the_engines_of_their_gpu_instance() -> None:
     ],
 )
 def test_offered_compute_profiles(gpu_slices: int, profile_id: int, offered: dict[int, int]) -> None:
-    """Expected: mig-profiles.yaml, compute_instances."""
+    """Expected: docs/reference/nvidia-smi.md#compute-instances."""
     nvml = start(mig=True)
     instance = nvml.nvmlDeviceCreateGpuInstance(nvml.nvmlDeviceGetHandleByIndex(0), profile_id)
     found = {}

@@ -1,4 +1,4 @@
-"""NVML inside a container: device-plugin-and-gfd.md section 4.3."""
+"""NVML inside a container: docs/reference/device-plugin.md#containers."""
 
 from __future__ import annotations
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from conformance.backends.backend import EVERYTHING, Permissions
-from conformance.backends.simulated import Simulation
-from conformance.cluster.limits import Limits
 from conformance.expect.kinds import GeometryKind
 from conformance.spec.mig_parted import parse
 from conformance.spec.names import Strategy
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import EVERY_CELL, Cell, CellSelection
 from conformance.suite.options import Options
+from conformance.suite.pace import max_unavailable
 from conformance.suite.planning import Planner
 from conformance.suite.scenario import AnyScenario, Effect, Moment, Needs, NodeInCell, Scenario
 from conformance.suite.targets import Target
@@ -53,12 +52,8 @@ def target(name: str = "sim-0", configurations: Iterable[str] = KINDS, product: 
 
 def options(**chosen: Any) -> Options:
     """What a user asks for who gives these options and no other."""
-    known: dict[str, Any] = {
-        "cluster": "simulated", "kubeconfig": None, "context": None, "nodes": (), "configurations": (),
-        "simulation": Simulation(), "simulate_gpus": False, "permissions": Permissions(), "image": "python:3",
-        "limits": Limits(),
-    }  # fmt: skip
-    return Options(**known | chosen)
+    text = chosen.pop("max_unavailable", None)
+    return Options(**chosen, max_unavailable=None if text is None else max_unavailable(text))
 
 
 def planner(

@@ -1,6 +1,6 @@
 """How the programs of a control plane are called.
 
-Flags are those that envtest and kwok give to all releases from 1.31 on (platform-experiments.md 7, verified on 1.36.2),
+Flags are those that envtest and kwok give to all releases from 1.31 on (docs/reference/platform.md#control-plane),
 those for ports that are reserved (see `ports`), and no limit to how fast controllers may ask.
 """
 

@@ -11,12 +11,13 @@ from conformance.backends.control_plane.files import Files, write_files
 from conformance.backends.control_plane.ports import Ports
 from conformance.backends.control_plane.programs import Programs
 from conformance.backends.control_plane.readiness import Readiness
+from conformance.backends.names import CONTROL_PLANE
 
 
 class ControlPlane:
     """A control plane that nobody else uses, without nodes; `stop` or the end of this process leaves nothing of it."""
 
-    name = "control-plane"
+    name = CONTROL_PLANE
     simulated_gpus = False
 
     def __init__(self, binaries: Binaries) -> None:

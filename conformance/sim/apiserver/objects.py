@@ -7,10 +7,10 @@ all others. Two versions of an object can therefore be compared cheaply, since s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
@@ -26,7 +26,7 @@ ResourceKey = tuple[str, str]
 def look(value: Any, *path: str, default: Any = None) -> Any:
     """Return the field at `path`, or `default` if it, or a dictionary on the way to it, is absent or null."""
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return default
         value = value.get(name)
     return default if value is None else value
@@ -67,9 +67,12 @@ def namespace_of(value: Object) -> str:
     return str(look(value, "metadata", "namespace", default=""))
 
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def encoded(value: object) -> bytes:
     """Return `value` as compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _COMPACT.encode(value).encode()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from aiohttp import web
 
@@ -49,6 +50,7 @@ class ApiServer:
 
     Attributes:
         url: Base URL of the server; empty until it has started.
+        plain_url: Base URL without TLS, which is half the cost of a request: for clients of this process.
         kubeconfig: Path of the administrator's kubeconfig; written by `start`.
         store: All objects.
     """
@@ -56,6 +58,7 @@ class ApiServer:
     def __init__(self, directory: Path, clock: WallClock | None = None, settings: Settings | None = None) -> None:
         self.kubeconfig = directory / "kubeconfig"
         self.url = ""
+        self.plain_url = ""
         self._settings = settings or Settings()
         self.store = Store(self._settings.history)
         self._access = Access()
@@ -69,6 +72,12 @@ class ApiServer:
         self._subresources = Subresources(self._registry, self._kubelets, self._access)
         self._controllers: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
+        self._audit: TextIO | None = None
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Headers of a request by the administrator."""
+        return self._access.credentials
 
     async def start(self) -> None:
         """Start serving in the running event loop and write the kubeconfig."""
@@ -78,13 +87,16 @@ class ApiServer:
             NamespaceController(self._registry, self._access.certificate).queue.run(),
             DisruptionController(self._registry).queue.run(),
         )
+        if self._settings.audit_log is not None:
+            self._audit = self._settings.audit_log.open("a", encoding="utf-8", buffering=1)
         self._controllers = [asyncio.create_task(run) for run in runs]
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, 0, ssl_context=self._access.ssl_context(), backlog=512)
-        await site.start()
-        self.url = f"https://{HOST}:{self._runner.addresses[0][1]}"
+        for tls in (self._access.ssl_context(), None):
+            await web.TCPSite(self._runner, HOST, 0, ssl_context=tls, backlog=512).start()
+        port, plain_port = (address[1] for address in self._runner.addresses)
+        self.url, self.plain_url = f"https://{HOST}:{port}", f"http://{HOST}:{plain_port}"
         self._access.write_kubeconfig(self.kubeconfig, self.url)
 
     async def stop(self) -> None:
@@ -96,6 +108,8 @@ class ApiServer:
         if self._runner:
             await self._runner.cleanup()
         await self._kubelets.close()
+        if self._audit is not None:
+            self._audit.close()
 
     def _create_initial_objects(self) -> None:
         """Create the objects that exist in every new cluster."""
@@ -108,6 +122,8 @@ class ApiServer:
             self._registry.create(classes, "", {"metadata": {"name": name}, "value": value}, writing)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._audit is not None:
+            self._audit.write(_audit_line(request))
         try:
             user = self._access.user_of(request)
             return await self._route(request, user)
@@ -177,3 +193,13 @@ def _openapi_v2(request: web.BaseRequest) -> web.Response:
         return web.Response(body=b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": discovery.KUBERNETES_VERSION}}
     return value_answer({**head, "paths": {}, "definitions": {}})
+
+
+def _audit_line(request: web.BaseRequest) -> str:
+    line = {
+        "method": request.method,
+        "path": request.path,
+        "query": dict(request.query),
+        "user_agent": request.headers.get("User-Agent", ""),
+    }
+    return json.dumps(line) + "\n"

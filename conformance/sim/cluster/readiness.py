@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.sim.operator.status import READY, is_daemon_set_ready
@@ -20,7 +20,7 @@ Manifest = Mapping[str, Any]
 
 
 def missing(
-    policies: Sequence[Manifest], daemon_sets: Sequence[Manifest], nodes: Mapping[str, Manifest | None]
+    policies: Sequence[Manifest], daemon_sets: Sequence[Manifest], nodes: Iterable[tuple[str, Manifest | None]]
 ) -> Iterator[str]:
     """Yield what is still missing, one line each; nothing once operands run and nodes are labelled and advertise GPUs.
 
@@ -29,7 +29,7 @@ def missing(
     Args:
         policies: The ClusterPolicies of the cluster.
         daemon_sets: The operator's DaemonSets.
-        nodes: The simulated nodes by name; None if the API server has no such node.
+        nodes: The simulated nodes with their names; None if the API server has no such node.
     """
     if not any(policy.get("status", {}).get("state") == READY for policy in policies):
         yield "ClusterPolicy is not ready"
@@ -37,7 +37,7 @@ def missing(
         if not is_daemon_set_ready(daemon_set, by_generation=True):
             yield f"DaemonSet {daemon_set['metadata']['name']} is not rolled out: {daemon_set.get('status', {})}"
     stamped = any(policy["spec"].get("migManager", {}).get("config", {}).get("default") for policy in policies)
-    for name, node in nodes.items():
+    for name, node in nodes:
         reason = "is not registered" if node is None else _lacks(node, stamped=stamped)
         if reason:
             yield f"node {name} {reason}"

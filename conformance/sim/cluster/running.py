@@ -20,7 +20,8 @@ from conformance.sim.options import SimOptions
 T = TypeVar("T")
 
 START_SECONDS: Final = 60.0
-"""Real seconds within which a cluster must become ready; two nodes take about one second."""
+START_SECONDS_PER_NODE: Final = 0.2
+"""Real seconds within which a cluster must be ready; two nodes need about one, each further one less than 0.1."""
 
 
 _NOT_STARTED: Final = "the simulated cluster has not been started"
@@ -99,10 +100,11 @@ class SimulatedCluster:
             SimulationError: The cluster does not become ready in time, or a component failed.
         """
         directory = self._directory or self._temporary_directory()
+        limit = START_SECONDS + START_SECONDS_PER_NODE * len(self.nodes)
         self._loop = self._running_loop()
         self._endings.callback(lambda: self._await(self._simulation.stop()))
         try:
-            self._kubeconfig = self._await(self._simulation.start(directory, START_SECONDS if wait else None))
+            self._kubeconfig = self._await(self._simulation.start(directory, limit if wait else None))
         except BaseException:
             self.stop()
             raise

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 from kubernetes.config import ConfigException
 
-from conformance.sim.apiserver import ApiServer
+from conformance.sim.apiserver import ApiServer, Settings
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
@@ -20,6 +20,7 @@ from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery import feature_discovery
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
+from conformance.sim.kube.config import Connection
 from conformance.sim.kube.insist import insist
 from conformance.sim.kubelet.kubelet import Kubelet
 from conformance.sim.kubelet.programs import Programs
@@ -108,8 +109,10 @@ class Simulation:
         """
         asyncio.get_running_loop().set_exception_handler(self._note_failure)
         try:
-            kubeconfig = self._attach or await self._serve(directory)
-            kube = await Kube.connect(kubeconfig, self._context)
+            if self._attach:
+                kubeconfig, kube = self._attach, await Kube.connect(self._attach, self._context)
+            else:
+                kubeconfig, kube = await self._serve(directory)
             self._endings.push_async_callback(kube.close)
             await self._work(kube)
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
@@ -134,11 +137,12 @@ class Simulation:
         if self.failure:
             action()
 
-    async def _serve(self, directory: Path) -> Path:
-        server = ApiServer(directory, self.clock)
+    async def _serve(self, directory: Path) -> tuple[Path, Kube]:
+        """Start the embedded server; return its kubeconfig and the client of the components, which does without TLS."""
+        server = ApiServer(directory, self.clock, Settings(audit_log=self._options.audit_log))
         await server.start()
         self._endings.push_async_callback(server.stop)
-        return server.kubeconfig
+        return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials))
 
     async def _work(self, kube: Kube) -> None:
         """Install the operator, start all components, join the nodes."""
@@ -213,7 +217,7 @@ class Simulation:
             item for (namespace, _), item in kube.informer(DAEMON_SETS).cache.items() if namespace == OPERATOR_NAMESPACE
         ]
         policies = list(kube.informer(CLUSTER_POLICIES).cache.values())
-        return missing(policies, daemon_sets, {node.name: nodes.get(node.name) for node in self.nodes})
+        return missing(policies, daemon_sets, ((node.name, nodes.get(node.name)) for node in self.nodes))
 
     def _note_change(self, _event: Event, _old: Object | None, _new: Object) -> None:
         self._changed.set()

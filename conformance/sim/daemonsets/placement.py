@@ -40,17 +40,22 @@ class Verdict:
     keep: bool
 
 
+_RUNS: Final = Verdict(create=True, keep=True)
+_NOT_HERE: Final = Verdict(create=False, keep=False)
+
+
 def judge(daemon_set: Manifest, node: Manifest) -> Verdict:
     """Return whether a node runs a pod of a DaemonSet, by node selector and taints."""
     template = daemon_set["spec"]["template"]["spec"]
     labels = node["metadata"].get("labels") or {}
     selector = template.get("nodeSelector") or {}
     if any(labels.get(key) != value for key, value in selector.items()):
-        return Verdict(create=False, keep=False)
+        return _NOT_HERE
+    taints = node.get("spec", {}).get("taints")
+    if not taints:
+        return _RUNS
     tolerations = (*(template.get("tolerations") or ()), *DAEMON_TOLERATIONS)
-    refused = {
-        taint["effect"] for taint in node.get("spec", {}).get("taints") or () if not tolerates(tolerations, taint)
-    }
+    refused = {taint["effect"] for taint in taints if not tolerates(tolerations, taint)}
     return Verdict(create=not refused & {"NoSchedule", "NoExecute"}, keep="NoExecute" not in refused)
 
 

@@ -6,13 +6,15 @@ NVIDIA/k8s-device-plugin v0.20.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import pynvml
 
 from conformance.sim.device_plugin.profile_names import ProfileNameError, full_profile, profile
+from conformance.sim.hardware import NodeHardware
 from conformance.sim.nvml import Nvml
 from conformance.spec.profile import Profile
 
@@ -86,6 +88,11 @@ class Gpu:
     devices: tuple[MigDevice, ...]
 
 
+_READ: Final[WeakKeyDictionary[NodeHardware, dict[Hashable, Gpu]]] = WeakKeyDictionary()
+"""What was read of each node, by the state it was read in. It stays true: whatever NVML answers about a GPU follows
+from what `Nvml.state` holds and from what a node never changes, its boards and its faults."""
+
+
 def read_gpus(nvml: Nvml) -> tuple[Gpu, ...]:
     """Read every GPU; NVML must be initialised.
 
@@ -93,7 +100,14 @@ def read_gpus(nvml: Nvml) -> tuple[Gpu, ...]:
         pynvml.NVMLError: NVML refuses something other than an unsupported profile or an absent device.
         ProfileNameError: A profile has an index that the library does not know.
     """
-    return tuple(_read_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount()))
+    known = _READ.setdefault(nvml.hardware, {})
+    gpus = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        state = (index, nvml.state(index))
+        if state not in known:
+            known[state] = _read_gpu(nvml, index)
+        gpus.append(known[state])
+    return tuple(gpus)
 
 
 def _read_gpu(nvml: Nvml, index: int) -> Gpu:

@@ -16,7 +16,7 @@ class ComputeInstance:
         id: 0 to slices of the GPU instance - 1, unique inside it.
         slices: Compute slices it owns.
         uuid: `MIG-` and a UUID that depends on the GPU and both instance ids alone, so the same device comes back
-            under the same UUID (device-plugin-and-gfd.md, section 6).
+            under the same UUID (docs/reference/nvidia-smi.md#uuids).
     """
 
     id: int
@@ -60,7 +60,7 @@ def instance_id(memory_units: int, start: int, size: int) -> int:
     Halves, quarters and eighths of the axis are numbered like the nodes of a binary tree, the whole GPU being 0, and
     the upper half comes first: on eight units 3g at 4 is 1 and at 0 is 2, 1g at 4 to 6 is 7 to 9 and at 0 to 3 is 11
     to 14.
-    Source: `nvidia-smi mig -lgi` of an A100 (3g 1, 2g at 2 is 6, 1g at 0 and 1 is 11 and 12); golden recordings.
+    Source: `nvidia-smi mig -lgi` of an A100 (3g 1, 2g at 2 is 6, 1g at 0 and 1 is 11 and 12); tests/recordings.
     """
     parts = memory_units // size
     return parts - 1 + (start + memory_units // 2) % memory_units // size

@@ -1,7 +1,7 @@
 """Where GPU instances lie on the memory axis of a GPU, and what number they get there.
 
 The driver is the only judge of what fits: mig-parted has no table of its own and learns from refusals. The placement
-rule (highest free start) is the one that the golden recordings show in `mig_after`. Real drivers place the first
+rule (highest free start) is the one that tests/recordings show in `mig_after`. Real drivers place the first
 instance of a profile in the same way, but not always the later ones.
 """
 

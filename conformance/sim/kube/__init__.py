@@ -22,6 +22,7 @@ from conformance.sim.kube.resources import (
     ObjectList,
     Resource,
     key_of,
+    node_of,
 )
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "PatchKind",
     "Resource",
     "key_of",
+    "node_of",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from types import MappingProxyType
@@ -79,6 +80,8 @@ class Informer:
         self._field_selector = field_selector
         self._cache: dict[Key, Object] = {}
         self._handlers: list[Handler] = []
+        self._handlers_of_one: dict[Key, list[Handler]] = {}
+        self._indexes: dict[Callable[[Object], str], dict[str, dict[Key, Object]]] = {}
         self._version = ""
         self._tasks = Tasks()
 
@@ -90,6 +93,19 @@ class Informer:
     def get(self, name: str, namespace: str = "") -> Object | None:
         """One object of the cache; None where there is none."""
         return self._cache.get((namespace, name))
+
+    def select(self, by: Callable[[Object], str], value: str) -> Collection[Object]:
+        """Return the objects of which `by` says `value`, without a look at all the others.
+
+        Args:
+            by: A function at module level, as its index is kept from the first use on.
+            value: What it has to return.
+        """
+        if by not in self._indexes:
+            self._indexes[by] = defaultdict(dict)
+            for key, item in self._cache.items():
+                self._indexes[by][by(item)][key] = item
+        return self._indexes[by].get(value, {}).values()
 
     def on_change(self, handler: Handler) -> Callable[[], None]:
         """Call `handler` for every object that is there, as ADDED, and for every later change.
@@ -106,6 +122,22 @@ class Informer:
         def unsubscribe() -> None:
             if handler in self._handlers:
                 self._handlers.remove(handler)
+
+        return unsubscribe
+
+    def on_change_of(self, name: str, handler: Handler, namespace: str = "") -> Callable[[], None]:
+        """As `on_change`, for one object; what happens to others costs nothing."""
+        key = (namespace, name)
+        self._handlers_of_one.setdefault(key, []).append(handler)
+        if key in self._cache:
+            handler(Event.ADDED, None, self._cache[key])
+
+        def unsubscribe() -> None:
+            handlers = self._handlers_of_one.get(key, [])
+            if handler in handlers:
+                handlers.remove(handler)
+            if not handlers:
+                self._handlers_of_one.pop(key, None)
 
         return unsubscribe
 
@@ -179,8 +211,26 @@ class Informer:
         else:
             event = Event.ADDED if former is None else Event.MODIFIED
             self._cache[key] = item
-        for handler in tuple(self._handlers):
+        for by, index in self._indexes.items():
+            _reindex(index, by, key, former, None if event is Event.DELETED else item)
+        for handler in (*self._handlers, *self._handlers_of_one.get(key, ())):
             handler(event, former, item)
+
+
+def _reindex(
+    index: dict[str, dict[Key, Object]],
+    by: Callable[[Object], str],
+    key: Key,
+    former: Object | None,
+    present: Object | None,
+) -> None:
+    """Bring one index to what became of an object; one that keeps its value keeps its place."""
+    if former is not None and (present is None or by(former) != by(present)):
+        del index[by(former)][key]
+        if not index[by(former)]:
+            del index[by(former)]
+    if present is not None:
+        index[by(present)][key] = present
 
 
 async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final, TypeVar
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception, wait_exponential
 
 from conformance.sim.kube.errors import KubeError
 
@@ -24,11 +24,15 @@ async def insist(request: Callable[[], Awaitable[T]]) -> T:
     Raises:
         KubeError: The server refused it (a 4xx answer other than 429).
     """
-    waits = wait_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
-    async for attempt in AsyncRetrying(retry=retry_if_exception(_passing), wait=waits, reraise=True):
-        with attempt:
+    retry = FIRST_RETRY
+    while True:
+        try:
             return await request()
-    raise AssertionError("retrying never gives up without an error")
+        except (KubeError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, KubeError) and not _passing(error):
+                raise
+        await asyncio.sleep(retry)
+        retry = min(retry * 2, LAST_RETRY)
 
 
 async def insist_unless_gone(request: Callable[[], Awaitable[T]]) -> T | None:
@@ -41,7 +45,5 @@ async def insist_unless_gone(request: Callable[[], Awaitable[T]]) -> T | None:
         raise
 
 
-def _passing(error: BaseException) -> bool:
-    if isinstance(error, KubeError):
-        return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS
-    return isinstance(error, (aiohttp.ClientError, TimeoutError, OSError))
+def _passing(error: KubeError) -> bool:
+    return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS

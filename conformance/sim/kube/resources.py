@@ -27,6 +27,12 @@ def key_of(item: Object) -> Key:
     return meta.get("namespace", ""), meta["name"]
 
 
+def node_of(pod: Object) -> str:
+    """Return the node that a pod is bound to; empty while it is not."""
+    name: str = pod["spec"].get("nodeName") or ""
+    return name
+
+
 @dataclass(frozen=True)
 class Resource:
     """One kind of object.

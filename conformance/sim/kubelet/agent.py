@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from conformance.sim.kube import NODES, Object
+from conformance.sim.kube import NODES, Object, node_of
 from conformance.sim.kubelet.nodestatus import NodeStatus
 from conformance.sim.kubelet.pod import PodWorker
 from conformance.sim.kubelet.runtime import Runtime, Shared
@@ -74,7 +74,7 @@ class NodeAgent:
         return worker
 
     def _own_pods(self) -> list[Object]:
-        return [pod for pod in self._shared.pods.cache.values() if pod["spec"].get("nodeName") == self.node.name]
+        return list(self._shared.pods.select(node_of, self.node.name))
 
     def _begin_reboot(self) -> None:
         if not self._down:

@@ -59,16 +59,20 @@ class ContainerLog:
         return [line for _, line in self._lines]
 
     async def read(self, options: LogOptions) -> AsyncIterator[str]:
-        """Yield lines, each with its line end."""
+        """Yield the text, as many lines at a time as are there, each with its line end."""
         start = self._written - len(self._lines)
         if options.tail is not None:
             start = max(start, self._written - options.tail)
         while True:
             missed = self._written - len(self._lines)
-            for moment, line in tuple(islice(self._lines, max(start - missed, 0), None)):
-                if options.since is None or moment >= options.since:
-                    yield (f"{log_time(moment)} {line}\n" if options.timestamps else f"{line}\n")
+            text = "".join(
+                f"{log_time(moment)} {line}\n" if options.timestamps else f"{line}\n"
+                for moment, line in islice(self._lines, max(start - missed, 0), None)
+                if options.since is None or moment >= options.since
+            )
             start = self._written
+            if text:
+                yield text
             if self._closed or not options.follow:
                 return
             self._news.clear()

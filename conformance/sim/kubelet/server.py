@@ -88,8 +88,8 @@ class KubeletServer:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the reader has seen enough
-            async for line in log.read(options):
-                data = line.encode()[:left]
+            async for text in log.read(options):
+                data = text.encode()[:left]
                 await response.write(data)
                 left = None if left is None else left - len(data)
                 if left == 0:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 
 from conformance.sim.clock import Clock
-from conformance.sim.kube import PODS, Kube, KubeError, Object
+from conformance.sim.kube import PODS, Kube, KubeError, Object, node_of
 from conformance.sim.mig_manager.process import StuckError
 from conformance.spec import names
 
@@ -84,7 +84,7 @@ class GpuClients:
         await self._delete([pod for pod in self._on_node() if pod["metadata"]["namespace"] not in kept])
 
     def _on_node(self) -> list[Object]:
-        return [pod for pod in self._pods.cache.values() if pod["spec"].get("nodeName") == self._node]
+        return list(self._pods.select(node_of, self._node))
 
     def _of_app(self, app: str) -> list[Object]:
         return [

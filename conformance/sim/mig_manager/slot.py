@@ -46,13 +46,13 @@ def follow_label(kube: Kube, node: str, slot: ConfigSlot) -> Callable[[], None]:
     """
 
     def on_node(event: Event, former: Object | None, present: Object) -> None:
-        if present["metadata"]["name"] != node or event is Event.DELETED:
+        if event is Event.DELETED:
             return
         value = _label(present)
         if former is None or _label(former) != value:
             slot.put(value)
 
-    return kube.informer(NODES).on_change(on_node)
+    return kube.informer(NODES).on_change_of(node, on_node)
 
 
 def _label(node: Object) -> str:

@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -71,7 +72,7 @@ class _Run:
         if (text := self.read_file(path)) is None:
             raise MigPartedError(f"error parsing config file: read error: open {path}: no such file or directory")
         try:
-            configurations = parse(text)
+            configurations = _parsed(text)
         except ConfigurationError as error:
             raise MigPartedError(f"error parsing config file: unmarshal error: {_decoding(str(error))}") from error
         try:
@@ -79,6 +80,10 @@ class _Run:
         except ConfigurationError as error:
             raise MigPartedError(f"error selecting MIG config: {error}") from error
         return entries if self.subsystem_filters else tuple(map(_without_subsystems, entries))
+
+
+_parsed = lru_cache(maxsize=64)(parse)
+"""Files that were read lately: what one text holds can be read once, as nobody can change it afterwards."""
 
 
 def _without_subsystems(entry: Entry) -> Entry:
@@ -154,6 +159,7 @@ class _Parser(argparse.ArgumentParser):
         raise MigPartedError(message)
 
 
+@cache
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("nvidia-mig-parted", add_help=False)
     parser.add_argument("-d", "--debug", action="store_true")

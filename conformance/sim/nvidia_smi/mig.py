@@ -1,7 +1,7 @@
 """`nvidia-smi mig`: GPU instance profiles, placements and instances.
 
-Sources: hardware/*-nvidia-smi.txt (driver 580) for `-lgip` and `-lgipp`; output published by users of the same driver
-branch for `-lgi`; device-plugin-and-gfd.md section 6 for the messages.
+Sources: tests/sim/hardware/*.txt (driver 580) for `-lgip` and `-lgipp`; output published by users of the same driver
+branch for `-lgi`; docs/reference/nvidia-smi.md#messages for the messages.
 """
 
 from __future__ import annotations

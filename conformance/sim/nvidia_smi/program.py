@@ -1,7 +1,7 @@
 """The command line of nvidia-smi, and `-r`, the reset that applies a pending MIG mode on Ampere.
 
 Sources: messages about arguments and exit codes from nvidia-smi 580.159.04; those of refused resets from
-golden/mig-parted.json, where mig-parted repeats them in its log.
+tests/recordings/data/mig-parted.json.gz, where mig-parted repeats them in its log.
 """
 
 from __future__ import annotations

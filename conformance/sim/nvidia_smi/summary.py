@@ -46,7 +46,7 @@ NAME_WIDTH = 27
 def listing(view: View) -> Answer:
     """Return one line for each GPU, `GPU 0: NAME (UUID: GPU-...)`, and below it one for each MIG device.
 
-    Source: hardware/*-nvidia-smi.txt for GPUs, device-plugin-and-gfd.md section 6 for MIG devices.
+    Source: tests/sim/hardware/*.txt for GPUs, docs/reference/nvidia-smi.md#listing for MIG devices.
     """
     lines = []
     for index, gpu in view.gpus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pynvml
@@ -64,6 +64,12 @@ class NvmlBase:
             for compute in instance.compute_instances
             if self.visible is None or compute.uuid in self.visible
         ]
+
+    def state(self, index: int) -> Hashable:
+        """All that can change in what this process reads of one GPU, its clients aside; equal states read alike."""
+        gpu = self.gpus()[index]
+        instances = tuple((each.id, each.row.name, tuple(each.compute_instances)) for each in gpu.instances)
+        return self.visible, self.hardware.profiles_need_mig, gpu.index, gpu.mig_capable, gpu.mode_current, instances
 
     def gpu_of(self, handle: Any) -> Gpu:
         """The GPU behind the handle of a GPU; a MIG device's handle is refused with `INVALID_ARGUMENT`."""

@@ -7,14 +7,16 @@ Index NVML_COMPUTE_INSTANCE_PROFILE_* and the driver's id are the same number he
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pynvml
 
-from conformance.sim.hardware import DriverError, ErrorCode, Gpu, GpuInstance
+from conformance.sim.hardware import DriverError, ErrorCode, GpuInstance
 from conformance.sim.hardware.compute import SIZES, capacity, free_slices, multiprocessors, offered
 from conformance.sim.nvml import handles
 from conformance.sim.nvml.base import NvmlBase, nvml_call
+from conformance.spec.models import ProfileRow
 
 PROFILE_OF_SLICES = {slices: profile for profile, slices in SIZES.items()}
 
@@ -39,7 +41,8 @@ class ComputeInstanceCalls(NvmlBase):
         slices = offered(instance, profile)
         if slices is None:
             raise DriverError(ErrorCode.NOT_SUPPORTED)
-        return _profile_info(gpu, instance, slices, version)
+        info = _profile_info(instance.row, slices, multiprocessors(gpu.model, instance, slices), version)
+        return type(info).from_buffer_copy(info)
 
     def nvmlGpuInstanceGetComputeInstanceProfileInfoV(
         self, device: Any, profile: int, engProfile: int, version: int = 2
@@ -120,19 +123,21 @@ def _slices(instance: GpuInstance, profile_id: int) -> int:
     return slices
 
 
-def _profile_info(gpu: Gpu, instance: GpuInstance, slices: int, version: int) -> Any:
+@cache
+def _profile_info(row: ProfileRow, slices: int, sms: int, version: int) -> Any:
+    """The structure of NVML, made once, as rows of the table never change; callers get copies."""
     if version not in {1, 2}:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     info = (
         pynvml.c_nvmlComputeInstanceProfileInfo_t() if version == 1 else pynvml.c_nvmlComputeInstanceProfileInfo_v2_t()
     )
-    engines = instance.row.engines
+    engines = row.engines
     info.id, info.sliceCount = PROFILE_OF_SLICES[slices], slices
-    info.instanceCount = capacity(instance, slices)
-    info.multiprocessorCount = multiprocessors(gpu.model, instance, slices)
+    info.instanceCount = capacity(row, slices)
+    info.multiprocessorCount = sms
     info.sharedCopyEngineCount, info.sharedDecoderCount = engines.copy, engines.decoder
     info.sharedEncoderCount, info.sharedJpegCount, info.sharedOfaCount = engines.encoder, engines.jpeg, engines.ofa
     if version == 2:
-        part = "" if slices == instance.row.slices else f"{slices}c."
-        info.name = f"MIG {part}{instance.row.name}".encode()
+        part = "" if slices == row.slices else f"{slices}c."
+        info.name = f"MIG {part}{row.name}".encode()
     return info

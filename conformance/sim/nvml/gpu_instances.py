@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pynvml
@@ -131,7 +132,14 @@ def row_by_id(gpu: Gpu, profile_id: int) -> ProfileRow:
 
 
 def profile_info(row: ProfileRow, version: int) -> Any:
-    """The structure of NVML for a profile, without a name in version 1."""
+    """The structure of NVML for a profile, without a name in version 1; a copy, which belongs to the caller."""
+    info = _profile_info(row, version)
+    return type(info).from_buffer_copy(info)
+
+
+@cache
+def _profile_info(row: ProfileRow, version: int) -> Any:
+    """The same, made once: rows of the table never change."""
     if version not in {1, 2}:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     info = pynvml.c_nvmlGpuInstanceProfileInfo_t() if version == 1 else pynvml.c_nvmlGpuInstanceProfileInfo_v2_t()

@@ -15,7 +15,7 @@ from typing import Final
 import yaml
 
 from conformance.sim.container import Container
-from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Kube, Object
+from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Kube, Object, node_of
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operands.programs import DRIVER_LOADED, TOOLKIT_RUNS, until
 from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, VALIDATOR_APP
@@ -107,10 +107,9 @@ _STEPS: Final[Mapping[str, Callable[[Container], Awaitable[int]]]] = {
 def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
     return [
         pod["metadata"]["name"]
-        for pod in kube.informer(PODS).cache.values()
+        for pod in kube.informer(PODS).select(node_of, node)
         if pod["metadata"]["namespace"] == namespace
         and (pod["metadata"].get("labels") or {}).get("app") == CUDA_VALIDATOR_APP
-        and pod["spec"].get("nodeName") == node
     ]
 
 

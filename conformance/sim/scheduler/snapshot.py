@@ -125,14 +125,16 @@ class Snapshot:
         """Return the feasible node with the fewest pods or, if there is none, the refusal of each node."""
         requests, pinned = pod_requests(pod), pinned_nodes(pod)
         refusals, fitting = [], []
-        for name, node in self._nodes.items():
-            if pinned is not None and name not in pinned:
-                refusals.append(Refusal((PINNED_ELSEWHERE,)))
-            elif refusal := _refusal(pod, node, {} if ignore_resources else requests):
+        candidates = self._nodes.keys() if pinned is None else pinned & self._nodes.keys()
+        for name in candidates:
+            node = self._nodes[name]
+            if refusal := _refusal(pod, node, {} if ignore_resources else requests):
                 refusals.append(refusal)
             else:
                 fitting.append((len(node.pods), name))
-        return min(fitting)[1] if fitting else refusals
+        if fitting:
+            return min(fitting)[1]
+        return refusals + [Refusal((PINNED_ELSEWHERE,))] * (len(self._nodes) - len(candidates))
 
 
 def _refusal(pod: Object, node: _Node, requests: dict[str, Decimal]) -> Refusal | None:

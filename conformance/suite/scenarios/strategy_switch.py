@@ -8,7 +8,7 @@ from typing import ClassVar
 from conformance.cluster.pod_view import PodView
 from conformance.expect.scheduling import StartedPod
 from conformance.spec.names import Strategy
-from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
+from conformance.suite.scenario import Effect, Leaves, Moment, NodeInCell, Scenario
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class SwitchStrategy(Scenario[WaitingPod, StrategySwitch]):
     summary: ClassVar = "change the strategy while a pod waits for it"
     effect: ClassVar = Effect.CLUSTER_WIDE
     moment: ClassVar = Moment.AT_SWITCH
+    leaves: ClassVar = Leaves(same_cell=False)
     cost: ClassVar = 15.0
 
     def start(self, node: NodeInCell) -> WaitingPod:

@@ -1,4 +1,4 @@
-"""Mode changes, resets and reboots, by generation. Expected: golden/mig-parted.json `faults`, mig-manager scenarios."""
+"""Mode changes, resets and reboots, by generation. Expected: `faults` in tests/recordings."""
 
 from __future__ import annotations
 

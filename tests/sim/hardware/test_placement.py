@@ -1,4 +1,4 @@
-"""Where the driver puts GPU instances. Expected placements: golden recordings of mig-parted v0.15.0, `mig_after`."""
+"""Where the driver puts GPU instances. Expected placements: tests/recordings of mig-parted v0.15.0, `mig_after`."""
 
 from __future__ import annotations
 

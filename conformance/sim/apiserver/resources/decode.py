@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.sim.apiserver.errors import Cause, required
 from conformance.sim.apiserver.resources.schema import Schema, Type, is_number, rule_violations
@@ -92,8 +92,7 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(NamedTuple):
     """The path of a value in its object; formatted only when a message needs it."""
 
     above: Path | None

@@ -8,7 +8,6 @@ Source for the rules: k8s.io/apiextensions-apiserver pkg/apiserver/validation v0
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from conformance.sim.apiserver.errors import Cause, invalid, unsupported
+from conformance.sim.apiserver.resources.models import read_model
 
 Type = Literal[
     "object", "map", "list", "string", "integer", "number", "boolean", "any", "int-or-string", "quantity", "time",
@@ -103,10 +103,8 @@ def schema_of(model: str) -> Schema:
 
     Required fields of a status become zeros, as a Go server writes them; the client must set other required fields.
     """
-    described = model_class(model)
-    names = described.attribute_map
-    needed = {names[key] for key, info in described.model_fields.items() if key in names and info.is_required()}
-    types = {names[key]: text for key, text in described.openapi_types.items()}
+    described = read_model(model)
+    types, needed = described.types, described.required
     collections = {name for name, text in types.items() if text.startswith(("List[", "Dict["))}
     schema = Schema("object", model=model, defaults=facts()["defaults"].get(model, {}))
     schema.omitted = frozenset(collections - needed) | frozenset(facts()["omitted"].get(model, ()))
@@ -115,13 +113,8 @@ def schema_of(model: str) -> Schema:
         schema.zeros = {name: _ZERO[_SCALARS[types[name]]] for name in needed if _SCALARS.get(types[name]) in _ZERO}
         schema.zeros |= facts()["zeros"].get(model, {})
     else:
-        schema.required = frozenset(needed)
+        schema.required = needed
     return schema
-
-
-def model_class(model: str) -> Any:
-    """Return the client's model class of this name; raises AttributeError if there is none."""
-    return getattr(importlib.import_module("kubernetes.client.models"), model)
 
 
 def _field(model: str, name: str, text: str) -> Schema:

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from conformance.sim.apiserver.errors import ApiError, expired, too_large_revision
 from conformance.sim.apiserver.objects import Event, EventType, Record, replaced
@@ -30,12 +31,14 @@ class Settings:
         shortest_watch_seconds: A watch without `timeoutSeconds` lasts between this and twice this, in real seconds.
         longest_watch_seconds: Upper limit for every watch, in real seconds. Small values make clients resume often.
         bookmark_seconds: Interval between the bookmarks of a watch, in real seconds.
+        audit_log: File to which a line of JSON is added for every request; None for no log.
     """
 
     history: int = 2000
     shortest_watch_seconds: float = 1800
     longest_watch_seconds: float = float("inf")
     bookmark_seconds: float = 60
+    audit_log: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ class Access:
         """Certificate of the authority (PEM)."""
         return self.authority.cert_pem.bytes().decode()
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Headers of a request by the administrator."""
+        return {"Authorization": f"Bearer {self._admin_token}"}
+
     def ssl_context(self) -> ssl.SSLContext:
         """Return the TLS settings of the server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

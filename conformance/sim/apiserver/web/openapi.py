@@ -5,12 +5,13 @@ Descriptions come from the official client's models, or from a custom resource's
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.resources.catalog import Catalog, Served
-from conformance.sim.apiserver.resources.schema import Schema, model_class, schema_of
+from conformance.sim.apiserver.resources.schema import Schema, schema_of
 from conformance.sim.apiserver.web.discovery import KUBERNETES_VERSION
 from conformance.sim.apiserver.writing.patches import PATCH_TYPES, STRATEGIC_PATCH
 
@@ -137,12 +138,17 @@ def _object(schema: Schema, schemas: Object) -> Object:
         name: {**_schema(field, schemas), "description": described.get(name, "")}
         for name, field in schema.fields.items()
     }
-    text = (model_class(schema.model).__doc__ or "").strip().partition("\n")[0]
+    text = (_model_class(schema.model).__doc__ or "").strip().partition("\n")[0]
     result: Object = {"type": "object", "description": text, "properties": properties}
     return {**result, "required": sorted(schema.required)} if schema.required else result
 
 
 def _descriptions(model: str) -> Mapping[str, Any]:
-    described = model_class(model)
+    described = _model_class(model)
     fields = described.model_fields
     return {name: fields[key].description or "" for key, name in described.attribute_map.items() if key in fields}
+
+
+def _model_class(model: str) -> Any:
+    """Return the client's class of this name; raises AttributeError where the client has none."""
+    return getattr(importlib.import_module("kubernetes.client.models"), model)

@@ -1,0 +1,57 @@
+# Usual commands. `make help` lists them; `make suite ARGS="--gpu-nodes 3"` passes options on.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test suite lint types format catalogue diagrams ci bench realtime clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(BIN)/pytest: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
+
+venv: $(BIN)/pytest ## a virtual environment with the suite and what its tests need
+
+test: venv ## the project's own tests
+	$(BIN)/pytest tests $(ARGS)
+
+suite: venv ## the conformance suite on the simulated cluster
+	$(BIN)/pytest $(ARGS)
+
+lint: venv ## ruff, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: venv ## mypy
+	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests
+
+format: venv ## ruff's formatting, and what it can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+catalogue: venv ## docs/catalogue.md
+	$(BIN)/python tools/catalogue.py
+
+diagrams: venv ## the diagrams of docs/architecture.md
+	$(BIN)/python tools/architecture.py --write
+
+ci: ## everything that must hold before a change lands
+	bash .ci/run
+
+bench: venv ## time and memory of a default run
+	$(BIN)/python tests/benchmark.py $(ARGS)
+
+realtime: venv ## where the time of a run goes at real time; takes minutes
+	$(BIN)/python tests/realtime.py $(ARGS)
+
+clean: ## caches and reports; the virtual environment stays
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find reports -mindepth 1 -maxdepth 1 ! -name README.md ! -name sample -exec rm -rf {} +
