@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a run, with its report directory known to be writable, before JUnit and Allure look where to write."""
-    if not certifies(config) or any(config.getoption(name, False) for name in _ONLY_SHOWS):
+    if not certifies(config) or any(config.getoption(name, default=False) for name in _ONLY_SHOWS):
         return
     folder = directory.prepare(config)
     config.stash[RUN] = Run()

@@ -51,9 +51,10 @@ def target(name: str = "sim-0", configurations: Iterable[str] = KINDS, product: 
 
 
 def options(**chosen: Any) -> Options:
-    """What a user asks for who gives these options and no other."""
-    text = chosen.pop("max_unavailable", None)
-    return Options(**chosen, max_unavailable=None if text is None else max_unavailable(text))
+    """What a user asks for who gives these options and no other; `max_unavailable` as on the command line."""
+    if unavailable := chosen.get("max_unavailable"):
+        chosen["max_unavailable"] = max_unavailable(unavailable)
+    return Options(**chosen)
 
 
 def planner(
