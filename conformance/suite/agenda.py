@@ -40,12 +40,14 @@ class Agenda:
         stops: Scenarios by node, for each stop in the order in which the run comes there.
         switch: The change of strategy that cases watch: scenario and place by node; empty for none.
         arrival_cases: Id of the case that fails where a node does not reach its cell, by stop and node.
+        arrivals: What that case looks at, by stop and node: all that is looked at on a node that does not arrive.
         cases: How many cases look at each stop; the change of strategy counts for the stop before it.
     """
 
     stops: dict[Stop, dict[str, list[AnyScenario]]] = field(default_factory=dict)
     switch: dict[str, tuple[AnyScenario, Spot]] = field(default_factory=dict)
     arrival_cases: dict[tuple[Stop, str], str] = field(default_factory=dict)
+    arrivals: dict[tuple[Stop, str], AnyScenario] = field(default_factory=dict)
     cases: dict[Stop, int] = field(default_factory=lambda: defaultdict(int))
 
     @classmethod
@@ -85,3 +87,4 @@ class Agenda:
             wanted.append(case.scenario)
         if case.tells_arrival:
             self.arrival_cases[stop, spot.node] = name
+            self.arrivals[stop, spot.node] = case.scenario

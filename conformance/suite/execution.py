@@ -171,6 +171,8 @@ class Execution:
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
             if node.arrival is not None and node.arrival.reached:
                 self._look(visit, node)
+            else:
+                visit.look_at_arrival(node)
 
         with self._run.spending(Spent.SCENARIOS):
             outcomes = side_by_side(self._cluster, names, bring, self._tell_nodes(stop))

@@ -46,6 +46,12 @@ class Visit:
         """Complete the evidence of the scenarios whose moment has come."""
         self._observe(node, self.agenda.scenarios(self.stop, node.name, exclusive=exclusive, moment=moment))
 
+    def look_at_arrival(self, node: NodeInCell) -> None:
+        """Complete, on a node that did not arrive, the evidence of how it did not; nothing else is looked at."""
+        if (scenario := self.agenda.arrivals.get((self.stop, node.name))) is not None:
+            self._start(node, [scenario])
+            self._observe(node, [scenario])
+
     def do_exclusive(self, node: NodeInCell) -> None:
         """Do, one after another, what must have the node for itself."""
         for scenario in self.agenda.scenarios(self.stop, node.name, exclusive=True):
