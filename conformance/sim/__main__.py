@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import signal
 import sys
 import threading
@@ -19,8 +18,6 @@ from conformance.sim.options import SimOptions
 if TYPE_CHECKING:
     from conformance.sim.cluster import SimulatedCluster
 
-GARBAGE_THRESHOLDS: Final = (100_000, 50, 1000)
-"""How seldom Python looks for cycles: an eighth of the time of a start otherwise, as it looks at all of the cluster."""
 REACTION_SECONDS: Final = 0.05
 """How long the control plane lets whoever works with the cluster by hand come first."""
 
@@ -83,7 +80,6 @@ def _run(cluster: SimulatedCluster) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         print(cluster.start(), flush=True)
         cluster.on_failure(ended.set)

@@ -84,12 +84,13 @@ class Execution:
             self._canary_cases.add(name)
         visit = self._switched(name, stop) if spot.after else self._at(name, stop, case.scenario.moment)
         if spot.node in visit.broken:
-            raise self._once(name, (stop, "nodes"), visit.broken[spot.node])
+            broken = visit.broken[spot.node]
+            raise self._once(name, (stop, "nodes", _cause(broken, spot.node)), broken)
         node = visit.nodes[spot.node]
         self._refuse_blocked(case, stop, node)
         found = self._switching.evidence(node.name) if spot.after else visit.evidence(case.scenario, node.name)
         if isinstance(found, Exception):
-            raise self._once(name, (stop, case.scenario), found)
+            raise self._once(name, (stop, case.scenario, _cause(found, node.name)), found)
         if (lacking := unmet(case.scenario.needs, node) or unmet(case.needs, node)) is not None:
             raise DoesNotApplyError(lacking)
         return node.expected.certifying(case.requirements), found
@@ -170,7 +171,7 @@ class Execution:
         def bring(name: str) -> None:
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
             if node.arrival is not None and node.arrival.reached:
-                self._look(visit, node)
+                self._run_scenarios(visit, node)
             else:
                 visit.look_at_arrival(node)
 
@@ -190,7 +191,7 @@ class Execution:
         self._run.spent[Spent.RECONFIGURATIONS] += longest / self._cluster.clock.scale
         self._run.spent[Spent.SCENARIOS] -= longest / self._cluster.clock.scale
 
-    def _look(self, visit: Visit, node: NodeInCell) -> None:
+    def _run_scenarios(self, visit: Visit, node: NodeInCell) -> None:
         """Do on a node that has arrived what is to be done in the cell; pods of all scenarios start together."""
         provisioner = self._provisioner
 
@@ -287,3 +288,8 @@ class Execution:
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:
         return lambda done, of: self.tell(self._run.made, self.agenda.states, f"{stop}: {done} of {of} nodes done")
+
+
+def _cause(error: Exception, node: str) -> str:
+    """What broke, whatever the node: the same cause on many nodes is told once."""
+    return f"{type(error).__name__}: {error}".replace(node, "")

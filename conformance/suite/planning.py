@@ -117,7 +117,7 @@ class Planner:
         """Number of the wave by node: the canary first, then as many at once as `--max-unavailable` says."""
         changed = [name for name in self.targets if self._may_change(name)]
         size = self.options.nodes_at_once(len(changed)) if changed else 1
-        first = min(self.options.canary or size, len(changed))
+        first = min(self.options.canary or size, size, len(changed))
         rest = changed[first:]
         waves = [changed[:first], *(rest[at : at + size] for at in range(0, len(rest), size))]
         numbered = {name: number for number, names in enumerate(waves, start=1) for name in names}

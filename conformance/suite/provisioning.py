@@ -95,7 +95,7 @@ class Provisioner:
         """
         self.witnesses.ensure(name)
         if name not in self._seen:
-            self._remember(name, self.observer.look(name))
+            self._remember(name, self.observer.observe(name))
         before, process = self._seen.pop(name), self._manager_process(name)
         switched = self._switched.pop(name, None)
         labels = switched.labels_before[name] if switched else self.cluster.node(name).labels
@@ -196,8 +196,8 @@ class Provisioner:
         """Identity of the mig-manager process on the node: its pod and how often that was restarted."""
         return " ".join(f"{pod.uid}/{pod.restarts}" for pod in self.cluster.operands(node, MIG_MANAGER_APP))
 
-    def _give_time(self, look: Callable[[], bool], what: str, limit: float, node: str) -> None:
+    def _give_time(self, condition: Callable[[], bool], what: str, limit: float, node: str) -> None:
         try:
-            self.cluster.wait(look, what, limit, node=node)
+            self.cluster.wait(condition, what, limit, node=node)
         except WaitTimeout:
             return

@@ -138,11 +138,11 @@ class Simulation:
             action()
 
     async def _serve(self, directory: Path) -> tuple[Path, Kube]:
-        """Start the embedded server; return its kubeconfig and the client of the components, which does without TLS."""
+        """Start the embedded server; return its kubeconfig and the client of the components, which needs no network."""
         server = ApiServer(directory, self.clock, Settings(audit_log=self._options.audit_log))
         await server.start()
         self._endings.push_async_callback(server.stop)
-        return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials))
+        return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials, server.call))
 
     async def _work(self, kube: Kube) -> None:
         """Install the operator, start all components, join the nodes."""

@@ -181,17 +181,24 @@ class Kube:
         content_type: str = "application/json",
     ) -> Object:
         headers = {"User-Agent": self.user_agent}
-        data = None
+        data = b""
         if body is not None:
             headers["Content-Type"] = str(content_type)
             data = json.dumps(body, separators=(",", ":")).encode()
+        status, text = await self._send(method, path, query or {}, headers, data)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise KubeError.from_answer(status, text.decode())
+        parsed: Object = json.loads(text)
+        return parsed
+
+    async def _send(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], data: bytes
+    ) -> tuple[int, bytes]:
+        if self._connection.call is not None:
+            return await self._connection.call(method, path, query, headers, data)
         url = self._connection.url + path
-        async with self._requests.request(method, url, params=query, data=data, headers=headers) as answer:
-            text = await answer.text()
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                raise KubeError.from_answer(answer.status, text)
-            parsed: Object = json.loads(text)
-            return parsed
+        async with self._requests.request(method, url, params=query, data=data or None, headers=headers) as answer:
+            return answer.status, await answer.read()
 
     def _session(self, connections: int, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
         tls = self._connection.tls

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes import config
 from kubernetes.client import Configuration
+
+Call = Callable[[str, str, Mapping[str, str], Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,14 @@ class Connection:
         url: Address without a trailing slash.
         tls: Context with the server's authority and the client certificate; None for plain HTTP.
         headers: Credentials; empty where the client certificate is all there is.
+        call: Answers a request without a network: method, path, query, headers and body to status and body; None
+            where the server is in another process. Only used for single objects and lists, never for watches.
     """
 
     url: str
     tls: ssl.SSLContext | None
     headers: dict[str, str]
+    call: Call | None = None
 
 
 def load_connection(kubeconfig: Path, context: str | None = None) -> Connection:

@@ -25,6 +25,29 @@ YAML = "application/yaml"
 
 
 @dataclass(frozen=True)
+class LocalRequest:
+    """A request of a component in this process: what the handlers read of a request, without a network.
+
+    Attributes:
+        method: HTTP method.
+        path: Path of the URL.
+        query: Parameters of the URL.
+        headers: `User-Agent` and, for a body, `Content-Type`.
+        body: The body; empty for none.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    async def read(self) -> bytes:
+        """Return the body."""
+        return self.body
+
+
+@dataclass(frozen=True)
 class Target:
     """The resource, object or subresource that a path names.
 
