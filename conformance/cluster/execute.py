@@ -1,4 +1,4 @@
-"""Commands in containers, over a WebSocket."""
+"""Runs commands in containers over a WebSocket."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from conformance.cluster.transport import USER_AGENT, Transport
 
 @dataclass(frozen=True)
 class Execution:
-    """Outcome of one command.
+    """Result of one command.
 
     Attributes:
-        exit_code: 0 to 255.
-        stdout: What it printed.
-        stderr: What it printed to standard error.
+        exit_code: Exit code, 0 to 255.
+        stdout: Standard output.
+        stderr: Standard error.
     """
 
     exit_code: int
@@ -31,13 +31,13 @@ class Execution:
 
 
 def execute(transport: Transport, pod: PodView, command: Sequence[str], container: str | None) -> Execution:
-    """Run `command` in a container (None: the only one).
+    """Run `command` in a container. None selects the only container.
 
-    The client swaps a method of the ApiClient while it executes (kubernetes-client/python issue 928), so every
-    command gets an ApiClient of its own.
+    Every command gets its own ApiClient, because the Kubernetes client replaces a method of the ApiClient during exec
+    (kubernetes-client/python issue 928).
 
     Raises:
-        ClusterError: The command could not be started, or did not end within `limits.request` real seconds.
+        ClusterError: The command could not be started or did not finish within `limits.request` real seconds.
     """
     what = f"command {' '.join(command)!r} in pod {pod}"
     seconds = transport.limits.request
@@ -62,7 +62,7 @@ def execute(transport: Transport, pod: PodView, command: Sequence[str], containe
         try:
             channel.run_forever(timeout=seconds)
             if channel.is_open():
-                raise ClusterError(f"{what} did not end within {seconds:g} s")
+                raise ClusterError(f"{what} did not finish within {seconds:g} s")
             return Execution(
                 exit_code=_exit_code(what, channel.read_channel(ERROR_CHANNEL)),
                 stdout=channel.read_stdout() if channel.peek_stdout() else "",

@@ -71,7 +71,7 @@ class Table(Generic[V]):
         self.views: dict[tuple[str, str], V] = {}
         self._groups: defaultdict[str, dict[tuple[str, str], V]] = defaultdict(dict)
 
-    def of(self, group: str | None) -> Mapping[tuple[str, str], V]:
+    def in_group(self, group: str | None) -> Mapping[tuple[str, str], V]:
         """Views of one group, or (None) all."""
         return self.views if group is None else self._groups.get(group, {})
 
@@ -146,7 +146,7 @@ class Store:
             self._home(home)  # who looks now and waits later must hear of what concerns everybody
             return self._revisions[home]
 
-    def wait_beyond(self, revision: int, seconds: float, home: str | None = None) -> None:
+    def wait_for_change(self, revision: int, seconds: float, home: str | None = None) -> None:
         """Return when something happened after `revision` (of that node), or after so many real seconds."""
         with self._lock:
             condition = self._anything if home is None else self._home(home)
@@ -160,7 +160,7 @@ class Store:
     def all(self, table: Table[V], group: str | None = None) -> list[V]:
         """All views, of one group or (None) any, by namespace and name."""
         with self._lock:
-            return [view for _, view in sorted(table.of(group).items(), key=itemgetter(0))]
+            return [view for _, view in sorted(table.in_group(group).items(), key=itemgetter(0))]
 
     def _put(self, table: Table[V], key: tuple[str, str], new: V | None, raw: Raw) -> set[str]:
         """Put a view in place of the old one, record what is different, and give the nodes that it concerns."""

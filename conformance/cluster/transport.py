@@ -130,7 +130,7 @@ class Transport:
         """Open a watch that the server ends after about `seconds` real seconds."""
         response = self._send("GET", path, query=query, timeout=(self.limits.connect, seconds + self.limits.connect))
         if response.status != 200:
-            raise _refusal(f"GET {path}", response.status, response.read())
+            raise _error_response(f"GET {path}", response.status, response.read())
         return Stream(response.response, self.server)
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Transport:
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, UnreachableError) and (error.unread or method == "GET")
+                lambda error: isinstance(error, UnreachableError) and (error.unprocessed or method == "GET")
             ),
             stop=tenacity.stop_after_delay(self.limits.request),
             wait=tenacity.wait_exponential(multiplier=0.05, max=2),
@@ -151,7 +151,7 @@ class Transport:
             response = self._send(method, path, timeout=timeout or self.limits.request, **options)
             data = self._read(response, method, path)
         if not 200 <= response.status < 300:
-            raise _refusal(f"{method} {path}", response.status, data)
+            raise _error_response(f"{method} {path}", response.status, data)
         return data
 
     def _read(self, response: Any, method: str, path: str) -> bytes:
@@ -183,14 +183,14 @@ class Transport:
             )
             return self._client.call_api(*request, _request_timeout=timeout)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise UnreachableError(self._silent(error), unread=True) from error
+            raise UnreachableError(self._no_answer(error), unprocessed=True) from error
         except urllib3.exceptions.MaxRetryError as error:
             refused = isinstance(error.reason, urllib3.exceptions.NewConnectionError)
-            raise UnreachableError(self._silent(error.reason or error), unread=refused) from error
+            raise UnreachableError(self._no_answer(error.reason or error), unprocessed=refused) from error
         except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(self._silent(error)) from error
+            raise UnreachableError(self._no_answer(error)) from error
         except kubernetes_client.ApiException as error:
-            raise UnreachableError(self._silent(error.reason)) from error
+            raise UnreachableError(self._no_answer(error.reason)) from error
 
     def _count(self, method: str, path: str, query: Mapping[str, str]) -> None:
         verb = _VERBS.get(method, method.lower())
@@ -199,7 +199,7 @@ class Transport:
         with self._counting:
             self.requests[verb] += 1
 
-    def _silent(self, why: object) -> str:
+    def _no_answer(self, why: object) -> str:
         return (
             f"the API server {self.server} does not answer: {why}; check the kubeconfig's server address and "
             "certificates, and that the cluster runs"
@@ -232,10 +232,10 @@ class Stream:
         connection = getattr(self._response, "connection", None)
         sock = getattr(connection, "sock", None)
         if sock is not None:
-            shut(sock)
+            _shut_down(sock)
 
 
-def shut(sock: Any) -> None:
+def _shut_down(sock: Any) -> None:
     """Shut down both directions of a socket; one that is closed already is fine."""
     try:
         sock.shutdown(2)
@@ -290,7 +290,7 @@ def _is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-def _refusal(what: str, status: int, data: bytes) -> ClusterError:
+def _error_response(what: str, status: int, data: bytes) -> ClusterError:
     try:
         answer = json.loads(data)
     except ValueError:
@@ -299,5 +299,5 @@ def _refusal(what: str, status: int, data: bytes) -> ClusterError:
     message = answer.get("message", "") if isinstance(answer, dict) else ""
     message = message or data.decode("utf-8", errors="replace")[:300].strip()
     if status == 429:
-        return UnreachableError(f"{what}: the API server is overloaded: {message}", unread=True)
+        return UnreachableError(f"{what}: the API server is overloaded: {message}", unprocessed=True)
     return ApiError(what, status, reason, message)

@@ -13,9 +13,9 @@ from conformance.cluster.store import Store
 
 T = TypeVar("T")
 
-_LOOK_AGAIN = 0.25
+_RECHECK_INTERVAL = 0.25
 """Real seconds after which a wait looks again although nothing changed: what it waits for may lie in the clock."""
-_TELL_EVERY = 1.0
+_PROGRESS_INTERVAL = 1.0
 """Real seconds between two reports of progress."""
 _TIMELINE_LINES = 12
 
@@ -56,21 +56,21 @@ class Deadline:
         self._real_end = now + self.limit / min(self.clock.scale, 1.0)
 
     @property
-    def passed(self) -> float:
+    def elapsed(self) -> float:
         """Seconds of the cluster's clock since the start."""
         return self.clock.now() - self._started
 
     @property
-    def over(self) -> bool:
+    def expired(self) -> bool:
         """The limit is reached."""
         now = time.monotonic()
-        return (self.passed >= self.limit and now >= self._real_start) or now >= self._real_end
+        return (self.elapsed >= self.limit and now >= self._real_start) or now >= self._real_end
 
     @property
-    def real_left(self) -> float:
+    def real_seconds_left(self) -> float:
         """Real seconds until it may be over; never below a millisecond."""
         now = time.monotonic()
-        by_clock = max((self.limit - self.passed) / self.clock.scale, self._real_start - now)
+        by_clock = max((self.limit - self.elapsed) / self.clock.scale, self._real_start - now)
         return max(min(by_clock, self._real_end - now), 0.001)
 
 
@@ -80,7 +80,7 @@ class Waiter:
     Attributes:
         progress: Told what is being waited for.
         stopped: Raised by every wait at once, those under way too; None while waits go on. Set through `stop`.
-        before_look: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
+        before_check: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
     """
 
     def __init__(self, store: Store, clock: ClusterClock, patience: float) -> None:
@@ -88,7 +88,7 @@ class Waiter:
         self._clock = clock
         self._patience = patience
         self.progress: Progress = silent
-        self.before_look: Callable[[], None] = lambda: None
+        self.before_check: Callable[[], None] = lambda: None
         self.stopped: ClusterError | None = None
 
     def stop(self, reason: ClusterError | None) -> None:
@@ -110,17 +110,17 @@ class Waiter:
         """See `Cluster.wait`."""
         deadline = Deadline(self._clock, limit, self._patience)
         held: list[Deadline] = []
-        for _ in self._looks(deadline, what, node, held):
+        for _ in self._checks(deadline, what, node, held):
             if not (value := look()):
                 held.clear()
                 continue
             held[:] = held or [Deadline(self._clock, hold)]
-            if held[0].over:
+            if held[0].expired:
                 return value
         raise WaitTimeout(
             what,
             node=node,
-            seconds=deadline.passed,
+            seconds=deadline.elapsed,
             last_seen=last_seen() if last_seen else "",
             look_at=look_at,
             timeline=self._store.timeline.render(node=node, last=_TIMELINE_LINES) if node else (),
@@ -129,22 +129,22 @@ class Waiter:
     def observe(self, look: Callable[[], T | None], seconds: float, what: str, node: str | None = None) -> T | None:
         """See `Cluster.observe`."""
         deadline = Deadline(self._clock, seconds)
-        return next((value for _ in self._looks(deadline, what, node) if (value := look())), None)
+        return next((value for _ in self._checks(deadline, what, node) if (value := look())), None)
 
-    def _looks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:
+    def _checks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:
         """Yield at once, after every change that concerns the node, and a last time when the deadline is over."""
         told = 0.0
         while True:
-            revision, over = self._store.revision(node), deadline.over
+            revision, over = self._store.revision(node), deadline.expired
             self._store.check()
             if self.stopped is not None:
                 raise self.stopped
-            self.before_look()
-            if time.monotonic() - told >= _TELL_EVERY:
-                self.progress(what, node, deadline.passed)
+            self.before_check()
+            if time.monotonic() - told >= _PROGRESS_INTERVAL:
+                self.progress(what, node, deadline.elapsed)
                 told = time.monotonic()
             yield
             if over:
                 return
-            until = min(limit.real_left for limit in (deadline, *held))
-            self._store.wait_beyond(revision, min(_LOOK_AGAIN, until), node)
+            until = min(limit.real_seconds_left for limit in (deadline, *held))
+            self._store.wait_for_change(revision, min(_RECHECK_INTERVAL, until), node)

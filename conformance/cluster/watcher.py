@@ -15,7 +15,7 @@ from conformance.cluster.transport import Stream, Transport
 
 _PAGE = "500"
 _GONE = 410
-_PAUSE = 2.0
+_MAX_PAUSE = 2.0
 """Longest pause between two attempts, real seconds."""
 
 
@@ -62,7 +62,7 @@ class Watcher(Generic[V]):
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._patiently()
+                self._step_with_retries()
             except ApiError as error:
                 why = f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?"
                 self._fail(ClusterError(why))
@@ -77,18 +77,18 @@ class Watcher(Generic[V]):
         """Tell everybody who waits, and go on trying: the restore at the end may find the server back."""
         if not self._stopped.is_set():
             self._store.fail(self._table, error)
-        self._pause(_PAUSE)
+        self._pause(_MAX_PAUSE)
 
-    def _alive(self) -> None:
+    def _mark_alive(self) -> None:
         self._last_answer = time.monotonic()
         self._store.fail(self._table, None)
 
-    def _patiently(self) -> None:
+    def _step_with_retries(self) -> None:
         """One list or one watch, again and again with growing pauses while the server is silent or forgetful."""
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((UnreachableError, _ExpiredError)),
-            stop=lambda _: self._stopped.is_set() or self._given_up(),
-            wait=tenacity.wait_exponential(multiplier=0.02, max=_PAUSE),
+            stop=lambda _: self._stopped.is_set() or self._unreachable_too_long(),
+            wait=tenacity.wait_exponential(multiplier=0.02, max=_MAX_PAUSE),
             sleep=self._pause,
             reraise=True,
         )(self._step)
@@ -96,7 +96,7 @@ class Watcher(Generic[V]):
     def _pause(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _given_up(self) -> bool:
+    def _unreachable_too_long(self) -> bool:
         return time.monotonic() - self._last_answer > self._transport.limits.unreachable
 
     def _step(self) -> None:
@@ -118,7 +118,7 @@ class Watcher(Generic[V]):
                 break
             query = {"limit": _PAGE, "continue": token}
         self._store.replace(self._table, objects)
-        self._alive()
+        self._mark_alive()
         self._version = page["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> None:
@@ -134,28 +134,28 @@ class Watcher(Generic[V]):
         except ApiError as error:
             if not error.expired:
                 raise
-            self._forget()
-        self._alive()
+            self._restart_from_list()
+        self._mark_alive()
         if self._stopped.is_set():
             self._stream.close()
         try:
             for line in self._stream:
                 self._last_answer = time.monotonic()
                 if line:
-                    self._take(json.loads(line))
+                    self._handle(json.loads(line))
         finally:
             self._stream = None
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _handle(self, event: dict[str, Any]) -> None:
         raw = event["object"]
         if event["type"] == "ERROR":
             if raw.get("code") == _GONE:
-                self._forget()
+                self._restart_from_list()
             raise UnreachableError(f"the watch of {self._table.title} ended: {raw.get('message', raw)}")
         self._version = raw["metadata"]["resourceVersion"]
         if event["type"] != "BOOKMARK":
             self._store.apply(self._table, raw, deleted=event["type"] == "DELETED")
 
-    def _forget(self) -> NoReturn:
+    def _restart_from_list(self) -> NoReturn:
         self._version = None
         raise _ExpiredError

@@ -29,7 +29,7 @@ class OwnWrites:
                 self._open -= 1
 
     @property
-    def under_way(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether a write is under way: its event may arrive before its resourceVersion is known."""
         with self._lock:
             return self._open > 0

@@ -110,7 +110,7 @@ class Roll:
         pods_before: Its pods before, on every node.
         pods_after: Its pods at the end.
         complete: The template carries the strategy and every pod is of that template and available.
-        lagging: What is missing, one line; empty when complete.
+        problem: What is missing, one line; empty when complete.
     """
 
     before: DaemonSetView
@@ -118,7 +118,7 @@ class Roll:
     pods_before: tuple[PodView, ...]
     pods_after: tuple[PodView, ...]
     complete: bool
-    lagging: str
+    problem: str
 
 
 @dataclass(frozen=True)

@@ -29,44 +29,44 @@ class Guard:
         self._lock = threading.Lock()
         self._nodes: set[str] = set()
         self._mark = timeline.mark()
-        self._lost: ClusterError | None = None
+        self._error: ClusterError | None = None
 
     def add(self, nodes: Iterable[str]) -> None:
         """From now on watch `mig.config` of these nodes too."""
         with self._lock:
             self._nodes |= set(nodes)
 
-    def lose(self, error: ClusterError) -> None:
+    def fail(self, error: ClusterError) -> None:
         """Make every later check raise `error` (the lease was lost)."""
         with self._lock:
-            self._lost = self._lost or error
+            self._error = self._error or error
 
     def forgive(self) -> None:
         """Take everything up to now as it is; used before the restore, which must go on."""
         with self._lock:
             self._mark = self._timeline.mark()
-            self._lost = None
+            self._error = None
 
     def check(self) -> None:
         """Raise if somebody else has changed something, from the moment when it is seen until `forgive`.
 
         Raises:
             ForeignChangeError: Says what, from what to what, and who where the server knows.
-            ClusterError: What `lose` was given.
+            ClusterError: What `fail` was given.
         """
         with self._lock:
-            if self._lost is not None:
-                raise self._lost  # remembered: every thread that works on a node must hear of it
-            if self._writes.under_way:
+            if self._error is not None:
+                raise self._error  # remembered: every thread that works on a node must hear of it
+            if self._writes.in_progress:
                 return
             changes = self._timeline.since(self._mark)
             self._mark += len(changes)
             if foreign := [text for change in changes if (text := self._foreign(change))]:
-                self._lost = ForeignChangeError(
+                self._error = ForeignChangeError(
                     f"somebody else changed what this run is testing: {'; '.join(foreign)}. Results after this would "
                     "say nothing; stop whatever writes it (GitOps, another tool), then run again"
                 )
-                raise self._lost
+                raise self._error
 
     def _foreign(self, change: Change) -> str:
         if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and not self._writes.owns(change.version):

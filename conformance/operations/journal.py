@@ -28,7 +28,7 @@ _NODE = "mig-conformance-journal-node-"
 
 
 @dataclass(frozen=True)
-class NodeMemory:
+class NodeRecord:
     """A node before the first change.
 
     Attributes:
@@ -60,7 +60,7 @@ class NodeMemory:
 
 
 @dataclass(frozen=True)
-class PolicyMemory:
+class PolicyRecord:
     """The ClusterPolicy before the first change.
 
     Attributes:
@@ -100,10 +100,10 @@ class Journal:
         self._run = run
         self._file = file
         self._lock = threading.Lock()
-        self.nodes: dict[str, NodeMemory] = {}
-        self.policy: PolicyMemory | None = None
+        self.nodes: dict[str, NodeRecord] = {}
+        self.policy: PolicyRecord | None = None
         self._load()
-        runs = {memory.run for memory in self.nodes.values()} | ({self.policy.run} if self.policy else set())
+        runs = {record.run for record in self.nodes.values()} | ({self.policy.run} if self.policy else set())
         self.adopted = tuple(sorted(runs - {run}))
 
     @property
@@ -131,20 +131,20 @@ class Journal:
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
-    def where(self) -> str:
+    def location(self) -> str:
         """Say where it is kept, for messages."""
         local = f" and {self._file}" if self._file else ""
         return f"ConfigMaps labelled {JOURNAL_LABEL} in namespace {self._cluster.namespace}{local}"
 
     def _remember_policy(self) -> None:
         policy = self._cluster.policy()
-        memory = PolicyMemory(policy.name, self._run, policy.strategy)
-        self._save(_POLICY, asdict(memory))
-        self.policy = memory
+        record = PolicyRecord(policy.name, self._run, policy.strategy)
+        self._save(_POLICY, asdict(record))
+        self.policy = record
 
     def _remember_node(self, node: str) -> None:
         view = self._cluster.node(node)
-        memory = NodeMemory(
+        record = NodeRecord(
             name=node,
             run=self._run,
             labels=nvidia_labels(view.labels),
@@ -152,8 +152,8 @@ class Journal:
             taints=view.taints,
             advertised=view.advertised,
         )
-        self._save(_NODE + node, asdict(memory))
-        self.nodes[node] = memory
+        self._save(_NODE + node, asdict(record))
+        self.nodes[node] = record
 
     def _names(self) -> list[str]:
         return [_NODE + node for node in self.nodes] + ([_POLICY] if self.policy else [])
@@ -164,10 +164,10 @@ class Journal:
         for item in items:
             data = json.loads(item["data"][_KEY])
             if item["metadata"]["name"] == _POLICY:
-                self.policy = PolicyMemory(**data)
+                self.policy = PolicyRecord(**data)
             else:
-                memory = NodeMemory(**(data | {"taints": tuple(data["taints"])}))
-                self.nodes[memory.name] = memory
+                record = NodeRecord(**(data | {"taints": tuple(data["taints"])}))
+                self.nodes[record.name] = record
 
     def _save(self, name: str, data: dict[str, Any]) -> None:
         body = {

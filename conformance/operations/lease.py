@@ -21,7 +21,7 @@ class RunLease:
     """The lease of one run. Once acquired, a thread renews it; when it is lost, the guard of the cluster says so.
 
     Attributes:
-        taken: Another run has it now; that run puts back what this one changed.
+        taken_over: Another run has it now; that run puts back what this one changed.
     """
 
     def __init__(self, cluster: MigCluster, holder: str) -> None:
@@ -36,14 +36,14 @@ class RunLease:
         self._seconds = cluster.limits.lease
         self._path = paths.lease(cluster.namespace, LEASE_NAME)
         self._version = ""
-        self.taken = False
+        self.taken_over = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="renew lease", daemon=True)
 
     def acquire(self) -> None:
         """Take the lease.
 
-        One that looks expired is taken only when it also stays unrenewed for a third of its time from now on: the
+        One that looks expired is taken_over only when it also stays unrenewed for a third of its time from now on: the
         clocks of two machines may differ.
 
         Raises:
@@ -73,12 +73,12 @@ class RunLease:
             try:
                 self._write(self._version)
             except LeaseHeldError as error:
-                self.taken = True
-                self._cluster.guard.lose(error)
+                self.taken_over = True
+                self._cluster.guard.fail(error)
                 return
             except ClusterError as error:
                 if time.monotonic() - renewed > self._seconds:
-                    self._cluster.guard.lose(LeaseHeldError(f"could not renew the lease of this run in time: {error}"))
+                    self._cluster.guard.fail(LeaseHeldError(f"could not renew the lease of this run in time: {error}"))
                     return
             else:
                 renewed = time.monotonic()

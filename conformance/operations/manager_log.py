@@ -25,7 +25,7 @@ _EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class LogEnd:
+class LogPosition:
     """Where the log of one mig-manager pod stood.
 
     Attributes:
@@ -45,16 +45,16 @@ def manager_pod(cluster: ObservedCluster, node: str) -> PodView | None:
     return max(pods, key=lambda pod: pod.created, default=None)
 
 
-def log_end(cluster: ObservedCluster, pod: PodView) -> LogEnd | None:
+def log_position(cluster: ObservedCluster, pod: PodView) -> LogPosition | None:
     """Read where the log stands; None where this run may not read it or it is not there."""
     lines = _read(cluster, pod, since=None)
     if lines is None:
         return None
     events = [_BEGINS in text for _, text in lines if _BEGINS in text or _WAITS in text]
-    return LogEnd(pod.uid, stamp=lines[-1][0] if lines else "", busy=events[-1] if events else None)
+    return LogPosition(pod.uid, stamp=lines[-1][0] if lines else "", busy=events[-1] if events else None)
 
 
-def log_since(cluster: ObservedCluster, node: str, end: LogEnd | None) -> tuple[str, ...]:
+def log_since(cluster: ObservedCluster, node: str, end: LogPosition | None) -> tuple[str, ...]:
     """Read what mig-manager of a node wrote after `end`, without times; empty where it may not be read.
 
     Where the pod is another one than then, all of its log.

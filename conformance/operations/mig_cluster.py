@@ -27,7 +27,7 @@ class MigCluster(Cluster):
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
         super().__init__(transport, clock, namespace)
         self.guard = Guard(self.timeline, self.writes)
-        self.before_look = self.guard.check
+        self.before_check = self.guard.check
         self.remember: Callable[[str | None], None] = lambda _: None
 
     def set_labels(self, node: str, labels: Mapping[str, str | None]) -> None:

@@ -8,7 +8,7 @@ from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Reconfiguration
-from conformance.operations.manager_log import LogEnd, log_end, manager_pod
+from conformance.operations.manager_log import LogPosition, log_position, manager_pod
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.request import ReconfigureRequest
 from conformance.operations.side_by_side import results, side_by_side
@@ -95,18 +95,18 @@ class _Manager:
         self._node = node
         self._deadline = Deadline(cluster.clock, cluster.limits.manager_ready, cluster.limits.patience)
 
-    def await_idle(self) -> LogEnd | None:
+    def await_idle(self) -> LogPosition | None:
         """Wait; give the end of the log, None where it may not be read."""
         pod = self._cluster.wait(self._ready_pod, _IDLE, self._deadline.limit, node=self._node, last_seen=self._seen)
         while True:
-            end = log_end(self._cluster, pod)
+            end = log_position(self._cluster, pod)
             if not self._busy(end):
                 return end
-            if self._deadline.over:
+            if self._deadline.expired:
                 raise WaitTimeout(
                     _IDLE,
                     node=self._node,
-                    seconds=self._deadline.passed,
+                    seconds=self._deadline.elapsed,
                     last_seen=self._seen(),
                     look_at=f"kubectl logs -n {pod.namespace} {pod.name}",
                     timeline=self._cluster.timeline.render(node=self._node, last=10),
@@ -118,7 +118,7 @@ class _Manager:
         pod = manager_pod(self._cluster, self._node)
         return pod if pod is not None and pod.ready else None
 
-    def _busy(self, end: LogEnd | None) -> bool:
+    def _busy(self, end: LogPosition | None) -> bool:
         state = self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE)
         at_work = None if end is None else end.busy
         return state == State.REBOOTING or (state == State.PENDING if at_work is None else at_work)

@@ -6,7 +6,7 @@ from conformance.cluster.changes import Change, LabelChange, ResourceChange
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Outcome, Reconfiguration
-from conformance.operations.manager_log import LogEnd, log_since, reason
+from conformance.operations.manager_log import LogPosition, log_since, reason
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import (
     DEPLOY_PREFIX,
@@ -34,7 +34,7 @@ class ReconfigureRequest:
     """
 
     def __init__(
-        self, cluster: MigCluster, node: str, configuration: str, end: LogEnd | None, *, again: bool = True
+        self, cluster: MigCluster, node: str, configuration: str, end: LogPosition | None, *, again: bool = True
     ) -> None:
         self._cluster = cluster
         self.node = node
@@ -67,7 +67,7 @@ class ReconfigureRequest:
         for change in self._cluster.timeline.since(self._seen, node=self.node):
             self._seen = change.sequence + 1
             self._take(change)
-        return self.kept or self.answered is not None or self.deadline.over
+        return self.kept or self.answered is not None or self.deadline.expired
 
     def _take(self, change: Change) -> None:
         if (
@@ -98,7 +98,7 @@ class ReconfigureRequest:
         """Tell whether every operand that ran before and is not paused is back, or the time for it is over."""
         if not self._missing():
             self._settled = self._cluster.clock.now()
-        return self._settled is not None or self.deadline.over
+        return self._settled is not None or self.deadline.expired
 
     def evidence(self) -> Reconfiguration:
         """Sum up, with mig-manager's log."""
@@ -148,7 +148,7 @@ class ReconfigureRequest:
         left = f"; still paused: {', '.join(sorted(paused))}" if paused else ""
         if outcome is Outcome.UNANSWERED:
             state = node.labels.get(MIG_CONFIG_STATE, "absent")
-            return f"no answer within {self.deadline.passed:.0f} s, state {state}{left}; mig-manager said: {_last(log)}"
+            return f"no answer within {self.deadline.elapsed:.0f} s, state {state}{left}; mig-manager said: {_last(log)}"
         if outcome in (Outcome.FAILED, Outcome.REFUSED):
             return f"mig-manager said: {reason(log) or _last(log)}{left}"
         missing = self._missing() if self._settled is None and not self.kept else ()

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ClusterError, WaitTimeout
-from conformance.operations.journal import Journal, NodeMemory, restorable
+from conformance.operations.journal import Journal, NodeRecord, restorable
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure
 from conformance.operations.strategy import change_strategy
@@ -77,9 +77,9 @@ def restore(cluster: MigCluster, journal: Journal, *, at_once: int | None = None
     for step in steps:
         with _noting(differences):
             step()
-    for memory in journal.nodes.values():
+    for record in journal.nodes.values():
         with _noting(differences):
-            _labels_and_cordon(cluster, memory)
+            _labels_and_cordon(cluster, record)
     with _noting(differences):
         differences += _verify(cluster, journal)
     if not differences:
@@ -98,25 +98,25 @@ def _noting(differences: list[str]) -> Iterator[None]:
 
 
 def _strategy(cluster: MigCluster, journal: Journal, differences: list[str]) -> None:
-    memory = journal.policy
-    if memory is None or cluster.policy().strategy == memory.strategy:
+    record = journal.policy
+    if record is None or cluster.policy().strategy == record.strategy:
         return
-    if memory.strategy:
-        change = change_strategy(cluster, Strategy(memory.strategy))
+    if record.strategy:
+        change = change_strategy(cluster, Strategy(record.strategy))
         differences += [change.problem] if change.problem else []
     else:
-        cluster.set_strategy(memory.strategy)
+        cluster.set_strategy(record.strategy)
 
 
 def _configurations(cluster: MigCluster, journal: Journal, differences: list[str], at_once: int | None) -> None:
     """Reconfigure the nodes that are not as they were; a node without the label is brought to `all-disabled` first."""
     there = {node.name for node in cluster.nodes()}
     wanted: dict[str, str] = {}
-    for memory in journal.nodes.values():
-        if memory.name not in there:
-            differences.append(f"node {memory.name} is gone")
-        elif _changed(cluster, memory):
-            wanted[memory.name] = memory.configuration or ALL_DISABLED
+    for record in journal.nodes.values():
+        if record.name not in there:
+            differences.append(f"node {record.name} is gone")
+        elif _changed(cluster, record):
+            wanted[record.name] = record.configuration or ALL_DISABLED
     for name in list(wanted):
         if users := gpu_users(cluster, name):
             names = ", ".join(map(str, users))
@@ -127,18 +127,18 @@ def _configurations(cluster: MigCluster, journal: Journal, differences: list[str
             differences.append(f"node {name}: {evidence.problem}")
 
 
-def _changed(cluster: MigCluster, memory: NodeMemory) -> bool:
-    labels = cluster.node(memory.name).labels
-    watched = set(restorable(memory.labels)) & {MIG_CONFIG, f"{MIG_CONFIG}.state"} | {MIG_CONFIG}
-    return any(labels.get(key) != memory.labels.get(key) for key in watched)
+def _changed(cluster: MigCluster, record: NodeRecord) -> bool:
+    labels = cluster.node(record.name).labels
+    watched = set(restorable(record.labels)) & {MIG_CONFIG, f"{MIG_CONFIG}.state"} | {MIG_CONFIG}
+    return any(labels.get(key) != record.labels.get(key) for key in watched)
 
 
-def _labels_and_cordon(cluster: MigCluster, memory: NodeMemory) -> None:
-    view = cluster.node(memory.name)
-    if patch := _missing(restorable(memory.labels), restorable(view.labels)):
-        cluster.set_labels(memory.name, patch)
-    if view.unschedulable != memory.unschedulable:
-        cluster.set_unschedulable(memory.name, unschedulable=memory.unschedulable)
+def _labels_and_cordon(cluster: MigCluster, record: NodeRecord) -> None:
+    view = cluster.node(record.name)
+    if patch := _missing(restorable(record.labels), restorable(view.labels)):
+        cluster.set_labels(record.name, patch)
+    if view.unschedulable != record.unschedulable:
+        cluster.set_unschedulable(record.name, unschedulable=record.unschedulable)
 
 
 def _missing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:
@@ -161,24 +161,24 @@ def _differences(cluster: MigCluster, journal: Journal) -> list[str]:
     if journal.policy and (now := cluster.policy().strategy) != journal.policy.strategy:
         found.append(f"strategy was {journal.policy.strategy}, is {now}")
     names = {node.name for node in cluster.nodes()}
-    for memory in journal.nodes.values():
-        if memory.name in names:
-            found += [f"node {memory.name}: {line}" for line in _node_differences(cluster, memory)]
+    for record in journal.nodes.values():
+        if record.name in names:
+            found += [f"node {record.name}: {line}" for line in _node_differences(cluster, record)]
     return found
 
 
-def _node_differences(cluster: MigCluster, memory: NodeMemory) -> list[str]:
-    view = cluster.node(memory.name)
+def _node_differences(cluster: MigCluster, record: NodeRecord) -> list[str]:
+    view = cluster.node(record.name)
     labels = nvidia_labels(view.labels)
     lines = [
-        f"label {key} was {memory.labels.get(key, 'absent')}, is {labels.get(key, 'absent')}"
-        for key in sorted(memory.labels.keys() | labels.keys())
-        if key != GFD_TIMESTAMP and memory.labels.get(key) != labels.get(key)
+        f"label {key} was {record.labels.get(key, 'absent')}, is {labels.get(key, 'absent')}"
+        for key in sorted(record.labels.keys() | labels.keys())
+        if key != GFD_TIMESTAMP and record.labels.get(key) != labels.get(key)
     ]
     pairs = {
-        "allocatable": (dict(memory.advertised), view.advertised),
-        "unschedulable": (memory.unschedulable, view.unschedulable),
-        "taints": (_own_taints(memory.taints), _own_taints(view.taints)),
+        "allocatable": (dict(record.advertised), view.advertised),
+        "unschedulable": (record.unschedulable, view.unschedulable),
+        "taints": (_own_taints(record.taints), _own_taints(view.taints)),
     }
     return lines + [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
 

@@ -84,13 +84,13 @@ class Safekeeping:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._lease.taken:
+        if self._lease.taken_over:
             self.report = _failed("another run took this cluster over and puts back what this one changed")
             return
         try:
             self.report = restore(self._cluster, self.journal, at_once=self._at_once)
         except BaseException:
-            self.report = _failed(f"the restore was interrupted; the next run finishes it from {self.journal.where()}")
+            self.report = _failed(f"the restore was interrupted; the next run finishes it from {self.journal.location()}")
             raise
         finally:
             self._give_back()

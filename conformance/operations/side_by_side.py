@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 AT_ONCE: Final = 256
 """Nodes that are worked on at the same time at most; the others follow as soon as one is done."""
-_TELL_EVERY: Final = 1.0
+_PROGRESS_INTERVAL: Final = 1.0
 """Real seconds between two reports of progress."""
 
 
@@ -81,6 +81,6 @@ def _attempt(work: Callable[[str], T], name: str) -> T | Exception:
 def _await(futures: list[Future[T]], tell: Callable[[int, int], None] | None) -> None:
     pending = set(futures)
     while pending:
-        done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=_PROGRESS_INTERVAL, return_when=FIRST_COMPLETED)
         if not done and tell is not None:
             tell(len(futures) - len(pending), len(futures))

@@ -40,14 +40,14 @@ def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
         ForeignChangeError: Somebody else changed the strategy meanwhile.
         ApiError, UnreachableError: As everywhere.
     """
-    rolling = [_Rolling(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
+    rolling = [_Rollout(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
     mark, started = cluster.timeline.mark(), cluster.clock.now()
     was = cluster.policy().strategy
     if was != strategy:
         cluster.set_strategy(strategy)
     _await_rolls(cluster, rolling, strategy)
     rolls = {one.name: one.evidence() for one in rolling}
-    problem = "; ".join(roll.lagging for roll in rolls.values() if roll.lagging)
+    problem = "; ".join(roll.problem for roll in rolls.values() if roll.problem)
     return StrategyChange(
         before=was,
         strategy=strategy,
@@ -61,28 +61,28 @@ def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
     )
 
 
-def _await_rolls(cluster: MigCluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
-    """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for.
+def _await_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: Strategy) -> None:
+    """Wait for the templates, then for the pods; a DaemonSet that was not template_updated of the strategy is not waited for.
 
     What does not come in time is no exception: `lag` says it.
     """
     with suppress(WaitTimeout):
         cluster.wait(
-            lambda: all(one.told for one in rolling),
+            lambda: all(one.template_updated for one in rolling),
             f"the operator to tell its DaemonSets of strategy {strategy}",
             cluster.limits.strategy_seen,
         )
-    told = [one for one in rolling if one.told]
-    nodes = max((one.before.desired for one in told), default=0)
+    template_updated = [one for one in rolling if one.template_updated]
+    nodes = max((one.before.desired for one in template_updated), default=0)
     with suppress(WaitTimeout):
         cluster.wait(
-            lambda: all(not one.lag() or one.stalled for one in told),
+            lambda: all(not one.problem() or one.stalled for one in template_updated),
             f"DaemonSets to roll to strategy {strategy}",
             cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
         )
 
 
-class _Rolling:
+class _Rollout:
     """One DaemonSet on its way to a strategy."""
 
     def __init__(self, cluster: ObservedCluster, before: DaemonSetView, strategy: Strategy) -> None:
@@ -93,7 +93,7 @@ class _Rolling:
         self._pods_before = self._pods()
 
     @property
-    def told(self) -> bool:
+    def template_updated(self) -> bool:
         """Its template carries the strategy."""
         now = self._now
         return now is not None and now.strategy == self._strategy
@@ -109,7 +109,7 @@ class _Rolling:
             for pod in self._pods()
         )
 
-    def lag(self) -> str:
+    def problem(self) -> str:
         """Say what keeps it from having rolled; empty when it has."""
         now = self._now
         if now is None:
@@ -127,14 +127,14 @@ class _Rolling:
 
     def evidence(self) -> Roll:
         """Sum up."""
-        lag = self.lag()
+        lag = self.problem()
         return Roll(
             before=self.before,
             after=self._now or self.before,
             pods_before=tuple(self._pods_before),
             pods_after=tuple(self._pods()),
             complete=not lag,
-            lagging=lag,
+            problem=lag,
         )
 
     @property
