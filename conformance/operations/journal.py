@@ -1,8 +1,9 @@
-"""Remembers what was there before the first change, in the cluster and in a local file.
+"""The journal: records the original state before the first change, in the cluster and in a local file.
 
-What that is: docs/reference/gpu-operator.md#what-to-put-back.
+What is recorded: docs/reference/gpu-operator.md#what-to-put-back.
 
-One ConfigMap for each node and one for the ClusterPolicy, so that thousands of nodes fit and each is written once.
+There is one ConfigMap for each node and one for the ClusterPolicy. Thousands of nodes fit, and each ConfigMap is written
+only once.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ _NODE = "mig-conformance-journal-node-"
 
 @dataclass(frozen=True)
 class NodeRecord:
-    """A node before the first change.
+    """A node before its first change.
 
     Attributes:
         name: Name of the node.
-        run: The run that remembered it; another one than the present where that one was killed.
-        labels: All its `nvidia.com/` labels; those of `restorable` are put back, the others are outputs of the
-            operator and must come back by themselves.
-        unschedulable: It was cordoned.
-        taints: `key=value:effect`.
-        advertised: Allocatable resources above 0: whether the configuration was really in place.
+        run: Id of the run that recorded it; an earlier run's if that run was killed before its restore.
+        labels: All `nvidia.com/` labels. Those selected by `restorable` are put back; the operator and its operands
+            write the others, so these must return by themselves.
+        unschedulable: Whether the node was cordoned.
+        taints: Taints as `key=value:effect`.
+        advertised: Allocatable resources above 0; they show whether the configuration was really applied.
     """
 
     name: str
@@ -50,23 +51,23 @@ class NodeRecord:
 
     @property
     def configuration(self) -> str | None:
-        """Value of `mig.config`; None where it was absent."""
+        """Value of `mig.config`; None if it was absent."""
         return self.labels.get(MIG_CONFIG)
 
     @property
     def state(self) -> str | None:
-        """Value of the state label; None where it was absent."""
+        """Value of the state label; None if it was absent."""
         return self.labels.get(MIG_CONFIG_STATE)
 
 
 @dataclass(frozen=True)
 class PolicyRecord:
-    """The ClusterPolicy before the first change.
+    """The ClusterPolicy before its first change.
 
     Attributes:
         name: Name of the object.
-        run: The run that remembered it.
-        strategy: Its strategy; None where the field was absent.
+        run: Id of the run that recorded it.
+        strategy: Strategy; None if the field was absent.
     """
 
     name: str
@@ -75,26 +76,25 @@ class PolicyRecord:
 
 
 def restorable(labels: Mapping[str, str]) -> dict[str, str]:
-    """Keep the labels that a reconfiguration writes: `mig.config`, its state, and `gpu.deploy.*`."""
+    """Return only the labels that a reconfiguration writes: `mig.config`, the state label and the deploy labels."""
     return {k: v for k, v in labels.items() if k in (MIG_CONFIG, MIG_CONFIG_STATE) or k.startswith(DEPLOY_PREFIX)}
 
 
 class Journal:
-    """What a run must put back. Entries of a run that was killed are taken over, never overwritten.
+    """What a run must put back. Entries of a killed run are taken over and never overwritten.
 
     Attributes:
-        nodes: Remembered nodes by name.
-        policy: The remembered ClusterPolicy; None while it was not changed.
-        adopted: Ids of the killed runs whose entries were found.
+        nodes: Recorded nodes, by name.
+        policy: The recorded ClusterPolicy; None if it was not recorded.
     """
 
     def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
-        """Read what a killed run may have left in the cluster; the namespace must exist.
+        """Read the entries that a killed run may have left in the cluster. The namespace must exist.
 
         Args:
             cluster: The cluster.
-            run: Id of this run, fit for a label value.
-            file: Where the local copy goes; None: no local copy.
+            run: Id of this run; must be a valid label value.
+            file: Path of the local copy; None for no local copy.
         """
         self._cluster = cluster
         self._run = run
@@ -103,19 +103,17 @@ class Journal:
         self.nodes: dict[str, NodeRecord] = {}
         self.policy: PolicyRecord | None = None
         self._load()
-        runs = {record.run for record in self.nodes.values()} | ({self.policy.run} if self.policy else set())
-        self.adopted = tuple(sorted(runs - {run}))
 
     @property
     def empty(self) -> bool:
-        """Nothing was remembered, so nothing was changed."""
+        """Whether nothing was recorded, which means that nothing was changed."""
         return not self.nodes and self.policy is None
 
     def remember(self, node: str | None) -> None:
-        """Write down a node (None: the ClusterPolicy) unless that was done before; to be called before a change.
+        """Record a node before it is changed, unless it is already recorded. None means the ClusterPolicy.
 
         Raises:
-            ClusterError: It could not be written; the change must not be made.
+            ClusterError: The entry could not be written, so the change must not be made.
         """
         with self._lock:
             if node is None and self.policy is None:
@@ -124,7 +122,7 @@ class Journal:
                 self._remember_node(node)
 
     def clear(self) -> None:
-        """Forget everything, in the cluster and in the local file; to be called after an exact restore."""
+        """Delete all entries, in the cluster and the local file. Call this only after an exact restore."""
         for name in self._names():
             self._cluster.transport.delete(paths.config_map(self._cluster.namespace, name))
         self.nodes, self.policy = {}, None
@@ -132,7 +130,7 @@ class Journal:
             self._file.unlink(missing_ok=True)
 
     def location(self) -> str:
-        """Say where it is kept, for messages."""
+        """Describe where the journal is stored, for messages."""
         local = f" and {self._file}" if self._file else ""
         return f"ConfigMaps labelled {JOURNAL_LABEL} in namespace {self._cluster.namespace}{local}"
 
@@ -181,7 +179,7 @@ class Journal:
             self._save_locally(name, data)
         except (ApiError, OSError) as error:
             raise ClusterError(
-                f"cannot remember what is there before changing it, so nothing is changed: {error}"
+                f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error
 
     def _save_locally(self, name: str, data: dict[str, Any]) -> None:
@@ -189,6 +187,7 @@ class Journal:
             return
         known = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        # Written to a second file and renamed, so that a killed run never leaves half a file.
         draft = self._file.with_suffix(".tmp")
         draft.write_text(json.dumps(known | {name: data}, indent=2, sort_keys=True), encoding="utf-8")
         draft.replace(self._file)
