@@ -1,7 +1,7 @@
 """The store: current views of all watched objects, written by watch threads under one lock.
 
-A change wakes only the threads that wait for its node or for the whole cluster. A run on hundreds of nodes has a waiting
-thread for each, and waking all of them for every change would be too expensive.
+A change wakes only the threads that wait for its node or for the whole cluster. A run on hundreds of nodes has a
+waiting thread for each, and waking all of them for every change would be too expensive.
 """
 
 from __future__ import annotations

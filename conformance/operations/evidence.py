@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from conformance.cluster.changes import Change, LabelChange, ResourceChange
-
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
 from conformance.cluster.views import DaemonSetView

@@ -74,7 +74,7 @@ class Guard:
             return f"{change.describe()}{_by(change.writer)}"
         if isinstance(change, LabelChange) and change.node in self._nodes and not self._writes.owns(change.version):
             before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
-            # The operator sets this default on a node without the label (gpu-operator v26.7.0, node labelling controller).
+            # The operator sets this on a node without the label (gpu-operator v26.7.0, node labelling controller).
             stamped = not before and after == ALL_DISABLED
             if before != after and not stamped:
                 return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{_by(change.writer)}"

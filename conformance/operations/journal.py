@@ -2,8 +2,8 @@
 
 What is recorded: docs/reference/gpu-operator.md#what-to-put-back.
 
-There is one ConfigMap for each node and one for the ClusterPolicy. Thousands of nodes fit, and each ConfigMap is written
-only once.
+There is one ConfigMap for each node and one for the ClusterPolicy, so that the size limit of a ConfigMap does not limit
+the number of nodes, and each is written only once.
 """
 
 from __future__ import annotations

@@ -214,5 +214,5 @@ def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, clust
         run()
 
     assert keeping.report is not None
-    assert keeping.report.differences == ("another run took this cluster over and puts back what this one changed",)
+    assert keeping.report.differences == ("another run took over this cluster and puts back what this one changed",)
     assert cluster.node("a").labels["nvidia.com/gpu.deploy.dcgm"] == "false"

@@ -83,7 +83,7 @@ def test_counts_that_speak_of_the_old_template_do_not_pass(stand: Stand, rolled:
     thread.join()
 
     assert change.finished is None
-    assert f"DaemonSet {DEVICE_PLUGIN_APP}: its controller has not seen the new template" in change.problem
+    assert f"DaemonSet {DEVICE_PLUGIN_APP}: its controller has not observed the new template" in change.problem
 
 
 def test_an_operand_that_the_operator_forgets_is_named(stand: Stand, rolled: MigCluster) -> None:
