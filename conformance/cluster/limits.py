@@ -36,7 +36,7 @@ class Limits:
             minutes.
         reconfigure: From setting `mig.config` to `success` or `failed`, without a reboot. mig-manager waits up to 5 min
             for each of five operands; a healthy cluster needs between a few seconds and 2 min.
-        reboot: Like `reconfigure`, counted anew from the moment when the state becomes `rebooting`.
+        reboot: Like `reconfigure`, but counted from the moment when the state becomes `rebooting`.
         operands_ready: From mig-manager's answer until the operands' pods are back and Ready. Driver and toolkit
             validation run first.
         resources: From then until the node status shows the resources; kubelet syncs it every 10 s.

@@ -31,7 +31,7 @@ class LogPosition:
     Attributes:
         uid: UID of the pod.
         stamp: Time of the last line as written by the server; empty if the log was empty.
-        busy: Whether a reconfiguration was in progress; None if the log does not tell.
+        busy: Whether a reconfiguration was in progress; None if the log does not show it.
     """
 
     uid: str

@@ -89,7 +89,7 @@ class _Manager:
 
     It must be idle, or its answer to an earlier request would be taken for the answer to ours. The log is the best
     evidence: the state `pending` may be left over from an attempt that mig-manager abandoned (gpu-operator issue 2833).
-    If the log does not tell or may not be read, the state decides. The state `rebooting` always means busy.
+    If the log does not show it or may not be read, the state decides. The state `rebooting` always means busy.
     """
 
     def __init__(self, cluster: MigCluster, node: str) -> None:
