@@ -1,1 +1,1 @@
-"""The only way in which a case touches a cluster: typed views, the watch-fed timeline, waits with limits, safety."""
+"""A Kubernetes client for tests: typed views and a timeline fed by watches, bounded waits, exec and logs."""

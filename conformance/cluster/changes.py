@@ -1,4 +1,4 @@
-"""The kinds of change that the timeline keeps, each one event of a watch or a part of it."""
+"""The kinds of change that the timeline records. One watch event yields zero or more of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something that became different.
+    """Base class of all changes.
 
     Attributes:
         sequence: Position in the timeline of the whole cluster, from 0.
-        time: When the suite saw it, seconds of the cluster's clock.
-        node: The node it belongs to; empty for pods that are bound to none.
+        time: When the suite saw the change, in seconds of the cluster's clock.
+        node: Node the change belongs to; empty for unbound pods, the ClusterPolicy and gaps.
     """
 
     kind: ClassVar[str] = "change"
@@ -29,23 +29,23 @@ class Change:
         raise NotImplementedError
 
     def describe(self) -> str:
-        """One line without the time."""
+        """Describe the change in one line, without the time."""
         raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
-        """For reports: `time`, `kind`, `subject` and `change` (the line)."""
+        """Return `time`, `kind`, `subject` and `change` (the description), for reports."""
         return {"time": round(self.time, 3), "kind": self.kind, "subject": self.subject, "change": self.describe()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChange(Change):
-    """One patch of the node's `nvidia.com/` labels, whole: what one event of the watch changed.
+    """All changes of a node's `nvidia.com/` labels in one watch event.
 
     Attributes:
-        before: All `nvidia.com/` labels before.
-        after: All `nvidia.com/` labels after.
-        version: resourceVersion that this change gave the node.
-        writer: Field manager of the last write of a changed label, where the server names one; empty otherwise.
+        before: All `nvidia.com/` labels before the change.
+        after: All `nvidia.com/` labels after the change.
+        version: resourceVersion of the node after the change.
+        writer: Field manager that owns one of the labels that were set; empty if the server reports none.
     """
 
     kind: ClassVar[str] = "labels"
@@ -56,12 +56,12 @@ class LabelChange(Change):
 
     @property
     def set(self) -> dict[str, str]:
-        """Labels that are new or have a new value."""
+        """Labels that were added or got a new value."""
         return {key: value for key, value in self.after.items() if self.before.get(key) != value}
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """Labels that are gone, sorted."""
+        """Labels that were removed, sorted."""
         return tuple(sorted(self.before.keys() - self.after.keys()))
 
     @property
@@ -70,20 +70,20 @@ class LabelChange(Change):
         return ", ".join([*self.set, *self.removed])
 
     def describe(self) -> str:
-        """`mig.config.state=pending, -gpu.product`, the prefix left off."""
+        """For example `mig.config.state=pending, -gpu.product`, without the prefix `nvidia.com/`."""
         parts = [f"{_short(key)}={value}" for key, value in sorted(self.set.items())]
         return ", ".join([*parts, *(f"-{_short(key)}" for key in self.removed)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceChange(Change):
-    """Count of one `nvidia.com/` resource of the node.
+    """A changed count of one `nvidia.com/` resource of a node.
 
     Attributes:
         resource: Name of the resource.
         field: `allocatable` or `capacity`.
-        before: Count before; None where the name was not there.
-        after: Count after; None where the name is gone.
+        before: Count before; None if the node did not list the resource.
+        after: Count after; None if the node no longer lists the resource.
     """
 
     resource: str
@@ -98,24 +98,24 @@ class ResourceChange(Change):
         return f"{self.field} {self.resource}"
 
     def describe(self) -> str:
-        """`allocatable nvidia.com/gpu: 8 -> 0`, `-` for absent."""
+        """For example `allocatable nvidia.com/gpu: 8 -> 0`; `-` stands for None."""
         return f"{self.subject}: {_or_dash(self.before)} -> {_or_dash(self.after)}"
 
 
 class PodEvent(StrEnum):
-    """A step in the life of a pod, as seen from its node."""
+    """A step in the life of a pod on one node."""
 
     APPEARED = "appeared"
-    """First seen on this node (or, unbound, at all)."""
+    """First seen on this node or, while unbound, first seen at all."""
     READY = "ready"
     UNREADY = "not ready"
     RESTARTED = "restarted"
     ENDED = "ended"
     """Phase Succeeded or Failed."""
     TERMINATING = "terminating"
-    """Its deletion was asked for."""
+    """Deletion was requested; the object still exists."""
     GONE = "gone"
-    """The object is no longer there."""
+    """The object no longer exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +125,9 @@ class PodChange(Change):
     Attributes:
         namespace: Namespace of the pod.
         name: Name of the pod.
-        app: Its label `app`; empty where there is none.
-        uid: Its uid.
-        event: The step.
+        app: Value of its label `app`; empty if it has none.
+        uid: UID of the pod.
+        event: What happened.
     """
 
     kind: ClassVar[str] = "pod"
@@ -143,13 +143,13 @@ class PodChange(Change):
         return f"{self.namespace}/{self.name}"
 
     def describe(self) -> str:
-        """`pod gpu-operator/nvidia-dcgm-x7k2p ready`."""
+        """For example `pod gpu-operator/nvidia-dcgm-x7k2p ready`."""
         return f"pod {self.subject} {self.event}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeChange(Change):
-    """Anything else of a node that tests speak of.
+    """A change of a node field other than labels and resources.
 
     Attributes:
         field: `present`, `ready`, `unschedulable`, `boot_id` or `taints`.
@@ -168,21 +168,21 @@ class NodeChange(Change):
         return self.field
 
     def describe(self) -> str:
-        """`ready: True -> False`."""
+        """For example `ready: True -> False`."""
         return f"{self.field}: {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange(Change):
-    """A field of the ClusterPolicy that decides what the cluster does; `node` is empty.
+    """A change of one ClusterPolicy field; `node` is empty.
 
     Attributes:
         policy: Name of the ClusterPolicy.
         field: `strategy`, `config_name` or `state`.
-        before: Value before; None where absent.
-        after: Value after; None where absent.
-        version: resourceVersion that this change gave the object.
-        writer: Field manager of the last write of a spec field, where the server names one; empty otherwise.
+        before: Value before; None if the field was absent.
+        after: Value after; None if the field is absent.
+        version: resourceVersion of the object after the change.
+        writer: Field manager of the latest write to the spec; empty if the server reports none.
     """
 
     kind: ClassVar[str] = "policy"
@@ -199,16 +199,16 @@ class PolicyChange(Change):
         return f"ClusterPolicy {self.field}"
 
     def describe(self) -> str:
-        """`ClusterPolicy strategy: single -> mixed`."""
+        """For example `ClusterPolicy strategy: single -> mixed`."""
         return f"{self.subject}: {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap(Change):
-    """The watch was interrupted for longer than the server remembers: changes may be missing before this point.
+    """A watch could not be resumed, so the objects were listed again: earlier changes may be missing.
 
     Attributes:
-        what: Which objects were listed anew.
+        what: The objects concerned, such as `nodes`.
     """
 
     kind: ClassVar[str] = "gap"
@@ -216,12 +216,12 @@ class Gap(Change):
 
     @property
     def subject(self) -> str:
-        """Which objects."""
+        """The objects concerned."""
         return self.what
 
     def describe(self) -> str:
-        """Says that changes may be missing."""
-        return f"watch of {self.what} had to start anew; changes may be missing before"
+        """Describe the gap."""
+        return f"the watch of {self.what} was restarted; earlier changes may be missing"
 
 
 def _short(label: str) -> str:

@@ -1,4 +1,4 @@
-"""`Cluster`: the one object through which the suite sees a cluster, waits on it and works with its pods."""
+"""`Cluster`: the object through which the suite reads a cluster, waits for changes and works with pods."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 
 class Cluster(ObservedCluster):
-    """A cluster under test, kept up to date by watches. Use `Cluster.connect`, and `close` when done.
+    """A cluster under test, kept up to date by watches. Create it with `Cluster.connect`; call `close` when done.
 
     Attributes:
-        clock: The cluster's clock; limits and timeline are in its seconds.
-        limits: The table of limits.
-        writes: Tells the changes that this object made through `patch` from those of others.
+        clock: The cluster's clock; limits and timeline use its seconds.
+        limits: Time limits.
+        writes: Records which changes this object made through `patch`, to tell them from changes by others.
     """
 
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
@@ -52,18 +52,18 @@ class Cluster(ObservedCluster):
         limits: Limits | None = None,
         namespace: str = "mig-conformance",
     ) -> Self:
-        """Connect, read everything once and keep watching.
+        """Connect, list the watched objects once, and keep watching them.
 
         Args:
-            kubeconfig: The file; it is only read.
-            context: Context in it; None means its current one.
+            kubeconfig: Path of the kubeconfig; the file is never written.
+            context: Context to use; None means the current context of the file.
             clock: The cluster's clock; None means real time.
             limits: Time limits; None means the defaults.
             namespace: The suite's own namespace; not created here.
 
         Raises:
-            UnreachableError: No answer within `limits.connect` real seconds.
-            ClusterError: Bad kubeconfig or context, no permission, or no ClusterPolicy.
+            UnreachableError: The API server did not answer within `limits.connect` real seconds.
+            ClusterError: The kubeconfig or context is unusable, a permission is missing, or there is no ClusterPolicy.
         """
         transport = connect(kubeconfig, context, limits or Limits())
         cluster = cls(transport, clock or RealClock(), namespace)
@@ -75,7 +75,7 @@ class Cluster(ObservedCluster):
         return cluster
 
     def close(self) -> None:
-        """Stop watching; changes nothing on the cluster."""
+        """Stop watching and close connections. The cluster is not changed."""
         for watcher in self._watchers:
             watcher.stop()
         self.transport.close()
@@ -90,7 +90,7 @@ class Cluster(ObservedCluster):
 
     @property
     def progress(self) -> Progress:
-        """Told what is being waited for; silent unless set."""
+        """Callback that reports what a wait is waiting for; by default it does nothing."""
         return self._waiter.progress
 
     @progress.setter
@@ -98,21 +98,21 @@ class Cluster(ObservedCluster):
         self._waiter.progress = progress
 
     @property
-    def before_look(self) -> Callable[[], None]:
-        """Called before every look of every wait; raises when the run must not go on."""
-        return self._waiter.before_look
+    def before_check(self) -> Callable[[], None]:
+        """Callback that runs before each evaluation of every wait's condition; it raises to abort the run."""
+        return self._waiter.before_check
 
-    @before_look.setter
-    def before_look(self, check: Callable[[], None]) -> None:
-        self._waiter.before_look = check
+    @before_check.setter
+    def before_check(self, check: Callable[[], None]) -> None:
+        self._waiter.before_check = check
 
     def stop_waiting(self, reason: ClusterError | None) -> None:
-        """End every wait, in every thread, with an error; None lets waits go on again."""
+        """End every wait in every thread by raising `reason`. None allows waits again."""
         self._waiter.stop(reason)
 
     def wait(
         self,
-        look: Callable[[], T | None],
+        condition: Callable[[], T | None],
         what: str,
         limit: float,
         *,
@@ -121,54 +121,63 @@ class Cluster(ObservedCluster):
         last_seen: Callable[[], str] | None = None,
         look_at: str = "",
     ) -> T:
-        """Return the first true value of `look`, which is called after every change of the cluster.
+        """Wait until `condition` returns a true value, and return that value.
+
+        `condition` is evaluated at once, after every change of the cluster (of `node`, if given), and at short
+        intervals in between.
 
         Args:
-            look: Reads the views; cheap, without side effects.
-            what: What is waited for, as it should stand in a message: "mig-manager's answer".
-            limit: Seconds of the cluster's clock.
-            node: The node concerned; None for none or several.
-            hold: How long the value must stay true before it counts, seconds of the cluster's clock; 0: at once.
-            last_seen: Describes the state of things when the limit is over.
-            look_at: What a person should look at then.
+            condition: Reads the views; must be cheap and free of side effects.
+            what: What is waited for, worded for messages: "mig-manager's answer".
+            limit: Longest wait, in seconds of the cluster's clock.
+            node: Name of the node concerned; None if it is not exactly one.
+            hold: How long the value must stay true before it counts, in seconds of the cluster's clock; 0 means it
+                counts immediately.
+            last_seen: Describes the current state for the timeout message; None for no description.
+            look_at: Where to look next after a timeout, such as a kubectl command; empty for no hint.
 
         Raises:
-            WaitTimeout: It did not come in time; also after `limit` real seconds where the clock stands still, and not
-                before `limits.patience` real seconds.
-            UnreachableError: The API server is gone for longer than `limits.unreachable`.
-            ForeignChangeError: Somebody else changed what this run is testing.
+            WaitTimeout: The condition was not met in time. A clock that stands still does not prevent this: after
+                `limit` real seconds the wait ends too. It never ends before `limits.patience` real seconds, unless
+                `limit` is shorter.
+            UnreachableError: The API server has not answered for `limits.unreachable` real seconds.
+            ForeignChangeError: Somebody else changed what this run is testing (raised by `before_check`).
         """
-        return self._waiter.wait(look, what, limit, node=node, hold=hold, last_seen=last_seen, look_at=look_at)
+        return self._waiter.wait(condition, what, limit, node=node, hold=hold, last_seen=last_seen, look_at=look_at)
 
-    def observe(self, look: Callable[[], T | None], seconds: float, what: str, node: str | None = None) -> T | None:
-        """Watch for so many seconds of the cluster's clock that nothing happens.
+    def observe(
+        self, condition: Callable[[], T | None], seconds: float, what: str, node: str | None = None
+    ) -> T | None:
+        """Check for `seconds` of the cluster's clock that `condition` stays false.
 
         Returns:
-            None when `look` stayed false all the time, otherwise its first true value, at once.
+            None if `condition` stayed false for the whole time; otherwise its first true value, immediately.
         """
-        return self._waiter.observe(look, seconds, what, node)
+        return self._waiter.observe(condition, seconds, what, node)
 
     # Changing ------------------------------------------------------------------------------------------------------
 
     def patch(
         self, path: str, patch: Mapping[str, Any] | Sequence[Mapping[str, Any]], kind: PatchKind = PatchKind.MERGE
     ) -> None:
-        """Patch an object that is watched, and remember the change as this client's own.
+        """Patch a watched object and record the change as one of this client's own writes.
 
         Raises:
-            ApiError: The server refused.
+            ApiError: The server rejected the patch.
         """
         with self.writes.writing() as versions:
             answer = self.transport.patch(path, patch, kind)
             versions.add(answer["metadata"]["resourceVersion"])
 
     def create_pod(self, manifest: Mapping[str, Any]) -> PodView:
-        """Create a pod (namespace: its own, else the suite's) and return it once the watch has shown it.
+        """Create a pod and return its view once the watch has delivered it.
 
-        Every quantity in it must be a string.
+        The pod goes to the namespace in its manifest, or to the suite's own namespace if it has none. Quantities in
+        the manifest must be strings.
 
         Raises:
-            ApiError: The server refused it.
+            ApiError: The server rejected the pod.
+            WaitTimeout: The watch did not deliver the pod within `limits.request` seconds.
         """
         namespace = manifest["metadata"].get("namespace", self.namespace)
         meta = self.transport.create(paths.pods(namespace), manifest)["metadata"]
@@ -181,14 +190,17 @@ class Cluster(ObservedCluster):
         return self.wait(shown, f"pod {namespace}/{name} to appear", self.limits.request)
 
     def delete_pod(self, pod: PodView, *, grace: int | None = None) -> None:
-        """Ask for the end of a pod; one that is gone is fine. `grace` in seconds, None: the pod's own (30)."""
+        """Delete a pod without waiting for its end; succeeds if it no longer exists.
+
+        `grace` is the grace period in seconds; None uses the one in the pod's spec (30 by default).
+        """
         self.transport.delete(paths.pod(pod.namespace, pod.name), grace=grace)
 
     def execute(self, pod: PodView, command: Sequence[str], container: str | None = None) -> Execution:
-        """Run a command in a container (None: the only one) and return its output and exit code.
+        """Run a command in a container and return its output and exit code. None selects the only container.
 
         Raises:
-            ClusterError: The command could not be started, or did not end within `limits.request` real seconds.
+            ClusterError: The command could not be started or did not finish within `limits.request` real seconds.
         """
         return execute(self.transport, pod, command, container)
 

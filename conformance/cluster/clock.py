@@ -1,4 +1,4 @@
-"""Time of the cluster: real on a live one, scaled on a simulated one."""
+"""The cluster's clock: real time on a live cluster, scaled time on a simulated one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Protocol
 
 
 class ClusterClock(Protocol):
-    """Seconds as the cluster counts them; limits and timelines use nothing else. May be read from any thread."""
+    """The clock that limits and timelines use. It may be read from any thread."""
 
     @property
     def scale(self) -> float:
-        """Cluster seconds per real second; 1.0 is real time, above 1 is faster."""
+        """Cluster seconds per real second: 1.0 is real time, more is faster."""
         ...
 
     def now(self) -> float:
-        """Seconds of the cluster's clock since some fixed moment; never falls."""
+        """Seconds of the cluster's clock since a fixed moment; never decreases."""
         ...
 
 
 class RealClock:
-    """The clock of a live cluster: real seconds since this object was made."""
+    """The clock of a live cluster: real seconds since this object was created."""
 
     scale: float = 1.0
 
@@ -28,5 +28,5 @@ class RealClock:
         self._start = time.monotonic()
 
     def now(self) -> float:
-        """Real seconds since this clock was made."""
+        """Real seconds since this clock was created."""
         return time.monotonic() - self._start

@@ -1,4 +1,4 @@
-"""What became different between two views of one object, as changes for the timeline."""
+"""Compares two views of one object and adds the differences to the timeline."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _NODE_FIELDS = ("ready", "unschedulable", "boot_id", "taints")
 
 
 def gap(sequence: int, time: float, what: str) -> Gap:
-    """Make a place in the timeline where changes may be missing."""
+    """Create the change that marks a point before which changes may be missing."""
     return Gap(sequence=sequence, time=time, node="", what=what)
 
 
 def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Raw) -> None:
-    """Record what is different of a node: labels first, then resources, then the rest."""
+    """Record the differences of a node: labels first, then resources, then other fields."""
     if old is None or new is None:
-        name = (old or new).name  # type: ignore[union-attr] # one of them is there
+        name = (old or new).name  # type: ignore[union-attr] # at most one is None
         timeline.add(partial(_node_change, name, "present", str(old is not None), str(new is not None)))
     if new is None:
         return
@@ -46,7 +46,7 @@ def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Ra
 
 
 def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) -> None:
-    """Record the steps in the life of a pod that lie between two views of it."""
+    """Record the steps in the life of a pod between two views of it."""
     del raw
     if old is not None and new is not None and old.uid != new.uid:
         _pod_events(timeline, old, [PodEvent.GONE])
@@ -57,7 +57,7 @@ def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) 
 
 
 def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, raw: Raw) -> None:
-    """Record what is different of a ClusterPolicy that was and is there."""
+    """Record the differences of a ClusterPolicy. Creation and deletion are not recorded."""
     if old is None or new is None:
         return
     for field in _POLICY_FIELDS:
@@ -67,7 +67,7 @@ def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, r
 
 
 def nvidia_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """Keep the labels under `nvidia.com/`."""
+    """Return only the labels whose keys start with `nvidia.com/`."""
     return {key: value for key, value in labels.items() if key.startswith(PREFIX)}
 
 
@@ -85,7 +85,7 @@ def _labels(timeline: Timeline, before: dict[str, str], new: NodeView, raw: Raw)
 
 
 def _writer(raw: Raw, labels: set[str]) -> str:
-    """Field manager that owns one of `labels`; a removed label has no owner."""
+    """Return the last listed field manager that owns one of `labels`; removed labels have no owner."""
     for entry in reversed(raw["metadata"].get("managedFields") or ()):
         owned = (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels")) or {}
         if any(f"f:{label}" in owned for label in labels):
@@ -94,7 +94,7 @@ def _writer(raw: Raw, labels: set[str]) -> str:
 
 
 def _spec_writer(raw: Raw) -> str:
-    """Field manager of the newest write to the spec."""
+    """Return the field manager of the latest write to the spec; empty if the server reports none."""
     entries = [
         entry for entry in raw["metadata"].get("managedFields") or () if "f:spec" in (entry.get("fieldsV1") or {})
     ]

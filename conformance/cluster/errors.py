@@ -1,4 +1,4 @@
-"""What can go wrong between the suite and a cluster; every message says what happened and how to mend it."""
+"""Errors between the suite and a cluster. Messages say what happened and, where possible, how to fix it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from http import HTTPStatus
 
 
 class ClusterError(Exception):
-    """The cluster could not be used as intended. Not a verdict on the cluster: cases fail with `ConformanceError`."""
+    """The suite could not use the cluster. This is no verdict on the cluster: cases fail with `ConformanceError`."""
 
 
 class ApiError(ClusterError):
-    """The API server refused a request.
+    """The API server rejected a request.
 
     Attributes:
-        status: HTTP status (404, 409, 422, ...); 0 where there was no HTTP answer.
-        reason: Kubernetes reason (`NotFound`, `AlreadyExists`, `Conflict`, `Expired`, ...); empty where not given.
-        message: The server's own text.
+        status: HTTP status code (404, 409, 422, ...); 0 if there was no HTTP response.
+        reason: Kubernetes reason (`NotFound`, `AlreadyExists`, `Conflict`, `Expired`, ...); empty if not given.
+        message: Message from the server.
     """
 
     def __init__(self, what: str, status: int, reason: str, message: str) -> None:
@@ -27,49 +27,49 @@ class ApiError(ClusterError):
 
     @property
     def not_found(self) -> bool:
-        """There is no such object, or no such resource."""
+        """Whether the object or the resource type does not exist."""
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def conflict(self) -> bool:
-        """The object exists already, or was changed since it was read."""
+        """Whether the object already exists or was changed since it was read."""
         return self.status == HTTPStatus.CONFLICT
 
     @property
     def expired(self) -> bool:
-        """The server has forgotten the version that was asked for."""
+        """Whether the server no longer has the requested resourceVersion."""
         return self.status == HTTPStatus.GONE
 
 
 class UnreachableError(ClusterError):
-    """The API server does not answer, or no longer answers.
+    """The API server does not answer.
 
     Attributes:
-        unread: It surely did not read the request, which may therefore be sent again, whatever it was.
+        unprocessed: Whether the server certainly did not process the request, so that even a write may be retried.
     """
 
-    def __init__(self, message: str, *, unread: bool = False) -> None:
+    def __init__(self, message: str, *, unprocessed: bool = False) -> None:
         super().__init__(message)
-        self.unread = unread
+        self.unprocessed = unprocessed
 
 
-class WaitTimeout(ClusterError):  # noqa: N818 - it reads as what it is, as the built-in TimeoutError's relatives do
-    """Something awaited did not come in time.
+class WaitTimeout(ClusterError):  # noqa: N818 - named for what happened, like subprocess.TimeoutExpired
+    """A wait reached its limit.
 
     Attributes:
         what: What was waited for.
-        node: The node concerned; None where the wait was not for one node.
-        seconds: How long was waited, in seconds of the cluster's clock.
-        last_seen: The state of things at the end; empty where there was nothing to say.
-        look_at: What a person should look at next; empty where there was nothing to say.
-        timeline: The last changes of the node, one line each.
+        node: Name of the node concerned; None if the wait was not for one node.
+        seconds: Length of the wait, in seconds of the cluster's clock.
+        last_seen: Description of the state at the end; empty if there is none.
+        look_at: Where to look next; empty if there is no hint.
+        timeline: Latest changes of the node, one line each.
     """
 
     def __init__(
         self, what: str, *, node: str | None, seconds: float, last_seen: str, look_at: str, timeline: Sequence[str]
     ) -> None:
-        place = f" on node {node}" if node else ""
-        lines = [f"waited {seconds:.1f} s for {what}{place}"]
+        on_node = f" on node {node}" if node else ""
+        lines = [f"waited {seconds:.1f} s for {what}{on_node}"]
         lines += [f"  last seen   {last_seen}"] if last_seen else []
         lines += [f"  look at     {look_at}"] if look_at else []
         lines += [f"  {'timeline' if first else '':<10}  {line}" for first, line in _marked(timeline)]

@@ -1,4 +1,4 @@
-"""Commands in containers, over a WebSocket."""
+"""Runs commands in containers over a WebSocket."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from conformance.cluster.transport import Transport
 
 @dataclass(frozen=True)
 class Execution:
-    """Outcome of one command.
+    """Result of one command.
 
     Attributes:
-        exit_code: 0 to 255.
-        stdout: What it printed.
-        stderr: What it printed to standard error.
+        exit_code: Exit code, 0 to 255.
+        stdout: Standard output.
+        stderr: Standard error.
     """
 
     exit_code: int
@@ -31,10 +31,10 @@ class Execution:
 
 
 def execute(transport: Transport, pod: PodView, command: Sequence[str], container: str | None) -> Execution:
-    """Run `command` in a container (None: the only one).
+    """Run `command` in a container. None selects the only container.
 
     Raises:
-        ClusterError: The command could not be started, or did not end within `limits.request` real seconds.
+        ClusterError: The command could not be started or did not finish within `limits.request` real seconds.
     """
     what = f"command {' '.join(command)!r} in pod {pod}"
     seconds = transport.limits.request
@@ -43,7 +43,7 @@ def execute(transport: Transport, pod: PodView, command: Sequence[str], containe
     query += [] if container is None else [("container", container)]
     url, headers = transport.signed(paths.exec_in(pod.namespace, pod.name), query)
     try:
-        # Not through CoreV1Api: importing it costs a second of CPU time, and it is swapped for each command
+        # CoreV1Api takes a second of CPU time to import, and its client is not safe to share during an exec
         # (kubernetes-client/python issue 928).
         channel = websocket_call(transport.configuration, "GET", url, headers=headers, _preload_content=False)  # type: ignore[no-untyped-call]
     except kubernetes_client.ApiException as error:
@@ -51,7 +51,7 @@ def execute(transport: Transport, pod: PodView, command: Sequence[str], containe
     try:
         channel.run_forever(timeout=seconds)
         if channel.is_open():
-            raise ClusterError(f"{what} did not end within {seconds:g} s")
+            raise ClusterError(f"{what} did not finish within {seconds:g} s")
         return Execution(
             exit_code=_exit_code(what, channel.read_channel(ERROR_CHANNEL)),
             stdout=channel.read_stdout() if channel.peek_stdout() else "",

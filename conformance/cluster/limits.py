@@ -1,8 +1,8 @@
-"""Every time limit of the suite in one table, `--timeouts FILE` overrides single fields.
+"""All time limits of the suite in one table. `--timeouts FILE` overrides single fields.
 
 Sources: docs/reference/mig-manager.md#one-reconfiguration, docs/reference/mig-manager.md#how-to-ask-safely,
-docs/reference/gpu-operator.md#when-a-roll-is-over, docs/reference/kubelet.md#capacity. Other suites allow NVIDIA's
-operands 15 min, and nvidia-ci 12 min for one reconfiguration.
+docs/reference/gpu-operator.md#when-a-roll-is-over, docs/reference/kubelet.md#capacity. For comparison: other suites
+allow 15 min for NVIDIA's operands, and nvidia-ci allows 12 min for one reconfiguration.
 """
 
 from __future__ import annotations
@@ -19,35 +19,37 @@ from conformance.cluster.errors import ClusterError
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of the cluster's clock, unless a field says real seconds. Every field is above 0.
+    """Time limits in seconds of the cluster's clock, unless a field says real seconds. Every limit is above 0.
 
     Attributes:
-        connect: Real seconds for the first answer of an API server; a run must end within 15 s where there is none.
+        connect: Real seconds to wait for the first answer of an API server. A run without an API server must end within
+            15 s.
         request: Real seconds for one request and its answer.
-        unreachable: Real seconds without any answer after which a running suite gives up on the API server; one that
-            restarts, as on a single-node cluster under upgrade, is back within a minute.
-        patience: Minimum real seconds before a wait may time out (a shorter limit is kept): on a simulated clock that
-            is much faster than real time the suite itself needs a while to see what happened, the more so on a
-            busy machine.
-        watch: Real seconds after which the server is asked to end a watch and the suite resumes it; bounds how long a
-            dead connection stays unnoticed.
-        manager_ready: mig-manager's pod Ready and idle before a change; it waits for the driver, so minutes.
-        reconfigure: From the label to `success` or `failed` without a reboot. mig-manager itself waits up to 5 min for
-            each of five operands; a healthy cluster needs seconds to 2 min.
-        reboot: As `reconfigure`, for a node that passes through `rebooting`.
-        operands_ready: After the answer, until the operands' pods are back and Ready (driver and toolkit validation
-            come first).
-        resources: After that, until kubelet's node status shows the resources (it syncs every 10 s).
-        capacity_grace: Until the capacity of a resource that is gone falls to 0; kubelet keeps it 5 min.
-        labels: Until GPU Feature Discovery's labels are there: it writes each 60 s, NFD reads each 60 s.
-        strategy_seen: Until the operator has put a new strategy into its DaemonSets; others allow 1 min.
-        strategy_roll: Until the DaemonSets have rolled, for the first node.
-        strategy_roll_per_node: The same for each further node; the roll goes one node at a time.
-        pod_start: From creation of a workload pod to Running; images are small or already there.
+        unreachable: Real seconds without any answer after which waits fail. An API server that restarts, for example
+            during the upgrade of a single-node cluster, is back within a minute.
+        patience: Minimum real seconds before a wait may time out; a shorter limit of the wait takes precedence. On a
+            simulated clock much faster than real time, the suite needs some real time to see what happened, more so on
+            a busy machine.
+        watch: Real seconds after which the server ends a watch and the suite resumes it. Bounds how long a dead
+            connection stays unnoticed.
+        manager_ready: Until mig-manager's pod is Ready and idle before a change. It waits for the driver, which takes
+            minutes.
+        reconfigure: From setting `mig.config` to `success` or `failed`, without a reboot. mig-manager waits up to 5 min
+            for each of five operands; a healthy cluster needs between a few seconds and 2 min.
+        reboot: Like `reconfigure`, but counted from the moment when the state becomes `rebooting`.
+        operands_ready: From mig-manager's answer until the operands' pods are back and Ready. Driver and toolkit
+            validation run first.
+        resources: From then until the node status shows the resources; kubelet syncs it every 10 s.
+        capacity_grace: Until the capacity of a removed resource falls to 0; kubelet keeps it for 5 min.
+        labels: Until GPU Feature Discovery's labels appear. It writes every 60 s, and NFD reads every 60 s.
+        strategy_seen: Until the operator has put a new strategy into its DaemonSets; other suites allow 1 min.
+        strategy_roll: Until the DaemonSets have rolled on the first node.
+        strategy_roll_per_node: Added for each further node, because the roll goes one node at a time.
+        pod_start: From the creation of a workload pod to Running; its image is small or already pulled.
         pod_finish: From Running to the end of a workload pod.
-        pod_gone: From deletion of a pod until its object is gone (grace period 30 s).
-        stays_pending: How long a pod that must not run is watched; a scheduler that would place it does so at once.
-        lease: Real seconds after which the lease of a run that died is free again; renewed at a third of it.
+        pod_gone: From the deletion of a pod until its object is gone (grace period 30 s).
+        stays_pending: How long to watch a pod that must stay Pending; a scheduler that can place it does so at once.
+        lease: Real seconds after which the lease of a killed run expires. A run renews its lease at a third of that.
     """
 
     connect: float = 10.0
@@ -79,16 +81,16 @@ class Limits:
 
 
 def load_limits(path: Path) -> Limits:
-    """Read limits from a TOML (`.toml`) or YAML file that maps field names to seconds; other fields keep defaults.
+    """Read limits from a TOML (`.toml`) or YAML file that maps field names to seconds. Other fields keep defaults.
 
     Raises:
-        ClusterError: The file cannot be read or parsed, a field does not exist (the message lists those that do), or
-            a value is not a number above 0.
+        ClusterError: The file cannot be read or parsed, a field is unknown (the message lists the valid ones), or a
+            value is not a number above 0.
     """
     given = _read(path)
     known = [field.name for field in fields(Limits)]
     if unknown := sorted(str(name) for name in given if name not in known):
-        raise ClusterError(f"{path}: no limit {', '.join(unknown)}; there are: {', '.join(known)}")
+        raise ClusterError(f"{path}: unknown limit {', '.join(unknown)}; valid limits: {', '.join(known)}")
     return Limits(**given)
 
 
@@ -99,5 +101,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
         raise ClusterError(f"cannot read limits from {path}: {error}") from error
     if not isinstance(data, dict):
-        raise ClusterError(f"{path}: expected names of limits with seconds, found {type(data).__name__}")
+        raise ClusterError(f"{path}: expected a mapping of limits to seconds, found {type(data).__name__}")
     return data

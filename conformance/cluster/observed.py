@@ -1,4 +1,4 @@
-"""What the suite reads of a cluster: views kept up to date by watches, and single requests for the rest."""
+"""What the suite reads from a cluster: views kept up to date by watches, and single requests for the rest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from conformance.spec.names import OPERATOR_NAMESPACE
 
 
 class ObservedCluster:
-    """The reading half of `Cluster`: nothing here changes anything.
+    """The read-only part of `Cluster`.
 
     Attributes:
-        timeline: What happened since the connection.
-        transport: Raw requests, for the modules of this room.
-        operator_namespace: Where the operands run.
-        namespace: The suite's own namespace: journal, lease and workload pods live there.
+        timeline: Changes since the suite connected.
+        transport: Raw requests, for modules that need objects without a view.
+        operator_namespace: Namespace of the operator and its operands.
+        namespace: The suite's own namespace, which holds journal, lease and workload pods.
     """
 
     def __init__(self, transport: Transport, timeline: Timeline, namespace: str) -> None:
@@ -32,14 +32,14 @@ class ObservedCluster:
         self._store = Store(timeline)
 
     def nodes(self) -> list[NodeView]:
-        """All nodes, by name."""
+        """Return all nodes, sorted by name."""
         return self._store.all(self._store.nodes)
 
     def node(self, name: str) -> NodeView:
-        """One node.
+        """Return one node.
 
         Raises:
-            ClusterError: There is none of that name; the message lists those that exist.
+            ClusterError: The node does not exist; the message lists the nodes that do.
         """
         if (view := self._store.get(self._store.nodes, name)) is None:
             names = ", ".join(node.name for node in self.nodes()) or "none at all"
@@ -54,7 +54,10 @@ class ObservedCluster:
         app: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> list[PodView]:
-        """Pods that match everything given (None: anything), by namespace and name; terminating ones included."""
+        """Return the pods that match all given filters, terminating pods included, sorted by namespace and name.
+
+        A filter that is None matches every pod. `labels` matches pods that have at least these labels.
+        """
         return [
             pod
             for pod in self._store.all(self._store.pods, node)
@@ -64,26 +67,26 @@ class ObservedCluster:
         ]
 
     def pod(self, name: str, namespace: str | None = None) -> PodView | None:
-        """One pod, in the suite's own namespace unless another is given; None where there is none."""
+        """Return one pod, or None if it does not exist. `namespace` None means the suite's own namespace."""
         return self._store.get(self._store.pods, name, namespace or self.namespace)
 
     def operands(self, node: str, app: str | None = None) -> list[PodView]:
-        """Pods of the operator's namespace on a node, of one `app` label or (None) all."""
+        """Return the pods of the operator's namespace on a node. `app` None means any value of the label `app`."""
         return self.pods(namespace=self.operator_namespace, node=node, app=app)
 
     def daemon_sets(self) -> list[DaemonSetView]:
-        """DaemonSets of the operator's namespace, by name."""
+        """Return the DaemonSets in the operator's namespace, sorted by name."""
         return self._store.all(self._store.daemon_sets)
 
     def daemon_set(self, name: str) -> DaemonSetView | None:
-        """One DaemonSet of the operator's namespace; None where there is none."""
+        """Return one DaemonSet of the operator's namespace, or None if it does not exist."""
         return self._store.get(self._store.daemon_sets, name, self.operator_namespace)
 
     def policy(self) -> PolicyView:
-        """Return the ClusterPolicy that rules: the oldest.
+        """Return the active ClusterPolicy: the operator uses the oldest one and ignores the others.
 
         Raises:
-            ClusterError: There is none.
+            ClusterError: The cluster has no ClusterPolicy.
         """
         policies = self._store.all(self._store.policies)
         if not policies:
@@ -93,7 +96,7 @@ class ObservedCluster:
         return min(policies, key=lambda policy: (policy.created, policy.name))
 
     def config_map(self, name: str, namespace: str | None = None) -> dict[str, str] | None:
-        """Read a ConfigMap's data, of the operator's namespace unless another is given; None where there is none."""
+        """Read the data of a ConfigMap; None if it does not exist. `namespace` None means the operator's namespace."""
         try:
             raw = self.transport.get(paths.config_map(namespace or self.operator_namespace, name))
         except ApiError as error:
@@ -103,19 +106,19 @@ class ObservedCluster:
         return dict(raw.get("data") or {})
 
     def config_maps(self, namespace: str | None = None) -> dict[str, dict[str, str]]:
-        """Read the data of all ConfigMaps by name, of the operator's namespace unless another is given."""
+        """Read the data of all ConfigMaps, by name. `namespace` None means the operator's namespace."""
         items = self.transport.list(paths.config_maps(namespace or self.operator_namespace))
         return {item["metadata"]["name"]: dict(item.get("data") or {}) for item in items}
 
     def events(self, pod: PodView) -> list[str]:
-        """`reason: message` of the events about a pod, oldest first."""
+        """Read the events about a pod as `reason: message`, oldest first."""
         query = {"fieldSelector": f"involvedObject.uid={pod.uid}"}
         items = self.transport.get(paths.events(pod.namespace), query)["items"]
         items.sort(key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "")
         return [f"{item.get('reason', '')}: {item.get('message', '')}" for item in items]
 
     def server_version(self) -> str:
-        """Version of the API server, `v1.36.2`."""
+        """Read the version of the API server, such as `v1.36.2`."""
         return str(self.transport.probe()["gitVersion"])
 
     def logs(
@@ -128,15 +131,18 @@ class ObservedCluster:
         timestamps: bool = False,
         previous: bool = False,
     ) -> list[str]:
-        """Lines of a container's log (None: the only container).
+        """Read the log of a container, as lines.
 
         Args:
             pod: The pod.
-            container: Name of the container; None where there is one.
-            tail: Only so many lines from the end; None: all.
-            since: RFC 3339 time from which on; None: from the start.
-            timestamps: Each line begins with its time.
-            previous: The run before the last restart.
+            container: Name of the container; None selects the only one.
+            tail: Number of lines from the end; None means all.
+            since: Start time in RFC 3339; None means the beginning of the log.
+            timestamps: Whether each line starts with its time.
+            previous: Whether to read the log of the container's previous instance, before its last restart.
+
+        Raises:
+            ApiError: The log does not exist or may not be read.
         """
         options = {
             "container": container,

@@ -1,4 +1,4 @@
-"""Where objects live on the API server."""
+"""Paths of objects and collections on the API server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def exec_in(namespace: str, name: str) -> str:
 
 
 def events(namespace: str) -> str:
-    """Events of a namespace, in core/v1, which every writer of events can be read through."""
+    """Events of a namespace; core/v1 also serves events that were written through events.k8s.io."""
     return f"/api/v1/namespaces/{namespace}/events"
 
 
@@ -55,29 +55,29 @@ def namespace(name: str) -> str:
     return f"/api/v1/namespaces/{name}"
 
 
-def config_maps(where: str) -> str:
+def config_maps(namespace: str) -> str:
     """ConfigMaps of a namespace."""
-    return f"/api/v1/namespaces/{where}/configmaps"
+    return f"/api/v1/namespaces/{namespace}/configmaps"
 
 
-def config_map(where: str, name: str) -> str:
+def config_map(namespace: str, name: str) -> str:
     """One ConfigMap."""
-    return f"{config_maps(where)}/{name}"
+    return f"{config_maps(namespace)}/{name}"
 
 
-def leases(where: str) -> str:
+def leases(namespace: str) -> str:
     """Leases of a namespace."""
-    return f"/apis/coordination.k8s.io/v1/namespaces/{where}/leases"
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def lease(where: str, name: str) -> str:
+def lease(namespace: str, name: str) -> str:
     """One Lease."""
-    return f"{leases(where)}/{name}"
+    return f"{leases(namespace)}/{name}"
 
 
-def daemon_sets(where: str) -> str:
+def daemon_sets(namespace: str) -> str:
     """DaemonSets of a namespace."""
-    return f"/apis/apps/v1/namespaces/{where}/daemonsets"
+    return f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
 
 
 def policies() -> str:

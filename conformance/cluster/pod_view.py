@@ -1,4 +1,4 @@
-"""What the suite keeps of a pod (Kubernetes API v1.36)."""
+"""The suite's view of a pod (Kubernetes API v1.36)."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from conformance.cluster.views import Raw, count, timestamp
 from conformance.spec.names import GPU_RESOURCE, HOSTNAME, MIG_RESOURCE_PREFIX, PREFIX
 
 RUN_LABEL = "mig-conformance/run"
-"""Carried by every object that the suite makes; the value is the id of the run."""
+"""Label of every object that the suite creates; its value is the id of the run."""
 
 _ENDED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """One pod as the watch last showed it.
+    """One pod as of the latest watch event.
 
     Attributes:
         namespace: Namespace of the pod.
         name: Name of the pod.
-        uid: A pod that was deleted and made anew has another.
+        uid: UID; a pod that is deleted and recreated gets a new one.
         version: resourceVersion of the object.
-        created: When the object was made.
-        node: The node it is bound to; None while Pending and unbound.
-        home: The node it is bound to, else the one node that its affinity allows; empty where that is not one.
+        created: Creation time of the object.
+        node: Node the pod is bound to; None while it is unbound.
+        assigned_node: Node the pod is bound to; while unbound, the only node that its node affinity allows. Empty if
+            there is neither.
         labels: All labels.
-        owner: Kind and name of the controller, `DaemonSet/nvidia-dcgm`; empty for a bare pod.
+        owner: Kind and name of the controller, such as `DaemonSet/nvidia-dcgm`; empty for a bare pod.
         phase: Pending, Running, Succeeded, Failed or Unknown.
-        reason: `status.reason` (UnexpectedAdmissionError, Evicted, ...); empty where there is none.
-        message: `status.message`, or why the scheduler cannot place it; empty where there is none.
-        ready: Condition Ready is True.
-        terminating: Deletion was asked for, the object is still there.
-        restarts: Sum over its containers, init containers included.
-        waiting: Reason for which each container waits, by container name (CrashLoopBackOff, PodInitializing, ...).
-        exit_codes: Last exit code of each container that has ended, by container name.
-        images: Image of each container by name, as the spec has it.
-        requests: Whole counts of the `nvidia.com/` resources that its containers ask for, summed.
+        reason: `status.reason` (UnexpectedAdmissionError, Evicted, ...); empty if there is none.
+        message: `status.message`, or why the scheduler cannot place the pod; empty if there is neither.
+        ready: Whether the condition Ready is True.
+        terminating: Whether deletion was requested while the object still exists.
+        restarts: Sum of the restarts of all containers, init containers included.
+        waiting: Reason why each waiting container waits (CrashLoopBackOff, PodInitializing, ...), by container name.
+        exit_codes: Last exit code of each container that has terminated at least once, by container name.
+        images: Image of each container as written in the spec, by container name.
+        requests: Counts of the `nvidia.com/` resources that the containers request, summed over the containers.
     """
 
     namespace: str
@@ -48,7 +49,7 @@ class PodView:
     version: str
     created: datetime
     node: str | None
-    home: str
+    assigned_node: str
     labels: Mapping[str, str]
     owner: str
     phase: str
@@ -64,27 +65,27 @@ class PodView:
 
     @property
     def app(self) -> str:
-        """Label `app`, by which the operator's pods are known; empty where there is none."""
+        """Value of the label `app`, which identifies the operator's pods; empty if the pod has none."""
         return self.labels.get("app", "")
 
     @property
     def template_hash(self) -> str:
-        """Which revision of its DaemonSet's template it was made from; empty for other pods."""
+        """Revision of the DaemonSet template that the pod was created from; empty for other pods."""
         return self.labels.get("controller-revision-hash", "")
 
     @property
     def run(self) -> str | None:
-        """The run of the suite that made it; None for pods of others."""
+        """Id of the suite's run that created the pod; None for pods that the suite did not create."""
         return self.labels.get(RUN_LABEL)
 
     @property
     def ended(self) -> bool:
-        """Its containers will not run again; it holds no device any more."""
+        """Whether the phase is Succeeded or Failed: no container will run again, and no device is held."""
         return self.phase in _ENDED
 
     @property
     def crashing(self) -> bool:
-        """A container has ended in error and is being restarted."""
+        """Whether a container ended with an error and was restarted, and the pod is not Ready."""
         return (
             self.restarts > 0
             and not self.ready
@@ -93,7 +94,7 @@ class PodView:
 
     @property
     def gpus(self) -> dict[str, int]:
-        """Requests for whole GPUs or slices; names begin with `nvidia.com/gpu` or `nvidia.com/mig-`."""
+        """Requests for GPUs or slices: resources whose names start with `nvidia.com/gpu` or `nvidia.com/mig-`."""
         return {name: n for name, n in self.requests.items() if name.startswith((GPU_RESOURCE, MIG_RESOURCE_PREFIX))}
 
     def __str__(self) -> str:
@@ -101,7 +102,7 @@ class PodView:
 
 
 def pod_view(raw: Raw) -> PodView:
-    """Read a Pod object."""
+    """Create the view of a raw Pod object."""
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
@@ -114,7 +115,7 @@ def pod_view(raw: Raw) -> PodView:
         version=meta["resourceVersion"],
         created=timestamp(meta["creationTimestamp"]),
         node=spec.get("nodeName"),
-        home=spec.get("nodeName") or _only_node(spec),
+        assigned_node=spec.get("nodeName") or _only_node(spec),
         labels=meta.get("labels") or {},
         owner=next((f"{o['kind']}/{o['name']}" for o in meta.get("ownerReferences") or () if o.get("controller")), ""),
         phase=status.get("phase", "Pending"),
@@ -131,7 +132,10 @@ def pod_view(raw: Raw) -> PodView:
 
 
 def _only_node(spec: Raw) -> str:
-    """Name of the node that a required node affinity names by itself, as the suite's pods and DaemonSets have it."""
+    """Return the only node that the required node affinity allows, as the pods of the suite and of DaemonSets have it.
+
+    Empty if the affinity does not name exactly one node.
+    """
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
         "requiredDuringSchedulingIgnoredDuringExecution"
     ) or {}
@@ -155,7 +159,7 @@ def _exit_code(status: Raw) -> int | None:
 
 
 def _requests(containers: list[Any]) -> dict[str, int]:
-    """Sum up; requests and limits of an extended resource are equal, and a limit alone is legal."""
+    """Sum up the requests for extended resources. Request and limit are equal, and a limit alone is valid."""
     total: dict[str, int] = {}
     for container in containers:
         resources = container.get("resources") or {}

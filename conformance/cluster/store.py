@@ -1,7 +1,7 @@
-"""What the suite knows of the cluster: fed by watch threads under one lock.
+"""The store: current views of all watched objects, written by watch threads under one lock.
 
-A change wakes those who wait for its node and those who wait for the cluster as a whole, nobody else: with hundreds of
-nodes at work side by side each of them has a thread that waits.
+A change wakes only the threads that wait for its node or for the whole cluster. A run on hundreds of nodes has a
+waiting thread for each, and waking all of them for every change would be too expensive.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from conformance.cluster.views import (
 
 
 class View(Protocol):
-    """What every view has."""
+    """What all views have in common."""
 
     @property
     def version(self) -> str:
@@ -40,17 +40,17 @@ V = TypeVar("V", bound=View)
 
 
 class Table(Generic[V]):
-    """All objects of one resource, by (namespace, name); the namespace is empty for cluster-scoped ones.
+    """All objects of one resource type, by (namespace, name). The namespace of cluster-scoped objects is empty.
 
     Attributes:
-        title: What the objects are called in messages.
-        parse: Makes a view of a raw object.
-        record: Writes the difference of two views of one object (None: absent) to the timeline; the last argument is
-            the raw object that caused it.
-        group: What a view is looked up by, beside its key: pods by their node.
-        home: The node whose waits a change concerns; empty for none in particular.
-        synced: The first list has been read.
-        failure: Why it is not kept up to date at present; None while it is.
+        title: Name of the resource type for messages.
+        parse: Creates a view from a raw object.
+        record: Adds the differences between two views of an object (None if it did not or does not exist) to the
+            timeline; the last argument is the new raw object. None if differences are not recorded.
+        group: Key of the secondary index; pods are grouped by node.
+        node_of: Node whose waiting threads a change of the view must wake; empty if there is none.
+        synced: Whether the first list has been read.
+        failure: Why the table is currently not kept up to date; None while it is.
     """
 
     def __init__(
@@ -59,24 +59,24 @@ class Table(Generic[V]):
         parse: Callable[[Raw], V],
         record: Callable[[Timeline, V | None, V | None, Raw], None] | None = None,
         group: Callable[[V], str] = lambda _: "",
-        home: Callable[[V], str] = lambda _: "",
+        node_of: Callable[[V], str] = lambda _: "",
     ) -> None:
         self.title = title
         self.parse = parse
         self.record = record
         self.group = group
-        self.home = home
+        self.node_of = node_of
         self.synced = False
         self.failure: ClusterError | None = None
         self.views: dict[tuple[str, str], V] = {}
         self._groups: defaultdict[str, dict[tuple[str, str], V]] = defaultdict(dict)
 
-    def of(self, group: str | None) -> Mapping[tuple[str, str], V]:
-        """Views of one group, or (None) all."""
+    def in_group(self, group: str | None) -> Mapping[tuple[str, str], V]:
+        """Return the views of one group. None means all views."""
         return self.views if group is None else self._groups.get(group, {})
 
     def put(self, key: tuple[str, str], view: V | None) -> None:
-        """Put a view in place of the old one; None removes."""
+        """Replace the view under `key`; None removes it."""
         old = self.views.pop(key, None)
         if old is not None:
             del self._groups[self.group(old)][key]
@@ -85,106 +85,109 @@ class Table(Generic[V]):
 
 
 class Store:
-    """Tables of views under one condition. Watch threads write, everybody reads."""
+    """All tables, under one lock. Watch threads write; any thread may read."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self.nodes: Table[NodeView] = Table("nodes", node_view, diff.node, home=lambda node: node.name)
+        self.nodes: Table[NodeView] = Table("nodes", node_view, diff.node, node_of=lambda node: node.name)
         self.pods: Table[PodView] = Table(
-            "pods", pod_view, diff.pod, group=lambda pod: pod.node or "", home=lambda pod: pod.home
+            "pods", pod_view, diff.pod, group=lambda pod: pod.node or "", node_of=lambda pod: pod.assigned_node
         )
         self.daemon_sets: Table[DaemonSetView] = Table("daemonsets", daemon_set_view)
         self.policies: Table[PolicyView] = Table("clusterpolicies", policy_view, diff.policy)
         self._lock = threading.RLock()
         self._anything = threading.Condition(self._lock)
-        self._homes: dict[str, threading.Condition] = {}
+        self._by_node: dict[str, threading.Condition] = {}
         self._revision = 0
         self._revisions: defaultdict[str, int] = defaultdict(int)
 
     def replace(self, table: Table[V], objects: Mapping[tuple[str, str], Raw]) -> None:
-        """Take over a whole list; what differs from before is recorded, except for the first list."""
+        """Replace all objects of a table by a list. Differences are recorded, except for the first list.
+
+        A later list also records a gap, because changes between the end of the watch and the list may be missing.
+        """
         with self._lock:
             for key in table.views.keys() - objects.keys():
                 self._put(table, key, None, {})
             for key, raw in objects.items():
                 self._put(table, key, table.parse(raw), raw)
-            wakened = list(self._homes)
+            nodes = list(self._by_node)
             if table.synced:
                 self.timeline.add(lambda sequence, time: diff.gap(sequence, time, table.title))
             table.synced = True
-            self._wake(wakened)
+            self._wake(nodes)
 
     def apply(self, table: Table[V], raw: Raw, *, deleted: bool) -> None:
-        """Take over one event of a watch."""
+        """Apply one watch event."""
         with self._lock:
             self._wake(self._put(table, key_of(raw), None if deleted else table.parse(raw), raw))
 
     def fail(self, table: Table[V], error: ClusterError | None) -> None:
-        """Say that a table is no longer up to date, which ends every wait with `error`; None: it is again."""
+        """Mark a table as out of date, which ends every wait with `error`. None marks it as up to date again."""
         with self._lock:
             if table.failure is not error:
                 table.failure = error
-                self._wake(list(self._homes))
+                self._wake(list(self._by_node))
 
     def check(self) -> None:
-        """Raise what `fail` was given last for any table."""
+        """Raise the failure of the first table that is out of date, if there is one."""
         with self._lock:
             for table in (self.policies, self.nodes, self.pods, self.daemon_sets):
                 if table.failure is not None:
                     raise table.failure
 
     def wake_all(self) -> None:
-        """Have everyone who waits look again."""
+        """Make every waiting thread check its condition again."""
         with self._lock:
-            self._wake(list(self._homes))
+            self._wake(list(self._by_node))
 
-    def revision(self, home: str | None = None) -> int:
-        """Rises with every event that concerns the node or, for None, with every event there is."""
+    def revision(self, node: str | None = None) -> int:
+        """Return a number that grows with every event that concerns `node`. None means every event of the cluster."""
         with self._lock:
-            if home is None:
+            if node is None:
                 return self._revision
-            self._home(home)  # who looks now and waits later must hear of what concerns everybody
-            return self._revisions[home]
+            self._condition(node)  # registers the node, so that events for all nodes raise its revision from now on
+            return self._revisions[node]
 
-    def wait_beyond(self, revision: int, seconds: float, home: str | None = None) -> None:
-        """Return when something happened after `revision` (of that node), or after so many real seconds."""
+    def wait_for_change(self, revision: int, seconds: float, node: str | None = None) -> None:
+        """Block until the revision (of `node`, if given) exceeds `revision`, or for `seconds` real seconds."""
         with self._lock:
-            condition = self._anything if home is None else self._home(home)
-            condition.wait_for(lambda: self.revision(home) > revision, timeout=seconds)
+            condition = self._anything if node is None else self._condition(node)
+            condition.wait_for(lambda: self.revision(node) > revision, timeout=seconds)
 
     def get(self, table: Table[V], name: str, namespace: str = "") -> V | None:
-        """One view, or None."""
+        """Return one view, or None if the object does not exist."""
         with self._lock:
             return table.views.get((namespace, name))
 
     def all(self, table: Table[V], group: str | None = None) -> list[V]:
-        """All views, of one group or (None) any, by namespace and name."""
+        """Return the views of one group, sorted by namespace and name. None means all groups."""
         with self._lock:
-            return [view for _, view in sorted(table.of(group).items(), key=itemgetter(0))]
+            return [view for _, view in sorted(table.in_group(group).items(), key=itemgetter(0))]
 
     def _put(self, table: Table[V], key: tuple[str, str], new: V | None, raw: Raw) -> set[str]:
-        """Put a view in place of the old one, record what is different, and give the nodes that it concerns."""
+        """Replace a view, record the differences, and return the nodes concerned."""
         old = table.views.get(key)
         if old is not None and new is not None and old.version == new.version:
             return set()
         table.put(key, new)
         if table.record is not None and table.synced:
             table.record(self.timeline, old, new, raw)
-        return {table.home(view) for view in (old, new) if view is not None}
+        return {table.node_of(view) for view in (old, new) if view is not None}
 
-    def _home(self, name: str) -> threading.Condition:
-        return self._homes.setdefault(name, threading.Condition(self._lock))
+    def _condition(self, name: str) -> threading.Condition:
+        return self._by_node.setdefault(name, threading.Condition(self._lock))
 
-    def _wake(self, homes: Iterable[str]) -> None:
+    def _wake(self, nodes: Iterable[str]) -> None:
         self._revision += 1
         self._anything.notify_all()
-        for home in homes:
-            self._revisions[home] += 1
-            if (condition := self._homes.get(home)) is not None:
+        for node in nodes:
+            self._revisions[node] += 1
+            if (condition := self._by_node.get(node)) is not None:
                 condition.notify_all()
 
 
 def key_of(raw: Mapping[str, Any]) -> tuple[str, str]:
-    """Namespace (empty for cluster-scoped objects) and name of a raw object."""
+    """Return namespace (empty for cluster-scoped objects) and name of a raw object."""
     meta = raw["metadata"]
     return meta.get("namespace", ""), meta["name"]

@@ -1,4 +1,4 @@
-"""What happened on the cluster, in order: written by the watch threads, read by cases and reports."""
+"""The timeline: all changes of the cluster, in order. Watch threads write it; the suite and reports read it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ C = TypeVar("C", bound=Change)
 
 @dataclass(frozen=True, slots=True)
 class PodLife:
-    """What the timeline knows of one pod on one node; times in seconds of the cluster's clock.
+    """Life of one pod on one node within a part of the timeline. Times are in seconds of the cluster's clock.
 
     Attributes:
-        app: Its label `app`; empty where there is none.
+        app: Value of its label `app`; empty if it has none.
         namespace: Namespace of the pod.
         name: Name of the pod.
-        uid: Its uid.
-        started: When it appeared; None where it was there before the part of the timeline that was asked for.
-        ready: When it was last seen to become Ready; None where it did not in that part.
-        terminating: When its deletion was asked for; None where it was not.
-        ended: When the object was gone; None while it is there.
-        restarts: How many times a container of it was started again in that part.
+        uid: UID of the pod.
+        started: When the pod appeared; None if it already existed before this part of the timeline.
+        ready: When the pod last became Ready; None if it did not in this part.
+        terminating: When its deletion was requested; None if it was not in this part.
+        ended: When the object was gone; None if it still existed at the end of this part.
+        restarts: Number of events with container restarts in this part.
     """
 
     app: str
@@ -42,9 +42,9 @@ class PodLife:
 
 
 class Timeline:
-    """All changes since the suite connected. Safe to read from any thread.
+    """All changes since the suite connected. Safe to use from any thread.
 
-    A mark is the number of changes so far; `since(mark)` gives those that came later.
+    A mark is a position: the number of changes so far. `since(mark)` returns the changes that came after it.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -54,23 +54,23 @@ class Timeline:
         self._of_node: defaultdict[str, list[Change]] = defaultdict(list)
 
     def add(self, make: Callable[[int, float], Change]) -> None:
-        """Append the change that `make(sequence, time)` gives."""
+        """Append the change that `make(sequence, time)` returns."""
         with self._lock:
             change = make(len(self._changes), self._now())
             self._changes.append(change)
             self._of_node[change.node].append(change)
 
     def mark(self) -> int:
-        """Count the changes so far."""
+        """Return the current position: the number of changes so far."""
         with self._lock:
             return len(self._changes)
 
     def since(self, mark: int = 0, *, node: str | None = None) -> tuple[Change, ...]:
-        """Give the changes after `mark`, of one node or (None) of all, in order."""
+        """Return the changes after `mark`, in order. `node` None means all changes of the cluster."""
         return self.between(mark, None, node=node)
 
     def between(self, mark: int, end: int | None, *, node: str | None = None) -> tuple[Change, ...]:
-        """As `since`, only those up to the mark `end`; None: all."""
+        """Like `since`, but only up to the mark `end`. `end` None means no end."""
         with self._lock:
             if node is None:
                 return tuple(self._changes[mark:end])
@@ -80,16 +80,19 @@ class Timeline:
             return tuple(changes[first:last])
 
     def of(self, kind: type[C], mark: int = 0, *, node: str | None = None) -> tuple[C, ...]:
-        """As `since`, only changes of one kind: `timeline.of(LabelChange, mark, node="sim-0")`."""
+        """Like `since`, but only changes of one class: `timeline.of(LabelChange, mark, node="sim-0")`."""
         return tuple(change for change in self.since(mark, node=node) if isinstance(change, kind))
 
     def values(self, label: str, node: str, mark: int = 0) -> tuple[str | None, ...]:
-        """Values that one label took after `mark`, in order; None where it was removed."""
+        """Return the values that a label took after `mark`, in order; None stands for its removal."""
         changes = self.of(LabelChange, mark, node=node)
         return tuple(c.after.get(label) for c in changes if c.before.get(label) != c.after.get(label))
 
     def pods(self, node: str, mark: int = 0, end: int | None = None) -> tuple[PodLife, ...]:
-        """Lives of the pods of `node` of which something was seen after `mark` (and up to `end`), as they appeared."""
+        """Return the lives of all pods of `node` with changes between the marks, ordered by their first change.
+
+        `end` None means no end.
+        """
         lives: dict[str, PodLife] = {}
         for change in self.between(mark, end, node=node):
             if not isinstance(change, PodChange):
@@ -107,14 +110,14 @@ class Timeline:
         last: int | None = None,
         without: str | None = None,
     ) -> list[str]:
-        """One line for each change, with how long ago it was.
+        """Return one line for each change, with its age.
 
         Args:
-            mark: Only changes after it.
-            end: Only changes up to this mark; None: all.
-            node: Only changes of this node; None: of all.
-            last: Only so many from the end; None: all.
-            without: Leave out pods of this namespace, the suite's own; None: leave out nothing.
+            mark: Only changes after this mark.
+            end: Only changes up to this mark; None means no end.
+            node: Only changes of this node; None means all.
+            last: Only this many changes from the end; None or 0 means all.
+            without: Namespace whose pods are left out, such as the suite's own; None leaves out nothing.
         """
         now = self._now()
         changes = [change for change in self.between(mark, end, node=node) if not _is_pod_of(change, without)]

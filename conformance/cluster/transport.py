@@ -1,7 +1,7 @@
-"""JSON requests through the official client, which brings kube contexts, exec plug-ins, proxies, TLS and tokens.
+"""JSON requests through the official client, which handles contexts, exec plug-ins, proxies, TLS and tokens.
 
-Raw dictionaries in and out: the client's models cost many times more than the requests, reject integer quantities and
-fail on answers of kind Status (docs/reference/platform.md#python-client).
+Requests and answers are raw dictionaries. The client's model classes take many times longer than the requests, reject
+integer quantities and fail on answers of kind Status (docs/reference/platform.md#python-client).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ USER_AGENT = "mig-conformance"
 FIELD_MANAGER = "mig-conformance"
 
 CONNECTIONS = 16
-"""Requests at the same time: enough for many nodes side by side, few enough for an API server that others use too."""
+"""Maximum number of concurrent requests: enough for many nodes, without overloading an API server that others use."""
 WATCHES = 4
-"""Connections that watches keep for themselves."""
+"""Additional connections, held by the watches."""
 PAGE = "500"
-"""Objects in one page of a list."""
+"""Maximum number of objects in one page of a list."""
 _VERBS = {"POST": "create", "PUT": "update"}
 _COLLECTIONS = ("nodes", "pods", "daemonsets", "clusterpolicies", "configmaps", "events", "leases", "namespaces")
 
@@ -42,17 +42,19 @@ Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class PatchKind(StrEnum):
-    """How a patch is to be understood; the value is its content type."""
+    """Kind of a patch; the value is its content type."""
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
 
 
 class Transport:
-    """One API server under one identity. Safe to use from several threads, but for `exec`, which makes its own.
+    """Requests to one API server with one identity. Safe to use from several threads.
 
     Attributes:
-        requests: How many requests were sent so far, by verb as RBAC names them (get, list, watch, create, ...).
+        configuration: Configuration of the Kubernetes client; `execute` creates its own clients from it.
+        limits: Time limits.
+        requests: Number of requests sent so far, by RBAC verb (get, list, watch, create, ...).
     """
 
     def __init__(self, configuration: Any, limits: Limits) -> None:
@@ -74,10 +76,11 @@ class Transport:
         self._client.close()  # type: ignore[no-untyped-call]
 
     def list(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """Read all objects of a list, page by page.
+        """Read all objects of a collection, page by page.
 
         Raises:
-            ApiError, UnreachableError: As `get`.
+            ApiError: The server rejected a request.
+            UnreachableError: The server did not answer, despite retries for `limits.request` real seconds.
         """
         items: list[dict[str, Any]] = []
         query = {**(query or {}), "limit": PAGE}
@@ -89,32 +92,35 @@ class Transport:
             query["continue"] = token
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read an object or one page of a list.
+        """Read an object or one page of a collection.
 
         Raises:
-            ApiError: The server refused.
-            UnreachableError: It does not answer, tried again for `limits.request` seconds.
+            ApiError: The server rejected the request.
+            UnreachableError: The server did not answer, despite retries for `limits.request` real seconds.
         """
         return self._json("GET", path, query=query)
 
     def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """Read something that is not JSON (a log)."""
+        """Read plain text, such as a log."""
         return self._retried("GET", path, query=query).decode("utf-8", errors="replace")
 
     def create(self, path: str, body: Body) -> dict[str, Any]:
-        """POST an object to its collection."""
+        """Create an object in its collection (POST)."""
         return self._json("POST", path, body=body, query={"fieldManager": FIELD_MANAGER})
 
     def replace(self, path: str, body: Body) -> dict[str, Any]:
-        """PUT an object; a stale resourceVersion in it gives ApiError 409."""
+        """Replace an object (PUT). An outdated resourceVersion in `body` raises ApiError with status 409."""
         return self._json("PUT", path, body=body, query={"fieldManager": FIELD_MANAGER})
 
     def patch(self, path: str, body: Body, kind: PatchKind = PatchKind.MERGE) -> dict[str, Any]:
-        """PATCH an object; a failed `test` of a JSON patch gives ApiError 422."""
+        """Patch an object (PATCH). A failed `test` operation of a JSON patch raises ApiError with status 422."""
         return self._json("PATCH", path, body=body, query={"fieldManager": FIELD_MANAGER}, content=kind)
 
     def delete(self, path: str, *, grace: int | None = None) -> None:
-        """DELETE an object; one that is not there is fine. `grace`: seconds for pods, None for their own."""
+        """Delete an object (DELETE); succeeds if it does not exist.
+
+        `grace` is the grace period of a pod in seconds; None uses the one in the pod's spec.
+        """
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         try:
             self._json("DELETE", path, body=body | ({} if grace is None else {"gracePeriodSeconds": grace}))
@@ -123,7 +129,7 @@ class Transport:
                 raise
 
     def probe(self) -> dict[str, Any]:
-        """Ask for the server's version, once, with the short limit `limits.connect`."""
+        """Read the server's version, without retries and with the short limit `limits.connect`."""
         return cast("dict[str, Any]", json.loads(self._once("GET", "/version", timeout=self.limits.connect)))
 
     def signed(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[str, dict[str, str]]:
@@ -134,10 +140,13 @@ class Transport:
         return url, headers
 
     def stream(self, path: str, query: Mapping[str, str], seconds: float) -> Stream:
-        """Open a watch that the server ends after about `seconds` real seconds."""
+        """Open a watch; `seconds` is its expected length in real seconds.
+
+        The connection counts as broken if nothing arrives for `seconds` plus `limits.connect`.
+        """
         response = self._send("GET", path, query=query, timeout=(self.limits.connect, seconds + self.limits.connect))
         if response.status != 200:
-            raise _refusal(f"GET {path}", response.status, response.read())
+            raise _error_response(f"GET {path}", response.status, response.read())
         return Stream(response.response, self.server)
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -146,7 +155,7 @@ class Transport:
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, UnreachableError) and (error.unread or method == "GET")
+                lambda error: isinstance(error, UnreachableError) and (error.unprocessed or method == "GET")
             ),
             stop=tenacity.stop_after_delay(self.limits.request),
             wait=tenacity.wait_exponential(multiplier=0.05, max=2),
@@ -158,14 +167,14 @@ class Transport:
             response = self._send(method, path, timeout=timeout or self.limits.request, **options)
             data = self._read(response, method, path)
         if not 200 <= response.status < 300:
-            raise _refusal(f"{method} {path}", response.status, data)
+            raise _error_response(f"{method} {path}", response.status, data)
         return data
 
     def _read(self, response: Any, method: str, path: str) -> bytes:
         try:
             return cast("bytes", response.read())
         except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(f"{self.server} broke off its answer to {method} {path}: {error}") from error
+            raise UnreachableError(f"{self.server} did not complete its answer to {method} {path}: {error}") from error
 
     def _send(
         self,
@@ -179,7 +188,7 @@ class Transport:
     ) -> Any:
         self._count(method, path, query or {})
         try:
-            # Auth first: an exec plug-in or token refresh runs here.
+            # This call authenticates: it may run an exec plug-in or refresh a token.
             request = self._client.param_serialize(
                 method,
                 path,
@@ -190,14 +199,14 @@ class Transport:
             )
             return self._client.call_api(*request, _request_timeout=timeout)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise UnreachableError(self._silent(error), unread=True) from error
+            raise UnreachableError(self._no_answer(error), unprocessed=True) from error
         except urllib3.exceptions.MaxRetryError as error:
             refused = isinstance(error.reason, urllib3.exceptions.NewConnectionError)
-            raise UnreachableError(self._silent(error.reason or error), unread=refused) from error
+            raise UnreachableError(self._no_answer(error.reason or error), unprocessed=refused) from error
         except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(self._silent(error)) from error
+            raise UnreachableError(self._no_answer(error)) from error
         except kubernetes_client.ApiException as error:
-            raise UnreachableError(self._silent(error.reason)) from error
+            raise UnreachableError(self._no_answer(error.reason)) from error
 
     def _count(self, method: str, path: str, query: Mapping[str, str]) -> None:
         verb = _VERBS.get(method, method.lower())
@@ -206,15 +215,15 @@ class Transport:
         with self._counting:
             self.requests[verb] += 1
 
-    def _silent(self, why: object) -> str:
+    def _no_answer(self, why: object) -> str:
         return (
             f"the API server {self.server} does not answer: {why}; check the kubeconfig's server address and "
-            "certificates, and that the cluster runs"
+            "certificates, and that the cluster is running"
         )
 
 
 class Stream:
-    """Lines of one watch. `close` may be called from another thread and ends the iteration."""
+    """Lines of one watch. `close` may be called from another thread; it ends the iteration."""
 
     def __init__(self, response: Any, server: str) -> None:
         self._response = response
@@ -224,26 +233,26 @@ class Stream:
         """Yield lines until the server ends the watch.
 
         Raises:
-            UnreachableError: The connection broke or fell silent.
+            UnreachableError: The connection broke, timed out or was closed.
         """
         try:
             yield from iter_resp_lines(self._response)  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # ValueError: urllib3 reads from a file that `close` has closed.
-            raise UnreachableError(f"the watch on {self._server} broke off: {error}") from error
+            # urllib3 raises ValueError when it reads from a file that `close` has closed.
+            raise UnreachableError(f"lost the watch connection to {self._server}: {error}") from error
         finally:
             self._response.close()
 
     def close(self) -> None:
-        """End the iteration by shutting the socket, as the client's own `Watch.stop` does."""
+        """End the iteration by shutting down the socket, as `Watch.stop` of the Kubernetes client does."""
         connection = getattr(self._response, "connection", None)
         sock = getattr(connection, "sock", None)
         if sock is not None:
-            shut(sock)
+            _shut_down(sock)
 
 
-def shut(sock: Any) -> None:
-    """Shut down both directions of a socket; one that is closed already is fine."""
+def _shut_down(sock: Any) -> None:
+    """Shut down both directions of a socket; does nothing if it is already closed."""
     try:
         sock.shutdown(2)
     except OSError:
@@ -251,14 +260,18 @@ def shut(sock: Any) -> None:
 
 
 def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
-    """Read a kubeconfig and make sure that its API server answers; nothing is written to that file.
+    """Read a kubeconfig and check that its API server answers. The file is never written.
 
-    Several files may be given in one path as in `$KUBECONFIG`, with `:` between them (`;` on Windows).
+    Args:
+        kubeconfig: Path of the file, or several paths separated by `:` (`;` on Windows), as in `$KUBECONFIG`.
+        context: Context to use; None means the current context of the file.
+        limits: Time limits.
 
     Raises:
-        ClusterError: No such file, not a kubeconfig, or no such context (the message lists those that exist).
-        UnreachableError: The server does not answer within `limits.connect` real seconds.
-        ApiError: It refuses the credentials.
+        ClusterError: The file does not exist or is not a kubeconfig, or it has no such context (the message lists the
+            contexts it has).
+        UnreachableError: The server did not answer within `limits.connect` real seconds.
+        ApiError: The server rejected the credentials.
     """
     if not any(Path(part).is_file() for part in str(kubeconfig).split(os.pathsep)):
         raise ClusterError(f"no kubeconfig at {kubeconfig}; name one with --kubeconfig")
@@ -297,7 +310,7 @@ def _is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-def _refusal(what: str, status: int, data: bytes) -> ClusterError:
+def _error_response(what: str, status: int, data: bytes) -> ClusterError:
     try:
         answer = json.loads(data)
     except ValueError:
@@ -306,5 +319,5 @@ def _refusal(what: str, status: int, data: bytes) -> ClusterError:
     message = answer.get("message", "") if isinstance(answer, dict) else ""
     message = message or data.decode("utf-8", errors="replace")[:300].strip()
     if status == 429:
-        return UnreachableError(f"{what}: the API server is overloaded: {message}", unread=True)
+        return UnreachableError(f"{what}: the API server is overloaded: {message}", unprocessed=True)
     return ApiError(what, status, reason, message)

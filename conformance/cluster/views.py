@@ -1,7 +1,7 @@
-"""What the suite keeps of nodes, DaemonSets and the ClusterPolicy: frozen, small, read from raw JSON.
+"""The suite's views of nodes, DaemonSets and the ClusterPolicy: small, frozen, created from raw JSON.
 
-Pods have a module of their own. Field meanings: Kubernetes API v1.36, and for the operator's
-docs/reference/gpu-operator.md#clusterpolicy.
+Pods have a module of their own, `pod_view`. The meaning of fields follows the Kubernetes API v1.36 and, for the
+operator's, docs/reference/gpu-operator.md#clusterpolicy.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ TEMPLATE_HASH = "nvidia.com/last-applied-hash"
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """One node as the watch last showed it.
+    """One node as of the latest watch event.
 
     Attributes:
         name: Name of the Node object.
-        uid: Changes when the Node object is deleted and made anew.
+        uid: UID; a Node object that is deleted and recreated gets a new one.
         version: resourceVersion of the object.
         labels: All labels.
-        capacity: Count of every `nvidia.com/` resource since kubelet's start; 0 for one that is gone.
-        allocatable: The same, what pods may ask for.
-        ready: Condition Ready is True.
-        unschedulable: The node is cordoned.
-        taints: `key=value:effect`, in the order of the object.
-        boot_id: Changes with every boot; empty where kubelet has not reported.
-        kubelet: Version of kubelet; empty where it has not reported.
+        capacity: Capacity of each `nvidia.com/` resource that kubelet lists; 0 for a resource that was removed.
+        allocatable: Allocatable count of each `nvidia.com/` resource that kubelet lists; 0 as for `capacity`.
+        ready: Whether the condition Ready is True.
+        unschedulable: Whether the node is cordoned.
+        taints: Taints as `key=value:effect`, in the order of the object.
+        boot_id: Boot id, which changes with every boot; empty if kubelet has not reported it.
+        kubelet: Version of kubelet; empty if kubelet has not reported it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class NodeView:
 
     @property
     def advertised(self) -> dict[str, int]:
-        """Allocatable resources above 0: kubelet keeps the names of resources that are gone (kubernetes #92396)."""
+        """Allocatable resources above 0. Kubelet keeps listing removed resources with 0 (kubernetes #92396)."""
         return {name: count for name, count in self.allocatable.items() if count}
 
 
@@ -61,18 +61,18 @@ class DaemonSetView:
     """One DaemonSet of the operator.
 
     Attributes:
-        name: Name; the operator uses it as `app` label of the pods too.
+        name: Name of the DaemonSet; the operator also uses it as the `app` label of the pods.
         namespace: Namespace of the operator.
         version: resourceVersion of the object.
-        generation: Rises with every change of the spec.
-        observed_generation: The generation that the counts below speak of; 0 before the controller's first look.
-        desired: Nodes that should run a pod.
-        updated: Nodes that run a pod of the newest template.
-        ready: Nodes whose pod is Ready.
-        available: Nodes whose pod has been Ready long enough.
-        images: Image of each container by name, init containers included.
-        strategy: Value of MIG_STRATEGY in the template; None where no container has it.
-        template_hash: The operator's hash of what it applied last; empty where it has none.
+        generation: Grows with every change of the spec.
+        observed_generation: Generation that the counts below refer to; 0 before the controller's first sync.
+        desired: Number of nodes that should run a pod.
+        updated: Number of nodes that run a pod of the current template.
+        ready: Number of nodes whose pod is Ready.
+        available: Number of nodes whose pod is available (Ready for at least `minReadySeconds`).
+        images: Image of each container, init containers included, by container name.
+        strategy: Value of MIG_STRATEGY in the template; None if no container has it.
+        template_hash: The operator's hash of the spec that it applied last; empty if there is none.
     """
 
     name: str
@@ -90,27 +90,27 @@ class DaemonSetView:
 
     @property
     def rolled(self) -> bool:
-        """Every wanted pod is of the newest template and available, and the controller has seen that template."""
+        """Whether the controller has seen the current template and every desired pod is updated and available."""
         return self.observed_generation >= self.generation and self.updated == self.available == self.desired
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyView:
-    """The ClusterPolicy that rules the cluster.
+    """One ClusterPolicy as of the latest watch event.
 
     Attributes:
-        name: Name of the object (`cluster-policy` by Helm, any other elsewhere).
+        name: Name of the object; Helm calls it `cluster-policy`, other installers may use any name.
         version: resourceVersion of the object.
-        created: When it was made; of several the oldest rules.
-        release: Release of the operator, from the label that Helm sets; empty where there is none.
-        namespace: Where the operands run; None before the operator has written its status.
-        strategy: `spec.mig.strategy`; None where it is absent, "" where empty.
-        state: `status.state`: ready, notReady, ignored; None before the first status.
-        manager_enabled: `spec.migManager.enabled`; None where absent (the operator then takes it as true).
-        config_name: Custom mig-parted ConfigMap; None or "" means generated or shipped.
-        config_default: What the operator stamps on a node without `mig.config`; None where absent.
-        manager_env: Environment given to mig-manager (WITH_REBOOT lives here).
-        conditions: Message of every condition that is not as it should be, `type: reason: message`.
+        created: Creation time; if there are several ClusterPolicies, the oldest is active.
+        release: Release of the operator, from the label that Helm sets; empty if there is none.
+        namespace: Namespace of the operands; None until the operator has written the status.
+        strategy: `spec.mig.strategy`; None if the field is absent, "" if it is empty.
+        state: `status.state`: ready, notReady or ignored; None until the operator has written the status.
+        manager_enabled: `spec.migManager.enabled`; None if absent, which the operator treats as true.
+        config_name: Custom mig-parted ConfigMap; None or "" means the generated or the default one.
+        config_default: Configuration that the operator sets on a node without `mig.config`; None if absent.
+        manager_env: Environment variables of mig-manager, such as WITH_REBOOT.
+        conditions: Each condition that reports a problem, as `type: reason: message`.
     """
 
     name: str
@@ -128,15 +128,15 @@ class PolicyView:
 
     @property
     def effective_strategy(self) -> Strategy:
-        """The strategy as the operands see it; absent or empty counts as `none`, their own default."""
+        """Strategy as the operands see it; if absent or empty, their default `none`."""
         return Strategy(self.strategy) if self.strategy else Strategy.NONE
 
 
 def count(quantity: str | int) -> int:
-    """Whole number of a Kubernetes quantity of an extended resource (`7`, `1k`).
+    """Parse the quantity of an extended resource (`7`, `1k`), which is a whole number.
 
     Raises:
-        ValueError: The text is not a whole number with one of the usual suffixes.
+        ValueError: The text is not a whole number with an optional suffix k, M, G, Ki, Mi or Gi.
     """
     text = str(quantity)
     suffix = text.lstrip("0123456789")
@@ -148,17 +148,17 @@ def count(quantity: str | int) -> int:
 
 
 def nvidia_counts(quantities: Raw | None) -> dict[str, int]:
-    """Keep the counts of the `nvidia.com/` resources among `quantities`; None counts as empty."""
+    """Return the counts of the `nvidia.com/` resources in `quantities`; None is treated as empty."""
     return {name: count(value) for name, value in (quantities or {}).items() if name.startswith(PREFIX)}
 
 
 def timestamp(text: str) -> datetime:
-    """Read a time as Kubernetes writes it (RFC 3339, UTC)."""
+    """Parse a Kubernetes timestamp (RFC 3339, UTC)."""
     return datetime.fromisoformat(text)
 
 
 def node_view(raw: Raw) -> NodeView:
-    """Read a Node object."""
+    """Create the view of a raw Node object."""
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     info = status.get("nodeInfo") or {}
     return NodeView(
@@ -177,7 +177,7 @@ def node_view(raw: Raw) -> NodeView:
 
 
 def daemon_set_view(raw: Raw) -> DaemonSetView:
-    """Read a DaemonSet object."""
+    """Create the view of a raw DaemonSet object."""
     meta, template, status = raw["metadata"], raw["spec"]["template"], raw.get("status") or {}
     pod = template.get("spec") or {}
     containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
@@ -198,7 +198,7 @@ def daemon_set_view(raw: Raw) -> DaemonSetView:
 
 
 def policy_view(raw: Raw) -> PolicyView:
-    """Read a ClusterPolicy object."""
+    """Create the view of a raw ClusterPolicy object."""
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     manager = spec.get("migManager") or {}
     config = manager.get("config") or {}

@@ -1,4 +1,4 @@
-"""Waits: driven by the watch, bounded by a limit, explained when they end in vain."""
+"""Waits: driven by watches, bounded by limits, with an error that explains a timeout."""
 
 from __future__ import annotations
 
@@ -13,36 +13,43 @@ from conformance.cluster.store import Store
 
 T = TypeVar("T")
 
-_LOOK_AGAIN = 0.25
-"""Real seconds after which a wait looks again although nothing changed: what it waits for may lie in the clock."""
-_TELL_EVERY = 1.0
-"""Real seconds between two reports of progress."""
+_RECHECK_INTERVAL = 0.25
+"""Real seconds after which a condition is checked again without a change: it may depend on the clock."""
+_PROGRESS_INTERVAL = 1.0
+"""Real seconds between two progress reports."""
 _TIMELINE_LINES = 12
 
 
 class Progress(Protocol):
-    """Called at the start of a wait and about once a real second: what is waited for, where, for how long so far."""
+    """Callback that reports the progress of a wait: at its start and about once per real second."""
 
     def __call__(self, what: str, node: str | None, seconds: float) -> None:
-        """`seconds` of the cluster's clock; `node` is None where the wait is not for one node."""
+        """Report a wait.
+
+        Args:
+            what: What is waited for.
+            node: Name of the node concerned; None if the wait is not for one node.
+            seconds: Time waited so far, in seconds of the cluster's clock.
+        """
         ...
 
 
 def silent(what: str, node: str | None, seconds: float) -> None:
-    """Say nothing."""
+    """Report nothing."""
     del what, node, seconds
 
 
 @dataclass
 class Deadline:
-    """A limit in seconds of the cluster's clock.
+    """A deadline on the cluster's clock, with bounds in real time.
 
     Attributes:
         clock: The cluster's clock.
-        limit: Seconds of that clock. It is over too after as many real seconds (more where the clock is slower than
-            real time): a simulated clock may stand still on a busy machine, and a wait must stay finite.
-        patience: Real seconds before which it is not over: on a clock much faster than real time the suite itself
-            needs a while to see what happened. Never more than `limit`.
+        limit: Seconds of that clock. The deadline also expires after `limit` real seconds (proportionally more if the
+            clock is slower than real time): a simulated clock may stand still on a busy machine, and every wait must
+            end.
+        patience: Minimum real seconds before the deadline expires, at most `limit`. On a clock much faster than real
+            time, the suite needs some real time to see what happened.
     """
 
     clock: ClusterClock
@@ -56,31 +63,32 @@ class Deadline:
         self._real_end = now + self.limit / min(self.clock.scale, 1.0)
 
     @property
-    def passed(self) -> float:
-        """Seconds of the cluster's clock since the start."""
+    def elapsed(self) -> float:
+        """Seconds of the cluster's clock since the deadline was created."""
         return self.clock.now() - self._started
 
     @property
-    def over(self) -> bool:
-        """The limit is reached."""
+    def expired(self) -> bool:
+        """Whether the limit has been reached."""
         now = time.monotonic()
-        return (self.passed >= self.limit and now >= self._real_start) or now >= self._real_end
+        return (self.elapsed >= self.limit and now >= self._real_start) or now >= self._real_end
 
     @property
-    def real_left(self) -> float:
-        """Real seconds until it may be over; never below a millisecond."""
+    def real_seconds_left(self) -> float:
+        """Real seconds until the deadline can expire; at least 0.001, so that a wait never spins."""
         now = time.monotonic()
-        by_clock = max((self.limit - self.passed) / self.clock.scale, self._real_start - now)
+        by_clock = max((self.limit - self.elapsed) / self.clock.scale, self._real_start - now)
         return max(min(by_clock, self._real_end - now), 0.001)
 
 
 class Waiter:
-    """Waits on one store.
+    """Waits for conditions on one store.
 
     Attributes:
-        progress: Told what is being waited for.
-        stopped: Raised by every wait at once, those under way too; None while waits go on. Set through `stop`.
-        before_look: Called before each look; raises when the run must not go on (a foreign change, a lost lease).
+        progress: Callback that reports what a wait is waiting for.
+        stopped: Error that every wait raises, including those in progress; None for none. Set it through `stop`.
+        before_check: Callback that runs before each check of a condition. It raises to abort the run, for example
+            after a foreign change or when the lease was lost.
     """
 
     def __init__(self, store: Store, clock: ClusterClock, patience: float) -> None:
@@ -88,17 +96,17 @@ class Waiter:
         self._clock = clock
         self._patience = patience
         self.progress: Progress = silent
-        self.before_look: Callable[[], None] = lambda: None
+        self.before_check: Callable[[], None] = lambda: None
         self.stopped: ClusterError | None = None
 
     def stop(self, reason: ClusterError | None) -> None:
-        """End every wait with an error; None lets waits go on again."""
+        """End every wait by raising `reason`. None allows waits again."""
         self.stopped = reason
         self._store.wake_all()
 
     def wait(
         self,
-        look: Callable[[], T | None],
+        condition: Callable[[], T | None],
         what: str,
         limit: float,
         *,
@@ -110,41 +118,44 @@ class Waiter:
         """See `Cluster.wait`."""
         deadline = Deadline(self._clock, limit, self._patience)
         held: list[Deadline] = []
-        for _ in self._looks(deadline, what, node, held):
-            if not (value := look()):
+        for _ in self._checks(deadline, what, node, held):
+            if not (value := condition()):
                 held.clear()
                 continue
             held[:] = held or [Deadline(self._clock, hold)]
-            if held[0].over:
+            if held[0].expired:
                 return value
         raise WaitTimeout(
             what,
             node=node,
-            seconds=deadline.passed,
+            seconds=deadline.elapsed,
             last_seen=last_seen() if last_seen else "",
             look_at=look_at,
             timeline=self._store.timeline.render(node=node, last=_TIMELINE_LINES) if node else (),
         )
 
-    def observe(self, look: Callable[[], T | None], seconds: float, what: str, node: str | None = None) -> T | None:
+    def observe(
+        self, condition: Callable[[], T | None], seconds: float, what: str, node: str | None = None
+    ) -> T | None:
         """See `Cluster.observe`."""
         deadline = Deadline(self._clock, seconds)
-        return next((value for _ in self._looks(deadline, what, node) if (value := look())), None)
+        return next((value for _ in self._checks(deadline, what, node) if (value := condition())), None)
 
-    def _looks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:
-        """Yield at once, after every change that concerns the node, and a last time when the deadline is over."""
-        told = 0.0
+    def _checks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:
+        """Yield at once, after every change that concerns the node, at intervals, and once after the deadline."""
+        reported = 0.0
         while True:
-            revision, over = self._store.revision(node), deadline.over
+            # Read both before the check: a change during the check must wake the wait below.
+            revision, expired = self._store.revision(node), deadline.expired
             self._store.check()
             if self.stopped is not None:
                 raise self.stopped
-            self.before_look()
-            if time.monotonic() - told >= _TELL_EVERY:
-                self.progress(what, node, deadline.passed)
-                told = time.monotonic()
+            self.before_check()
+            if time.monotonic() - reported >= _PROGRESS_INTERVAL:
+                self.progress(what, node, deadline.elapsed)
+                reported = time.monotonic()
             yield
-            if over:
+            if expired:
                 return
-            until = min(limit.real_left for limit in (deadline, *held))
-            self._store.wait_beyond(revision, min(_LOOK_AGAIN, until), node)
+            until = min(limit.real_seconds_left for limit in (deadline, *held))
+            self._store.wait_for_change(revision, min(_RECHECK_INTERVAL, until), node)

@@ -1,4 +1,4 @@
-"""Keeps one table of the store true: list, watch from there, resume, list anew when the server has forgotten."""
+"""Keeps one table of the store up to date: list, watch, resume, and list again once the resourceVersion expired."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import tenacity
 
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
 from conformance.cluster.store import Store, Table, V, key_of
-from conformance.cluster.transport import Stream, Transport
+from conformance.cluster.transport import PAGE, Stream, Transport
 
-_PAGE = "500"
 _GONE = 410
-_PAUSE = 2.0
-"""Longest pause between two attempts, real seconds."""
+_MAX_PAUSE = 2.0
+"""Longest pause between two attempts, in real seconds."""
 
 
 class _ExpiredError(Exception):
-    """The server no longer knows the version to resume from."""
+    """The server no longer has the resourceVersion from which to resume the watch."""
 
 
 class Watcher(Generic[V]):
-    """One thread that feeds one table until `stop`.
+    """A thread that keeps one table up to date until `stop` is called.
 
-    When the API server has not answered for `limits.unreachable` real seconds, or refuses, the store is told and every
-    wait ends with that error, until it answers again.
+    If the API server rejects the requests, or has not answered for `limits.unreachable` real seconds, the table is
+    marked as failed, and every wait ends with that error. The watcher keeps trying, and clears the failure once the API
+    server answers again. After an event that cannot be parsed, the failure is permanent.
     """
 
     def __init__(self, transport: Transport, store: Store, table: Table[V], path: str) -> None:
@@ -42,17 +42,17 @@ class Watcher(Generic[V]):
         self._thread = threading.Thread(target=self._run, name=f"watch {table.title}", daemon=True)
 
     def start(self) -> None:
-        """Read the first list in the caller's thread, then watch in a thread of its own.
+        """Read the first list in the caller's thread, then start the watch thread.
 
         Raises:
-            ApiError: The server refuses to list these objects.
-            UnreachableError: It does not answer.
+            ApiError: The server refused to list the objects.
+            UnreachableError: The server does not answer.
         """
         self._list()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch; returns when the thread has ended, after two real seconds at most."""
+        """End the watch. Waits at most two real seconds for the thread to end."""
         self._stopped.set()
         if (stream := self._stream) is not None:
             stream.close()
@@ -62,33 +62,33 @@ class Watcher(Generic[V]):
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._patiently()
+                self._step_with_retries()
             except ApiError as error:
                 why = f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?"
                 self._fail(ClusterError(why))
             except UnreachableError as error:
                 silent = time.monotonic() - self._last_answer
-                self._fail(UnreachableError(f"for {silent:.0f} s now: {error}"))
-            except Exception as error:  # noqa: BLE001 - an object that cannot be read must end the waits, not a thread
-                self._fail(ClusterError(f"cannot read what the watch of {self._table.title} sent: {error!r}"))
+                self._fail(UnreachableError(f"no answer for {silent:.0f} s: {error}"))
+            except Exception as error:  # noqa: BLE001 - an unreadable object must end all waits, not just this thread
+                self._fail(ClusterError(f"cannot parse an event of the watch of {self._table.title}: {error!r}"))
                 return
 
     def _fail(self, error: ClusterError) -> None:
-        """Tell everybody who waits, and go on trying: the restore at the end may find the server back."""
+        """Fail every wait, then pause. Later attempts matter: the server may be back before the restore."""
         if not self._stopped.is_set():
             self._store.fail(self._table, error)
-        self._pause(_PAUSE)
+        self._pause(_MAX_PAUSE)
 
-    def _alive(self) -> None:
+    def _mark_alive(self) -> None:
         self._last_answer = time.monotonic()
         self._store.fail(self._table, None)
 
-    def _patiently(self) -> None:
-        """One list or one watch, again and again with growing pauses while the server is silent or forgetful."""
+    def _step_with_retries(self) -> None:
+        """List or watch once. Retry with growing pauses if the server does not answer or the version expired."""
         tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((UnreachableError, _ExpiredError)),
-            stop=lambda _: self._stopped.is_set() or self._given_up(),
-            wait=tenacity.wait_exponential(multiplier=0.02, max=_PAUSE),
+            stop=lambda _: self._stopped.is_set() or self._unreachable_too_long(),
+            wait=tenacity.wait_exponential(multiplier=0.02, max=_MAX_PAUSE),
             sleep=self._pause,
             reraise=True,
         )(self._step)
@@ -96,7 +96,7 @@ class Watcher(Generic[V]):
     def _pause(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _given_up(self) -> bool:
+    def _unreachable_too_long(self) -> bool:
         return time.monotonic() - self._last_answer > self._transport.limits.unreachable
 
     def _step(self) -> None:
@@ -109,16 +109,16 @@ class Watcher(Generic[V]):
 
     def _list(self) -> None:
         objects: dict[tuple[str, str], Any] = {}
-        query = {"limit": _PAGE}
+        query = {"limit": PAGE}
         while True:
             page = self._transport.get(self._path, query)
             objects |= {key_of(item): item for item in page["items"]}
             token = page["metadata"].get("continue")
             if not token:
                 break
-            query = {"limit": _PAGE, "continue": token}
+            query = {"limit": PAGE, "continue": token}
         self._store.replace(self._table, objects)
-        self._alive()
+        self._mark_alive()
         self._version = page["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> None:
@@ -134,28 +134,28 @@ class Watcher(Generic[V]):
         except ApiError as error:
             if not error.expired:
                 raise
-            self._forget()
-        self._alive()
+            self._restart_from_list()
+        self._mark_alive()
         if self._stopped.is_set():
             self._stream.close()
         try:
             for line in self._stream:
                 self._last_answer = time.monotonic()
                 if line:
-                    self._take(json.loads(line))
+                    self._handle(json.loads(line))
         finally:
             self._stream = None
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _handle(self, event: dict[str, Any]) -> None:
         raw = event["object"]
         if event["type"] == "ERROR":
             if raw.get("code") == _GONE:
-                self._forget()
+                self._restart_from_list()
             raise UnreachableError(f"the watch of {self._table.title} ended: {raw.get('message', raw)}")
         self._version = raw["metadata"]["resourceVersion"]
         if event["type"] != "BOOKMARK":
             self._store.apply(self._table, raw, deleted=event["type"] == "DELETED")
 
-    def _forget(self) -> NoReturn:
+    def _restart_from_list(self) -> NoReturn:
         self._version = None
         raise _ExpiredError

@@ -1,4 +1,4 @@
-"""Which changes of the cluster this client made itself."""
+"""Tells changes that this client made from changes made by others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class OwnWrites:
-    """Knows this client's own writes by the resourceVersion that each of them got. Safe to use from several threads."""
+    """Records the resourceVersion of each of this client's writes. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,7 +17,7 @@ class OwnWrites:
 
     @contextmanager
     def writing(self) -> Iterator[set[str]]:
-        """Open while a write is under way; put the resourceVersion that it got into the set."""
+        """Mark a write as in progress. The caller adds the resulting resourceVersion to the yielded set."""
         with self._lock:
             self._open += 1
         versions: set[str] = set()
@@ -29,12 +29,12 @@ class OwnWrites:
                 self._open -= 1
 
     @property
-    def under_way(self) -> bool:
-        """Whether a write is under way: its event may arrive before its resourceVersion is known."""
+    def in_progress(self) -> bool:
+        """Whether a write is in progress. Its watch event may arrive before its resourceVersion is known."""
         with self._lock:
             return self._open > 0
 
     def owns(self, version: str) -> bool:
-        """Whether one of this client's writes gave an object this resourceVersion."""
+        """Whether one of this client's writes produced this resourceVersion."""
         with self._lock:
             return version in self._versions

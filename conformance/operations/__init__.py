@@ -1,1 +1,1 @@
-"""What this suite does with MIG on a cluster: asks for configurations, switches the strategy, puts everything back."""
+"""What the suite changes on a cluster: it requests configurations, changes the strategy, and restores everything."""

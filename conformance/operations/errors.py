@@ -1,4 +1,4 @@
-"""Reasons for which the suite does not change a cluster, or stops changing it."""
+"""Errors for which the suite refuses to change a cluster or stops changing it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from conformance.cluster.errors import ClusterError
 
 
 class ForeignChangeError(ClusterError):
-    """Somebody else changed what this run is testing (strategy, configuration or a node's `mig.config`)."""
+    """Somebody else changed the strategy, the name of the mig-parted ConfigMap, or a tested node's `mig.config`."""
 
 
 class LeaseHeldError(ClusterError):
-    """Another run of the suite is using this cluster, or took it over from this one."""
+    """Another run of the suite holds the lease of this cluster, or this run lost it."""
 
 
 class NodeInUseError(ClusterError):
-    """Pods of others hold GPUs of a node that was to be reconfigured."""
+    """Pods of other users hold GPUs of a node that was about to be reconfigured."""

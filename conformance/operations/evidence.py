@@ -1,4 +1,4 @@
-"""What a change of the cluster left behind: handed to the cases, never judged here."""
+"""Evidence of changes of the cluster. Cases judge it; this room only collects it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from conformance.cluster.changes import Change, LabelChange, ResourceChange
-from conformance.cluster.errors import ClusterError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
 from conformance.cluster.views import DaemonSetView
@@ -15,47 +14,45 @@ from conformance.spec.names import State
 
 
 class Outcome(StrEnum):
-    """How mig-manager answered."""
+    """How mig-manager answered a request."""
 
     SUCCESS = "success"
     FAILED = "failed"
-    """It tried (`pending` was seen) and failed."""
+    """`failed` after `pending`: mig-manager tried."""
     REFUSED = "refused"
-    """`failed` without `pending`: it did not begin."""
+    """`failed` without `pending`: mig-manager did not try."""
     UNANSWERED = "unanswered"
-    """No `success` or `failed` within the limit."""
+    """Neither `success` nor `failed` within the limit."""
     KEPT = "kept"
-    """It was not asked: the node had this configuration, with `success`, already."""
-
-
-class ChangeFailedError(ClusterError):
-    """A change of the cluster that a case builds upon did not succeed."""
+    """No request was made: the node already had this configuration, with state `success`."""
 
 
 @dataclass(frozen=True)
 class Reconfiguration:
-    """One node that was asked for one configuration. Times in seconds of the cluster's clock.
+    """Evidence of one request for a configuration on one node. Times are in seconds of the cluster's clock.
 
     Attributes:
         node: Name of the node.
-        configuration: The entry that was asked for.
-        previous: What `mig.config` was before; None where it was absent.
-        started: When the label was set, or found to be set.
-        answered: When `success` or `failed` was seen; None where neither came.
-        settled: When every operand's pod was back; None where that did not come (`problem` says what was missing).
-        outcome: How mig-manager answered, or that it was not asked.
-        state: Last value of the state label; None where it was absent.
-        problem: Why it is not a success, or what did not settle, with mig-manager's own words; empty where all is well.
-        labels_before: All labels of the node before.
-        changes: What happened to the node's `nvidia.com/` labels from the start, without this run's own writes.
-        resources: Changes of allocatable and capacity in that time.
-        pods_before: Pods of the node at the start, those of users too.
-        pods: What was seen of pods of the node in that time, short-lived ones too.
-        pods_after: Pods of the node at the end.
-        manager_log: Lines of mig-manager's log since the start; empty where it may not be read.
-        boot_ids: Boot id before and after.
-        history: Everything of the node in the timeline since the start, for reports.
-        mark: Where the timeline stood at the start.
+        configuration: Name of the requested configuration.
+        previous: Value of `mig.config` before the request; None if it was absent.
+        started: When the request was made or, without a request, when the label was found to be set.
+        answered: When `success` or `failed` was seen; None if neither was.
+        settled: When the pods of all operands were back; None if they were not (`problem` lists the missing ones) or if
+            this was not awaited.
+        outcome: How mig-manager answered, or that no request was made.
+        state: Value of the state label at the end; None if it is absent or unknown.
+        problem: Why the request did not succeed, with mig-manager's own messages, or which operands are not back;
+            empty if there is no problem.
+        labels_before: All labels of the node before the request.
+        changes: Changes of the node's `nvidia.com/` labels since the start, without this run's own writes.
+        resources: Changes of allocatable and capacity since the start.
+        pods_before: Pods on the node at the start, including those of users.
+        pods: Lives of the pods on the node since the start, including short-lived ones.
+        pods_after: Pods on the node at the end.
+        manager_log: Lines of mig-manager's log since the start; empty if the log cannot be read.
+        boot_ids: Boot id at the start and at the end.
+        history: All changes of the node since the start, for reports.
+        mark: Mark of the timeline at the start.
     """
 
     node: str
@@ -80,37 +77,26 @@ class Reconfiguration:
 
     @property
     def seconds(self) -> float | None:
-        """From the label to the answer; None without an answer."""
+        """Seconds from the request to the answer; None without an answer."""
         return None if self.answered is None else self.answered - self.started
 
     @property
     def applied(self) -> bool:
-        """Whether mig-manager says that the configuration is there: it answered `success`, now or before."""
+        """Whether mig-manager reports the configuration as applied: it answered `success`, now or earlier."""
         return self.outcome in (Outcome.SUCCESS, Outcome.KEPT)
-
-    def require_success(self) -> None:
-        """Raise unless mig-manager says that the configuration is there.
-
-        Raises:
-            ChangeFailedError: Says what was asked for and why it failed.
-        """
-        if not self.applied:
-            raise ChangeFailedError(
-                f"node {self.node} did not reach configuration {self.configuration} ({self.outcome}): {self.problem}"
-            )
 
 
 @dataclass(frozen=True)
 class Roll:
-    """One DaemonSet in a change of strategy.
+    """Roll of one DaemonSet after a change of the strategy.
 
     Attributes:
-        before: The DaemonSet before.
-        after: The DaemonSet at the end.
-        pods_before: Its pods before, on every node.
-        pods_after: Its pods at the end.
-        complete: The template carries the strategy and every pod is of that template and available.
-        lagging: What is missing, one line; empty when complete.
+        before: The DaemonSet before the change.
+        after: The DaemonSet at the end; as before if it is gone.
+        pods_before: Its pods on all nodes before the change.
+        pods_after: Its pods on all nodes at the end.
+        complete: Whether the template has the new strategy and all pods are of that template and available.
+        problem: What is missing, in one line; empty if complete.
     """
 
     before: DaemonSetView
@@ -118,23 +104,23 @@ class Roll:
     pods_before: tuple[PodView, ...]
     pods_after: tuple[PodView, ...]
     complete: bool
-    lagging: str
+    problem: str
 
 
 @dataclass(frozen=True)
 class StrategyChange:
-    """One change of the strategy of the whole cluster. Times in seconds of the cluster's clock.
+    """Evidence of one change of the cluster's strategy. Times are in seconds of the cluster's clock.
 
     Attributes:
-        before: ClusterPolicy's strategy before; None where the field was absent.
-        strategy: The strategy that was asked for.
-        patched: Whether a patch was needed.
-        started: When it was patched.
-        finished: When the last DaemonSet had rolled; None where one did not.
-        rolls: Each DaemonSet that carries the strategy, by name.
-        history: Everything in the timeline since the start, of all nodes and the ClusterPolicy.
-        problem: What did not roll; empty where all is well.
-        mark: Where the timeline stood at the start.
+        before: Strategy in the ClusterPolicy before; None if the field was absent.
+        strategy: The requested strategy.
+        patched: Whether the ClusterPolicy was patched; not needed if it already had the strategy.
+        started: When the change started, right before the patch.
+        finished: When the last DaemonSet had rolled; None if one has not.
+        rolls: Rolls of the DaemonSets whose template carries the strategy, by name.
+        history: All changes of the cluster since the start.
+        problem: What has not rolled; empty if everything has.
+        mark: Mark of the timeline at the start.
     """
 
     before: str | None
@@ -146,12 +132,3 @@ class StrategyChange:
     history: tuple[Change, ...]
     problem: str
     mark: int
-
-    def require_complete(self) -> None:
-        """Raise unless every DaemonSet has rolled.
-
-        Raises:
-            ChangeFailedError: Names those that have not.
-        """
-        if self.problem:
-            raise ChangeFailedError(f"strategy {self.strategy} did not reach every operand: {self.problem}")

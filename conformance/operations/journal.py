@@ -1,8 +1,9 @@
-"""Remembers what was there before the first change, in the cluster and in a local file.
+"""The journal: records the original state before the first change, in the cluster and in a local file.
 
-What that is: docs/reference/gpu-operator.md#what-to-put-back.
+What is recorded: docs/reference/gpu-operator.md#what-to-put-back.
 
-One ConfigMap for each node and one for the ClusterPolicy, so that thousands of nodes fit and each is written once.
+There is one ConfigMap for each node and one for the ClusterPolicy, so that the size limit of a ConfigMap does not limit
+the number of nodes, and each is written only once.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ _NODE = "mig-conformance-journal-node-"
 
 
 @dataclass(frozen=True)
-class NodeMemory:
-    """A node before the first change.
+class NodeRecord:
+    """A node before its first change.
 
     Attributes:
         name: Name of the node.
-        run: The run that remembered it; another one than the present where that one was killed.
-        labels: All its `nvidia.com/` labels; those of `restorable` are put back, the others are outputs of the
-            operator and must come back by themselves.
-        unschedulable: It was cordoned.
-        taints: `key=value:effect`.
-        advertised: Allocatable resources above 0: whether the configuration was really in place.
+        run: Id of the run that recorded it; an earlier run's if that run was killed before its restore.
+        labels: All `nvidia.com/` labels. Those selected by `restorable` are put back; the operator and its operands
+            write the others, so these must return by themselves.
+        unschedulable: Whether the node was cordoned.
+        taints: Taints as `key=value:effect`.
+        advertised: Allocatable resources above 0; they show whether the configuration was really applied.
     """
 
     name: str
@@ -50,23 +51,23 @@ class NodeMemory:
 
     @property
     def configuration(self) -> str | None:
-        """Value of `mig.config`; None where it was absent."""
+        """Value of `mig.config`; None if it was absent."""
         return self.labels.get(MIG_CONFIG)
 
     @property
     def state(self) -> str | None:
-        """Value of the state label; None where it was absent."""
+        """Value of the state label; None if it was absent."""
         return self.labels.get(MIG_CONFIG_STATE)
 
 
 @dataclass(frozen=True)
-class PolicyMemory:
-    """The ClusterPolicy before the first change.
+class PolicyRecord:
+    """The ClusterPolicy before its first change.
 
     Attributes:
         name: Name of the object.
-        run: The run that remembered it.
-        strategy: Its strategy; None where the field was absent.
+        run: Id of the run that recorded it.
+        strategy: Strategy; None if the field was absent.
     """
 
     name: str
@@ -75,47 +76,44 @@ class PolicyMemory:
 
 
 def restorable(labels: Mapping[str, str]) -> dict[str, str]:
-    """Keep the labels that a reconfiguration writes: `mig.config`, its state, and `gpu.deploy.*`."""
+    """Return only the labels that a reconfiguration writes: `mig.config`, the state label and the deploy labels."""
     return {k: v for k, v in labels.items() if k in (MIG_CONFIG, MIG_CONFIG_STATE) or k.startswith(DEPLOY_PREFIX)}
 
 
 class Journal:
-    """What a run must put back. Entries of a run that was killed are taken over, never overwritten.
+    """What a run must put back. Entries of a killed run are taken over and never overwritten.
 
     Attributes:
-        nodes: Remembered nodes by name.
-        policy: The remembered ClusterPolicy; None while it was not changed.
-        adopted: Ids of the killed runs whose entries were found.
+        nodes: Recorded nodes, by name.
+        policy: The recorded ClusterPolicy; None if it was not recorded.
     """
 
     def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
-        """Read what a killed run may have left in the cluster; the namespace must exist.
+        """Read the entries that a killed run may have left in the cluster. The namespace must exist.
 
         Args:
             cluster: The cluster.
-            run: Id of this run, fit for a label value.
-            file: Where the local copy goes; None: no local copy.
+            run: Id of this run; must be a valid label value.
+            file: Path of the local copy; None for no local copy.
         """
         self._cluster = cluster
         self._run = run
         self._file = file
         self._lock = threading.Lock()
-        self.nodes: dict[str, NodeMemory] = {}
-        self.policy: PolicyMemory | None = None
+        self.nodes: dict[str, NodeRecord] = {}
+        self.policy: PolicyRecord | None = None
         self._load()
-        runs = {memory.run for memory in self.nodes.values()} | ({self.policy.run} if self.policy else set())
-        self.adopted = tuple(sorted(runs - {run}))
 
     @property
     def empty(self) -> bool:
-        """Nothing was remembered, so nothing was changed."""
+        """Whether nothing was recorded, which means that nothing was changed."""
         return not self.nodes and self.policy is None
 
     def remember(self, node: str | None) -> None:
-        """Write down a node (None: the ClusterPolicy) unless that was done before; to be called before a change.
+        """Record a node before it is changed, unless it is already recorded. None means the ClusterPolicy.
 
         Raises:
-            ClusterError: It could not be written; the change must not be made.
+            ClusterError: The entry could not be written, so the change must not be made.
         """
         with self._lock:
             if node is None and self.policy is None:
@@ -124,27 +122,27 @@ class Journal:
                 self._remember_node(node)
 
     def clear(self) -> None:
-        """Forget everything, in the cluster and in the local file; to be called after an exact restore."""
+        """Delete all entries, in the cluster and the local file. Call this only after an exact restore."""
         for name in self._names():
             self._cluster.transport.delete(paths.config_map(self._cluster.namespace, name))
         self.nodes, self.policy = {}, None
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
-    def where(self) -> str:
-        """Say where it is kept, for messages."""
+    def location(self) -> str:
+        """Describe where the journal is stored, for messages."""
         local = f" and {self._file}" if self._file else ""
         return f"ConfigMaps labelled {JOURNAL_LABEL} in namespace {self._cluster.namespace}{local}"
 
     def _remember_policy(self) -> None:
         policy = self._cluster.policy()
-        memory = PolicyMemory(policy.name, self._run, policy.strategy)
-        self._save(_POLICY, asdict(memory))
-        self.policy = memory
+        record = PolicyRecord(policy.name, self._run, policy.strategy)
+        self._save(_POLICY, asdict(record))
+        self.policy = record
 
     def _remember_node(self, node: str) -> None:
         view = self._cluster.node(node)
-        memory = NodeMemory(
+        record = NodeRecord(
             name=node,
             run=self._run,
             labels=nvidia_labels(view.labels),
@@ -152,8 +150,8 @@ class Journal:
             taints=view.taints,
             advertised=view.advertised,
         )
-        self._save(_NODE + node, asdict(memory))
-        self.nodes[node] = memory
+        self._save(_NODE + node, asdict(record))
+        self.nodes[node] = record
 
     def _names(self) -> list[str]:
         return [_NODE + node for node in self.nodes] + ([_POLICY] if self.policy else [])
@@ -164,10 +162,10 @@ class Journal:
         for item in items:
             data = json.loads(item["data"][_KEY])
             if item["metadata"]["name"] == _POLICY:
-                self.policy = PolicyMemory(**data)
+                self.policy = PolicyRecord(**data)
             else:
-                memory = NodeMemory(**(data | {"taints": tuple(data["taints"])}))
-                self.nodes[memory.name] = memory
+                record = NodeRecord(**(data | {"taints": tuple(data["taints"])}))
+                self.nodes[record.name] = record
 
     def _save(self, name: str, data: dict[str, Any]) -> None:
         body = {
@@ -181,7 +179,7 @@ class Journal:
             self._save_locally(name, data)
         except (ApiError, OSError) as error:
             raise ClusterError(
-                f"cannot remember what is there before changing it, so nothing is changed: {error}"
+                f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error
 
     def _save_locally(self, name: str, data: dict[str, Any]) -> None:
@@ -189,6 +187,7 @@ class Journal:
             return
         known = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        # Written to a second file and renamed, so that a killed run never leaves half a file.
         draft = self._file.with_suffix(".tmp")
         draft.write_text(json.dumps(known | {name: data}, indent=2, sort_keys=True), encoding="utf-8")
         draft.replace(self._file)

@@ -1,4 +1,4 @@
-"""One run at a time: a Lease in the suite's namespace, renewed while the run lives (coordination.k8s.io/v1)."""
+"""Allows one run at a time, through a Lease (coordination.k8s.io/v1) in the suite's namespace."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ LEASE_NAME: Final = "mig-conformance"
 
 
 class RunLease:
-    """The lease of one run. Once acquired, a thread renews it; when it is lost, the guard of the cluster says so.
+    """The lease of one run. Once it is acquired, a thread renews it; if it is lost, the guard fails every wait.
 
     Attributes:
-        taken: Another run has it now; that run puts back what this one changed.
+        taken_over: Whether another run holds the lease now. That run puts back what this one changed.
     """
 
     def __init__(self, cluster: MigCluster, holder: str) -> None:
-        """Nothing is written before `acquire`.
+        """Prepare the lease. Nothing is written before `acquire`.
 
         Args:
             cluster: The cluster.
-            holder: Who runs, as another user should read it: `alice@host, run 7f3a`.
+            holder: Description of this run for other users, such as `alice@host, run 7f3a`.
         """
         self._cluster = cluster
         self._holder = holder
         self._seconds = cluster.limits.lease
         self._path = paths.lease(cluster.namespace, LEASE_NAME)
         self._version = ""
-        self.taken = False
+        self.taken_over = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="renew lease", daemon=True)
 
     def acquire(self) -> None:
-        """Take the lease.
+        """Acquire the lease and start to renew it.
 
-        One that looks expired is taken only when it also stays unrenewed for a third of its time from now on: the
-        clocks of two machines may differ.
+        An expired lease is not taken at once, because the clocks of two machines may differ: this run first waits a
+        third of the lease duration, and fails if the holder renews the lease meanwhile.
 
         Raises:
-            LeaseHeldError: Another run holds it; says who, since when, and when it is free if that run has died.
+            LeaseHeldError: Another run holds the lease; the message names it, its last renewal, and the time until the
+                lease expires if that run was killed.
         """
         held = self._read()
         if held is not None and not self._expired(held):
@@ -58,7 +59,7 @@ class RunLease:
         self._thread.start()
 
     def release(self) -> None:
-        """Give the lease back. One that was lost meanwhile is left to its new holder."""
+        """Stop renewing and delete the lease. A lease that another run took over is left alone."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=self._cluster.limits.request)
@@ -67,18 +68,18 @@ class RunLease:
             self._cluster.transport.delete(self._path)
 
     def _renew(self) -> None:
-        """Renew every third of the time; give up when the time has passed without success."""
+        """Renew at every third of the lease duration; give up when a whole duration passed without success."""
         renewed = time.monotonic()
         while not self._stopped.wait(self._seconds / 3):
             try:
                 self._write(self._version)
             except LeaseHeldError as error:
-                self.taken = True
-                self._cluster.guard.lose(error)
+                self.taken_over = True
+                self._cluster.guard.fail(error)
                 return
             except ClusterError as error:
                 if time.monotonic() - renewed > self._seconds:
-                    self._cluster.guard.lose(LeaseHeldError(f"could not renew the lease of this run in time: {error}"))
+                    self._cluster.guard.fail(LeaseHeldError(f"could not renew the lease of this run in time: {error}"))
                     return
             else:
                 renewed = time.monotonic()
@@ -128,7 +129,7 @@ class RunLease:
         spec = held["spec"]
         left = max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
         return (
-            f"another run is using this cluster: {spec.get('holderIdentity')} (last sign of life {spec['renewTime']}). "
+            f"another run is using this cluster: {spec.get('holderIdentity')} (last renewal {spec['renewTime']}). "
             f"Wait until it ends; if it was killed, the cluster is free in {left:.0f} s "
             f"(lease {LEASE_NAME} in namespace {self._cluster.namespace})"
         )

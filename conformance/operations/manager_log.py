@@ -1,7 +1,7 @@
-"""mig-manager's log: whether it is idle, what it wrote since a moment, and why it failed.
+"""Reads mig-manager's log: whether it is idle, what it logged since a position, and why it failed.
 
-Lines as mig-parted v0.15.0 writes them (tests/recordings/data/mig-manager-transitions.json.gz); the ones looked for are
-the same since the first releases.
+The format is that of mig-parted v0.15.0 (tests/recordings/data/mig-manager-transitions.json.gz). The lines searched for
+have not changed since the first releases.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.spec.names import MIG_MANAGER_APP
 
-_BEGINS = "Updating to MIG config"
-_WAITS = "Waiting for change to"
-_COMPLAINTS = ("level=error", "level=fatal")
-_EXPECTED = "Assertion failure: selected configuration not currently applied"
-"""What mig-parted says, at level fatal, before every change."""
+_STARTED = "Updating to MIG config"
+_IDLE = "Waiting for change to"
+_ERROR_LEVELS = ("level=error", "level=fatal")
+_HARMLESS = "Assertion failure: selected configuration not currently applied"
+"""Logged by mig-parted at level fatal before every change; not an error."""
 _TAIL = 2000
-"""More lines than one reconfiguration writes on 16 GPUs."""
+"""Number of lines to read: more than one reconfiguration of 16 GPUs logs."""
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class LogEnd:
-    """Where the log of one mig-manager pod stood.
+class LogPosition:
+    """End of the log of one mig-manager pod when it was read.
 
     Attributes:
-        uid: The pod.
-        stamp: Time of the last line as the server wrote it; empty where the log was empty.
-        busy: A reconfiguration had begun and not ended; None where the log says neither.
+        uid: UID of the pod.
+        stamp: Time of the last line as written by the server; empty if the log was empty.
+        busy: Whether a reconfiguration was in progress; None if the log does not show it.
     """
 
     uid: str
@@ -40,45 +40,46 @@ class LogEnd:
 
 
 def manager_pod(cluster: ObservedCluster, node: str) -> PodView | None:
-    """Find the newest pod of mig-manager on a node that is not being deleted; None where there is none."""
+    """Return mig-manager's newest pod on a node, ignoring terminating pods; None if there is none."""
     pods = [pod for pod in cluster.operands(node, MIG_MANAGER_APP) if not pod.terminating]
     return max(pods, key=lambda pod: pod.created, default=None)
 
 
-def log_end(cluster: ObservedCluster, pod: PodView) -> LogEnd | None:
-    """Read where the log stands; None where this run may not read it or it is not there."""
+def log_position(cluster: ObservedCluster, pod: PodView) -> LogPosition | None:
+    """Read the current end of the log; None if the log does not exist or may not be read."""
     lines = _read(cluster, pod, since=None)
     if lines is None:
         return None
-    events = [_BEGINS in text for _, text in lines if _BEGINS in text or _WAITS in text]
-    return LogEnd(pod.uid, stamp=lines[-1][0] if lines else "", busy=events[-1] if events else None)
+    events = [_STARTED in text for _, text in lines if _STARTED in text or _IDLE in text]
+    return LogPosition(pod.uid, stamp=lines[-1][0] if lines else "", busy=events[-1] if events else None)
 
 
-def log_since(cluster: ObservedCluster, node: str, end: LogEnd | None) -> tuple[str, ...]:
-    """Read what mig-manager of a node wrote after `end`, without times; empty where it may not be read.
+def log_since(cluster: ObservedCluster, node: str, position: LogPosition | None) -> tuple[str, ...]:
+    """Read the lines that mig-manager on a node logged after `position`, without their times.
 
-    Where the pod is another one than then, all of its log.
+    If the pod was replaced since then, the whole log of the new pod is returned. Empty if `position` is None, or if
+    the log does not exist or may not be read.
     """
     pod = manager_pod(cluster, node)
-    if pod is None or end is None:
+    if pod is None or position is None:
         return ()
-    same = end.uid == pod.uid and bool(end.stamp)
-    lines = _read(cluster, pod, since=end.stamp if same else None) or []
-    after = _time(end.stamp) if same else _EPOCH
+    same = position.uid == pod.uid and bool(position.stamp)
+    lines = _read(cluster, pod, since=position.stamp if same else None) or []
+    after = _time(position.stamp) if same else _EPOCH
     return tuple(text for stamp, text in lines if _time(stamp) > after)
 
 
-def reason(log: tuple[str, ...]) -> str:
-    """Pick the lines in which mig-manager says why it failed, the last three; empty where it does not."""
-    complaints = [line for line in log if line and any(mark in line for mark in _COMPLAINTS) and _EXPECTED not in line]
-    return " | ".join(list(dict.fromkeys(complaints))[-3:])
+def failure_reason(log: tuple[str, ...]) -> str:
+    """Return the last three distinct lines with errors, joined by ` | `; empty if there are none."""
+    errors = [line for line in log if line and any(mark in line for mark in _ERROR_LEVELS) and _HARMLESS not in line]
+    return " | ".join(list(dict.fromkeys(errors))[-3:])
 
 
 def _read(cluster: ObservedCluster, pod: PodView, since: str | None) -> list[tuple[str, str]] | None:
     try:
         lines = cluster.logs(pod, MIG_MANAGER_APP, tail=_TAIL, since=since, timestamps=True)
     except ApiError:
-        # Forbidden, or the container has not begun: the log is a help, not a condition.
+        # Forbidden, or the container has not started. The log helps but is not required.
         return None
     return [(stamp, text) for stamp, _, text in (line.partition(" ") for line in lines) if stamp]
 

@@ -1,4 +1,4 @@
-"""`MigCluster`: a cluster whose MIG settings this suite may change, with everything remembered before."""
+"""`MigCluster`: a cluster whose MIG settings the suite may change, recording the original state first."""
 
 from __future__ import annotations
 
@@ -16,42 +16,50 @@ _STRATEGY_FIELD = "/spec/mig/strategy"
 
 
 class MigCluster(Cluster):
-    """A cluster under test and the three things that this suite changes: node labels, cordons and the strategy.
+    """A cluster under test, with methods for the three things that the suite changes: labels, cordons, strategy.
 
     Attributes:
-        guard: Notices foreign changes; asked before every look of every wait.
-        remember: Called with a node's name (None: the ClusterPolicy) before this object changes it; the journal
-            sets it, so that nothing is changed that was not remembered.
+        guard: Detects changes by others; every wait calls it before each check of its condition.
+        remember: Callback that runs before every change, with the node's name or None for the ClusterPolicy.
+            `Safekeeping` sets it to the journal's `remember`, so that nothing is changed before it is recorded.
     """
 
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
         super().__init__(transport, clock, namespace)
         self.guard = Guard(self.timeline, self.writes)
-        self.before_look = self.guard.check
+        self.before_check = self.guard.check
         self.remember: Callable[[str | None], None] = lambda _: None
 
     def set_labels(self, node: str, labels: Mapping[str, str | None]) -> None:
-        """Set labels of a node in one merge patch; None removes.
+        """Set labels of a node in one merge patch; a value of None removes the label.
 
         Raises:
-            ApiError: The server refused (403 without the role for disruptive runs).
+            ApiError: The server rejected the patch, with status 403 if the role for disruptive runs is missing.
         """
         self.remember(node)
         self.patch(paths.node(node), {"metadata": {"labels": dict(labels)}})
 
     def set_unschedulable(self, node: str, *, unschedulable: bool) -> None:
-        """Cordon a node, or take the cordon off."""
+        """Cordon or uncordon a node.
+
+        Raises:
+            ApiError: The server rejected the patch.
+        """
         self.remember(node)
         self.patch(paths.node(node), {"spec": {"unschedulable": unschedulable or None}})
 
     def set_strategy(self, strategy: str | None) -> PolicyView:
-        """Set ClusterPolicy `spec.mig.strategy`, only if it still is what the suite last saw; None removes the field.
+        """Set `spec.mig.strategy` of the ClusterPolicy if it still has the value that the watch last reported.
+
+        Args:
+            strategy: New value; None removes the field.
 
         Returns:
-            The policy as it was before.
+            The ClusterPolicy before the change.
 
         Raises:
-            ApiError: 422 when somebody changed it meanwhile, 403 without the role for cluster-wide runs.
+            ApiError: The server rejected the patch, with status 422 if somebody changed the field meanwhile, and 403
+                if the role for cluster-wide runs is missing.
         """
         self.remember(None)
         policy = self.policy()
@@ -60,11 +68,11 @@ class MigCluster(Cluster):
 
 
 def _strategy_patch(before: PolicyView, strategy: str | None) -> Sequence[Mapping[str, Any]]:
-    """JSON patch that sets `spec.mig.strategy` only if it is still as in `before`; None removes the field."""
+    """Return a JSON patch that sets `spec.mig.strategy` only if it is still as in `before`; None removes the field."""
     if before.strategy is None:
         if strategy is None:
             return []
-        # The version stands for "still absent": a JSON patch cannot test for that.
+        # A JSON patch cannot test that a field is absent, so it tests that the object is unchanged.
         return [
             {"op": "test", "path": "/metadata/resourceVersion", "value": before.version},
             {"op": "add", "path": "/spec/mig", "value": {"strategy": strategy}},

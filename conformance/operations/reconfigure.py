@@ -1,4 +1,4 @@
-"""Brings nodes to a configuration by the safe protocol of docs/reference/mig-manager.md#how-to-ask-safely."""
+"""Reconfigures nodes by the safe protocol of docs/reference/mig-manager.md#how-to-ask-safely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Reconfiguration
-from conformance.operations.manager_log import LogEnd, log_end, manager_pod
+from conformance.operations.manager_log import LogPosition, log_position, manager_pod
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.request import ReconfigureRequest
 from conformance.operations.side_by_side import results, side_by_side
@@ -17,7 +17,7 @@ from conformance.spec.names import MIG_CONFIG_STATE, State
 
 _IDLE = "mig-manager to be Ready and idle"
 _LOG_PAUSE = 1.0
-"""Seconds of the cluster's clock between two looks at a log, which nothing announces."""
+"""Seconds of the cluster's clock between two reads of a log, because logs cannot be watched for changes."""
 
 
 def reconfigure(
@@ -28,31 +28,33 @@ def reconfigure(
     again: bool = True,
     at_once: int | None = None,
 ) -> dict[str, Reconfiguration]:
-    """Ask mig-manager for a configuration on each of the given nodes, on all at the same time.
+    """Request a configuration from mig-manager on each of the given nodes, in parallel.
 
-    For each node: mig-manager must be Ready and idle; then the state label is removed and `mig.config` set (removed
-    first where it had that value already, since mig-manager acts on changes only); then the first `success` or `failed`
-    after that is the answer. A `failed` ends the wait for its node at once. What the product does wrong is evidence,
-    not an exception.
+    For each node: wait until mig-manager is Ready and idle; remove the state label and set `mig.config`; then take the
+    first `success` or `failed` as the answer. If `mig.config` already has the value, it is removed first, because
+    mig-manager reacts only to changes. Misbehaviour of mig-manager or an operand is part of the evidence and raises no
+    exception.
 
     Args:
         cluster: The cluster.
-        wanted: Configuration by node name.
-        settle: Also wait until every operand that ran before is back: Ready, or known to be crashing, with a new pod
-            where it was paused. The validator need only be there, since it waits for resources that a node may
-            rightly not have.
-        again: Also ask nodes that have the configuration, with `success`, already. While the label is gone for a
-            moment an operator before v26.7.0 that is at work may set its default: do not ask again while it rolls.
-        at_once: Nodes that are reconfigured at the same time at most; None for all.
+        wanted: Configuration, by node name.
+        settle: Whether to also wait until every operand that ran before is back: Ready or crash-looping, and in a new
+            pod if it was paused. The validator's pod only has to exist, because it waits for resources that the node
+            may legitimately lack.
+        again: Whether to also make the request on nodes that already have the configuration with state `success`. Use
+            False while the operator is rolling: such a request removes the label for a moment, and an operator before
+            v26.7.0 may then set its default.
+        at_once: Maximum number of nodes to reconfigure at the same time; None means the limit of `side_by_side`.
 
     Returns:
-        The evidence by node name.
+        The evidence, by node name.
 
     Raises:
-        NodeInUseError: Pods of others hold GPUs of a node; named in the message; nothing was changed on any node.
-        WaitTimeout: mig-manager of a node is not Ready and idle in time; that node was left alone.
+        NodeInUseError: Pods of other users hold GPUs of a node; the message names them. If they were found before the
+            first request, no node was changed.
+        WaitTimeout: mig-manager of a node was not Ready and idle in time; that node was not changed.
         ForeignChangeError: Somebody else changed `mig.config` or the strategy meanwhile.
-        ApiError, UnreachableError: As everywhere.
+        ClusterError: A node does not exist, or the API server rejected a request or does not answer.
     """
     for node in wanted:
         cluster.node(node)
@@ -68,26 +70,26 @@ def reconfigure(
 def reconfigure_node(
     cluster: MigCluster, node: str, configuration: str, *, settle: bool = True, again: bool = True
 ) -> Reconfiguration:
-    """Do for one node what `reconfigure` does for several."""
+    """Reconfigure one node; see `reconfigure`."""
     refuse_users(cluster, [node])
-    end = _Manager(cluster, node).await_idle()
+    position = _Manager(cluster, node).await_idle()
     cluster.guard.add([node])
-    request = ReconfigureRequest(cluster, node, configuration, end, again=again)
-    request.put()
-    limit = cluster.limits.reboot + cluster.limits.reconfigure  # never reached: the request knows its own
+    request = ReconfigureRequest(cluster, node, configuration, position, again=again)
+    request.send()
+    limit = cluster.limits.reboot + cluster.limits.reconfigure  # only an upper bound: the request has its own deadline
     cluster.wait(request.is_answered, f"mig-manager's answer to {configuration}", limit, node=node)
     if settle and request.answered is not None:
-        request.begin_rest()
+        request.start_settling()
         cluster.wait(request.is_at_rest, "the operands to be back", limit, node=node)
     return request.evidence()
 
 
 class _Manager:
-    """mig-manager of one node, before it is asked for something.
+    """mig-manager of one node, before a request.
 
-    It must not be at work: the answer to an older request would pass for ours. Its log tells best, since a state of
-    `pending` may be left over from a run that it gave up (gpu-operator issue 2833); where the log says nothing
-    or may not be read, the state must do. `rebooting` is believed in any case.
+    It must be idle, or its answer to an earlier request would be taken for the answer to ours. The log is the best
+    evidence: the state `pending` may be left over from an attempt that mig-manager abandoned (gpu-operator issue 2833).
+    If the log does not show it or may not be read, the state decides. The state `rebooting` always means busy.
     """
 
     def __init__(self, cluster: MigCluster, node: str) -> None:
@@ -95,18 +97,18 @@ class _Manager:
         self._node = node
         self._deadline = Deadline(cluster.clock, cluster.limits.manager_ready, cluster.limits.patience)
 
-    def await_idle(self) -> LogEnd | None:
-        """Wait; give the end of the log, None where it may not be read."""
+    def await_idle(self) -> LogPosition | None:
+        """Wait until mig-manager is Ready and idle. Return the end of its log, or None if that may not be read."""
         pod = self._cluster.wait(self._ready_pod, _IDLE, self._deadline.limit, node=self._node, last_seen=self._seen)
         while True:
-            end = log_end(self._cluster, pod)
-            if not self._busy(end):
-                return end
-            if self._deadline.over:
+            position = log_position(self._cluster, pod)
+            if not self._busy(position):
+                return position
+            if self._deadline.expired:
                 raise WaitTimeout(
                     _IDLE,
                     node=self._node,
-                    seconds=self._deadline.passed,
+                    seconds=self._deadline.elapsed,
                     last_seen=self._seen(),
                     look_at=f"kubectl logs -n {pod.namespace} {pod.name}",
                     timeline=self._cluster.timeline.render(node=self._node, last=10),
@@ -118,9 +120,9 @@ class _Manager:
         pod = manager_pod(self._cluster, self._node)
         return pod if pod is not None and pod.ready else None
 
-    def _busy(self, end: LogEnd | None) -> bool:
+    def _busy(self, position: LogPosition | None) -> bool:
         state = self._cluster.node(self._node).labels.get(MIG_CONFIG_STATE)
-        at_work = None if end is None else end.busy
+        at_work = None if position is None else position.busy
         return state == State.REBOOTING or (state == State.PENDING if at_work is None else at_work)
 
     def _seen(self) -> str:

@@ -1,4 +1,4 @@
-"""One node that has been asked for one configuration: what to write, what counts as the answer, when it is at rest."""
+"""One request for a configuration on one node: what to write, what counts as the answer, when the node is at rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from conformance.cluster.changes import Change, LabelChange, ResourceChange
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Outcome, Reconfiguration
-from conformance.operations.manager_log import LogEnd, log_since, reason
+from conformance.operations.manager_log import LogPosition, failure_reason, log_since
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import (
     DEPLOY_PREFIX,
@@ -22,54 +22,59 @@ _FINAL = (State.SUCCESS, State.FAILED)
 
 
 class ReconfigureRequest:
-    """Made before the first write: `put` writes, `is_answered` and `is_at_rest` look, `evidence` sums up.
+    """A request for a configuration, created before the first write.
+
+    `send` writes it, `is_answered` and `is_at_rest` check its progress, and `evidence` summarizes it.
 
     Attributes:
         node: Name of the node.
-        configuration: What it is asked for.
-        mark: Where the timeline stood before the write.
-        answered: When the answer was seen; None so far.
-        deadline: Until when to wait in the present stage.
-        kept: Whether nothing is written: the node has the configuration, and need not be asked `again`.
+        configuration: The requested configuration.
+        mark: Mark of the timeline before the write.
+        answered: When the answer was seen, in seconds of the cluster's clock; None until then.
+        deadline: Deadline of the current stage.
+        kept: Whether `send` writes nothing, because the node already has the configuration and `again` is False.
     """
 
     def __init__(
-        self, cluster: MigCluster, node: str, configuration: str, end: LogEnd | None, *, again: bool = True
+        self, cluster: MigCluster, node: str, configuration: str, position: LogPosition | None, *, again: bool = True
     ) -> None:
         self._cluster = cluster
         self.node = node
         self.configuration = configuration
         self.answered: float | None = None
-        self._log_end = end
+        self._log_start = position
         self._before = cluster.node(node)
-        self._there = self._before.labels.get(MIG_CONFIG) == configuration
-        self.kept = self._there and not again and self._before.labels.get(MIG_CONFIG_STATE) == State.SUCCESS
+        self._already_set = self._before.labels.get(MIG_CONFIG) == configuration
+        self.kept = self._already_set and not again and self._before.labels.get(MIG_CONFIG_STATE) == State.SUCCESS
         self._pods_before = cluster.pods(node=node)
-        self._dead: frozenset[str] = frozenset()
+        self._stopped_pods: frozenset[str] = frozenset()
         self._paused: set[str] = set()
         self._pending = False
         self._answer: State | None = None
         self._settled: float | None = None
-        self.mark = self._seen = cluster.timeline.mark()
+        self.mark = self._next = cluster.timeline.mark()
         self._started = cluster.clock.now()
-        self.deadline = self._limit(cluster.limits.reconfigure)
+        self.deadline = self._new_deadline(cluster.limits.reconfigure)
 
-    def put(self) -> None:
-        """Remove the state and set the label, in two patches where the value is there already; nothing where kept."""
+    def send(self) -> None:
+        """Remove the state label and set `mig.config`, in two patches if it already has the value.
+
+        Writes nothing if `kept`.
+        """
         if self.kept:
             return
-        if self._there:
+        if self._already_set:
             self._cluster.set_labels(self.node, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
         self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
 
     def is_answered(self) -> bool:
-        """Tell whether the answer has come, or the time for it is over; looks at what is new of the node."""
-        for change in self._cluster.timeline.since(self._seen, node=self.node):
-            self._seen = change.sequence + 1
-            self._take(change)
-        return self.kept or self.answered is not None or self.deadline.over
+        """Process new changes of the node. Return True once there is an answer or the deadline has expired."""
+        for change in self._cluster.timeline.since(self._next, node=self.node):
+            self._next = change.sequence + 1
+            self._process(change)
+        return self.kept or self.answered is not None or self.deadline.expired
 
-    def _take(self, change: Change) -> None:
+    def _process(self, change: Change) -> None:
         if (
             self.answered is not None
             or not isinstance(change, LabelChange)
@@ -82,28 +87,28 @@ class ReconfigureRequest:
         if state in _FINAL:
             self.answered, self._answer = change.time, State(state)
         elif state == State.REBOOTING:
-            self.deadline = self._limit(self._cluster.limits.reboot)
+            self.deadline = self._new_deadline(self._cluster.limits.reboot)
 
-    def begin_rest(self) -> None:
-        """Start the time that the operands have to come back.
+    def start_settling(self) -> None:
+        """Start the deadline for the operands to come back.
 
-        Pods of the operands that were paused are gone by now, although the watch of pods may lag behind that of nodes:
-        mig-manager has waited for their end.
+        The old pods of paused operands do not count as back, even if they still appear in the views: mig-manager has
+        waited for their end, and the watch of pods may lag behind the watch of nodes.
         """
-        self.deadline = self._limit(self._cluster.limits.operands_ready)
+        self.deadline = self._new_deadline(self._cluster.limits.operands_ready)
         paused = {app for app, label in PAUSED_APPS.items() if label in self._paused}
-        self._dead = frozenset(pod.uid for pod in self._pods_before if pod.app in paused)
+        self._stopped_pods = frozenset(pod.uid for pod in self._pods_before if pod.app in paused)
 
     def is_at_rest(self) -> bool:
-        """Tell whether every operand that ran before and is not paused is back, or the time for it is over."""
-        if not self._missing():
+        """Return True once all operands that ran before and are not paused are back, or the deadline has expired."""
+        if not self._missing_operands():
             self._settled = self._cluster.clock.now()
-        return self._settled is not None or self.deadline.over
+        return self._settled is not None or self.deadline.expired
 
     def evidence(self) -> Reconfiguration:
-        """Sum up, with mig-manager's log."""
+        """Summarize the request, including mig-manager's log."""
         cluster, node = self._cluster, self._cluster.node(self.node)
-        log = log_since(cluster, self.node, self._log_end)
+        log = log_since(cluster, self.node, self._log_start)
         label = node.labels.get(MIG_CONFIG_STATE)
         history = cluster.timeline.since(self.mark, node=self.node)
         changes = [change for change in history if isinstance(change, LabelChange)]
@@ -130,7 +135,7 @@ class ReconfigureRequest:
             mark=self.mark,
         )
 
-    def _limit(self, seconds: float) -> Deadline:
+    def _new_deadline(self, seconds: float) -> Deadline:
         return Deadline(self._cluster.clock, seconds, self._cluster.limits.patience)
 
     def _outcome(self) -> Outcome:
@@ -148,17 +153,20 @@ class ReconfigureRequest:
         left = f"; still paused: {', '.join(sorted(paused))}" if paused else ""
         if outcome is Outcome.UNANSWERED:
             state = node.labels.get(MIG_CONFIG_STATE, "absent")
-            return f"no answer within {self.deadline.passed:.0f} s, state {state}{left}; mig-manager said: {_last(log)}"
+            seconds = self.deadline.elapsed
+            return f"no answer within {seconds:.0f} s, state {state}{left}; mig-manager said: {_last_lines(log)}"
         if outcome in (Outcome.FAILED, Outcome.REFUSED):
-            return f"mig-manager said: {reason(log) or _last(log)}{left}"
-        missing = self._missing() if self._settled is None and not self.kept else ()
+            return f"mig-manager said: {failure_reason(log) or _last_lines(log)}{left}"
+        missing = self._missing_operands() if self._settled is None and not self.kept else ()
         return f"operands not back: {', '.join(missing)}{left}" if missing else left.removeprefix("; ")
 
-    def _missing(self) -> list[str]:
+    def _missing_operands(self) -> list[str]:
         labels = self._cluster.node(self.node).labels
         ran = {pod.app for pod in self._operands(self._pods_before)}
         present = self._operands(self._cluster.operands(self.node))
-        back = {pod.app for pod in present if _is_back(pod) and pod.uid not in self._dead and not pod.terminating}
+        back = {
+            pod.app for pod in present if _is_back(pod) and pod.uid not in self._stopped_pods and not pod.terminating
+        }
         expected = {app for app in ran if app not in PAUSED_APPS or labels.get(PAUSED_APPS[app]) == "true"}
         return sorted(expected - back)
 
@@ -171,5 +179,5 @@ def _is_back(pod: PodView) -> bool:
     return pod.ready or pod.crashing or pod.app == VALIDATOR_APP
 
 
-def _last(log: tuple[str, ...]) -> str:
-    return " | ".join(log[-3:]) or "nothing that may be read"
+def _last_lines(log: tuple[str, ...]) -> str:
+    return " | ".join(log[-3:]) or "no log available"

@@ -1,4 +1,4 @@
-"""Lease, journal and restore together: whatever happens in between, the cluster is put back."""
+"""Combines lease, journal and restore: however the run ends, the cluster is put back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from conformance.operations.restore import Restore, RestoreOutcome, restore
 
 
 def ensure_namespace(cluster: MigCluster, run: str) -> bool:
-    """Make the suite's namespace unless it is there; True where it was made.
+    """Create the suite's namespace if it does not exist. Return whether it was created.
 
     Raises:
-        ClusterError: It is not there and may not be made; says how to mend that.
+        ClusterError: The namespace cannot be read, or it does not exist and cannot be created; the message says how to
+            fix that.
     """
     body = {
         "apiVersion": "v1",
@@ -38,31 +39,33 @@ def ensure_namespace(cluster: MigCluster, run: str) -> bool:
     try:
         cluster.transport.create(paths.namespaces(), body)
     except ApiError as error:
-        raise ClusterError(f"cannot make namespace {cluster.namespace}: {error}; make it once, by hand") from error
+        raise ClusterError(
+            f"cannot create namespace {cluster.namespace}: {error}; create it once with an account that may"
+        ) from error
     return True
 
 
 class Safekeeping:
-    """Context in which a run may change a cluster.
+    """Context manager within which a run may change a cluster.
 
-    On entry: the namespace is there, no other run is at work, and from then on everything that `Cluster` changes is
-    remembered first. On exit, also after a failure or Ctrl-C: everything is put back, and the lease is given back.
+    On entry it creates the namespace, acquires the lease, and makes the cluster record everything in the journal before
+    it is changed. On exit, also after a failure or Ctrl-C, it puts everything back and releases the lease.
 
     Attributes:
-        journal: What is remembered; `adopted` names killed runs whose restore this one finishes.
-        report: What became of the restore; None before the exit.
+        journal: The original state, including entries of killed runs, whose restore this run finishes.
+        report: Report of the restore; None before the exit.
     """
 
     journal: Journal
 
     def __init__(self, cluster: MigCluster, run: str, file: Path | None = None, *, at_once: int | None = None) -> None:
-        """Nothing happens before entry.
+        """Prepare the context. Nothing is written before it is entered.
 
         Args:
             cluster: The cluster.
-            run: Id of this run, fit for a label value.
-            file: Local copy of the journal; None: none.
-            at_once: Nodes that are put back at the same time at most; None: all.
+            run: Id of this run; must be a valid label value.
+            file: Path of the local copy of the journal; None for no local copy.
+            at_once: Maximum number of nodes to put back at the same time; None means the limit of `side_by_side`.
         """
         self._cluster = cluster
         self._run = run
@@ -84,19 +87,23 @@ class Safekeeping:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._lease.taken:
-            self.report = _failed("another run took this cluster over and puts back what this one changed")
+        if self._lease.taken_over:
+            self.report = _failed("another run took over this cluster and puts back what this one changed")
             return
         try:
             self.report = restore(self._cluster, self.journal, at_once=self._at_once)
         except BaseException:
-            self.report = _failed(f"the restore was interrupted; the next run finishes it from {self.journal.where()}")
+            location = self.journal.location()
+            self.report = _failed(f"the restore was interrupted; the next run finishes it from {location}")
             raise
         finally:
             self._give_back()
 
     def _give_back(self) -> None:
-        """Give back lease and namespace; where that fails, the first error of the run must stay the visible one."""
+        """Release the lease and delete the namespace if it was created and the journal is empty.
+
+        A failure goes to the report instead of being raised, so that it does not hide the error that ended the run.
+        """
         self._cluster.remember = lambda _: None
         try:
             self._lease.release()

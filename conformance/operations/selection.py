@@ -1,4 +1,4 @@
-"""Which nodes a run is about."""
+"""Selects the nodes under test."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from conformance.spec.names import GPU_PRESENT, MIG_CAPABLE
 
 
 def mig_nodes(cluster: ObservedCluster, names: Sequence[str] = ()) -> list[NodeView]:
-    """Choose the MIG-capable nodes, all (no `names`) or those named, by name.
+    """Return the MIG-capable nodes, sorted by name: those in `names`, or all if `names` is empty.
 
-    Capable means that GPU Feature Discovery says so: label `nvidia.com/mig.capable=true`.
+    A node is MIG-capable if GPU Feature Discovery labels it `nvidia.com/mig.capable=true`.
 
     Raises:
-        ClusterError: There is none, or a named node does not exist or is not capable; says what was found instead.
+        ClusterError: There is no MIG-capable node, or a named node does not exist or is not MIG-capable; the message
+            lists what was found.
     """
     chosen = [cluster.node(name) for name in dict.fromkeys(names)] or cluster.nodes()
     capable = [node for node in chosen if node.labels.get(MIG_CAPABLE) == "true"]

@@ -1,4 +1,4 @@
-"""Work on many nodes at the same time: a thread for each node, since nearly all of its time is waiting."""
+"""Runs work on many nodes in parallel, with a thread for each node, because nearly all of the time is waiting."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from conformance.cluster.errors import ClusterError
 T = TypeVar("T")
 
 AT_ONCE: Final = 256
-"""Nodes that are worked on at the same time at most; the others follow as soon as one is done."""
-_TELL_EVERY: Final = 1.0
-"""Real seconds between two reports of progress."""
+"""Maximum number of nodes in parallel; each further node starts when another is done."""
+_PROGRESS_INTERVAL: Final = 1.0
+"""Real seconds between two progress reports."""
 
 
 def side_by_side(
     cluster: Cluster,
     nodes: Iterable[str],
     work: Callable[[str], T],
-    tell: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     at_once: int | None = None,
 ) -> dict[str, T | Exception]:
-    """Do the work on each of the nodes at the same time.
+    """Run `work` for each of the nodes in parallel.
 
-    On KeyboardInterrupt every wait of the cluster ends at once; it is raised when the last thread has ended.
+    A KeyboardInterrupt ends every wait of the cluster at once, and is raised after the last thread has ended.
 
     Args:
-        cluster: The cluster that the work waits on.
-        nodes: Names of nodes, each passed to `work` once.
-        work: What to do on one node; called in a thread of its own.
-        tell: Called about once a second with the number of nodes that are done, and of all; None for nobody.
-        at_once: Nodes at the same time at most; None for `AT_ONCE`.
+        cluster: The cluster whose waits end on an interrupt.
+        nodes: Names of the nodes; each is passed to `work` once.
+        work: What to do on one node. It runs in a thread of its own, except for a single node when called from a thread
+            other than the main one: that runs in the calling thread.
+        progress: Called about once per second with the number of finished nodes and of all nodes; None for no calls.
+        at_once: Maximum number of nodes in parallel; None means `AT_ONCE`, which is also the upper bound.
 
     Returns:
-        Result by node, or the exception that ended the work there.
+        For each node the result, or the exception that ended the work there.
     """
     names = list(nodes)
     if len(names) == 1 and threading.current_thread() is not threading.main_thread():
@@ -47,9 +48,9 @@ def side_by_side(
     ) as pool:
         futures = {name: pool.submit(_attempt, work, name) for name in names}
         try:
-            _await(list(futures.values()), tell)
+            _wait_for_all(list(futures.values()), progress)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # first of all: no other node is begun
+            pool.shutdown(wait=False, cancel_futures=True)  # comes first, so that no further node starts
             cluster.stop_waiting(ClusterError("the run was interrupted"))
             pool.shutdown(wait=True)
             cluster.stop_waiting(None)
@@ -58,10 +59,10 @@ def side_by_side(
 
 
 def results(outcomes: Mapping[str, T | Exception]) -> dict[str, T]:
-    """Give the results by node where the work ended everywhere.
+    """Return the results by node if no node failed.
 
     Raises:
-        Exception: The first error, where there is one; the others have ended as well.
+        Exception: The first exception among the outcomes, if there is one.
     """
     good: dict[str, T] = {}
     for name, outcome in outcomes.items():
@@ -74,13 +75,13 @@ def results(outcomes: Mapping[str, T | Exception]) -> dict[str, T]:
 def _attempt(work: Callable[[str], T], name: str) -> T | Exception:
     try:
         return work(name)
-    except Exception as error:  # noqa: BLE001 - handed to the caller, who knows what it means for the node
+    except Exception as error:  # noqa: BLE001 - returned to the caller, who decides what it means for the node
         return error
 
 
-def _await(futures: list[Future[T]], tell: Callable[[int, int], None] | None) -> None:
+def _wait_for_all(futures: list[Future[T]], progress: Callable[[int, int], None] | None) -> None:
     pending = set(futures)
     while pending:
-        done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
-        if not done and tell is not None:
-            tell(len(futures) - len(pending), len(futures))
+        done, pending = wait(pending, timeout=_PROGRESS_INTERVAL, return_when=FIRST_COMPLETED)
+        if not done and progress is not None:
+            progress(len(futures) - len(pending), len(futures))

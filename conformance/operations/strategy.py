@@ -1,4 +1,4 @@
-"""Changes the strategy of the cluster and waits until every operand has taken it over.
+"""Changes the strategy of the cluster and waits until every operand uses it.
 
 Source: docs/reference/gpu-operator.md#change-of-strategy and docs/reference/gpu-operator.md#when-a-roll-is-over.
 """
@@ -24,30 +24,31 @@ from conformance.spec.names import (
 )
 
 CARRIERS: Final = (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MPS_CONTROL_DAEMON_APP, VALIDATOR_APP)
-"""DaemonSets whose template carries the strategy; those that a cluster has are waited for."""
-_SURELY_CRASHING = 3
-"""Restarts after which a pod of the new template is not expected to become Ready any more."""
+"""DaemonSets whose template carries the strategy. A cluster need not have all of them."""
+_STALLED_RESTARTS = 3
+"""Number of restarts after which a crashing pod of the new template is no longer expected to become Ready."""
 
 
 def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
-    """Patch ClusterPolicy `spec.mig.strategy` and wait until the DaemonSets that carry it rolled on every node.
+    """Patch `spec.mig.strategy` of the ClusterPolicy and wait until the DaemonSets that carry it have rolled.
 
-    Nothing is patched where the strategy is the wanted one already; that the operands follow it is awaited all the
-    same. What the product does wrong is evidence, not an exception: an operand that the operator forgets, a roll that
-    stalls on a crashing pod.
+    If the ClusterPolicy already has the strategy, nothing is patched, but the wait for the DaemonSets takes place all
+    the same. Misbehaviour of the operator or an operand is part of the evidence and raises no exception: for example a
+    DaemonSet that the operator does not update, or a roll that stalls on a crashing pod.
 
     Raises:
         ForeignChangeError: Somebody else changed the strategy meanwhile.
-        ApiError, UnreachableError: As everywhere.
+        ApiError: The server rejected the patch.
+        UnreachableError: The API server does not answer.
     """
-    rolling = [_Rolling(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
+    rolling = [_Rollout(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
     mark, started = cluster.timeline.mark(), cluster.clock.now()
     was = cluster.policy().strategy
     if was != strategy:
         cluster.set_strategy(strategy)
-    _await_rolls(cluster, rolling, strategy)
+    _wait_for_rolls(cluster, rolling, strategy)
     rolls = {one.name: one.evidence() for one in rolling}
-    problem = "; ".join(roll.lagging for roll in rolls.values() if roll.lagging)
+    problem = "; ".join(roll.problem for roll in rolls.values() if roll.problem)
     return StrategyChange(
         before=was,
         strategy=strategy,
@@ -61,29 +62,29 @@ def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
     )
 
 
-def _await_rolls(cluster: MigCluster, rolling: Sequence[_Rolling], strategy: Strategy) -> None:
-    """Wait for the templates, then for the pods; a DaemonSet that was not told of the strategy is not waited for.
+def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: Strategy) -> None:
+    """Wait for the templates, then for the pods of those DaemonSets whose template was updated.
 
-    What does not come in time is no exception: `lag` says it.
+    A timeout raises no exception: `_Rollout.problem` reports what is missing.
     """
     with suppress(WaitTimeout):
         cluster.wait(
-            lambda: all(one.told for one in rolling),
-            f"the operator to tell its DaemonSets of strategy {strategy}",
+            lambda: all(one.template_updated for one in rolling),
+            f"the operator to write strategy {strategy} into its DaemonSets",
             cluster.limits.strategy_seen,
         )
-    told = [one for one in rolling if one.told]
-    nodes = max((one.before.desired for one in told), default=0)
+    updated = [one for one in rolling if one.template_updated]
+    nodes = max((one.before.desired for one in updated), default=0)
     with suppress(WaitTimeout):
         cluster.wait(
-            lambda: all(not one.lag() or one.stalled for one in told),
+            lambda: all(not one.problem() or one.stalled for one in updated),
             f"DaemonSets to roll to strategy {strategy}",
             cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
         )
 
 
-class _Rolling:
-    """One DaemonSet on its way to a strategy."""
+class _Rollout:
+    """One DaemonSet during a change of the strategy."""
 
     def __init__(self, cluster: ObservedCluster, before: DaemonSetView, strategy: Strategy) -> None:
         self._cluster = cluster
@@ -93,31 +94,31 @@ class _Rolling:
         self._pods_before = self._pods()
 
     @property
-    def told(self) -> bool:
-        """Its template carries the strategy."""
+    def template_updated(self) -> bool:
+        """Whether its template has the new strategy."""
         now = self._now
         return now is not None and now.strategy == self._strategy
 
     @property
     def stalled(self) -> bool:
-        """A pod of the new template crashes again and again, so the roll will not go on to the next node."""
+        """Whether a pod of the new template keeps crashing, so that the roll does not proceed to the next node."""
         now, outdated = self._now, self._outdated
         if now is None or now.observed_generation < now.generation:
             return False
         return any(
-            pod.crashing and pod.restarts >= _SURELY_CRASHING and pod.template_hash not in outdated
+            pod.crashing and pod.restarts >= _STALLED_RESTARTS and pod.template_hash not in outdated
             for pod in self._pods()
         )
 
-    def lag(self) -> str:
-        """Say what keeps it from having rolled; empty when it has."""
+    def problem(self) -> str:
+        """Describe what is missing from a complete roll; empty if it is complete."""
         now = self._now
         if now is None:
             return f"DaemonSet {self.name} is gone"
         if now.strategy != self._strategy:
             return f"template of DaemonSet {self.name} still has MIG_STRATEGY={now.strategy}"
         if now.observed_generation < now.generation:
-            return f"DaemonSet {self.name}: its controller has not seen the new template"
+            return f"DaemonSet {self.name}: its controller has not observed the new template"
         pods = self._pods()
         late = [pod for pod in pods if pod.terminating or not pod.ready or pod.template_hash in self._outdated]
         if now.rolled and not late and len(pods) == now.desired:
@@ -126,15 +127,15 @@ class _Rolling:
         return f"DaemonSet {self.name}: {now.updated} of {now.desired} pods are of the new template; {states}"
 
     def evidence(self) -> Roll:
-        """Sum up."""
-        lag = self.lag()
+        """Summarize the roll."""
+        problem = self.problem()
         return Roll(
             before=self.before,
             after=self._now or self.before,
             pods_before=tuple(self._pods_before),
             pods_after=tuple(self._pods()),
-            complete=not lag,
-            lagging=lag,
+            complete=not problem,
+            problem=problem,
         )
 
     @property
@@ -143,7 +144,7 @@ class _Rolling:
 
     @property
     def _outdated(self) -> set[str]:
-        """Hashes of the old template; none while the template is the old one."""
+        """Hashes of pods from the old template; empty while the template is unchanged."""
         now = self._now
         changed = now is not None and now.generation != self.before.generation
         return {pod.template_hash for pod in self._pods_before} if changed else set()

@@ -1,4 +1,4 @@
-"""Pods of others that hold GPUs: mig-manager looks at none of them (docs/reference/gpu-operator.md#guard-rails)."""
+"""Finds pods of other users that hold GPUs; mig-manager ignores them (docs/reference/gpu-operator.md#guard-rails)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from conformance.operations.errors import NodeInUseError
 
 
 def gpu_users(cluster: ObservedCluster, node: str) -> list[PodView]:
-    """List pods on the node that asked for GPUs or slices and have not ended.
+    """Return the pods on the node that request GPUs or slices and have not ended.
 
-    Left out are the operator's own pods and those made by the suite.
+    Pods in the operator's namespace and pods created by the suite are left out.
     """
     return [
         pod
@@ -22,10 +22,10 @@ def gpu_users(cluster: ObservedCluster, node: str) -> list[PodView]:
 
 
 def refuse_users(cluster: ObservedCluster, nodes: Iterable[str]) -> None:
-    """Make sure that nobody else holds GPUs of these nodes.
+    """Raise an error if other users' pods hold GPUs of these nodes.
 
     Raises:
-        NodeInUseError: Names every such pod with its node and what it holds.
+        NodeInUseError: There are such pods; the message names each of them with its node and what it holds.
     """
     held = [
         f"{pod} on {node} ({', '.join(f'{name}: {count}' for name, count in pod.gpus.items())})"
@@ -34,6 +34,6 @@ def refuse_users(cluster: ObservedCluster, nodes: Iterable[str]) -> None:
     ]
     if held:
         raise NodeInUseError(
-            f"will not reconfigure while pods of others hold GPUs: {'; '.join(held)}. End or move them, or choose "
-            "other nodes with --node"
+            f"will not reconfigure while pods of other users hold GPUs: {'; '.join(held)}. Delete or move them, or "
+            "choose other nodes with --node"
         )

@@ -23,24 +23,24 @@ def test_a_deadline_counts_the_clusters_seconds() -> None:
     deadline = Deadline(clock, 300)
     clock.time = 299
 
-    assert not deadline.over
-    assert deadline.real_left <= 1 / 500 + 0.001
+    assert not deadline.expired
+    assert deadline.real_seconds_left <= 1 / 500 + 0.001
     clock.time = 300
-    assert deadline.over
+    assert deadline.expired
 
 
 def test_a_clock_that_stands_still_does_not_stop_the_deadline() -> None:
     deadline = Deadline(HandClock(scale=500), 0.02)
     time.sleep(0.03)  # real seconds are what is tested
 
-    assert deadline.over
+    assert deadline.expired
 
 
 def test_a_slow_clock_gets_more_real_seconds() -> None:
     deadline = Deadline(HandClock(scale=0.1), 0.02)
     time.sleep(0.03)  # real seconds are what is tested
 
-    assert not deadline.over
+    assert not deadline.expired
 
 
 def test_patience_is_kept_on_a_fast_clock() -> None:
@@ -48,13 +48,13 @@ def test_patience_is_kept_on_a_fast_clock() -> None:
     deadline = Deadline(clock, 300, patience=0.05)
     clock.time = 1000
 
-    assert not deadline.over
+    assert not deadline.expired
     time.sleep(0.06)  # real seconds are what is tested
-    assert deadline.over
+    assert deadline.expired
 
 
 def test_patience_does_not_stretch_a_short_limit() -> None:
     deadline = Deadline(RealClock(), 0.02, patience=5)
     time.sleep(0.03)  # real seconds are what is tested
 
-    assert deadline.over
+    assert deadline.expired

@@ -22,11 +22,11 @@ def test_single_fields_are_overridden(tmp_path: Path, name: str, text: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("recon: 60", "no limit recon; there are: connect, request"),
+        ("recon: 60", "unknown limit recon; valid limits: connect, request"),
         ("reconfigure: soon", "limit reconfigure must be a number of seconds above 0, not 'soon'"),
         ("reconfigure: true", "must be a number of seconds above 0, not True"),
         ("reconfigure: 0", "must be a number of seconds above 0, not 0"),
-        ("- 1", "expected names of limits with seconds, found list"),
+        ("- 1", "expected a mapping of limits to seconds, found list"),
         ("a: [", "cannot read limits from"),
     ],
 )

@@ -98,6 +98,6 @@ def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
     guard = Guard(timeline, OwnWrites())
     guard.add(["a"])
     change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
-    guard.lose(ForeignChangeError("lost"))
+    guard.fail(ForeignChangeError("lost"))
     guard.forgive()
     guard.check()

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.cluster.errors import WaitTimeout
 from conformance.operations.errors import ForeignChangeError, NodeInUseError
-from conformance.operations.evidence import ChangeFailedError, Outcome, Reconfiguration
+from conformance.operations.evidence import Outcome, Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, PAUSED, State
@@ -41,7 +41,7 @@ def test_success_with_everything_that_was_seen(stand: Stand, cluster: MigCluster
     assert evidence.settled is not None
     assert evidence.answered is not None
     assert evidence.started < evidence.answered <= evidence.settled
-    evidence.require_success()
+    assert evidence.applied
 
 
 def test_a_stale_success_is_no_answer(stand: Stand, cluster: MigCluster) -> None:
@@ -53,8 +53,7 @@ def test_a_stale_success_is_no_answer(stand: Stand, cluster: MigCluster) -> None
 
     assert (evidence.outcome, evidence.state, evidence.answered) == (Outcome.UNANSWERED, None, None)
     assert evidence.problem.startswith("no answer within 2 s, state absent")
-    with pytest.raises(ChangeFailedError, match=re.escape("node a did not reach configuration all-1g.10gb")):
-        evidence.require_success()
+    assert not evidence.applied
 
 
 def test_the_same_value_is_asked_for_anew(stand: Stand, cluster: MigCluster) -> None:
@@ -80,7 +79,7 @@ def test_a_node_that_is_there_already_need_not_be_asked_again(stand: Stand, clus
     assert [evidence[node].outcome for node in "ab"] == [Outcome.KEPT, Outcome.SUCCESS]
     assert cluster.timeline.since(mark, node="a") == ()
     assert (evidence["a"].state, evidence["a"].problem, evidence["a"].seconds) == (State.SUCCESS, "", None)
-    evidence["a"].require_success()
+    assert evidence["a"].applied
 
 
 def test_a_refusal_and_a_failure_are_told_apart_and_end_the_wait(stand: Stand, cluster: MigCluster) -> None:

@@ -120,7 +120,7 @@ def test_nobody_is_nothing_to_do() -> None:
 
 def test_progress_is_told_while_nodes_are_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last node goes on until it was told that the others are done."""
-    monkeypatch.setattr(module, "_TELL_EVERY", 0.01)
+    monkeypatch.setattr(module, "_PROGRESS_INTERVAL", 0.01)
     told: list[tuple[int, int]] = []
     heard = threading.Event()
 
@@ -160,7 +160,7 @@ class Interrupted:
 
 @pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TELL_EVERY", 0.01)
+    monkeypatch.setattr(module, "_PROGRESS_INTERVAL", 0.01)
 
 
 @pytest.mark.usefixtures("_soon")
