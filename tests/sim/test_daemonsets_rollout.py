@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conformance.sim.daemonsets.placement import Verdict
 from conformance.sim.daemonsets.revisions import template_hash
-from conformance.sim.daemonsets.rollout import FailureBackOff, Plan, plan, status
+from conformance.sim.daemonsets.rollout import FailureBackOff, Plan, Rollout
 
 WANTED = Verdict(create=True, keep=True)
 TOLERATED = Verdict(create=False, keep=True)
@@ -38,6 +38,28 @@ def pod(
     if ending:
         made["metadata"]["deletionTimestamp"] = "2026-01-01T00:01:00Z"
     return made
+
+
+Pods = Mapping[str, Sequence[dict[str, Any]]]
+
+
+def rollout(verdicts: Mapping[str, Verdict], pods: Pods) -> Rollout:
+    made = Rollout()
+    made.set_verdicts(verdicts)
+    for node, on_node in pods.items():
+        for item in on_node:
+            made.set_pod(item["metadata"]["name"], node, item)
+    return made
+
+
+def plan(daemon_set: dict[str, Any], verdicts: Mapping[str, Verdict], pods: Pods, revision: str) -> Plan:
+    return rollout(verdicts, pods).plan(daemon_set, revision)
+
+
+def status(
+    daemon_set: dict[str, Any], verdicts: Mapping[str, Verdict], pods: Pods, revision: str
+) -> dict[str, int | None]:
+    return rollout(verdicts, pods).status(daemon_set, revision)
 
 
 def names(chosen: Plan) -> list[str]:
@@ -156,6 +178,54 @@ def settled(on_node: list[dict[str, Any]], deleted: Sequence[Any]) -> list[dict[
     return [
         item | {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}} for item in stay
     ]
+
+
+VERDICTS = st.sampled_from([WANTED, TOLERATED, UNWANTED, None])
+CHANGES = st.one_of(
+    st.tuples(st.just("verdict"), st.sampled_from("abcd"), VERDICTS),
+    st.tuples(
+        st.just("pod"),
+        st.sampled_from("abcd"),
+        st.builds(
+            pod,
+            st.sampled_from("uvwxyz"),
+            st.sampled_from([NEW, OLD]),
+            ready=st.booleans(),
+            ending=st.booleans(),
+            phase=st.sampled_from(["Running", "Failed"]),
+        ),
+    ),
+    st.tuples(st.just("gone"), st.sampled_from("uvwxyz"), st.none()),
+)
+
+
+@given(st.lists(st.tuples(CHANGES, st.sampled_from([NEW, OLD])), max_size=30), st.sampled_from([1, 2, "50%"]))
+def test_after_any_changes_a_rollout_says_what_a_new_one_would(
+    changes: Sequence[tuple[tuple[str, str, Any], str]], limit: int | str
+) -> None:
+    kept, verdicts, on_node = Rollout(), dict[str, Verdict](), dict[str, tuple[str, dict[str, Any]]]()
+    for (what, name, value), revision in changes:
+        match what, value:
+            case "verdict", None:
+                kept.drop_verdict(name)
+                verdicts.pop(name, None)
+            case "verdict", verdict:
+                kept.set_verdict(name, verdict)
+                verdicts[name] = verdict
+            case "pod", item:
+                uid = item["metadata"]["name"]
+                node = on_node[uid][0] if uid in on_node else name
+                kept.set_pod(uid, node, item)
+                on_node[uid] = node, item
+            case _:
+                kept.drop_pod(name)
+                on_node.pop(name, None)
+        new = Rollout()
+        new.set_verdicts(verdicts)
+        for uid, (node, item) in on_node.items():
+            new.set_pod(uid, node, item)
+        assert kept.plan(daemon_set(limit=limit), revision) == new.plan(daemon_set(limit=limit), revision)
+        assert kept.status(daemon_set(), revision) == new.status(daemon_set(), revision)
 
 
 def test_the_hash_follows_the_template_alone() -> None:

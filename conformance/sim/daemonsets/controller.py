@@ -11,7 +11,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.daemonsets.placement import judge, node_of, pod_for
 from conformance.sim.daemonsets.revisions import Revisions
-from conformance.sim.daemonsets.rollout import FailureBackOff, is_ending, plan, status
+from conformance.sim.daemonsets.rollout import FailureBackOff, Rollout, is_ending
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Event, Key, Kube, KubeError, Object, key_of
 
 AGENT = "kube-controller-manager"
@@ -35,7 +35,7 @@ class DaemonSets:
         self._pods = kube.informer(PODS)
         self._revisions = Revisions(self._kube)
         self._queue: ReconcileQueue[Key] = ReconcileQueue(self._sync, clock, reaction)
-        self._owned: dict[str, dict[str, Object]] = defaultdict(dict)
+        self._rollouts: dict[str, Rollout] = defaultdict(Rollout)
         self._expected: dict[str, set[str]] = defaultdict(set)
 
     async def run(self) -> None:
@@ -49,17 +49,26 @@ class DaemonSets:
         async with subscribed(*handlers):
             await self._queue.run()
 
-    def _daemon_set_changed(self, event: Event, _: Object | None, new: Object) -> None:
+    def _daemon_set_changed(self, event: Event, old: Object | None, new: Object) -> None:
+        uid = new["metadata"]["uid"]
         if event is Event.DELETED:
-            self._owned.pop(new["metadata"]["uid"], None)
-            self._expected.pop(new["metadata"]["uid"], None)
-        else:
-            self._queue.add(key_of(new))
+            self._rollouts.pop(uid, None)
+            self._expected.pop(uid, None)
+            return
+        if old is None or _version_of(old) != _version_of(new):
+            verdicts = {node["metadata"]["name"]: judge(new, node) for node in self._nodes.cache.values()}
+            self._rollouts[uid].set_verdicts(verdicts)
+        self._queue.add(key_of(new))
 
-    def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
+    def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
         """Queue only the DaemonSets whose verdict changes: nodes change often, mostly in irrelevant fields."""
+        name = new["metadata"]["name"]
         for key, daemon_set in self._daemon_sets.cache.items():
-            if event is not Event.MODIFIED or old is None or judge(daemon_set, old) != judge(daemon_set, new):
+            rollout = self._rollouts[daemon_set["metadata"]["uid"]]
+            if event is Event.DELETED:
+                rollout.drop_verdict(name)
+            changed = event is not Event.DELETED and rollout.set_verdict(name, judge(daemon_set, new))
+            if changed or event is not Event.MODIFIED:
                 self._queue.add(key)
 
     def _pod_changed(self, event: Event, _: Object | None, new: Object) -> None:
@@ -68,9 +77,9 @@ class DaemonSets:
             return
         uid = new["metadata"]["uid"]
         if event is Event.DELETED:
-            self._owned[owner["uid"]].pop(uid, None)
+            self._rollouts[owner["uid"]].drop_pod(uid)
         else:
-            self._owned[owner["uid"]][uid] = new
+            self._rollouts[owner["uid"]].set_pod(uid, node_of(new), new)
         if event is Event.ADDED or event is Event.DELETED or is_ending(new):
             self._expected[owner["uid"]].discard(uid)
         self._queue.add((new["metadata"]["namespace"], owner["name"]))
@@ -83,17 +92,14 @@ class DaemonSets:
         if self._expected[uid]:
             return  # The watch event of the expected change requeues the key.
         revision = await self._revisions.current(daemon_set)
-        pods: dict[str, list[Object]] = defaultdict(list)
-        for pod in self._owned[uid].values():
-            pods[node_of(pod)].append(pod)
-        verdicts = {node["metadata"]["name"]: judge(daemon_set, node) for node in self._nodes.cache.values()}
-        todo = plan(daemon_set, verdicts, pods, revision)
+        rollout = self._rollouts[uid]
+        todo, status = rollout.plan(daemon_set, revision), rollout.status(daemon_set, revision)
         await asyncio.gather(
             *(self._create(uid, pod_for(daemon_set, node, revision)) for node in todo.create_on),
             *(self._delete(uid, pod) for pod in todo.delete if self._may_go(key, pod)),
         )
         if not self._expected[uid]:
-            await self._write_status(daemon_set, status(daemon_set, verdicts, pods, revision))
+            await self._write_status(daemon_set, status)
 
     def _may_go(self, key: Key, pod: Mapping[str, Any]) -> bool:
         """Return whether a pod may be deleted now; a failed pod in back-off requeues the key."""
@@ -106,7 +112,7 @@ class DaemonSets:
 
     async def _create(self, uid: str, pod: Object) -> None:
         created = await self._kube.create(PODS, pod)
-        if created["metadata"]["uid"] not in self._owned[uid]:
+        if not self._rollouts[uid].has_pod(created["metadata"]["uid"]):
             self._expected[uid].add(created["metadata"]["uid"])
 
     async def _delete(self, uid: str, pod: Mapping[str, Any]) -> None:
@@ -124,3 +130,8 @@ class DaemonSets:
         if any(found.get(counter) != value for counter, value in wanted.items()):
             namespace, name = key_of(daemon_set)
             await self._kube.patch(DAEMON_SETS, name, {"status": wanted}, namespace, subresource="status")
+
+
+def _version_of(daemon_set: Object) -> tuple[str, int]:
+    """Return what changes with the spec, but not with the status."""
+    return daemon_set["metadata"]["uid"], daemon_set["metadata"]["generation"]

@@ -19,7 +19,8 @@ from conformance.sim.kube import (
     Kube,
     Object,
 )
-from conformance.sim.operator.labels import is_gpu_node, label_patch, triggers_reconcile
+from conformance.sim.operator.census import Census
+from conformance.sim.operator.labels import label_patch, triggers_reconcile
 from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
 from conformance.sim.operator.status import (
     NOT_READY,
@@ -38,7 +39,6 @@ NOT_READY_SECONDS: Final = 5.0
 """Cluster seconds between reconciles while an operand is not ready."""
 NO_FEATURES_SECONDS: Final = 45.0
 """Cluster seconds between reconciles while no node has labels of Node Feature Discovery."""
-_NFD_PREFIX: Final = "feature.node.kubernetes.io/"
 _POLICY: Final = "cluster-policy"
 _NODES: Final = "nodes"
 
@@ -69,6 +69,7 @@ class Operator:
         self._nodes = kube.informer(NODES)
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._config_maps = kube.informer(CONFIG_MAPS)
+        self._census = Census()
         self._rendered: tuple[tuple[str, int], dict[str, Object]] | None = None
         self._queue: ReconcileQueue[str] = ReconcileQueue(self._work, clock, reaction)
 
@@ -87,11 +88,16 @@ class Operator:
         """Ignore changes that keep the generation: they only affect the status."""
         if event is Event.MODIFIED and old and old["metadata"]["generation"] == new["metadata"]["generation"]:
             return
+        self._census.look_at_all()
         self._queue.add(_NODES)
         self._queue.add(_POLICY)
 
     def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
-        labels = new["metadata"].get("labels") or {}
+        name, labels = new["metadata"]["name"], new["metadata"].get("labels") or {}
+        if event is Event.DELETED:
+            self._census.drop(name)
+        else:
+            self._census.set(name, labels)
         former = old["metadata"].get("labels") or {} if old else {}
         if event is not Event.DELETED and triggers_reconcile(former, labels, reconciler=self._reconciler):
             self._queue.add(_NODES)
@@ -112,16 +118,15 @@ class Operator:
             await self._reconcile(policy)
 
     async def _label_nodes(self, policy: Object) -> None:
-        for node in tuple(self._nodes.cache.values()):
-            if patch := label_patch(node["metadata"].get("labels") or {}, policy, client=self._client_label):
-                await self._kube.patch(NODES, node["metadata"]["name"], {"metadata": {"labels": patch}})
+        for name, labels in self._census.changed():
+            if patch := label_patch(labels, policy, client=self._client_label):
+                await self._kube.patch(NODES, name, {"metadata": {"labels": patch}})
+            self._census.looked_at(name, labels)
 
     async def _reconcile(self, policy: Object) -> None:
-        labels = [node["metadata"].get("labels") or {} for node in self._nodes.cache.values()]
-        gpu_nodes = sum(is_gpu_node(item) for item in labels)
+        gpu_nodes, found_features = self._census.gpu_nodes, self._census.found_features
         await self._own_config_maps()
         lagging = await self._own_daemon_sets(policy) if gpu_nodes else []
-        found_features = any(name.startswith(_NFD_PREFIX) for item in labels for name in item)
         await self._write_status(policy, lagging, found_features=found_features, gpu_nodes=gpu_nodes)
         if lagging:
             self._queue.add_later(_POLICY, NOT_READY_SECONDS)
