@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from conformance.expect.finding import CheckContext
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
+from conformance.expect.label_changes import ExpectedChange
 from conformance.expect.label_parts import Labels
 from conformance.expect.labels import expected_labels
 from conformance.expect.observed import Driver, ObservedGpu
-from conformance.expect.patches import Write
 from conformance.expect.resources import expected_resources, refusal
-from conformance.expect.transitions import Course, expected_writes
+from conformance.expect.transitions import Course, expected_changes
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, MIG_CONFIG_STATE, Strategy
 from conformance.spec.profile import Profile
@@ -58,7 +58,7 @@ class ExpectedNode:
         refusal: What the device plugin's log must say where it cannot advertise the geometry; empty where it can.
         needs_work: Whether mig-manager was asked, and the GPUs had another geometry than the configuration asks for.
         restarted: Whether device plugin and GPU Feature Discovery must be other processes than before.
-        writes: What mig-manager must write, in order; empty where it was not asked.
+        label_changes: What mig-manager must write, in order; empty where it was not asked.
         features: What Node Feature Discovery found of the node, among all its labels.
         timestamp_before: Start of the GPU Feature Discovery process that labelled the node before; None for none.
     """
@@ -73,7 +73,7 @@ class ExpectedNode:
     refusal: str = ""
     needs_work: bool = False
     restarted: bool = False
-    writes: tuple[Write, ...] = ()
+    label_changes: tuple[ExpectedChange, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     timestamp_before: str | None = None
 
@@ -136,15 +136,15 @@ def expected_node(
         refusal=refusal(wanted, strategy, device_plugin) or "",
         needs_work=needs_work,
         restarted=needs_work or approach.strategy_changed,
-        writes=_writes(approach, mig_manager, needs_work=needs_work),
+        label_changes=_label_changes(approach, mig_manager, needs_work=needs_work),
         features=approach.labels_before,
         timestamp_before=approach.labels_before.get(GFD_TIMESTAMP),
     )
 
 
-def _writes(approach: Approach, mig_manager: str, *, needs_work: bool) -> tuple[Write, ...]:
+def _label_changes(approach: Approach, mig_manager: str, *, needs_work: bool) -> tuple[ExpectedChange, ...]:
     if not approach.asked:
         return ()
     before = {key: value for key, value in approach.labels_when_asked.items() if key != MIG_CONFIG_STATE}
     course = Course.CHANGED if needs_work else Course.ALREADY
-    return expected_writes(before, course, mig_manager, resumed_before=approach.resumed_before)
+    return expected_changes(before, course, mig_manager, resumed_before=approach.resumed_before)

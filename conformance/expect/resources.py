@@ -42,12 +42,6 @@ def refusal(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -
     return None
 
 
-def is_uneven(gpus: Sequence[WantedGpu]) -> bool:
-    """Tell whether strategy `single` cannot advertise the geometry."""
-    sliced = [gpu for gpu in gpus if gpu.enabled]
-    return bool(sliced) and _refusal_of_single(gpus, sliced) is not None
-
-
 def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -> Refusal | None:
     if any(not gpu.instances for gpu in sliced):
         return Refusal.EMPTY_GPU

@@ -43,7 +43,7 @@ def node(
 
 
 def states(expected: ExpectedNode) -> list[str]:
-    return [write.labels[MIG_CONFIG_STATE] for write in expected.writes if MIG_CONFIG_STATE in write.labels]
+    return [change.labels[MIG_CONFIG_STATE] for change in expected.label_changes if MIG_CONFIG_STATE in change.labels]
 
 
 def test_a_change_of_geometry_is_work_and_renews_what_reads_it() -> None:
@@ -62,7 +62,7 @@ def test_where_nothing_is_to_be_done_mig_manager_answers_and_nothing_is_restarte
     expected = node((gpu(SEVEN),), approach=replace(ASKED, resumed_before=True))
 
     assert (expected.needs_work, expected.restarted) == (False, False)
-    assert [dict(write.labels) for write in expected.writes] == [{MIG_CONFIG_STATE: "success"}]
+    assert [dict(change.labels) for change in expected.label_changes] == [{MIG_CONFIG_STATE: "success"}]
 
 
 def test_a_mig_manager_that_is_not_asked_must_write_nothing_although_the_strategy_was_changed() -> None:
@@ -71,7 +71,7 @@ def test_a_mig_manager_that_is_not_asked_must_write_nothing_although_the_strateg
 
     for before in ((gpu(SEVEN),), (gpu(),)):
         expected = node(before, approach=kept, strategy=Strategy.MIXED)
-        assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, True)
+        assert (expected.label_changes, expected.needs_work, expected.restarted) == ((), False, True)
 
 
 def test_a_change_of_strategy_renews_what_reads_the_geometry_although_that_stays() -> None:
@@ -81,7 +81,7 @@ def test_a_change_of_strategy_renews_what_reads_the_geometry_although_that_stays
 def test_of_a_node_that_was_found_there_nothing_is_said_about_the_way() -> None:
     expected = node((gpu(),), approach=FOUND_THERE)
 
-    assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, False)
+    assert (expected.label_changes, expected.needs_work, expected.restarted) == ((), False, False)
     assert (expected.features, expected.timestamp_before) == ({}, None)
     assert expected.resources == {"nvidia.com/gpu": 7}
 
@@ -91,15 +91,15 @@ def test_writes_follow_from_the_labels_when_asked_not_from_those_before_the_stra
     deploy = DEPLOY_PREFIX + "device-plugin"
     asked = replace(ASKED, labels_when_asked=LABELS | {deploy: "false"})
 
-    assert any(deploy in write.labels for write in node().writes)
-    assert not any(deploy in write.labels for write in node(approach=asked).writes)
+    assert any(deploy in change.labels for change in node().label_changes)
+    assert not any(deploy in change.labels for change in node(approach=asked).label_changes)
     assert node(approach=asked).features == LABELS
 
 
 def test_the_state_before_the_request_says_nothing_of_the_answer() -> None:
     stale = replace(ASKED, labels_when_asked=LABELS | {MIG_CONFIG_STATE: "failed"})
 
-    assert node(approach=stale).writes == node().writes
+    assert node(approach=stale).label_changes == node().label_changes
 
 
 def test_a_geometry_that_the_plugin_cannot_advertise() -> None:
@@ -160,7 +160,7 @@ def test_what_must_be_is_consistent_in_itself(
         other.resources_of_other_strategy,
         other.resources,
     )
-    assert bool(expected.writes) == approach.asked
+    assert bool(expected.label_changes) == approach.asked
     assert expected.needs_work <= approach.asked
     assert ("pending" in states(expected)) == expected.needs_work
     assert expected.restarted == (expected.needs_work or approach.strategy_changed)

@@ -14,7 +14,6 @@ from conformance.expect.resources import (
     check_capacity,
     check_resources,
     expected_resources,
-    is_uneven,
     refusal,
 )
 from conformance.spec.names import Strategy
@@ -32,7 +31,7 @@ def test_seven_slices_on_each_gpu(count: int) -> None:
 
     assert expected_resources(gpus, Strategy.SINGLE, "v0.20.0") == {"nvidia.com/gpu": 7 * count}
     assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 7 * count}
-    assert not is_uneven(gpus)
+    assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,6 @@ def test_equal_profiles_of_two_models_are_not_alike() -> None:
     gpus = observed_geometry([gpu(SEVEN), gpu(SEVEN, board=A100_80, index=1)])
 
     assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is Refusal.UNLIKE_DEVICES
-    assert is_uneven(gpus)
     assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 14}
 
 
