@@ -98,7 +98,7 @@ def check_resources(
     """
     advertised = above_zero({name: count for name, count in found.items() if name.startswith(PREFIX)})
     if finding := compare_mappings(above_zero(expected), advertised):
-        raise ConformanceError(context, "resources", finding, _why_not(context, advertised, other_strategy))
+        raise ConformanceError(context, "resources", finding, _likely_causes(context, advertised, other_strategy))
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,9 @@ def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 0}
 
 
-def _why_not(context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None) -> list[str]:
+def _likely_causes(
+    context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None
+) -> list[str]:
     if other_strategy is not None and found == other_strategy:
         return [f"the plugin still runs with MIG_STRATEGY={context.strategy.other} (DaemonSet {DEVICE_PLUGIN_APP})"]
     if not found:
