@@ -129,8 +129,8 @@ def _legal_placements(row: ProfileRow | None, offered: ObservedProfile) -> Colle
 def _names_its_memory(instance: ObservedInstance, total_mib: int) -> bool:
     """Return whether the memory gives the number in the profile's name; True if one of the figures is unknown.
 
-    The rule of go-nvlib: round the share of the total memory up to eighths and the total up to whole GiB, multiply them,
-    and round half up.
+    The rule of go-nvlib: round the share of the total memory up to eighths and the total up to whole GiB, multiply the
+    two, and round half up.
     """
     if instance.memory_mib is None or total_mib == 0:
         return True

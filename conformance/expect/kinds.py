@@ -21,7 +21,7 @@ class GeometryKind(StrEnum):
     UNEVEN = "uneven"
     """Every GPU has instances, with several profiles or on GPUs of several models."""
     PARTIAL = "partial"
-    """Some GPUs are in MIG mode, but not every GPU has instances."""
+    """At least one GPU is in MIG mode and at least one has no instances, but the geometry is not `empty`."""
 
 
 SLICED: Final = (GeometryKind.UNIFORM, GeometryKind.UNEVEN)

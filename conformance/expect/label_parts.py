@@ -42,8 +42,8 @@ class Numbers:
 def numbers_of(gpu_name: str, seen: ObservedInstance | None) -> Numbers:
     """Return the figures that the labels of a MIG device must show; all None if `seen` is None.
 
-    Memory and engines come from the driver, because they differ between driver branches. Multiprocessors do not, so they
-    come from models.yaml where they are confirmed: then a wrong count in the driver is noticed as well.
+    Memory and engines come from the driver, because they differ between driver branches. Multiprocessors do not, so
+    they come from models.yaml where confirmed: then a wrong count in the driver is noticed as well.
     """
     if seen is None:
         return Numbers()
