@@ -23,7 +23,7 @@ from conformance.spec.static_config import static_configurations
 GENERATES: Final = "v0.14.0"
 """First mig-manager that generates the configurations from the hardware."""
 _BALANCED: Final[Mapping[int, Mapping[int, int]]] = {7: {1: 2, 2: 1, 3: 1}, 4: {1: 2, 2: 1}}
-"""Compute slices of the GPU to the instances of `all-balanced`: slices of the profile to number of instances."""
+"""Slices of a GPU's largest profile to the instances of `all-balanced`: slices of a profile to number of instances."""
 _UNTOUCHED: Final = "left as it is"
 
 Offers = Mapping[str, Mapping[int, str]]
@@ -101,8 +101,8 @@ def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:
 def _balanced(counts: Mapping[Profile, int]) -> Mapping[str, int]:
     """Return the instances of `all-balanced`; empty if the GPU has no such configuration.
 
-    Only GPUs with seven or four compute slices have one. If several profiles without attributes have the wanted number
-    of slices, the one with the largest count is used.
+    Only GPUs whose largest profile has seven or four slices have one. If several profiles without attributes have the
+    same number of slices, the one with the largest count is used.
     """
     plain = {profile: count for profile, count in counts.items() if profile == profile.base}
     wanted = _BALANCED.get(max((profile.gpu_slices for profile in plain), default=0), {})
