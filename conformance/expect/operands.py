@@ -15,7 +15,7 @@ from conformance.spec.names import DEPLOY_PREFIX, PAUSED_APPS, VALIDATOR_APP
 RENEWED_APPS: Final[Mapping[str, str]] = {**PAUSED_APPS, VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator"}
 """Apps whose pods are replaced when the geometry changes, with the deploy label that selects their nodes.
 
-mig-manager pauses all of them except the validator. It deletes the validator's pod, so that a new one validates the node.
+mig-manager pauses all of them except the validator. It deletes the validator's pod, so that a new one runs all checks.
 """
 
 
@@ -47,7 +47,7 @@ class PodRecord(Protocol):
 
 
 def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the apps whose pods must be replaced: those that had a pod before and whose deploy label is not `false`."""
+    """Return the apps whose pods must be replaced: those with a pod before and a deploy label other than `false`."""
     ran = {pod.app for pod in pods if pod.started is None}
     return tuple(app for app, label in RENEWED_APPS.items() if app in ran and labels_before.get(label) != "false")
 

@@ -19,7 +19,7 @@ from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
 
 WHOLE_NAME_PATTERNS: Final = "v0.20.0"
-"""First device plugin that compares whole profile names: a MIG device only counts for the resource of its own profile."""
+"""First device plugin that compares whole profile names: a MIG device counts only for the resource of its profile."""
 
 
 class Refusal(StrEnum):
@@ -57,8 +57,8 @@ def refusal(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -
     return None
 
 
-# The order is that of the device plugin.
 def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -> Refusal | None:
+    # In the order in which the device plugin checks.
     if any(not gpu.instances for gpu in sliced):
         return Refusal.EMPTY_GPU
     if len({(profile, gpu.model) for gpu in sliced for profile in gpu.instances}) > 1:
@@ -195,7 +195,7 @@ def _resource(profile: Profile, device_plugin: str) -> str:
 
 
 def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts without those of 0: kubelet keeps the names of resources that are gone (kubernetes issue 92396)."""
+    """Return the counts above 0: kubelet keeps the names of resources that are gone (kubernetes issue 92396)."""
     return {name: count for name, count in counts.items() if count > 0}
 
 

@@ -32,8 +32,8 @@ class StartedPod:
 def check_stays_pending(context: CheckContext, pod: StartedPod, insufficient: str) -> None:
     """Check that the pod is Pending and not bound, and that the scheduler reports the resource as insufficient.
 
-    The pod selects one node, so the scheduler must report the resource for exactly one node; it excludes the other nodes
-    for other reasons.
+    The pod selects one node, so the scheduler must report the resource for exactly one node; it excludes all others for
+    other reasons.
 
     Args:
         context: Node and state that the check is about.
