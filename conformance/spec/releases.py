@@ -95,4 +95,4 @@ def _release(name: str, values: dict[str, Any]) -> Release:
 
 
 DEFAULT_RELEASE: Final = "v26.7.0"
-"""Release of the simulated cluster if no other is requested."""
+"""Release of the simulated cluster by default. Expectations follow it if a component's tag is not a version."""
