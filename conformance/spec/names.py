@@ -35,13 +35,13 @@ SIMULATED_INSTANCE_TYPE: Final = "simulated-gpu"
 """Instance type of this project's simulated nodes; a run through a kubeconfig recognises them by it."""
 
 DEPLOY_PREFIX: Final = "nvidia.com/gpu.deploy."
-"""Prefix of the deploy labels, which the DaemonSets of the operands select; values are `true`, `false` and `PAUSED`."""
+"""Prefix of the deploy labels, which select the nodes of an operand; values are `true`, `false` and `PAUSED`."""
 DEPLOY_MIG_MANAGER: Final = DEPLOY_PREFIX + "mig-manager"
 DEPLOY_CLIENT: Final = DEPLOY_PREFIX + "client"
 PAUSED: Final = "paused-for-mig-change"
 """Value of the deploy labels while mig-manager changes the geometry."""
 PAUSED_OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")
-"""Deploy labels that mig-manager pauses, without their prefix, in its order; from v0.15.0 it pauses `client` as well."""
+"""Deploy labels that mig-manager pauses, without their prefix, in its order; from v0.15.0 also `client`."""
 
 OPERATOR_NAMESPACE: Final = "gpu-operator"
 """Usual namespace of the operator. On a live cluster the suite reads it from `status.namespace` of the ClusterPolicy."""
