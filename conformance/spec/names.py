@@ -35,7 +35,7 @@ SIMULATED_INSTANCE_TYPE: Final = "simulated-gpu"
 """Instance type of this project's simulated nodes; a run through a kubeconfig recognises them by it."""
 
 DEPLOY_PREFIX: Final = "nvidia.com/gpu.deploy."
-"""Prefix of the deploy labels, which select the nodes of an operand; values are `true`, `false` and `PAUSED`."""
+"""Prefix of the deploy labels, which select the nodes of an operand; values: `true`, `false`, `PAUSED`."""
 DEPLOY_MIG_MANAGER: Final = DEPLOY_PREFIX + "mig-manager"
 DEPLOY_CLIENT: Final = DEPLOY_PREFIX + "client"
 PAUSED: Final = "paused-for-mig-change"
@@ -44,7 +44,7 @@ PAUSED_OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-export
 """Deploy labels that mig-manager pauses, without their prefix, in its order; from v0.15.0 also `client`."""
 
 OPERATOR_NAMESPACE: Final = "gpu-operator"
-"""Usual namespace of the operator. On a live cluster the suite reads it from `status.namespace` of the ClusterPolicy."""
+"""Usual namespace of the operator; on a live cluster the suite reads it from `status.namespace` of the ClusterPolicy."""
 MIG_MANAGER_APP: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN_APP: Final = "nvidia-device-plugin-daemonset"
 FEATURE_DISCOVERY_APP: Final = "gpu-feature-discovery"

@@ -48,7 +48,7 @@ class Seen:
 
 NODE = deploy("true", *FOUR)
 USED = deploy("true")
-"""A node on which mig-manager ran before: it carries the label of nvsm, too."""
+"""A node on which mig-manager ran before, so it has the deploy label of nvsm as well."""
 PAUSE, RESUME = deploy(PAUSED), deploy("true")
 
 
@@ -101,7 +101,7 @@ PAUSE, RESUME = deploy(PAUSED), deploy("true")
                      id="script: always resumes, but not nvsm"),
     ],
 )  # fmt: skip
-def test_patches(before: Labels, course: Course, version: str, resumed: bool, patches: list[Labels]) -> None:
+def test_expected_changes(before: Labels, course: Course, version: str, resumed: bool, patches: list[Labels]) -> None:
     assert [
         dict(change.labels) for change in expected_changes(before, course, version, resumed_before=resumed)
     ] == patches
@@ -110,7 +110,7 @@ def test_patches(before: Labels, course: Course, version: str, resumed: bool, pa
 @pytest.mark.parametrize("version", ALL)
 @pytest.mark.parametrize("course", Course)
 @pytest.mark.parametrize("resumed", [False, True])
-def test_what_is_expected_passes(version: str, course: Course, resumed: bool) -> None:
+def test_expected_changes_pass(version: str, course: Course, resumed: bool) -> None:
     expected = expected_changes(NODE, course, version, resumed_before=resumed)
     others = [Seen({"nvidia.com/gpu.count": "8"}), Seen({}, removed=[MIG_CONFIG_STATE])]
     seen = [*others, *(Seen({**change.labels, "nvidia.com/mig.config": "x"}) for change in expected), *others]
@@ -223,11 +223,11 @@ SUCCEEDS = "level=info msg=\"Changing the 'nvidia.com/mig.config.state' node lab
 
 
 @pytest.mark.parametrize("log", [[], [APPLIES, "other", SUCCEEDS], [SUCCEEDS], [APPLIES]])
-def test_a_log_that_says_nothing_against_success(log: list[str]) -> None:
+def test_logs_that_pass(log: list[str]) -> None:
     check_applied_before_success(context(), log)
 
 
-def test_success_was_written_before_the_gpus_were_changed() -> None:
+def test_message_of_a_success_before_the_gpus_were_changed() -> None:
     with pytest.raises(ConformanceError) as failed:
         check_applied_before_success(context(requirement="D-02"), ["other", SUCCEEDS, "other", APPLIES])
 

@@ -66,7 +66,7 @@ def test_a_tag_without_three_numbers_is_not_a_version(tag: str) -> None:
         at_least(tag, "v0.13.0")
 
 
-def test_all_requirements_are_there_in_order() -> None:
+def test_requirements_are_complete_and_in_order() -> None:
     assert list(REQUIREMENTS) == [f"D-{number:02}" for number in range(1, 29)]
 
 
