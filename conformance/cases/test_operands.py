@@ -19,7 +19,7 @@ def test_deploy_labels_are_paused_and_come_back(node: ExpectedNode, seen: Stay) 
     Where nothing is to be done they MUST NOT be paused.
     Source: mig-parted v0.15.0, pkg/mig/reconfigure; the label that is false was set before the change.
     """
-    check_deploy_labels(node.context, seen.label_changes, node.writes)
+    check_deploy_labels(node.context, seen.label_changes, node.label_changes)
 
 
 @case("D-05", scenario=WatchStay)

@@ -18,7 +18,7 @@ def test_state_goes_from_pending_to_success(node: ExpectedNode, seen: Stay) -> N
     labels are back. The watch began before the label was set, so the shortest transition is seen.
     Source: runbook, "What it is"; mig-parted v0.15.0, pkg/mig/reconfigure.
     """
-    check_states(node.context, seen.label_changes, node.writes)
+    check_states(node.context, seen.label_changes, node.label_changes)
     check_applied_before_success(node.context, seen.manager_log)
 
 

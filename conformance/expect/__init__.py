@@ -1,1 +1,1 @@
-"""From hardware, configuration and strategy to what a node must show; no input or output, no cluster, no simulator."""
+"""What a node must show, derived from hardware, configuration and strategy; no I/O, no cluster, no simulator."""

@@ -1,4 +1,4 @@
-"""What a GPU offers: the profiles of its model, or those that NVML names where the model is not in the table."""
+"""The profiles that a GPU offers: those of its model in models.yaml, or those that NVML reports for other GPUs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from conformance.spec.profile import Profile
 
 
 def profile_counts(gpu: ObservedGpu) -> Mapping[str, int]:
-    """Return the GPU-instance profiles by name with the largest count of each; empty for a GPU without MIG.
+    """Return the largest count of each GPU-instance profile by name; empty for a GPU that is not MIG-capable.
 
-    The table comes first, since some drivers misreport counts; where it rests on documentation alone (models without
-    confirmed placements), driver generations differ and the GPU's own answer counts.
+    The counts come from models.yaml, because some drivers report wrong ones. They come from the GPU itself if the table
+    lacks the model or has only the documentation's figures (placements not confirmed): driver generations differ there.
     """
     if not gpu.mig_capable:
         return {}
@@ -24,7 +24,7 @@ def profile_counts(gpu: ObservedGpu) -> Mapping[str, int]:
 
 
 def profile_row(gpu_name: str, profile: Profile) -> ProfileRow | None:
-    """Return the table's row of the GPU instance behind a MIG device; None where the table has none."""
+    """Return the row of a MIG device's GPU instance in models.yaml; None if the table lacks the model or profile."""
     found = model_of(gpu_name)
     if found is None:
         return None
@@ -33,14 +33,14 @@ def profile_row(gpu_name: str, profile: Profile) -> ProfileRow | None:
 
 
 def gpu_instance_profile(profile: Profile) -> Profile:
-    """Return the profile of the whole GPU instance: `3g.40gb` for `1c.3g.40gb`."""
+    """Return the profile of the GPU instance that holds a MIG device: `3g.40gb` for `1c.3g.40gb`."""
     return Profile(profile.gpu_slices, profile.gpu_slices, profile.memory_gb, profile.plus, profile.minus)
 
 
 def offers(gpu: ObservedGpu, profile: Profile) -> bool:
-    """Tell whether mig-parted finds the profile on the GPU.
+    """Return whether mig-parted accepts the profile on this GPU.
 
-    Compute instances smaller than their GPU instance are listed where they are at most about half of it.
+    mig-parted lists a compute instance that does not fill its GPU instance only up to about half of the slices.
     Source: go-nvlib 0.12.0, pkg/nvlib/device/device.go.
     """
     fits = profile.is_full or 2 * profile.compute_slices <= profile.gpu_slices + 1
@@ -48,5 +48,5 @@ def offers(gpu: ObservedGpu, profile: Profile) -> bool:
 
 
 def offered_by_any(gpus: Iterable[ObservedGpu], profile: Profile) -> bool:
-    """Tell whether any GPU of the node offers the profile."""
+    """Return whether at least one GPU of the node offers the profile."""
     return any(offers(gpu, profile) for gpu in gpus)

@@ -1,4 +1,4 @@
-"""Comparison of whole mappings and sequences, with what is missing and what is too much told apart."""
+"""Comparison of mappings and sequences; the result separates missing items from unexpected ones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from conformance.expect.finding import Finding
 def compare_mappings(
     expected: Mapping[str, object], found: Mapping[str, object], *, only_differences: bool = False
 ) -> Finding | None:
-    """Compare keys and values; None where both are equal.
+    """Compare keys and values; return None if both mappings are equal.
 
     Args:
         expected: What must be there.
         found: What is there.
-        only_differences: Show only the keys that differ as expected and found; for mappings too long to read.
+        only_differences: Leave keys that do not differ out of the finding; for mappings too long to read.
     """
     differing = {key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
     differing |= expected.keys() ^ found.keys()
@@ -32,7 +32,7 @@ def compare_mappings(
 
 
 def compare_sequences(expected: Sequence[str], found: Sequence[str]) -> Finding | None:
-    """Compare in order; None where both are equal."""
+    """Compare items and their order; return None if both sequences are equal."""
     if list(expected) == list(found):
         return None
     missing, unexpected = Counter(expected) - Counter(found), Counter(found) - Counter(expected)

@@ -1,6 +1,6 @@
-"""D-18, D-20: what `nvidia-smi -L` prints on the node and in a container, and that no device is handed out twice.
+"""D-18, D-20: the device lists of `nvidia-smi -L` on the node and in containers, and the devices that each pod gets.
 
-Source: k8s-device-plugin v0.20.0, internal/rm and internal/plugin; the format as NVIDIA driver 580 prints it.
+Source: k8s-device-plugin v0.20.0, internal/rm and internal/plugin; output format of NVIDIA driver 580.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from conformance.spec.profile import Profile
 
 @dataclass(frozen=True)
 class DeviceUser:
-    """A pod that asked for one device, and what it saw from inside.
+    """A pod that requested one device, and what its container sees.
 
     Attributes:
-        pod: The pod, once it ran.
-        resource: What it asked for.
-        listing: The GPUs as `nvidia-smi -L` lists them in the container; None where none of its containers ever ran.
-        gpus: The GPUs as NVML describes them in the container.
+        pod: The pod after the time that it had to start.
+        resource: Name of the requested resource.
+        listing: The GPUs that `nvidia-smi -L` lists in the container; None if no container of the pod ever ran.
+        gpus: The GPUs that NVML reports in the container.
     """
 
     pod: StartedPod
@@ -36,7 +36,7 @@ class DeviceUser:
 
     @property
     def uuids(self) -> list[str]:
-        """UUIDs of everything that the container may use: its MIG devices, or the GPU where it has none."""
+        """UUIDs of all devices in the container: the MIG devices, and GPUs that are listed without MIG devices."""
         return [uuid for gpu in self.listing or () for uuid in ([it.uuid for it in gpu.devices] or [gpu.uuid])]
 
 
@@ -46,18 +46,18 @@ def check_slice_users(
     on_node: Sequence[ObservedGpu],
     profile_of: Callable[[str], Profile | None],
 ) -> None:
-    """Check that every pod runs and has exactly one MIG device of the node, of the profile and size it asked for.
+    """Check that every pod runs and has exactly one MIG device of the node, with the requested profile and its size.
 
-    NVML and `nvidia-smi -L` must show the container the same.
+    NVML and `nvidia-smi -L` must agree in the container.
 
     Args:
-        context: Where.
-        users: Pods that asked for one device each.
+        context: Node and state that the check is about.
+        users: Pods that requested one device each.
         on_node: The GPUs of the node.
-        profile_of: Profile that a resource stands for; None where any profile of the node is right.
+        profile_of: Returns the profile that a resource stands for; None if any profile of the node is right.
 
     Raises:
-        ConformanceError: A pod does not run, or sees something else.
+        ConformanceError: A pod does not run, or sees other devices.
     """
     profiles = {instance.uuid: instance.profile for gpu in on_node for instance in gpu.instances}
     for user in users:
@@ -71,7 +71,7 @@ def check_gpu_users(context: CheckContext, users: Sequence[DeviceUser], on_node:
     """Check that every pod runs and has exactly one whole GPU of the node.
 
     Raises:
-        ConformanceError: A pod does not run, or sees something else.
+        ConformanceError: A pod does not run, or sees other devices.
     """
     for user in users:
         listing = _listing(context, user)
@@ -80,10 +80,10 @@ def check_gpu_users(context: CheckContext, users: Sequence[DeviceUser], on_node:
 
 
 def check_neighbours(context: CheckContext, users: Sequence[DeviceUser]) -> None:
-    """Check that no two pods that run at the same time hold the same device.
+    """Check that pods which run at the same time share no device.
 
     Raises:
-        ConformanceError: A pod does not run, or a device is in more than one; the pods are named.
+        ConformanceError: A pod does not run, or two pods have the same device; the message names them.
     """
     for user in users:
         _listing(context, user)
@@ -97,10 +97,10 @@ def _listing(context: CheckContext, user: DeviceUser) -> tuple[ListedGpu, ...]:
 
 
 def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:
-    """Check that the node's list has every GPU, and below each one line a MIG device, numbered from 0.
+    """Check that the node's list has every GPU, and below it one line for each MIG device, numbered from 0.
 
     Raises:
-        ConformanceError: A GPU differs, or stands there twice, or a UUID does.
+        ConformanceError: The lines of a GPU differ, or a UUID occurs twice.
     """
     expected = {f"GPU {gpu.index}": _wanted_lines(gpu) for gpu in wanted}
     found = {f"GPU {gpu.index}": _listed_lines(gpu) for gpu in listed}
@@ -110,21 +110,21 @@ def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted
 
 
 def check_unique(context: CheckContext, uuids: Sequence[str]) -> None:
-    """Check that no UUID occurs twice, on one node or over several.
+    """Check that no UUID occurs twice, on one node or on several.
 
     Raises:
-        ConformanceError: Some do.
+        ConformanceError: A UUID occurs more than once; the message lists all of them.
     """
-    doubled = tuple(f"{uuid} ({count} times)" for uuid, count in sorted(Counter(uuids).items()) if count > 1)
-    if doubled:
-        raise ConformanceError(context, "UUIDs", Finding(("each once",), doubled))
+    duplicates = tuple(f"{uuid} ({count} times)" for uuid, count in sorted(Counter(uuids).items()) if count > 1)
+    if duplicates:
+        raise ConformanceError(context, "UUIDs", Finding(("every UUID once",), duplicates))
 
 
 def check_same_devices(context: CheckContext, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:
-    """Check that `nvidia-smi -L` and NVML speak of the same GPUs, with the same MIG devices below each in one order.
+    """Check that `nvidia-smi -L` lists the GPUs that NVML reports, each with the same MIG devices in the same order.
 
     Raises:
-        ConformanceError: A name, profile or UUID differs; only lines that do are shown.
+        ConformanceError: A name, profile or UUID differs; the message shows only lines that differ.
     """
     expected = {
         line: text
@@ -137,29 +137,30 @@ def check_same_devices(context: CheckContext, listed: Sequence[ListedGpu], gpus:
         for line, text in _lines(gpu.index, gpu.name, gpu.uuid, [(it.profile, it.uuid) for it in gpu.devices])
     }
     if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(context, "nvidia-smi -L beside NVML", finding)
+        raise ConformanceError(context, "nvidia-smi -L compared with NVML", finding)
 
 
 def check_one_device(
     context: CheckContext, seen: Sequence[ListedGpu], on_node: Mapping[str, Profile], profile: Profile | None = None
 ) -> None:
-    """Check that a container which asked for one MIG device sees that one and nothing else.
+    """Check that a container which requested one MIG device sees exactly one, and no GPU without MIG devices.
 
     Args:
-        context: Where.
-        seen: What `nvidia-smi -L` printed in the container.
+        context: Node and state that the check is about.
+        seen: The GPUs that `nvidia-smi -L` lists in the container.
         on_node: UUID to profile of every MIG device of the node.
-        profile: What it asked for; None under `single`, where any profile of the node is right.
+        profile: The requested profile; None under `single`, where any profile of the node is right.
 
     Raises:
-        ConformanceError: There is no device or more than one, it is not of the node, or of another profile.
+        ConformanceError: The container sees no device, several, a device that is not one of the node's, or one with
+            another profile.
     """
     devices = [device for gpu in seen for device in gpu.devices]
     whole = [gpu for gpu in seen if not gpu.devices]
     found = tuple(_in_container(seen)) or ("no GPU",)
     wanted = f"one MIG device of profile {profile}" if profile else "one MIG device"
     if len(devices) != 1 or whole:
-        raise ConformanceError(context, "devices in a pod", Finding((wanted,), found), _too_much(seen))
+        raise ConformanceError(context, "devices in a pod", Finding((wanted,), found), _wrong_allocation(seen))
     (device,) = devices
     if device.uuid not in on_node:
         raise ConformanceError(context, "devices in a pod", Finding(("a MIG device of the node",), found))
@@ -168,10 +169,10 @@ def check_one_device(
 
 
 def check_whole_gpu(context: CheckContext, seen: Sequence[ListedGpu], on_node: Sequence[str]) -> None:
-    """Check that a container which asked for one whole GPU sees one GPU of the node, without MIG devices.
+    """Check that a container which requested one whole GPU sees exactly one GPU of the node, without MIG devices.
 
     Raises:
-        ConformanceError: It sees something else.
+        ConformanceError: The container sees other devices.
     """
     if [gpu.uuid in on_node and not gpu.devices for gpu in seen] != [True]:
         found = tuple(_in_container(seen)) or ("no GPU",)
@@ -179,15 +180,15 @@ def check_whole_gpu(context: CheckContext, seen: Sequence[ListedGpu], on_node: S
 
 
 def check_size(context: CheckContext, seen: Sequence[ObservedGpu], on_node: Sequence[ObservedGpu] = ()) -> None:
-    """Check that the MIG device in a container has the slices, memory, multiprocessors and engines of its profile.
+    """Check that the MIG devices in a container have the slices, memory, multiprocessors and engines of their profiles.
 
     Args:
-        context: Where.
-        seen: The GPUs as NVML describes them in the container, where it may not know their whole memory.
-        on_node: The GPUs of the node; a device must be in the container what it is there.
+        context: Node and state that the check is about.
+        seen: The GPUs that NVML reports in the container. NVML may hide their total memory there.
+        on_node: The GPUs of the node; a device must have the same figures in the container as on the node.
 
     Raises:
-        ConformanceError: It has not; every figure that differs is named.
+        ConformanceError: A figure differs; the message lists all of them.
     """
     known = {instance.uuid: instance for gpu in on_node for instance in gpu.instances}
     wrong = [
@@ -197,18 +198,18 @@ def check_size(context: CheckContext, seen: Sequence[ObservedGpu], on_node: Sequ
         for text in (*deviations(gpu, it), *_changed(it, known.get(it.uuid, it)))
     ]
     if wrong:
-        raise ConformanceError(context, "device in a pod", Finding(("the size of its profile",), tuple(wrong)))
+        raise ConformanceError(context, "device in a pod", Finding(("the figures of its profile",), tuple(wrong)))
 
 
 def check_not_shared(context: CheckContext, held: Mapping[str, Sequence[str]]) -> None:
-    """Check that no two pods hold the same device.
+    """Check that no two pods have the same device.
 
     Args:
-        context: Where.
-        held: Name of a pod to the UUIDs it sees, of pods that ran at the same time.
+        context: Node and state that the check is about.
+        held: Pod name to the UUIDs in its container, for pods that ran at the same time.
 
     Raises:
-        ConformanceError: A device is in more than one pod; the pods are named.
+        ConformanceError: A device is in more than one pod; the message names them.
     """
     holders: dict[str, list[str]] = {}
     for pod, uuids in sorted(held.items()):
@@ -216,7 +217,7 @@ def check_not_shared(context: CheckContext, held: Mapping[str, Sequence[str]]) -
             holders.setdefault(uuid, []).append(pod)
     shared = tuple(f"{uuid} in {' and '.join(pods)}" for uuid, pods in sorted(holders.items()) if len(pods) > 1)
     if shared:
-        raise ConformanceError(context, "devices of all pods", Finding(("each in one pod",), shared))
+        raise ConformanceError(context, "devices of all pods", Finding(("each device in one pod only",), shared))
 
 
 def _lines(index: int, name: str, uuid: str, devices: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -258,11 +259,11 @@ def _in_container(seen: Sequence[ListedGpu]) -> list[str]:
 
 def _not_applied(listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> list[str]:
     if any(gpu.instances for gpu in wanted) and not any(gpu.devices for gpu in listed):
-        return ["the geometry was not applied: there are GPU lines without a MIG line"]
+        return ["the geometry was not applied: no GPU has a MIG line"]
     return []
 
 
-def _too_much(seen: Sequence[ListedGpu]) -> list[str]:
+def _wrong_allocation(seen: Sequence[ListedGpu]) -> list[str]:
     if any(not gpu.devices for gpu in seen):
-        return ["the whole GPU was handed out in place of a MIG device"]
-    return ["more devices were handed out than asked for"] if seen else []
+        return ["the container got the whole GPU instead of a MIG device"]
+    return ["the container got more devices than it requested"] if seen else []

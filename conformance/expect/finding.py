@@ -1,4 +1,4 @@
-"""What a check speaks of, what it found, and the message of a check that fails."""
+"""The context of a check, its finding, and the message of a check that fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Final
 from conformance.spec.names import Strategy
 
 _COLUMN: Final = 12
+"""Width of the field names."""
 _HALF: Final = 24
+"""Width of `missing` when `unexpected` follows on the same line."""
 
 
 def _nothing() -> Sequence[str]:
@@ -18,15 +20,15 @@ def _nothing() -> Sequence[str]:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """Node and state that a check speaks of; it heads every message.
+    """Node and state that a check is about; the first line of every message.
 
     Attributes:
         requirements: Ids of the requirements that the case certifies.
         node: Name of the node.
         strategy: Strategy of the cluster.
         configuration: Name of the mig-parted configuration.
-        timeline: Gives what happened lately, in short phrases; asked only when a check fails.
-        hints: Gives what else is known about the cause, beside what the check finds out; asked only then.
+        timeline: Returns recent events in short phrases; called only when a check fails.
+        hints: Returns likely causes that the check itself cannot know; called only when a check fails.
     """
 
     requirements: tuple[str, ...]
@@ -37,7 +39,7 @@ class CheckContext:
     hints: Callable[[], Sequence[str]] = _nothing
 
     def under(self, strategy: Strategy) -> CheckContext:
-        """The same node and configuration under another strategy."""
+        """Return the context of the same node and configuration under another strategy."""
         return replace(self, strategy=strategy)
 
     def __str__(self) -> str:
@@ -46,14 +48,14 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check expected and what it found, in short items that a person can read.
+    """What a check expected and what it found, as short readable items.
 
     Attributes:
-        expected: What must be there; empty for nothing.
-        found: What is there; empty for nothing.
-        missing: Expected and not found, where that is told apart; otherwise empty.
-        unexpected: Found and not expected, as above.
-        subject: What was looked at, on which node, in which state; filled in by `ConformanceError`.
+        expected: What must be there; empty if nothing must.
+        found: What is there; empty if nothing is.
+        missing: Items that were expected but not found; empty if the check does not compare single items.
+        unexpected: Items that were found but not expected; empty as above.
+        subject: What was checked, on which node and in which state; `ConformanceError` fills it in.
     """
 
     expected: tuple[str, ...] = ()
@@ -64,11 +66,11 @@ class Finding:
 
 
 class ConformanceError(AssertionError):
-    """The cluster does not do what it must.
+    """The cluster does not behave as required.
 
     Attributes:
-        context: Where it was looked at.
-        subject: What was looked at.
+        context: Node and state that the check is about.
+        subject: What was checked.
         finding: What was expected and found.
     """
 
@@ -98,7 +100,7 @@ def _missing_and_unexpected(finding: Finding) -> list[str]:
 
 
 def _field(name: str, items: Sequence[str], joined: str | None = None) -> list[str]:
-    """Lay out a field: one line an item, the name before the first."""
+    """Return the lines of a field: one line per item, with the field's name before the first."""
     if not items:
         return ["  " + name.ljust(_COLUMN) + "nothing"] if name in ("expected", "found") else []
     items = [joined.join(items)] if joined else list(items)

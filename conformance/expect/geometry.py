@@ -1,4 +1,4 @@
-"""The geometry that a configuration asks of the GPUs of a node.
+"""The geometry that a configuration requests for the GPUs of a node.
 
 Source: NVIDIA/mig-parted v0.15.0, cmd/nvidia-mig-parted/apply and pkg/mig/config.
 """
@@ -19,14 +19,14 @@ from conformance.spec.profile import Profile
 
 @dataclass(frozen=True)
 class WantedGpu:
-    """What one GPU must carry.
+    """The geometry of one GPU, wanted or observed.
 
     Attributes:
-        index: Index of the GPU.
-        enabled: Wanted MIG mode.
-        instances: MIG devices by profile; empty with MIG on means none at all.
-        model: Model of the GPU, or its product name where the table has none: MIG devices of one profile are alike only
-            on GPUs of one model. Empty where all GPUs are the same.
+        index: NVML index of the GPU.
+        enabled: MIG mode.
+        instances: Number of MIG devices by profile; empty for none.
+        model: Result of `model_name`: MIG devices of one profile are alike only on GPUs of one model. May be empty if
+            all GPUs are of the same model.
     """
 
     index: int
@@ -36,35 +36,37 @@ class WantedGpu:
 
 
 def wanted_geometry(gpus: Sequence[ObservedGpu], entries: Sequence[Entry]) -> tuple[WantedGpu, ...]:
-    """Return what every GPU carries once the configuration is applied.
+    """Return the geometry of every GPU after the configuration is applied.
 
-    Of several entries that match a GPU the last one wins. A GPU that none matches, or that cannot do MIG, keeps what it
-    has. A profile that no GPU of the node offers empties the GPU and nothing is created, as documented for mig-parted.
+    - If several entries match a GPU, the last one wins.
+    - A GPU that no entry matches, or that is not MIG-capable, keeps its geometry.
+    - If no GPU of the node offers one of an entry's profiles, mig-parted deletes all instances of the matching GPUs and
+      creates none. It still reports success.
     """
     return tuple(_wanted(gpu, gpus, entries) for gpu in gpus)
 
 
 def observed_geometry(gpus: Sequence[ObservedGpu]) -> tuple[WantedGpu, ...]:
-    """Return what every GPU carries now, in the same form."""
-    return tuple(_as_is(gpu) for gpu in gpus)
+    """Return the current geometry of every GPU."""
+    return tuple(_observed(gpu) for gpu in gpus)
 
 
-def kind_of(gpu: ObservedGpu) -> str:
-    """Return the model of the GPU, or its product name where the table has none."""
+def model_name(gpu: ObservedGpu) -> str:
+    """Return the name of the GPU's model in models.yaml, or its product name if the table lacks the model."""
     found = model_of(gpu.name)
     return gpu.name if found is None else found[0].name
 
 
-def _as_is(gpu: ObservedGpu) -> WantedGpu:
-    return WantedGpu(gpu.index, gpu.mode, Counter(instance.profile for instance in gpu.instances), kind_of(gpu))
+def _observed(gpu: ObservedGpu) -> WantedGpu:
+    return WantedGpu(gpu.index, gpu.mode, Counter(instance.profile for instance in gpu.instances), model_name(gpu))
 
 
 def _wanted(gpu: ObservedGpu, gpus: Sequence[ObservedGpu], entries: Sequence[Entry]) -> WantedGpu:
     matching = matching_entries(gpu, entries) if gpu.mig_capable else ()
     if not matching:
-        return _as_is(gpu)
+        return _observed(gpu)
     entry = matching[-1]
-    return WantedGpu(gpu.index, entry.enabled, _instances(entry, gpus), kind_of(gpu))
+    return WantedGpu(gpu.index, entry.enabled, _instances(entry, gpus), model_name(gpu))
 
 
 def _instances(entry: Entry, gpus: Sequence[ObservedGpu]) -> Counter[Profile]:

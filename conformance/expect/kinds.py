@@ -1,4 +1,4 @@
-"""What a configuration makes of the GPUs of a node, taken together: the kinds of geometry that cases tell apart."""
+"""The kinds of geometry: classes of the geometries of all GPUs of a node that cases distinguish."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from conformance.expect.geometry import WantedGpu
 
 
 class GeometryKind(StrEnum):
-    """A class of geometries that a node's components treat alike."""
+    """A class of geometries that the operands of a node treat alike."""
 
     OFF = "off"
     """No GPU is in MIG mode."""
     EMPTY = "empty"
-    """Every GPU is in MIG mode and none has an instance."""
+    """Every GPU is in MIG mode, and none has instances."""
     UNIFORM = "uniform"
-    """Every GPU carries instances, all of one profile."""
+    """Every GPU has instances, all with one profile on GPUs of one model."""
     UNEVEN = "uneven"
-    """Every GPU carries instances, of several profiles or on GPUs of several models."""
+    """Every GPU has instances, with several profiles or on GPUs of several models."""
     PARTIAL = "partial"
-    """Some GPUs carry instances, and others none."""
+    """At least one GPU is in MIG mode and at least one has no instances, but the geometry is not `empty`."""
 
 
 SLICED: Final = (GeometryKind.UNIFORM, GeometryKind.UNEVEN)
-"""Geometries with instances on every GPU."""
+"""The kinds with instances on every GPU."""
 EVERY_KIND: Final = tuple(GeometryKind)
 
 
 def geometry_kind(wanted: Iterable[WantedGpu]) -> GeometryKind:
-    """Classify what a configuration asks of all GPUs of a node."""
+    """Return the kind of the geometry of all GPUs of a node; a node without GPUs counts as `off`."""
     gpus = list(wanted)
     if not any(gpu.enabled for gpu in gpus):
         return GeometryKind.OFF

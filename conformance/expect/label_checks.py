@@ -1,4 +1,4 @@
-"""D-26: comparison of a node's labels with what GPU Feature Discovery must have written."""
+"""D-26: comparison of a node's labels with those that GPU Feature Discovery must write."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from conformance.spec.names import FEATURE_DISCOVERY_APP, GFD_TIMESTAMP
 
 _ANY: Final = "(any)"
 _UNIX_SECONDS: Final = re.compile(r"[0-9]{10}")
-"""Of the years 2001 to 2286; milliseconds have more digits."""
+"""Ten digits cover the years 2001 to 2286; a time in milliseconds has more."""
 
 
-def difference(found: Mapping[str, str], expected: Sequence[Labels]) -> Finding | None:
-    """Compare all labels of GPU Feature Discovery on the node; labels of others are not looked at.
+def compare_labels(found: Mapping[str, str], expected: Sequence[Labels]) -> Finding | None:
+    """Compare the labels of GPU Feature Discovery; labels with other owners are ignored.
 
     Args:
         found: All labels of the node.
-        expected: What `expected_labels` gave; one of the sets must be met.
+        expected: Result of `expected_labels`; the node must match one of the sets.
 
     Returns:
-        The labels that are missing, left over or wrong; None where one set is met.
+        The labels that differ from the closest set; None if the node matches one.
     """
     of_gfd = {key: value for key, value in found.items() if is_gfd_label(key) and key not in OPTIONAL}
     wanted = closest(expected, of_gfd)
@@ -35,38 +35,42 @@ def difference(found: Mapping[str, str], expected: Sequence[Labels]) -> Finding 
 
 
 def check_labels(context: CheckContext, found: Mapping[str, str], expected: Sequence[Labels]) -> None:
-    """Check that there is no `difference`.
+    """Check that the labels match one expected set.
 
     Raises:
-        ConformanceError: A label is missing, left over or wrong; only those are shown.
+        ConformanceError: A label is missing, unexpected or wrong; the message shows only those labels.
     """
-    if finding := difference(found, expected):
-        raise ConformanceError(context, "labels", finding, _why_not(finding))
+    if finding := compare_labels(found, expected):
+        raise ConformanceError(context, "labels", finding, _likely_causes(finding))
 
 
 def check_timestamp(context: CheckContext, before: str | None, found: str | None, *, restarted: bool) -> None:
-    """Check by `nvidia.com/gfd.timestamp`, the Unix time of the process's start, that the labels are of a new one.
+    """Check whether a new GPU Feature Discovery process wrote the labels.
+
+    `nvidia.com/gfd.timestamp` holds the time at which that process started, in Unix seconds.
 
     Args:
-        context: Where.
-        before: The label before the reconfiguration; None where it was not there, then any number will do.
-        found: The label now; None where it is not there.
-        restarted: Whether the reconfiguration paused GPU Feature Discovery; where it did not, the label must stay.
+        context: Node and state that the check is about.
+        before: The label before the reconfiguration; None if the node had none. If it is not a number, any time is
+            accepted now.
+        found: The label now; None if the node has none.
+        restarted: Whether GPU Feature Discovery must have been restarted; if not, the label must be unchanged.
 
     Raises:
-        ConformanceError: The label is missing, no number of seconds, not newer, or newer though nothing was restarted.
+        ConformanceError: The label is missing, is not a time in seconds, is not newer after a restart, or changed
+            without one.
     """
     if found is None or not _UNIX_SECONDS.fullmatch(found):
         raise ConformanceError(context, "timestamp", Finding((f"{GFD_TIMESTAMP}: Unix seconds",), _shown(found)))
     if before is None or not before.isdigit():
         return
     if restarted and int(found) <= int(before):
-        likely = (f"the labels are those of the process before the change (DaemonSet {FEATURE_DISCOVERY_APP})",)
+        likely = (f"the labels were written before the change (DaemonSet {FEATURE_DISCOVERY_APP})",)
         raise ConformanceError(
             context, "timestamp", Finding((f"{GFD_TIMESTAMP}: more than {before}",), _shown(found)), likely
         )
     if not restarted and found != before:
-        likely = (f"DaemonSet {FEATURE_DISCOVERY_APP} was restarted though nothing was to be done",)
+        likely = (f"DaemonSet {FEATURE_DISCOVERY_APP} was restarted although nothing had to change",)
         raise ConformanceError(context, "timestamp", Finding((f"{GFD_TIMESTAMP}: {before}",), _shown(found)), likely)
 
 
@@ -74,7 +78,7 @@ def _shown(value: str | None) -> tuple[str, ...]:
     return () if value is None else (f"{GFD_TIMESTAMP}: {value}",)
 
 
-def _why_not(finding: Finding) -> list[str]:
+def _likely_causes(finding: Finding) -> list[str]:
     if finding.unexpected and not finding.missing:
-        return [f"labels of a former geometry were left behind (DaemonSet {FEATURE_DISCOVERY_APP})"]
+        return [f"labels of the previous geometry were not removed (DaemonSet {FEATURE_DISCOVERY_APP})"]
     return []

@@ -1,4 +1,4 @@
-"""Groups of GPU Feature Discovery's labels, each for itself.
+"""The groups of labels that GPU Feature Discovery writes.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm/resource.go, nvml.go and machine-type.go.
 """
@@ -17,16 +17,22 @@ from conformance.spec.names import PREFIX
 from conformance.spec.profile import Profile
 
 Labels: TypeAlias = dict[str, str | None]
-"""Label to value; None for any text that is not empty."""
+"""Label name to value; None accepts any value that is not empty."""
 
 _MODES: Final = {"0300": "graphics", "0302": "compute"}
-"""PCI class to mode: VGA controllers and 3D controllers."""
+"""PCI class (VGA controller, 3D controller) to the value of `nvidia.com/gpu.mode`."""
 ENGINES: Final = ("copy", "decoder", "encoder", "jpeg", "ofa")
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Sizes of a MIG device; None where neither the hardware nor a confirmed table gave them."""
+    """Figures of a MIG device; None for what neither the driver nor a confirmed row of models.yaml gives.
+
+    Attributes:
+        memory_mib: Framebuffer in MiB.
+        multiprocessors: Number of multiprocessors.
+        engines: Number of engines of each kind.
+    """
 
     memory_mib: int | None = None
     multiprocessors: int | None = None
@@ -34,9 +40,10 @@ class Numbers:
 
 
 def numbers_of(gpu_name: str, seen: ObservedInstance | None) -> Numbers:
-    """Return the sizes of a device: memory and engines as the driver has them, multiprocessors as the table says.
+    """Return the figures that the labels of a MIG device must show; all None if `seen` is None.
 
-    Memory and engines differ between driver branches, multiprocessors do not; so a wrong count does not prove itself.
+    Memory and engines come from the driver, because they differ between driver branches. Multiprocessors do not, so
+    they come from models.yaml where confirmed: then a wrong count in the driver is noticed as well.
     """
     if seen is None:
         return Numbers()
@@ -48,7 +55,7 @@ def numbers_of(gpu_name: str, seen: ObservedInstance | None) -> Numbers:
 
 
 def device_labels(prefix: str, gpu_name: str, profile: Profile, count: int, numbers: Numbers) -> Labels:
-    """Describe MIG devices of one profile under `prefix`."""
+    """Return the labels that describe the `count` MIG devices of one profile; all names begin with `prefix`."""
     labels: Labels = {
         "product": f"{product(gpu_name)}-MIG-{profile.suffix}",
         "count": str(count),
@@ -65,28 +72,33 @@ def device_labels(prefix: str, gpu_name: str, profile: Profile, count: int, numb
 
 
 def product(gpu_name: str) -> str:
-    """Clean a product name for a label value: `NVIDIA H100 80GB HBM3` gives `NVIDIA-H100-80GB-HBM3`."""
+    """Return a product name as a label value: `NVIDIA-H100-80GB-HBM3` for `NVIDIA H100 80GB HBM3`."""
     return "-".join(re.sub(r"[^A-Za-z0-9\-_. ]", "", gpu_name).split())
 
 
 def family(major: int, minor: int) -> str | None:
-    """Name the architecture of a compute capability; None for one that this table does not know."""
+    """Return the value of `nvidia.com/gpu.family` for a compute capability; None if it is unknown."""
     if (major, minor) == (8, 9):
         return "ada-lovelace"
     return {8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}.get(major)
 
 
 def mode(features: Mapping[str, str]) -> str | None:
-    """Name what the GPUs are made for, by their PCI class as Node Feature Discovery labels it.
+    """Return `graphics` or `compute` by the PCI class that Node Feature Discovery labels.
 
-    None where the node has NVIDIA devices of both classes, or of neither.
+    Returns None if the node has NVIDIA devices of both classes or of neither.
     """
     classes = [kind for kind in _MODES if features.get(f"feature.node.kubernetes.io/pci-{kind}_10de.present") == "true"]
     return _MODES[classes[0]] if len(classes) == 1 else None
 
 
 def version_labels(driver: str | None, cuda: tuple[int, int] | None) -> Labels:
-    """Repeat the versions of driver and CUDA in both spellings, the older of which is deprecated."""
+    """Return the labels of the driver and CUDA versions, including those with deprecated names.
+
+    Args:
+        driver: Version of the driver, such as `580.159.04`; None accepts any.
+        cuda: Major and minor CUDA version; None accepts any.
+    """
     major, minor, revision = _three(driver)
     cuda_major, cuda_minor = (None, None) if cuda is None else (str(cuda[0]), str(cuda[1]))
     labels: Labels = {

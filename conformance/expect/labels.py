@@ -1,6 +1,7 @@
-"""D-26: the node labels of GPU Feature Discovery, complete, for a geometry under a strategy.
+"""D-26: all node labels that GPU Feature Discovery must write for a geometry under a strategy.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm and docs/gpu-feature-discovery; nodes without time slicing or MPS.
+Nodes with time slicing or MPS are not covered.
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm and docs/gpu-feature-discovery.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from conformance.expect.geometry import WantedGpu, kind_of
+from conformance.expect.geometry import WantedGpu, model_name
 from conformance.expect.label_parts import (
     Labels,
     Numbers,
@@ -28,11 +29,11 @@ from conformance.spec.names import PREFIX, Strategy
 _NOT_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.(deploy\.|present$|workload\.)|gpu-driver-|mig\.config)")
 _OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.|mig-|mig\.|cuda\.|mps\.|vgpu\.|gfd\.)")
 OPTIONAL: Final = frozenset({PREFIX + "gpu.clique", PREFIX + "gfd.timestamp"})
-"""Labels that may be there or not: the clique needs an NVLink fabric, the timestamp can be switched off."""
+"""Labels that a node may lack: the clique needs an NVLink fabric, and the timestamp can be disabled."""
 
 
 def is_gfd_label(name: str) -> bool:
-    """Tell whether GPU Feature Discovery owns the label; the operator's and mig-manager's own do not count."""
+    """Return whether GPU Feature Discovery owns the label; False for labels of the operator and of mig-manager."""
     return bool(_OF_GFD.match(name)) and not _NOT_OF_GFD.match(name)
 
 
@@ -43,22 +44,22 @@ def expected_labels(
     driver: Driver | None,
     features: Mapping[str, str] | None = None,
 ) -> tuple[Labels, ...]:
-    """Return the labels that must be there; the value None stands for any text that is not empty.
+    """Return the sets of labels that are right for the node; it must match one of them.
 
-    With GPUs of several models on the node GPU Feature Discovery describes one of them, which one is left to chance:
-    hence one complete set for each model.
+    There is one set for each GPU model of the node: if there are several models, GPU Feature Discovery describes one of
+    them, and which one is undefined.
 
     Args:
-        gpus: The GPUs as read; the sizes of their MIG devices are those that NVML gave, where it was asked.
+        gpus: The GPUs as read from NVML, with the figures of their MIG devices; figures not read accept any value.
         wanted: The geometry that the labels must describe.
         strategy: Strategy of the cluster.
-        driver: Versions; None where they are not known, then any are right.
-        features: What Node Feature Discovery found, among the node's labels; None where it is not known.
+        driver: Versions of driver and CUDA; None accepts any.
+        features: Labels of the node, with those of Node Feature Discovery; None if they are unknown.
     """
-    kinds = list(dict.fromkeys(kind_of(gpu) for gpu in gpus))
+    models = list(dict.fromkeys(model_name(gpu) for gpu in gpus))
     return tuple(
-        _common(gpus, strategy, driver, features or {}) | _described(kind, len(kinds) > 1, gpus, wanted, strategy)
-        for kind in kinds
+        _common(gpus, strategy, driver, features or {}) | _of_model(model, len(models) > 1, gpus, wanted, strategy)
+        for model in models
     )
 
 
@@ -66,7 +67,7 @@ def _common(
     gpus: Sequence[ObservedGpu], strategy: Strategy, driver: Driver | None, features: Mapping[str, str]
 ) -> Labels:
     labels: Labels = {
-        PREFIX + "mig.capable": _truth(any(gpu.mig_capable for gpu in gpus)),
+        PREFIX + "mig.capable": _bool(any(gpu.mig_capable for gpu in gpus)),
         PREFIX + "mps.capable": "false",
         PREFIX + "vgpu.present": "false",
         PREFIX + "gpu.machine": None,
@@ -77,11 +78,11 @@ def _common(
     return labels | version_labels(driver.version if driver else None, driver.cuda if driver else None)
 
 
-def _described(
-    kind: str, several: bool, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy
+def _of_model(
+    model: str, several: bool, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy
 ) -> Labels:
     sliced = [gpu for gpu in wanted if gpu.enabled]
-    labels = _whole_gpus([gpu for gpu in gpus if kind_of(gpu) == kind], whole=len(wanted) - len(sliced))
+    labels = _whole_gpus([gpu for gpu in gpus if model_name(gpu) == model], whole=len(wanted) - len(sliced))
     if several:
         labels[PREFIX + "gpu.replicas"] = None
     if strategy is Strategy.SINGLE and sliced:
@@ -104,7 +105,10 @@ def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
 
 
 def _capability(gpu: ObservedGpu) -> tuple[int, int]:
-    """Return what the table says where it is confirmed, so that a wrong answer of the GPU does not prove itself."""
+    """Return the compute capability from models.yaml if it is confirmed there, otherwise the one that NVML reports.
+
+    With the table's value, a GPU that reports a wrong one is noticed.
+    """
     found = model_of(gpu.name)
     if found is None or "compute_capability" in found[0].assumed:
         return gpu.capability
@@ -112,7 +116,11 @@ def _capability(gpu: ObservedGpu) -> tuple[int, int]:
 
 
 def _single(gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> Labels:
-    """Describe the MIG devices in place of the GPUs; the names of profiles decide, not what the plugin compares."""
+    """Return the labels that describe MIG devices instead of GPUs.
+
+    GPU Feature Discovery compares only the names of the profiles. Unlike the device plugin it accepts equal profiles on
+    GPUs of different models.
+    """
     sliced = [gpu for gpu in wanted if gpu.enabled]
     profiles = {profile for gpu in sliced for profile in gpu.instances}
     if len(sliced) < len(wanted) or len(profiles) != 1 or not all(gpu.instances for gpu in sliced):
@@ -152,14 +160,14 @@ def _numbers(gpus: Sequence[ObservedGpu], wanted: WantedGpu, profile: object) ->
     return numbers_of(gpu.name, seen)
 
 
-def _truth(value: bool) -> str:
+def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
 def closest(expected: Sequence[Labels], found: Mapping[str, str]) -> Labels:
-    """Return the set of `expected` that differs from `found` in the fewest labels."""
-    return min(expected, key=lambda labels: sum(not _meets(found.get(key), value) for key, value in labels.items()))
+    """Return the set of `expected` from which `found` differs in the fewest labels."""
+    return min(expected, key=lambda labels: sum(not _matches(found.get(key), value) for key, value in labels.items()))
 
 
-def _meets(found: str | None, value: str | None) -> bool:
+def _matches(found: str | None, value: str | None) -> bool:
     return bool(found) if value is None else found == value

@@ -1,4 +1,4 @@
-"""Which entries of a mig-parted configuration speak of which GPU.
+"""Which entries of a mig-parted configuration match which GPU.
 
 Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/helpers.go and pkg/types/device.go.
 """
@@ -21,11 +21,11 @@ def _by_index(gpu: ObservedGpu, entry: Entry) -> bool:
 
 
 def _by_filter(gpu: ObservedGpu, entry: Entry) -> bool:
-    return not entry.device_filter or any(_is_of(gpu, wanted) for wanted in entry.device_filter)
+    return not entry.device_filter or any(_has_ids(gpu, wanted) for wanted in entry.device_filter)
 
 
-def _is_of(gpu: ObservedGpu, wanted: str) -> bool:
-    """Compare with `0x<device><vendor>` or `0x<device><vendor>:0x<subsystem>`; anything else is of no GPU."""
+def _has_ids(gpu: ObservedGpu, wanted: str) -> bool:
+    """Compare a GPU with `0x<device><vendor>` or `0x<device><vendor>:0x<subsystem>`; other filters match no GPU."""
     device, separator, subsystem = wanted.partition(":")
     try:
         return int(device, 0) == gpu.device_id and (not separator or int(subsystem, 0) == gpu.subsystem_id)

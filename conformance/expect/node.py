@@ -1,4 +1,4 @@
-"""What one node must show in one cell: the expectation side of every case, as plain data."""
+"""What a node must show in a cell: the expectations that every case compares with its evidence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from conformance.expect.finding import CheckContext
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
+from conformance.expect.label_changes import ExpectedChange
 from conformance.expect.label_parts import Labels
 from conformance.expect.labels import expected_labels
 from conformance.expect.observed import Driver, ObservedGpu
-from conformance.expect.patches import Write
 from conformance.expect.resources import expected_resources, refusal
-from conformance.expect.transitions import Course, expected_writes
+from conformance.expect.transitions import Course, expected_changes
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, MIG_CONFIG_STATE, Strategy
 from conformance.spec.profile import Profile
@@ -20,14 +20,14 @@ from conformance.spec.profile import Profile
 
 @dataclass(frozen=True)
 class Approach:
-    """How the suite brought a node to a cell, as far as expectations depend on it.
+    """How the suite brought a node to a cell: the part of an arrival that expectations depend on.
 
     Attributes:
-        asked: Whether mig-manager was asked; False where the node had the configuration under another strategy already.
-        labels_before: All labels of the node before anything was changed on the way, the strategy included.
+        asked: Whether the suite requested the configuration; False if the node already had it under another strategy.
+        labels_before: All labels of the node before the suite changed anything, the strategy included.
         labels_when_asked: All labels of the node right before the request.
-        resumed_before: Whether the same mig-manager process had brought a change to success before.
-        strategy_changed: Whether the strategy was changed on the way.
+        resumed_before: Whether the same mig-manager process had already brought a change to `success`.
+        strategy_changed: Whether the suite changed the strategy as well.
     """
 
     asked: bool
@@ -40,27 +40,27 @@ class Approach:
 FOUND_THERE = Approach(
     asked=False, labels_before={}, labels_when_asked={}, resumed_before=False, strategy_changed=False
 )
-"""Of a node that the suite did not bring to its cell but found there."""
+"""The approach of a node that was in its cell before the suite changed anything."""
 
 
 @dataclass(frozen=True)
 class ExpectedNode:
-    """What one node must show in one cell.
+    """What a node must show in a cell.
 
     Attributes:
-        context: Heads every message.
+        context: Node, strategy and configuration for messages.
         strategy: Strategy of the cluster.
-        wanted: The geometry that every GPU must carry.
-        mig_manager: Tag of mig-manager, which decides about its writes and the configurations that it offers.
-        device_plugin: Tag of the device plugin, which decides about names of resources.
-        resources: What the node must advertise; empty for nothing.
-        resources_of_other_strategy: What the same geometry is advertised as under the other strategy.
-        refusal: What the device plugin's log must say where it cannot advertise the geometry; empty where it can.
-        needs_work: Whether mig-manager was asked, and the GPUs had another geometry than the configuration asks for.
-        restarted: Whether device plugin and GPU Feature Discovery must be other processes than before.
-        writes: What mig-manager must write, in order; empty where it was not asked.
-        features: What Node Feature Discovery found of the node, among all its labels.
-        timestamp_before: Start of the GPU Feature Discovery process that labelled the node before; None for none.
+        wanted: The geometry that every GPU must have.
+        mig_manager: Image tag of mig-manager; its label changes and the offered configurations depend on it.
+        device_plugin: Image tag of the device plugin; the names of resources depend on it.
+        resources: Resources that the node must advertise, with their counts; empty for none.
+        resources_of_other_strategy: Resources that the same geometry gives under the other strategy.
+        refusal: Text that the device plugin's log must contain if it cannot advertise the geometry; empty if it can.
+        needs_work: Whether the suite requested the configuration and the GPUs had another geometry.
+        restarted: Whether device plugin and GPU Feature Discovery must have been restarted on the way.
+        label_changes: Label changes that mig-manager must make, in order; empty if no configuration was requested.
+        features: Labels of the node before the arrival, with those of Node Feature Discovery; empty if unknown.
+        timestamp_before: `nvidia.com/gfd.timestamp` before the arrival, as text; None if the node had none.
     """
 
     context: CheckContext
@@ -73,31 +73,43 @@ class ExpectedNode:
     refusal: str = ""
     needs_work: bool = False
     restarted: bool = False
-    writes: tuple[Write, ...] = ()
+    label_changes: tuple[ExpectedChange, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     timestamp_before: str | None = None
 
     @property
     def resource_of_other_strategy(self) -> str:
-        """One of the resources that the geometry is advertised as under the other strategy: the first by name."""
+        """Resource of the geometry under the other strategy; the first by name if there are several.
+
+        Raises:
+            ValueError: The geometry gives no resource under the other strategy.
+        """
         return min(self.resources_of_other_strategy)
 
     def profile_of(self, resource: str) -> Profile | None:
-        """Profile that a resource stands for; None where any profile of the node is right (`nvidia.com/gpu`)."""
+        """Return the profile that a resource stands for; None for `nvidia.com/gpu`, which may be any of the node's."""
         profiles = {profile for gpu in self.wanted for profile in gpu.instances}
         return next((profile for profile in profiles if profile.resource == resource), None)
 
     def labels(self, gpus: Sequence[ObservedGpu], driver: Driver | None) -> tuple[Labels, ...]:
-        """What GPU Feature Discovery must write of GPUs of these sizes; the node must carry one of these sets."""
+        """Return the label sets that are right for the node; it must match one of them.
+
+        Args:
+            gpus: The GPUs as read from NVML; they give the figures in the labels.
+            driver: Versions of driver and CUDA; None accepts any.
+        """
         return expected_labels(gpus, self.wanted, self.strategy, driver, features=self.features)
 
     def may_crash(self, gpus: Sequence[ObservedGpu]) -> tuple[str, ...]:
-        """Operands that may crash-loop: the device plugin on a geometry that it cannot advertise, whoever made it."""
+        """Return the apps of operands that may crash-loop: the device plugin, if it cannot advertise the geometry.
+
+        What counts is the geometry that the GPUs have, not the one that was requested.
+        """
         refused = refusal(observed_geometry(gpus), self.strategy, self.device_plugin)
         return (DEVICE_PLUGIN_APP,) if refused else ()
 
     def certifying(self, requirements: tuple[str, ...]) -> ExpectedNode:
-        """The same node in the messages of a case that certifies these requirements."""
+        """Return the same expectations for a case that certifies these requirements; its messages begin with them."""
         return replace(self, context=replace(self.context, requirements=requirements))
 
 
@@ -110,18 +122,18 @@ def expected_node(
     device_plugin: str,
     approach: Approach = FOUND_THERE,
 ) -> ExpectedNode:
-    """Derive everything that a node must show.
+    """Derive everything that a node must show in a cell.
 
     Args:
         context: Node, strategy and configuration.
-        before: The GPUs as they were before the configuration was applied; those that it does not speak of stay so.
-        entries: What the configuration asks for.
-        mig_manager: Tag of mig-manager.
-        device_plugin: Tag of the device plugin.
-        approach: How the suite brought the node there.
+        before: The GPUs before the configuration was applied. GPUs that it does not match keep their geometry.
+        entries: Entries of the configuration.
+        mig_manager: Image tag of mig-manager.
+        device_plugin: Image tag of the device plugin.
+        approach: How the suite brought the node to the cell.
 
     Raises:
-        VersionError: A tag is no version.
+        VersionError: A tag is not a version.
     """
     strategy, wanted = context.strategy, wanted_geometry(before, entries)
     needs_work = approach.asked and observed_geometry(before) != wanted
@@ -136,15 +148,16 @@ def expected_node(
         refusal=refusal(wanted, strategy, device_plugin) or "",
         needs_work=needs_work,
         restarted=needs_work or approach.strategy_changed,
-        writes=_writes(approach, mig_manager, needs_work=needs_work),
+        label_changes=_label_changes(approach, mig_manager, needs_work=needs_work),
         features=approach.labels_before,
         timestamp_before=approach.labels_before.get(GFD_TIMESTAMP),
     )
 
 
-def _writes(approach: Approach, mig_manager: str, *, needs_work: bool) -> tuple[Write, ...]:
+def _label_changes(approach: Approach, mig_manager: str, *, needs_work: bool) -> tuple[ExpectedChange, ...]:
     if not approach.asked:
         return ()
+    # The suite removes the state label before it requests a configuration.
     before = {key: value for key, value in approach.labels_when_asked.items() if key != MIG_CONFIG_STATE}
     course = Course.CHANGED if needs_work else Course.ALREADY
-    return expected_writes(before, course, mig_manager, resumed_before=approach.resumed_before)
+    return expected_changes(before, course, mig_manager, resumed_before=approach.resumed_before)

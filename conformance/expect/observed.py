@@ -1,4 +1,4 @@
-"""GPUs as they were read: by the probe through NVML, or out of what `nvidia-smi -L` prints."""
+"""GPUs as the suite reads them: through NVML with the probe, or from the output of `nvidia-smi -L`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _DEVICE_LINE: Final = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):\s*\(UUID: (MIG
 
 @dataclass(frozen=True)
 class Driver:
-    """Versions on the node.
+    """Versions of driver and CUDA on a node.
 
     Attributes:
-        version: Of the driver, `580.159.04`.
-        cuda: Newest CUDA that it supports, (13, 0).
+        version: Version of the driver, such as `580.159.04`.
+        cuda: Newest CUDA version that the driver supports, major and minor: (13, 0).
     """
 
     version: str
@@ -28,19 +28,19 @@ class Driver:
 
 
 class UnreadableError(ValueError):
-    """An answer does not have the form that was agreed; the message shows what could not be read."""
+    """The output of a program does not have the expected form; the message shows what could not be read."""
 
 
 @dataclass(frozen=True)
 class ObservedProfile:
-    """What the driver says of a GPU-instance profile: the same driver must make its MIG devices so.
+    """A GPU-instance profile as the driver reports it. MIG devices that this driver creates must match it.
 
     Attributes:
-        max_instances: How many fit on an empty GPU.
-        memory_mib: Framebuffer of one instance; None where it was not read.
-        multiprocessors: SMs of one instance; None as above.
-        engines: Engines of one instance; None as above.
-        placements: Start and size of every legal placement; None where the reader may not know.
+        max_instances: Number of instances that fit on an empty GPU.
+        memory_mib: Framebuffer of one instance in MiB; None if unknown.
+        multiprocessors: Multiprocessors of one instance; None if unknown.
+        engines: Engines of one instance; None if unknown.
+        placements: Start and size of every legal placement; None if unknown.
     """
 
     max_instances: int
@@ -52,20 +52,22 @@ class ObservedProfile:
 
 @dataclass(frozen=True)
 class ObservedInstance:
-    """One MIG device.
+    """One MIG device as NVML reports it.
+
+    Figures are None if the process that read them has no access, as in a container without the whole GPU.
 
     Attributes:
-        profile: Its profile.
+        profile: Profile of the MIG device.
         gpu_instance: Id of the GPU instance.
-        compute_instance: Id of the compute instance within it.
-        start: Where the GPU instance lies on the memory axis; None where the reader may not know.
-        size: Its length there; None as above.
-        uuid: UUID of the device, `MIG-...`.
-        memory_mib: Framebuffer of the GPU instance; None where the reader may not know.
-        multiprocessors: SMs of the device; None as above.
+        compute_instance: Id of the compute instance within the GPU instance.
+        uuid: UUID of the MIG device, `MIG-...`.
         gpu_slices: Compute slices of the GPU instance.
         compute_slices: Compute slices of the compute instance.
-        engines: Its engines; None as above.
+        start: Start of the GPU instance on the memory axis of its GPU; None if unknown.
+        size: Size of the GPU instance on that axis; None if unknown.
+        memory_mib: Framebuffer of the GPU instance in MiB; None if unknown.
+        multiprocessors: Multiprocessors of the MIG device; None if unknown.
+        engines: Engines of the MIG device; None if unknown.
     """
 
     profile: Profile
@@ -83,21 +85,21 @@ class ObservedInstance:
 
 @dataclass(frozen=True)
 class ObservedGpu:
-    """One GPU.
+    """One GPU as NVML reports it.
 
     Attributes:
-        index: Its index in NVML, which is its place in PCI order.
-        name: Product name of NVML.
-        uuid: `GPU-...`.
-        device_id: PCI device and vendor id in one word, 0x233010DE; 0 where the reader may not know.
-        subsystem_id: PCI subsystem id in one word; None where unknown.
-        memory_mib: Framebuffer of the whole GPU; 0 where the reader may not know.
-        capability: CUDA compute capability, (9, 0); (0, 0) where the reader may not know.
-        mig_capable: Whether it can do MIG at all.
-        mode: Whether MIG is on now; False where it is not capable.
-        pending_mode: The mode after the next reset.
-        profiles: GPU-instance profiles that NVML offers, by name; empty where they were not read.
-        instances: Its MIG devices in the order of NVML.
+        index: NVML index, which is the position in PCI order.
+        name: Product name, such as `NVIDIA H100 80GB HBM3`.
+        uuid: UUID of the GPU, `GPU-...`.
+        device_id: PCI device and vendor id in one word, 0x233010DE; 0 if unknown.
+        memory_mib: Framebuffer of the whole GPU in MiB; 0 if unknown.
+        capability: CUDA compute capability, major and minor: (9, 0); (0, 0) if unknown.
+        mig_capable: Whether the GPU supports MIG.
+        mode: Current MIG mode; False if the GPU is not MIG-capable.
+        pending_mode: MIG mode after the next reset.
+        subsystem_id: PCI subsystem and vendor id in one word; None if unknown.
+        profiles: GPU-instance profiles that NVML offers, by name; empty if they were not read.
+        instances: MIG devices in the order of NVML.
     """
 
     index: int
@@ -116,7 +118,13 @@ class ObservedGpu:
 
 @dataclass(frozen=True)
 class ListedDevice:
-    """One MIG line of `nvidia-smi -L`."""
+    """A MIG device as `nvidia-smi -L` lists it.
+
+    Attributes:
+        profile: Name of the profile as printed.
+        index: Number of the device on its GPU, from 0.
+        uuid: UUID of the MIG device, `MIG-...`.
+    """
 
     profile: str
     index: int
@@ -125,7 +133,14 @@ class ListedDevice:
 
 @dataclass(frozen=True)
 class ListedGpu:
-    """One GPU line of `nvidia-smi -L` with the MIG lines below it."""
+    """A GPU as `nvidia-smi -L` lists it.
+
+    Attributes:
+        index: NVML index.
+        name: Product name.
+        uuid: UUID of the GPU, `GPU-...`.
+        devices: The MIG devices listed below it, in order; empty for none.
+    """
 
     index: int
     name: str
@@ -134,10 +149,10 @@ class ListedGpu:
 
 
 def read_device_list(text: str) -> tuple[ListedGpu, ...]:
-    """Read what `nvidia-smi -L` printed; no GPU at all gives an empty tuple.
+    """Parse the output of `nvidia-smi -L`; return an empty tuple if it lists no GPU.
 
     Raises:
-        UnreadableError: A line is neither a GPU nor a MIG device of one.
+        UnreadableError: A line describes neither a GPU nor a MIG device below a GPU.
     """
     found: list[tuple[re.Match[str], list[ListedDevice]]] = []
     for line in text.splitlines():
@@ -146,38 +161,38 @@ def read_device_list(text: str) -> tuple[ListedGpu, ...]:
         elif (device := _DEVICE_LINE.fullmatch(line.rstrip())) and found:
             found[-1][1].append(ListedDevice(device[1], int(device[2]), device[3]))
         elif line.strip() and line.strip() != "No devices found.":
-            raise UnreadableError(f"no line of nvidia-smi -L: {line!r}")
+            raise UnreadableError(f"unexpected line in the output of nvidia-smi -L: {line!r}")
     return tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
 
 
 def read_probe(data: Mapping[str, Any]) -> tuple[ObservedGpu, ...]:
-    """Read the GPUs in the answer of the probe (`conformance.probe`, format 1).
+    """Return the GPUs in the JSON that the probe printed (`conformance.probe`, format 1).
 
     Raises:
-        UnreadableError: The probe failed, or its answer has another format or lacks a field.
+        UnreadableError: The probe reported an error, or its answer has another format or lacks a field.
     """
     try:
         return tuple(_gpu(gpu) for gpu in _answer(data)["gpus"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableError(f"the probe's answer cannot be read: {error!r}") from error
+        raise UnreadableError(f"invalid probe answer: {error!r}") from error
 
 
 def read_driver(data: Mapping[str, Any]) -> Driver:
-    """Read the versions in the answer of the probe.
+    """Return the versions in the JSON that the probe printed.
 
     Raises:
-        UnreadableError: As `read_probe`.
+        UnreadableError: As for `read_probe`.
     """
     try:
         major, minor = _answer(data)["cuda"].split(".")
         return Driver(data["driver"], (int(major), int(minor)))
     except (KeyError, ValueError) as error:
-        raise UnreadableError(f"the probe's answer cannot be read: {error!r}") from error
+        raise UnreadableError(f"invalid probe answer: {error!r}") from error
 
 
 def _answer(data: Mapping[str, Any]) -> Mapping[str, Any]:
     if data.get("probe") != 1 or "error" in data:
-        raise UnreadableError(f"no answer of the probe in format 1: {str(data)[:200]}")
+        raise UnreadableError(f"not a probe answer in format 1: {str(data)[:200]}")
     return data
 
 

@@ -1,6 +1,7 @@
-"""D-04, D-15: the configurations that a node must offer, generated or static.
+"""D-04, D-15: the configurations that must be offered to a node, generated or static.
 
-Sources: NVIDIA/mig-parted v0.15.0, pkg/mig/builder (builder.go, balanced.go); before v0.14.0 the shipped file.
+Sources: NVIDIA/mig-parted v0.15.0, pkg/mig/builder (builder.go, balanced.go); for versions before v0.14.0 the file that
+the operator ships (static-config.yaml).
 """
 
 from __future__ import annotations
@@ -20,31 +21,35 @@ from conformance.spec.releases import at_least
 from conformance.spec.static_config import static_configurations
 
 GENERATES: Final = "v0.14.0"
-"""mig-manager from which the configurations are generated from the hardware."""
+"""First mig-manager that generates the configurations from the hardware."""
 _BALANCED: Final[Mapping[int, Mapping[int, int]]] = {7: {1: 2, 2: 1, 3: 1}, 4: {1: 2, 2: 1}}
-"""Slices of the largest profile to what all-balanced makes: slices to count."""
+"""Slices of a GPU's largest profile to the instances of `all-balanced`: slices of a profile to number of instances."""
 _UNTOUCHED: Final = "left as it is"
 
 Offers = Mapping[str, Mapping[int, str]]
-"""Configuration name to what it does to each GPU by index, in words."""
+"""Configuration name to its effect on each GPU: GPU index to a short text, such as `MIG on, 7 x 1g.10gb`."""
 
 
 def expected_offers(gpus: Sequence[ObservedGpu], mig_manager: str) -> Offers:
-    """Return what the node must be offered where no ConfigMap of the user's replaces it.
+    """Return what must be offered to the node if no ConfigMap of a user replaces the built-in configurations.
+
+    Args:
+        gpus: The GPUs of the node.
+        mig_manager: Image tag of mig-manager.
 
     Raises:
-        VersionError: The tag is no version.
+        VersionError: The tag is not a version.
     """
     if not at_least(mig_manager, GENERATES):
         return as_offers(gpus, static_configurations())
     names = {ALL_DISABLED, ALL_ENABLED}.union(*(_generated(gpu) for gpu in gpus))
-    return {name: {gpu.index: _effect(gpu, name) for gpu in gpus} for name in sorted(names)}
+    return {name: {gpu.index: _generated_effect(gpu, name) for gpu in gpus} for name in sorted(names)}
 
 
 def as_offers(gpus: Sequence[ObservedGpu], configurations: Configurations) -> Offers:
-    """Return what configurations do to each GPU of the node."""
+    """Return the effect of each configuration on each GPU of the node."""
     return {
-        name: {gpu.index: _in_words(matching_entries(gpu, entries)) for gpu in gpus}
+        name: {gpu.index: _effect_of(matching_entries(gpu, entries)) for gpu in gpus}
         for name, entries in sorted(configurations.entries.items())
     }
 
@@ -52,10 +57,16 @@ def as_offers(gpus: Sequence[ObservedGpu], configurations: Configurations) -> Of
 def check_offers(
     context: CheckContext, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str
 ) -> None:
-    """Compare the configurations that the node is offered with those that it must be offered, names and effects.
+    """Check names and effects of the configurations that are offered to the node.
+
+    Args:
+        context: Node and state that the check is about.
+        gpus: The GPUs of the node.
+        configurations: The configurations in the node's file.
+        mig_manager: Image tag of mig-manager.
 
     Raises:
-        ConformanceError: A name is missing or too much, or does something else to a GPU.
+        ConformanceError: A configuration is missing or unexpected, or has another effect on a GPU.
     """
     expected, found = expected_offers(gpus, mig_manager), as_offers(gpus, configurations)
     if finding := compare_mappings(_lines(expected), _lines(found), only_differences=True):
@@ -63,15 +74,15 @@ def check_offers(
 
 
 def check_applied(context: CheckContext, state: str | None, reason: str = "") -> None:
-    """Check that the reconfiguration ended in success.
+    """Check that the reconfiguration ended in `success`.
 
     Args:
-        context: Where.
-        state: Last value of the state label; None where there is no such label.
-        reason: The line of mig-manager's log that says why not; empty where unknown.
+        context: Node and state that the check is about.
+        state: Last value of the state label; None if the node has no such label.
+        reason: Line of mig-manager's log with the reason of a failure; empty if unknown.
 
     Raises:
-        ConformanceError: It ended otherwise, or not at all.
+        ConformanceError: The state is not `success`.
     """
     if state != State.SUCCESS:
         likely = [f"{MIG_MANAGER_APP}: {reason}"] if reason else []
@@ -80,7 +91,7 @@ def check_applied(context: CheckContext, state: str | None, reason: str = "") ->
 
 
 def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:
-    """Return what is generated for the GPU: configuration name to MIG devices by profile."""
+    """Return the configurations that mig-manager generates for the GPU, besides `all-disabled` and `all-enabled`."""
     counts = profile_counts(gpu)
     listed = {f"all-{Profile.parse(name).suffix}": {name: count} for name, count in counts.items()}
     balanced = _balanced({Profile.parse(name): count for name, count in counts.items()})
@@ -88,7 +99,11 @@ def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:
 
 
 def _balanced(counts: Mapping[Profile, int]) -> Mapping[str, int]:
-    """Divide the GPU unevenly; empty where it is not of seven or four slices or lacks a plain profile for it."""
+    """Return the instances of `all-balanced`; empty if the GPU has no such configuration.
+
+    Only GPUs whose largest profile has seven or four slices have one. If several profiles without attributes have the
+    same number of slices, the one with the largest count is used.
+    """
     plain = {profile: count for profile, count in counts.items() if profile == profile.base}
     wanted = _BALANCED.get(max((profile.gpu_slices for profile in plain), default=0), {})
     divided = {}
@@ -100,7 +115,7 @@ def _balanced(counts: Mapping[Profile, int]) -> Mapping[str, int]:
     return divided
 
 
-def _effect(gpu: ObservedGpu, name: str) -> str:
+def _generated_effect(gpu: ObservedGpu, name: str) -> str:
     if name == ALL_DISABLED:
         return _mode(enabled=False, counts={})
     if name == ALL_ENABLED:
@@ -109,7 +124,7 @@ def _effect(gpu: ObservedGpu, name: str) -> str:
     return _UNTOUCHED if generated is None else _mode(enabled=True, counts=generated)
 
 
-def _in_words(matching: Sequence[Entry]) -> str:
+def _effect_of(matching: Sequence[Entry]) -> str:
     return _mode(matching[-1].enabled, matching[-1].mig_devices) if matching else _UNTOUCHED
 
 
@@ -119,7 +134,7 @@ def _mode(enabled: bool, counts: Mapping[str, int]) -> str:
 
 
 def _lines(offers: Offers) -> dict[str, str]:
-    """Write one line a configuration: GPUs that are treated alike together."""
+    """Return one line per configuration; GPUs with the same effect are grouped."""
     return {name: "; ".join(_by_gpu(effects)) for name, effects in offers.items()}
 
 

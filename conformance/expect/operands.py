@@ -1,4 +1,4 @@
-"""D-05: pods during a reconfiguration, those of the operator and those of users.
+"""D-05, D-06: pods of operands and of users during and after a reconfiguration.
 
 Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
 """
@@ -13,18 +13,21 @@ from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.spec.names import DEPLOY_PREFIX, PAUSED_APPS, VALIDATOR_APP
 
 RENEWED_APPS: Final[Mapping[str, str]] = {**PAUSED_APPS, VALIDATOR_APP: DEPLOY_PREFIX + "operator-validator"}
-"""Apps whose pods a change of geometry renews, with the deploy label that selects their nodes.
+"""Apps whose pods are replaced when the geometry changes, with the deploy label that selects their nodes.
 
-mig-manager pauses all of them but the validator, whose pod it deletes so that everything is validated anew.
+mig-manager pauses all of them except the validator. It deletes the validator's pod, so that a new one runs all checks.
 """
 
 
 class PodRecord(Protocol):
-    """One pod on the node during the reconfiguration; `cluster` records these. Times in seconds of its clock."""
+    """A pod that was on the node during the reconfiguration; `conformance.cluster` records them.
+
+    Times are in seconds of the cluster's clock.
+    """
 
     @property
     def app(self) -> str:
-        """Label `app`."""
+        """Value of the label `app`."""
 
     @property
     def name(self) -> str:
@@ -36,39 +39,39 @@ class PodRecord(Protocol):
 
     @property
     def started(self) -> float | None:
-        """When it appeared; None where it was there before."""
+        """When the pod appeared; None if it existed before the reconfiguration."""
 
     @property
     def ended(self) -> float | None:
-        """When it was gone; None where it is still there."""
+        """When the pod was gone; None if it still exists."""
 
 
 def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the operands that must go and come back: those that ran before and are not switched off by `false`."""
+    """Return the apps whose pods must be replaced: those with a pod before and a deploy label other than `false`."""
     ran = {pod.app for pod in pods if pod.started is None}
     return tuple(app for app, label in RENEWED_APPS.items() if app in ran and labels_before.get(label) != "false")
 
 
 def check_operands_renewed(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
-    """Check that of each app the old pods went, and only then one new pod came and stayed.
+    """Check that for each app the old pod was gone before a new pod came, and that exactly one new pod stayed.
 
     Raises:
-        ConformanceError: An operand ran on through the change, did not come back, or came back too early.
+        ConformanceError: An old pod still exists, there is no new pod or more than one, or the new pod came too early.
     """
     expected = dict.fromkeys(apps, "old pod gone, then one new pod")
-    found = {app: _fate([pod for pod in pods if pod.app == app]) for app in apps}
+    found = {app: _history([pod for pod in pods if pod.app == app]) for app in apps}
     if finding := compare_mappings(expected, found, only_differences=True):
         raise ConformanceError(context, "operand pods", finding)
 
 
 def check_operands_kept(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
-    """Check that the operands' pods are still the same: nothing was to be done, so nothing was restarted.
+    """Check that the pods of the operands are still the same: without a change nothing may be restarted.
 
     Raises:
         ConformanceError: A pod of one of the apps came or went.
     """
     expected = dict.fromkeys(apps, "old pod still there")
-    found = {app: _fate([pod for pod in pods if pod.app == app]) for app in apps}
+    found = {app: _history([pod for pod in pods if pod.app == app]) for app in apps}
     if finding := compare_mappings(expected, found, only_differences=True):
         raise ConformanceError(context, "operand pods", finding)
 
@@ -77,12 +80,12 @@ def check_operands_run(context: CheckContext, crashing: Sequence[str], may_crash
     """Check that no operand crash-loops after the reconfiguration.
 
     Args:
-        context: Where.
-        crashing: Apps whose pod ended in error and is started again and again.
-        may_crash: Those that rightly refuse the geometry that is there.
+        context: Node and state that the check is about.
+        crashing: Apps with a pod that crash-loops.
+        may_crash: Apps that are right to crash-loop, because they cannot handle the geometry.
 
     Raises:
-        ConformanceError: Another one does.
+        ConformanceError: Another app crash-loops.
     """
     if wrong := [app for app in crashing if app not in may_crash]:
         found = tuple(f"{app}: crash-loops" for app in wrong)
@@ -90,15 +93,15 @@ def check_operands_run(context: CheckContext, crashing: Sequence[str], may_crash
 
 
 def check_user_pods(context: CheckContext, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Check that the pods of users were left alone.
+    """Check that all pods of users outlived the reconfiguration; pods that came meanwhile are ignored.
 
     Args:
-        context: Where.
-        before: Name to UID before the reconfiguration.
-        after: Name to UID of those that are there and not about to end.
+        context: Node and state that the check is about.
+        before: Name to UID of the pods before the reconfiguration.
+        after: Name to UID of the pods after it, without those that are terminating.
 
     Raises:
-        ConformanceError: A pod is gone, or another one of its name is there; pods that came meanwhile do not matter.
+        ConformanceError: A pod is gone, or was replaced by another one with the same name.
     """
     kept = {name: uid for name, uid in after.items() if name in before}
     if finding := compare_mappings(before, kept, only_differences=True):
@@ -108,17 +111,17 @@ def check_user_pods(context: CheckContext, before: Mapping[str, str], after: Map
 def check_refused_by_plugin(
     context: CheckContext, exit_code: int | None, restarts: int, log: str, refusal: str
 ) -> None:
-    """D-06: check that the device plugin ends with an error on a geometry that `single` cannot advertise.
+    """D-06: check that the device plugin exits with an error on a geometry that it cannot advertise.
 
     Args:
-        context: Where.
-        exit_code: Last exit code of its container; None where it never ended.
-        restarts: How often the container was started again.
-        log: Log of the container that ended; empty where it may not be read, then it is not looked at.
-        refusal: The fragment that the log must hold (`resources.Refusal`).
+        context: Node and state that the check is about.
+        exit_code: Last exit code of the plugin's container; None if the container never exited.
+        restarts: Number of restarts of the container.
+        log: Log of the container that exited; empty if it is not readable, and then not checked.
+        refusal: Text that the log must contain (`resources.Refusal`).
 
     Raises:
-        ConformanceError: It runs on, ends without error, or for another reason.
+        ConformanceError: The plugin still runs, exits without an error, or exits for another reason.
     """
     lines = [line for line in log.splitlines() if line.strip()]
     found = [f"exit code {exit_code}, {restarts} restarts", *lines[-1:]]
@@ -127,7 +130,7 @@ def check_refused_by_plugin(
         raise ConformanceError(context, "device plugin", Finding(expected, tuple(found)))
 
 
-def _fate(pods: Sequence[PodRecord]) -> str:
+def _history(pods: Sequence[PodRecord]) -> str:
     old = [pod for pod in pods if pod.started is None]
     new = [pod for pod in pods if pod.started is not None and pod.ended is None]
     if any(pod.ended is None for pod in old):

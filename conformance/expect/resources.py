@@ -1,6 +1,6 @@
 """D-06, D-07, D-19: the extended resources that a node advertises.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, internal/rm; the rule before it is that of pull request 1807.
+Sources: NVIDIA/k8s-device-plugin v0.20.0, internal/rm; for older versions the description in pull request 1807.
 """
 
 from __future__ import annotations
@@ -19,20 +19,35 @@ from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
 
 WHOLE_NAME_PATTERNS: Final = "v0.20.0"
-"""Device plugin from which a MIG device is advertised only under its own profile's resource."""
+"""First device plugin that compares whole profile names: a MIG device counts only for the resource of its profile."""
 
 
 class Refusal(StrEnum):
-    """Why the device plugin advertises nothing at all and exits: what its log holds."""
+    """Why the device plugin exits and advertises nothing; the value is part of its log message."""
 
     EMPTY_GPU = "no MIG devices configured"
+    """`single`: a GPU in MIG mode has no instances."""
     UNLIKE_DEVICES = "more than one MIG device type"
+    """`single`: the MIG devices have several profiles, or are on GPUs of several models."""
     MIXED_MODES = "same migEnabled value"
+    """`single`: some GPUs are in MIG mode and others are not."""
     SMALLER_COMPUTE_INSTANCE = "does not match any resource patterns"
+    """`mixed`, from v0.20.0: a compute instance does not fill its GPU instance."""
 
 
 def refusal(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -> Refusal | None:
-    """Say why the device plugin exits on this geometry, the first reason as it finds them; None where it does not."""
+    """Return why the device plugin exits on this geometry; None if it can advertise it.
+
+    If there are several reasons, the result is the one that the plugin finds first.
+
+    Args:
+        gpus: The geometry of the node.
+        strategy: Strategy of the cluster.
+        device_plugin: Image tag of the device plugin.
+
+    Raises:
+        VersionError: The tag is not a version.
+    """
     sliced = [gpu for gpu in gpus if gpu.enabled]
     if strategy is Strategy.SINGLE and sliced:
         return _refusal_of_single(gpus, sliced)
@@ -42,13 +57,8 @@ def refusal(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -
     return None
 
 
-def is_uneven(gpus: Sequence[WantedGpu]) -> bool:
-    """Tell whether strategy `single` cannot advertise the geometry."""
-    sliced = [gpu for gpu in gpus if gpu.enabled]
-    return bool(sliced) and _refusal_of_single(gpus, sliced) is not None
-
-
 def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -> Refusal | None:
+    # In the order in which the device plugin checks.
     if any(not gpu.instances for gpu in sliced):
         return Refusal.EMPTY_GPU
     if len({(profile, gpu.model) for gpu in sliced for profile in gpu.instances}) > 1:
@@ -57,15 +67,18 @@ def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -
 
 
 def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -> Mapping[str, int]:
-    """Return the counts of all `nvidia.com/` resources above zero; empty where the plugin advertises nothing.
+    """Return the `nvidia.com/` resources that the node must advertise; empty if the device plugin advertises nothing.
 
     Args:
         gpus: The geometry of the node.
         strategy: Strategy of the cluster.
-        device_plugin: Tag of the device plugin, which decides about names that are not plain profiles.
+        device_plugin: Image tag of the device plugin; the resource names of some profiles depend on it.
+
+    Returns:
+        Resource name to count; counts of 0 are left out.
 
     Raises:
-        VersionError: The tag is no version.
+        VersionError: The tag is not a version.
     """
     if refusal(gpus, strategy, device_plugin):
         return {}
@@ -88,37 +101,37 @@ def check_resources(
     *,
     other_strategy: Mapping[str, int] | None = None,
 ) -> None:
-    """Compare `allocatable` (or `capacity`, once its grace is over) with what must be advertised.
+    """Compare the node's allocatable resources with those that it must advertise.
 
-    A resource of count 0 is the same as none: the kubelet keeps the names of removed resources. Resources outside
-    `nvidia.com/` are not looked at.
+    A count of 0 is the same as no resource, because kubelet keeps the names of resources that are gone. Resources
+    outside `nvidia.com/` are ignored.
 
     Args:
-        context: Where.
-        found: All counts of the node.
-        expected: What `expected_resources` gave.
-        other_strategy: What the same geometry gives under the other strategy, to recognise a plugin of old.
+        context: Node and state that the check is about.
+        found: Resource name to allocatable count.
+        expected: Result of `expected_resources`.
+        other_strategy: The same for the other strategy, to recognise a plugin that still uses it; None to leave it out.
 
     Raises:
-        ConformanceError: Any resource differs.
+        ConformanceError: A count differs.
     """
     advertised = above_zero({name: count for name, count in found.items() if name.startswith(PREFIX)})
     if finding := compare_mappings(above_zero(expected), advertised):
-        raise ConformanceError(context, "resources", finding, _why_not(context, advertised, other_strategy))
+        raise ConformanceError(context, "resources", finding, _likely_causes(context, advertised, other_strategy))
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A resource that a node no longer advertised when it left a cell, and that kubelet still counted in its capacity.
+    """A resource that kubelet still counted in capacity when the node left a cell, although it was not allocatable.
 
-    Times in seconds of the cluster's clock.
+    Times are in seconds of the cluster's clock.
 
     Attributes:
         resource: Name of the resource.
-        count: The capacity when the node left the cell.
-        gone: When its allocatable count fell to 0, or when the watch began, where that was later.
-        forgotten: When its capacity fell to 0; None where it did not while the run lasted.
-        back: When it was advertised again, in another cell; None where it was not.
+        count: Capacity when the node left the cell.
+        gone: When the allocatable count fell to 0, or when the watch began if that was later.
+        forgotten: When the capacity fell to 0; None if it did not before the run ended.
+        back: When the resource was advertised again, in another cell; None if it was not.
     """
 
     resource: str
@@ -128,7 +141,14 @@ class Leftover:
     back: float | None
 
     def outlived(self, grace: float, now: float) -> float | None:
-        """Seconds by which it outlived the grace; None where it did not, or was advertised again meanwhile."""
+        """Return for how many seconds kubelet counted the resource beyond the grace; None if it did not.
+
+        The time ends when the capacity falls to 0 or when the resource is advertised again.
+
+        Args:
+            grace: Seconds for which kubelet may count a resource that is gone.
+            now: When the run stopped watching.
+        """
         ends = [time for time in (self.forgotten, self.back) if time is not None]
         over = min(ends, default=now) - self.gone - grace
         return over if over > 0 else None
@@ -143,42 +163,47 @@ def check_capacity(
     grace: float,
     now: float,
 ) -> None:
-    """Compare capacity with what must be advertised; what is gone may be counted until kubelet's grace is over.
+    """Compare capacity with the advertised resources; a resource that is gone may be counted during kubelet's grace.
 
     Args:
-        context: Where.
-        found: Capacity when the node left the cell.
-        expected: What must be advertised there.
-        leftovers: What `found` counts beside that.
+        context: Node and state that the check is about.
+        found: Resource name to capacity when the node left the cell.
+        expected: Resources that the node must advertise in the cell.
+        leftovers: Resources that `found` counts although they are gone.
         grace: Seconds for which kubelet may count a resource that is gone.
-        now: When the run ended to watch.
+        now: When the run stopped watching, in seconds of the cluster's clock.
 
     Raises:
-        ConformanceError: A count differs, or a resource outlived the grace.
+        ConformanceError: A count differs, or kubelet counted a resource for longer than the grace.
     """
     late = {one.resource for one in leftovers if one.outlived(grace, now) is not None}
     forgiven = {one.resource for one in leftovers} - late
-    likely = [f"kubelet keeps {name}, which is gone, for longer than {grace:.0f} s" for name in sorted(late)]
+    likely = [f"kubelet counts {name} for more than {grace:.0f} s after it was gone" for name in sorted(late)]
     counted = above_zero({name: n for name, n in found.items() if name.startswith(PREFIX) and name not in forgiven})
     if finding := compare_mappings(above_zero(expected), counted):
         raise ConformanceError(context, "capacity", finding, likely)
 
 
 def _resource(profile: Profile, device_plugin: str) -> str:
-    """Name the resource: before v0.20.0 the plain profile's pattern matched within longer names and came first."""
+    """Return the resource under `mixed`.
+
+    Before v0.20.0 the pattern of `1g.10gb` also matched longer names such as `1g.10gb+me`, and was tried first.
+    """
     if at_least(device_plugin, WHOLE_NAME_PATTERNS):
         return profile.resource
     return Profile(profile.gpu_slices, profile.gpu_slices, profile.memory_gb).resource
 
 
 def above_zero(counts: Mapping[str, int]) -> dict[str, int]:
-    """Leave out what is 0: kubelet keeps the names of resources that are gone (kubernetes issue 92396)."""
+    """Return the counts above 0: kubelet keeps the names of resources that are gone (kubernetes issue 92396)."""
     return {name: count for name, count in counts.items() if count > 0}
 
 
-def _why_not(context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None) -> list[str]:
+def _likely_causes(
+    context: CheckContext, found: Mapping[str, int], other_strategy: Mapping[str, int] | None
+) -> list[str]:
     if other_strategy is not None and found == other_strategy:
         return [f"the plugin still runs with MIG_STRATEGY={context.strategy.other} (DaemonSet {DEVICE_PLUGIN_APP})"]
     if not found:
-        return [f"the device plugin does not run or crash-loops (DaemonSet {DEVICE_PLUGIN_APP})"]
+        return [f"the device plugin is not running or crash-loops (DaemonSet {DEVICE_PLUGIN_APP})"]
     return []

@@ -1,4 +1,4 @@
-"""D-21: pods that ask for what the strategy does not advertise.
+"""D-20, D-21: pods that request what the node advertises, and pods that request what it does not.
 
 Source: kube-scheduler v1.36, pkg/scheduler/framework/plugins/noderesources/fit.go.
 """
@@ -14,13 +14,13 @@ from conformance.expect.finding import CheckContext, ConformanceError, Finding
 
 @dataclass(frozen=True)
 class StartedPod:
-    """A pod as it was after the time that it was given to start.
+    """A pod after the time that it had to start.
 
     Attributes:
         name: Name of the pod.
-        phase: Its phase.
-        node: The node it is bound to; None where it is bound to none.
-        message: Message of its condition PodScheduled, or why kubelet does not run it; empty where there is none.
+        phase: `status.phase`.
+        node: Node that the pod is bound to; None if it is not bound.
+        message: Message of the condition PodScheduled, or kubelet's reason for not running the pod; empty for none.
     """
 
     name: str
@@ -30,17 +30,18 @@ class StartedPod:
 
 
 def check_stays_pending(context: CheckContext, pod: StartedPod, insufficient: str) -> None:
-    """Check that the pod is Pending and unbound and that the scheduler names the resource.
+    """Check that the pod is Pending and not bound, and that the scheduler reports the resource as insufficient.
 
-    The pod is tied to one node, so that one node lacks the resource; others are out of the question before that.
+    The pod selects one node, so the scheduler must report the resource for exactly one node; it excludes all others for
+    other reasons.
 
     Args:
-        context: Where.
+        context: Node and state that the check is about.
         pod: The pod.
-        insufficient: Name of the resource that is missing.
+        insufficient: Name of the resource that the node must lack.
 
     Raises:
-        ConformanceError: It was bound or runs, or the message does not name the resource as insufficient on one node.
+        ConformanceError: The pod is bound or not Pending, or the message does not report the resource for one node.
     """
     expected = ("Pending on no node", f"scheduler: 0 nodes available, 1 Insufficient {insufficient}")
     named = re.match(rf"0/\d+ nodes.*\b1 Insufficient {re.escape(insufficient)}(?![\w./-]*\w)", pod.message)
@@ -49,10 +50,10 @@ def check_stays_pending(context: CheckContext, pod: StartedPod, insufficient: st
 
 
 def check_run(context: CheckContext, pods: Sequence[StartedPod]) -> None:
-    """Check that pods that ask for what the node advertises run.
+    """Check that all pods are Running.
 
     Raises:
-        ConformanceError: One does not.
+        ConformanceError: A pod is not.
     """
     for pod in pods:
         if pod.phase != "Running":
@@ -60,5 +61,5 @@ def check_run(context: CheckContext, pods: Sequence[StartedPod]) -> None:
 
 
 def _as_found(pod: StartedPod) -> tuple[str, str]:
-    speaker = "scheduler" if pod.node is None else "kubelet"
-    return f"{pod.phase} on {pod.node or 'no node'}", f"{speaker}: {pod.message or 'no message'}"
+    source = "scheduler" if pod.node is None else "kubelet"
+    return f"{pod.phase} on {pod.node or 'no node'}", f"{source}: {pod.message or 'no message'}"

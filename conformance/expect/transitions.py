@@ -1,7 +1,7 @@
-"""D-02, D-05: the label patches that mig-manager makes during one reconfiguration, in order, by its version.
+"""D-02, D-05: the label changes that mig-manager makes during one reconfiguration, in order, by its version.
 
-Sources: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go; before v0.13.0
-deployments/container/reconfigure-mig.sh; what pull request 484 mends counts from v0.15.1.
+Sources: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go; for versions before v0.13.0
+deployments/container/reconfigure-mig.sh; pull request 484 for versions from v0.15.1.
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ from typing import Final
 
 from conformance.expect.compare import compare_sequences
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.expect.patches import LabelPatch, Write, describe, is_deploy_label, writes_of_mig_manager
+from conformance.expect.label_changes import (
+    ExpectedChange,
+    LabelChange,
+    changes_of_mig_manager,
+    describe,
+    is_deploy_label,
+)
 from conformance.spec.names import DEPLOY_CLIENT, DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PAUSED_OPERANDS, State
 from conformance.spec.releases import at_least
 
 GO: Final = "v0.13.0"
-"""mig-manager from which the flow is written in Go; before, a script."""
+"""First mig-manager with the reconfiguration written in Go; older versions run a shell script."""
 CLIENT_LABEL: Final = "v0.15.0"
-"""mig-manager from which gpu.deploy.client is paused too, where it is set."""
+"""First mig-manager that also pauses `nvidia.com/gpu.deploy.client`, on nodes that have this label."""
 WAITS_FAIL: Final = "v0.15.1"
-"""mig-manager from which a wait that runs out ends in failed (pull request 484)."""
+"""First mig-manager that writes `failed` when a wait for operands times out (pull request 484)."""
 _APPLIES: Final = "Applying the selected MIG config to the node"
+"""mig-manager logs this in every version before it changes the GPUs."""
 _SUCCEEDS: Final = f"'{MIG_CONFIG_STATE}' node label to '{State.SUCCESS}'"
-"""What mig-manager logs of these two steps, in every version."""
+"""mig-manager logs this in every version when it writes `success`."""
 
 
 class Course(StrEnum):
@@ -33,15 +40,15 @@ class Course(StrEnum):
     CHANGED = "changed"
     """The geometry was changed."""
     ALREADY = "already applied"
-    """Everything was as wanted."""
+    """The GPUs already had the geometry."""
     REFUSED = "refused"
-    """The name, or the file, is no good."""
+    """Unknown configuration or invalid file."""
     FAILED = "failed"
-    """The change was begun and could not be made."""
+    """The change was started and failed."""
     STUCK = "stuck"
-    """An operand does not end."""
+    """The pod of an operand does not terminate."""
     REBOOT = "reboot"
-    """The mode could not be changed and WITH_REBOOT is set; as far as the reboot."""
+    """The MIG mode needs a reboot and WITH_REBOOT is set. Covers the changes up to the reboot."""
 
 
 _FINAL: Final = {
@@ -51,51 +58,57 @@ _FINAL: Final = {
     Course.FAILED: State.FAILED,
     Course.REBOOT: State.REBOOTING,
 }
+"""Last value of the state label. STUCK has none: the state stays `pending`."""
 _PAUSES: Final = (Course.CHANGED, Course.FAILED, Course.STUCK, Course.REBOOT)
 
 
-def expected_writes(
+def expected_changes(
     before: Mapping[str, str], course: Course, mig_manager: str, *, resumed_before: bool
-) -> tuple[Write, ...]:
-    """Return the patches that a watch sees, in order; a patch that changes nothing is not seen.
+) -> tuple[ExpectedChange, ...]:
+    """Return the label changes that a watch must see, in order.
+
+    A patch that changes no value causes no watch event and is left out.
 
     Args:
         before: The node's labels when the reconfiguration begins.
-        course: How it goes.
-        mig_manager: Tag of mig-manager.
-        resumed_before: Whether the same mig-manager process brought a change to success before. From v0.13.0 on it
-            then does not resume the operands again on failure, nor where nothing is to be done.
+        course: How the reconfiguration goes.
+        mig_manager: Image tag of mig-manager.
+        resumed_before: Whether the same mig-manager process has already brought a change to `success`. From v0.13.0
+            such a process resumes the operands only after a change that succeeds: neither after a failure nor when
+            there was nothing to do.
 
     Raises:
-        VersionError: The tag is no version.
+        VersionError: The tag is not a version.
     """
     if course is Course.STUCK:
-        course = _course_of_a_wait_that_runs_out(mig_manager)
+        course = _course_after_timeout(mig_manager)
     labels, seen = dict(before), []
     for patch in _patches(before, course, mig_manager, resumed_before=resumed_before):
         changed = {key: value for key, value in patch.items() if labels.get(key) != value}
         labels |= changed
         if changed:
-            seen.append(Write(changed))
+            seen.append(ExpectedChange(changed))
     return tuple(seen)
 
 
-def _course_of_a_wait_that_runs_out(mig_manager: str) -> Course:
+def _course_after_timeout(mig_manager: str) -> Course:
+    """Return how a reconfiguration continues when the wait for an operand's pod times out."""
     if not at_least(mig_manager, GO):
-        return Course.CHANGED
+        return Course.CHANGED  # The script ignores the timeout.
     return Course.FAILED if at_least(mig_manager, WAITS_FAIL) else Course.STUCK
 
 
 def _patches(
     before: Mapping[str, str], course: Course, mig_manager: str, *, resumed_before: bool
 ) -> list[Mapping[str, str]]:
+    """Return all patches that mig-manager sends, including those that change no value."""
     patches: list[Mapping[str, str]] = []
     script, changed = not at_least(mig_manager, GO), course is Course.CHANGED
     if course in _PAUSES:
         patches += [{MIG_CONFIG_STATE: State.PENDING}, _deploy(before, mig_manager, PAUSED)]
     if course not in (Course.STUCK, Course.REBOOT) and (changed or script or not resumed_before):
         resumed = _deploy(before, mig_manager, "true")
-        # The script brings nvsm back after a change only.
+        # The script resumes nvsm only after a successful change.
         patches.append({key: v for key, v in resumed.items() if changed or not script or key != DEPLOY_PREFIX + "nvsm"})
     if course in _FINAL:
         patches.append({MIG_CONFIG_STATE: _FINAL[course]})
@@ -103,56 +116,51 @@ def _patches(
 
 
 def _deploy(before: Mapping[str, str], mig_manager: str, value: str) -> dict[str, str]:
-    """Set every deploy label to `value` but those that somebody set to false."""
+    """Return the patch that sets the deploy labels to `value`; labels that are `false` keep that value."""
     labels = [DEPLOY_PREFIX + operand for operand in PAUSED_OPERANDS]
     if at_least(mig_manager, CLIENT_LABEL) and before.get(DEPLOY_CLIENT):
         labels.append(DEPLOY_CLIENT)
     return {label: "false" if before.get(label) == "false" else value for label in labels}
 
 
-def check_writes(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
-    """Compare all patches of the state and deploy labels, in order.
+def check_states(context: CheckContext, changes: Sequence[LabelChange], expected: Sequence[ExpectedChange]) -> None:
+    """Check the values of the state label, and that deploy labels change only between the first and the last of them.
+
+    Whether the deploy labels get the right values is up to `check_deploy_labels`.
 
     Raises:
-        ConformanceError: A patch is missing, too much, different or out of order.
+        ConformanceError: A state is missing, unexpected or out of order, or a deploy label changed before the first
+            state or after the last one.
     """
-    found = writes_of_mig_manager(changes)
-    if finding := compare_sequences([str(write) for write in expected], [str(write) for write in found]):
-        raise ConformanceError(context, "label patches", finding)
-
-
-def check_states(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
-    """Compare the values of the state label, and that the deploy labels change only between the first and the last.
-
-    Raises:
-        ConformanceError: A state is missing, too much or out of order, or written before or after its time.
-    """
-    found = writes_of_mig_manager(changes)
+    found = changes_of_mig_manager(changes)
     if finding := compare_sequences(_states(expected), _states(found)):
         raise ConformanceError(context, "states", finding)
-    positions = [at for at, write in enumerate(found) if MIG_CONFIG_STATE in write.labels]
+    positions = [at for at, change in enumerate(found) if MIG_CONFIG_STATE in change.labels]
     if not positions:
         return
-    first, last, patches = positions[0], positions[-1], tuple(map(str, found))
-    if patches[:first] and MIG_CONFIG_STATE in expected[0].labels:
-        shown = Finding((f"{patches[first]} as the first patch",), patches, unexpected=patches[:first])
-        raise ConformanceError(context, "states", shown, ("the work was begun before the state said so",))
-    if patches[last + 1 :] and MIG_CONFIG_STATE in expected[-1].labels:
-        shown = Finding((f"{patches[last]} as the last patch",), patches, unexpected=patches[last + 1 :])
-        raise ConformanceError(context, "states", shown, ("the state was written before the work was done",))
+    first, last, texts = positions[0], positions[-1], tuple(map(str, found))
+    # Not every course begins and ends with the state label: deploy labels come first when there is nothing to do.
+    if texts[:first] and MIG_CONFIG_STATE in expected[0].labels:
+        shown = Finding((f"{texts[first]} as the first change",), texts, unexpected=texts[:first])
+        likely = "mig-manager changed deploy labels before it wrote the first state"
+        raise ConformanceError(context, "states", shown, (likely,))
+    if texts[last + 1 :] and MIG_CONFIG_STATE in expected[-1].labels:
+        shown = Finding((f"{texts[last]} as the last change",), texts, unexpected=texts[last + 1 :])
+        likely = "mig-manager still changed deploy labels after it wrote the last state"
+        raise ConformanceError(context, "states", shown, (likely,))
 
 
 def check_applied_before_success(context: CheckContext, log: Sequence[str]) -> None:
-    """Check by mig-manager's own log that the GPUs were changed before `success` was written.
+    """Check in mig-manager's log that it changed the GPUs before it wrote `success`.
 
-    The label alone does not tell: operands and pods start seconds later, and then find the GPUs changed.
+    The labels alone do not show this order: operands and pods start seconds later and then find the GPUs changed.
 
     Args:
-        context: Where.
-        log: What it wrote during the reconfiguration; where it does not speak of both steps nothing is checked.
+        context: Node and state that the check is about.
+        log: Lines that mig-manager logged during the reconfiguration. The check passes unless both steps are logged.
 
     Raises:
-        ConformanceError: It wrote `success` first.
+        ConformanceError: mig-manager wrote `success` first.
     """
     steps = [(step, line) for line in log for step in (_APPLIES, _SUCCEEDS) if step in line]
     order = [step for step, _ in steps]
@@ -161,23 +169,25 @@ def check_applied_before_success(context: CheckContext, log: Sequence[str]) -> N
         raise ConformanceError(context, "log of mig-manager", Finding(expected, tuple(line for _, line in steps)))
 
 
-def check_deploy_labels(context: CheckContext, changes: Sequence[LabelPatch], expected: Sequence[Write]) -> None:
-    """Compare the patches of the deploy labels, in order, whatever the state label says meanwhile.
+def check_deploy_labels(
+    context: CheckContext, changes: Sequence[LabelChange], expected: Sequence[ExpectedChange]
+) -> None:
+    """Check the changes of the deploy labels, in order; the state label is ignored.
 
     Raises:
-        ConformanceError: A patch is missing, too much, different or out of order.
+        ConformanceError: A change is missing, unexpected, different or out of order.
     """
-    found = writes_of_mig_manager(changes)
-    if finding := compare_sequences(_deploy_writes(expected), _deploy_writes(found)):
+    found = changes_of_mig_manager(changes)
+    if finding := compare_sequences(_deploy_changes(expected), _deploy_changes(found)):
         raise ConformanceError(context, "deploy labels", finding)
 
 
-def _states(writes: Sequence[Write]) -> list[str]:
-    return [write.labels[MIG_CONFIG_STATE] for write in writes if MIG_CONFIG_STATE in write.labels]
+def _states(changes: Sequence[ExpectedChange]) -> list[str]:
+    return [change.labels[MIG_CONFIG_STATE] for change in changes if MIG_CONFIG_STATE in change.labels]
 
 
-def _deploy_writes(writes: Sequence[Write]) -> list[str]:
-    return [text for write in writes if (text := describe(_only_deploy(write.labels)))]
+def _deploy_changes(changes: Sequence[ExpectedChange]) -> list[str]:
+    return [text for change in changes if (text := describe(_only_deploy(change.labels)))]
 
 
 def _only_deploy(labels: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Reads the GPUs of wherever it runs through pynvml and prints JSON; works in a pod, on a GPU host and on `sim.nvml`.
+"""The probe: reads the GPUs of its machine or container through `pynvml` and prints them as JSON.
 
-`read.py` is one file that needs nothing but `pynvml`, so that it can be carried into any pod that has a Python: `files`
-gives what has to lie side by side there.
+It runs in pods, on GPU hosts, and with the simulated `conformance.sim.nvml`. The program is the single file `read.py`,
+which needs only `pynvml`, so it runs in every image with Python. `files` returns what must be in its directory there.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SCRIPT = "read.py"
-"""The file to run: `python3 read.py`."""
+"""Name of the file to run: `python3 read.py`."""
 
 
 def files() -> Mapping[str, str]:
-    """Texts of the probe and of `pynvml` by file name, about 350 kB together: below what a ConfigMap may hold (1 MiB).
+    """Return the texts of the probe and of `pynvml` by file name.
+
+    Together they have about 350 kB and fit into a ConfigMap (1 MiB).
 
     Raises:
-        ModuleNotFoundError: `nvidia-ml-py`, which brings `pynvml`, is not installed.
+        ModuleNotFoundError: The package `nvidia-ml-py`, which contains `pynvml`, is not installed.
     """
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:

@@ -1,18 +1,21 @@
-"""Print the GPUs of this machine or container, as NVML sees them, in one JSON object. Changes nothing.
+"""Print the GPUs of this machine or container, as NVML reports them, as one JSON object. Changes nothing.
 
-Needs `pynvml` (nvidia-ml-py) beside it or installed, and Python 3.8. What the process may not know is null. Fields:
+Needs Python 3.8 and `pynvml` (nvidia-ml-py), installed or in the same directory. A value is null if the process has no
+access to it. Fields:
 
-    probe        1, the version of this form; after a failure only "error" stands beside it
-    driver, cuda version of the driver, and the highest CUDA version it supports ("13.0")
+    probe        1, the version of this format; after a failure "error" is the only other field
+    driver       version of the driver
+    cuda         highest CUDA version that the driver supports ("13.0")
     gpus         index, name, uuid, device_id and subsystem_id (numbers), memory_mib, capability [9, 0], mig, profiles,
                  instances
-    mig          capable, and current and pending mode as 0 or 1; null where not capable
-    profiles     what the GPU offers: name, id (the driver's), index (NVML's), max_instances, slices, memory_mib,
-                 multiprocessors, engines, placements [[start, size], ...]
-    instances    the MIG devices: profile, profile_from, gi, ci (ids), start, size, uuid, memory_mib, multiprocessors,
-                 slices_gi, slices_ci, engines. profile_from is "memory" where the profile was computed from sizes as
-                 NVIDIA/go-nvlib does (pkg/nvlib/device/mig_profile.go), "name" where it was read from the device's name
-                 because the process may not know the sizes or the GPU has no memory of its own
+    mig          capable (boolean), current and pending (MIG mode, 0 or 1; null if the GPU is not MIG-capable)
+    profiles     the GPU-instance profiles that the GPU offers: name, id (of the driver), index (of NVML),
+                 max_instances, slices, memory_mib, multiprocessors, engines, placements [[start, size], ...]
+    instances    the MIG devices: profile, profile_from, gi and ci (ids), start, size, uuid, memory_mib,
+                 multiprocessors, slices_gi, slices_ci, engines
+    profile_from "memory" if the profile was computed from the figures, as NVIDIA/go-nvlib does
+                 (pkg/nvlib/device/mig_profile.go); "name" if it was read from the device's name, because the figures
+                 are unknown or the GPU has no memory of its own
 """
 
 from __future__ import annotations
@@ -26,36 +29,41 @@ import pynvml
 
 MIB = 1024 * 1024
 ENGINES = ("copy", "decoder", "encoder", "jpeg", "ofa")
-ATTRIBUTES = {
+ATTRIBUTE_SUFFIXES = {
     **dict.fromkeys((7, 8), "+me"),
     **dict.fromkeys((10, 11, 12, 17), "+gfx"),
     **dict.fromkeys((13, 14), "-me"),
     **dict.fromkeys((15, 16), "+me.all"),
 }
-"""What the profile's name ends in, by NVML index; nothing for the others."""
-MOST_INDEXES = 64
-"""More profile indexes than any version of NVML has; those that it does not know are refused and left out."""
-UNKNOWABLE = (
+"""NVML profile index to the end of the profile's name; profiles with other indexes have no attributes."""
+MAX_PROFILE_INDEXES = 64
+"""More than any version of NVML attributes. NVML rejects the indexes that it does not know, and the probe leaves them out."""
+NO_ANSWER = (
     pynvml.NVML_ERROR_INVALID_ARGUMENT,
     pynvml.NVML_ERROR_NOT_SUPPORTED,
     pynvml.NVML_ERROR_NO_PERMISSION,
     pynvml.NVML_ERROR_NOT_FOUND,
     pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
 )
+"""Errors which mean that this GPU, driver or process cannot give an answer; all others are failures."""
 
 
 def ask(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function of NVML; None where this GPU, driver or process cannot have an answer."""
+    """Call an NVML function; return None if it fails with one of `NO_ANSWER`.
+
+    Raises:
+        pynvml.NVMLError: The function fails with another error.
+    """
     try:
         return function(*args)
     except pynvml.NVMLError as error:
-        if error.value in UNKNOWABLE:
+        if error.value in NO_ANSWER:
             return None
         raise
 
 
 def read() -> dict[str, Any]:
-    """Read everything; NVML must be initialised."""
+    """Return versions and GPUs; NVML must be initialised."""
     cuda = pynvml.nvmlSystemGetCudaDriverVersion()
     return {
         "probe": 1,
@@ -66,7 +74,7 @@ def read() -> dict[str, Any]:
 
 
 def read_gpu(index: int) -> dict[str, Any]:
-    """Read one GPU."""
+    """Return the description of one GPU by its NVML index."""
     gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
     pci = ask(pynvml.nvmlDeviceGetPciInfo, gpu)
     memory = ask(pynvml.nvmlDeviceGetMemoryInfo, gpu)
@@ -88,9 +96,9 @@ def read_gpu(index: int) -> dict[str, Any]:
 
 
 def read_profiles(gpu: Any) -> list[dict[str, Any]]:
-    """Read what the GPU offers, in the order of NVML's indexes; empty where MIG is impossible."""
+    """Return the GPU-instance profiles that the GPU offers, in the order of NVML's indexes; empty without MIG."""
     profiles = []
-    for index in range(MOST_INDEXES):
+    for index in range(MAX_PROFILE_INDEXES):
         info = ask(pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu, index)
         if info is None:
             continue
@@ -113,7 +121,7 @@ def read_profiles(gpu: Any) -> list[dict[str, Any]]:
 
 
 def read_placements(gpu: Any, profile_id: int) -> list[list[int]] | None:
-    """Read where instances of a profile may lie."""
+    """Return start and size of the legal placements of a profile; None if they are not accessible."""
     count = pynvml.c_uint()
     function = pynvml.nvmlDeviceGetGpuInstancePossiblePlacements
     if ask(function, gpu, profile_id, None, pynvml.byref(count)) is None:
@@ -125,7 +133,7 @@ def read_placements(gpu: Any, profile_id: int) -> list[list[int]] | None:
 
 
 def read_instances(gpu: Any, memory: Any, profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Read the MIG devices of a GPU that this process may use."""
+    """Return the MIG devices of a GPU that this process has access to."""
     handles = (
         ask(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
         for index in range(ask(pynvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0)
@@ -134,8 +142,8 @@ def read_instances(gpu: Any, memory: Any, profiles: list[dict[str, Any]]) -> lis
 
 
 def read_instance(gpu: Any, device: Any, memory: Any, profiles: list[dict[str, Any]]) -> dict[str, Any]:
-    """Read one MIG device."""
-    has = pynvml.nvmlDeviceGetAttributes_v2(device)
+    """Return the description of one MIG device."""
+    attributes = pynvml.nvmlDeviceGetAttributes_v2(device)
     gi = pynvml.nvmlDeviceGetGpuInstanceId(device)
     instance = ask(pynvml.nvmlDeviceGetGpuInstanceById, gpu, gi)
     info = instance and ask(pynvml.nvmlGpuInstanceGetInfo, instance)
@@ -143,7 +151,7 @@ def read_instance(gpu: Any, device: Any, memory: Any, profiles: list[dict[str, A
     if index is None or not memory or not memory.total:
         profile, source = text(pynvml.nvmlDeviceGetName(device)).partition(" MIG ")[2], "name"
     else:
-        profile, source = profile_name(has, memory, index), "memory"
+        profile, source = profile_name(attributes, memory, index), "memory"
     return {
         "profile": profile,
         "profile_from": source,
@@ -152,33 +160,33 @@ def read_instance(gpu: Any, device: Any, memory: Any, profiles: list[dict[str, A
         "start": info and info.placement.start,
         "size": info and info.placement.size,
         "uuid": text(pynvml.nvmlDeviceGetUUID(device)),
-        "memory_mib": has.memorySizeMB,
-        "multiprocessors": has.multiprocessorCount,
-        "slices_gi": has.gpuInstanceSliceCount,
-        "slices_ci": has.computeInstanceSliceCount,
+        "memory_mib": attributes.memorySizeMB,
+        "multiprocessors": attributes.multiprocessorCount,
+        "slices_gi": attributes.gpuInstanceSliceCount,
+        "slices_ci": attributes.computeInstanceSliceCount,
         "engines": {
-            kind: getattr(has, "shared" + kind.capitalize() + ("EngineCount" if kind == "copy" else "Count"))
+            kind: getattr(attributes, "shared" + kind.capitalize() + ("EngineCount" if kind == "copy" else "Count"))
             for kind in ENGINES
         },
     }
 
 
 def profile_name(attributes: Any, memory: Any, index: int) -> str:
-    """Compute the profile of a MIG device as go-nvlib does, with its memory in whole eighths of the GPU's."""
+    """Compute the name of a MIG device's profile as go-nvlib does: memory counts in eighths of the GPU, rounded up."""
     compute_slices, gpu_slices = attributes.computeInstanceSliceCount, attributes.gpuInstanceSliceCount
     eighths = -(-8 * attributes.memorySizeMB * MIB // memory.total)
     gigabytes = int(eighths / 8 * -(-memory.total // (1024 * MIB)) + 0.5)
     part = "" if compute_slices == gpu_slices else f"{compute_slices}c."
-    return f"{part}{gpu_slices}g.{gigabytes}gb{ATTRIBUTES.get(index, '')}"
+    return f"{part}{gpu_slices}g.{gigabytes}gb{ATTRIBUTE_SUFFIXES.get(index, '')}"
 
 
 def text(value: str | bytes) -> str:
-    """Return a string of NVML, which older versions of pynvml give as bytes."""
+    """Return a string from NVML; older versions of pynvml return bytes."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def main() -> int:
-    """Print what was read; 1 when NVML refuses to work, with the reason in the JSON."""
+    """Print the JSON object; return 0, or 1 if NVML fails, with the reason in `error`."""
     try:
         pynvml.nvmlInit()
         answer, code = read(), 0

@@ -1,1 +1,1 @@
-"""What must hold, as data with sources, and the names of things; nothing here looks at a cluster."""
+"""What must hold, as data with sources, and the names that all parts share; nothing here accesses a cluster."""

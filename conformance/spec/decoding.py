@@ -1,6 +1,6 @@
-"""Readers of the values in a mig-parted configuration, as strict as the Go program that it is written for.
+"""Type checks for the values in a mig-parted configuration, as strict as mig-parted itself.
 
-Each raises ConfigurationError where Go's JSON decoder would refuse the value, with its words.
+Each function raises ConfigurationError if Go's JSON decoder would reject the value, with the message of that decoder.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ Value = TypeVar("Value")
 
 
 class ConfigurationError(ValueError):
-    """mig-parted refuses the file, or the name that was to be selected from it; the message says why."""
+    """Invalid file or unknown configuration; the message says why, as mig-parted does."""
 
 
-def refuse_others(fields: Mapping[str, object], *known: str) -> None:
-    """Refuse fields that the format does not have."""
+def reject_unknown(fields: Mapping[str, object], *known: str) -> None:
+    """Reject fields that are not in `known`."""
     for name in fields:
         if name not in known:
             raise ConfigurationError(f"unexpected field: {name}")
 
 
 def mapping(value: object, go_type: str) -> dict[str, Any]:
-    """Read a mapping with its keys as the text they have in JSON; null is an empty one."""
+    """Return a mapping with its keys as strings, spelled as in JSON; null is an empty mapping."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -32,14 +32,17 @@ def mapping(value: object, go_type: str) -> dict[str, Any]:
 
 
 def sequence(value: object, go_type: str) -> list[object]:
-    """Read a list."""
+    """Return a list; null is rejected."""
     if not isinstance(value, list):
         raise _mismatch(value, go_type)
     return value
 
 
 def text_or_list(value: object, read: Callable[[object], Value], go_type: str) -> list[Value]:
-    """Read the items of a list where a text would do as well; the refusal names both."""
+    """Return the items of a list, each read with `read`.
+
+    For fields that also accept a string: the error message names both types, as Go's does.
+    """
     try:
         return [read(item) for item in sequence(value, go_type)]
     except ConfigurationError as error:
@@ -47,21 +50,21 @@ def text_or_list(value: object, read: Callable[[object], Value], go_type: str) -
 
 
 def string(value: object) -> str:
-    """Read a text."""
+    """Return a string; null is rejected."""
     if not isinstance(value, str):
         raise _mismatch(value, "string")
     return value
 
 
 def integer(value: object) -> int:
-    """Read a whole number; true and false are none."""
+    """Return an integer; true and false are rejected."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise _mismatch(value, "int")
     return value
 
 
 def boolean(value: object) -> bool:
-    """Read a truth value; null is false, as Go's decoder leaves the field alone."""
+    """Return a boolean; null is False, because Go's decoder then keeps the field's zero value."""
     if value is None or isinstance(value, bool):
         return bool(value)
     raise _mismatch(value, "bool")
@@ -72,6 +75,6 @@ def _mismatch(value: object, go_type: str) -> ConfigurationError:
 
 
 def _kind(value: object) -> str:
-    """Name the type of a JSON value as Go does."""
+    """Return the name that Go's decoder has for the type of a JSON value."""
     kinds: dict[type, str] = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
     return kinds.get(type(value), "object")

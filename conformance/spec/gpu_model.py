@@ -1,7 +1,7 @@
-"""What MIG looks like on one GPU model: boards, profiles, placements, memory, engines.
+"""MIG on one GPU model: boards, profiles, placements, memory, engines.
 
-Every figure says who confirmed it. A simulator needs them all; an expectation against a real GPU uses only those that
-are not `assumed`.
+Figures without a source are marked as `assumed`. The simulated cluster uses all figures; expectations of real GPUs use
+only those that are not assumed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from conformance.spec.profile import Profile
 
 @dataclass(frozen=True)
 class Placements:
-    """Where an instance may lie on the memory axis: any of `starts`, and `size` units long."""
+    """Legal placements of a GPU instance on the memory axis, in units of `GpuModel.memory_units`.
+
+    Attributes:
+        starts: Positions at which an instance may start.
+        size: Size of an instance.
+    """
 
     starts: tuple[int, ...]
     size: int
@@ -22,7 +27,7 @@ class Placements:
 
 @dataclass(frozen=True)
 class Engines:
-    """Media and copy engines of one instance; 0 means that it has none of the kind."""
+    """Numbers of copy and media engines of one instance; 0 for none of a kind."""
 
     copy: int
     decoder: int
@@ -33,12 +38,12 @@ class Engines:
 
 @dataclass(frozen=True)
 class Board:
-    """A product that carries the GPU.
+    """A product with the GPU.
 
     Attributes:
-        name: What NVML calls it, like `NVIDIA H100 80GB HBM3`.
-        slug: What `--gpu-model` calls it, like `h100-80gb-hbm3`; unique in the table.
-        device_id: PCI device and vendor id in one word, 0x233010DE; what a device filter compares.
+        name: Product name in NVML, such as `NVIDIA H100 80GB HBM3`.
+        slug: Value of `--gpu-model`, such as `h100-80gb-hbm3`; unique in the table.
+        device_id: PCI device and vendor id in one word, 0x233010DE; device filters compare it.
     """
 
     name: str
@@ -48,19 +53,20 @@ class Board:
 
 @dataclass(frozen=True)
 class ProfileRow:
-    """What the GPU offers under one profile.
+    """A GPU-instance profile of a model.
 
     Attributes:
         profile: The profile.
-        gi_profile_id: The driver's id, as `nvidia-smi mig -lgip` prints it (19 for 1g on seven-slice GPUs).
-        nvml_profile: Index NVML_GPU_INSTANCE_PROFILE_*, another number than the id.
-        slices: Compute slices of the GPU instance.
-        max_instances: How many fit on an empty GPU.
-        placements: Where they may lie.
-        memory_mib: Framebuffer of one instance; differs by some percent between driver branches.
-        multiprocessors: SMs of one instance.
-        engines: Its engines.
-        assumed: Names of the columns above that nobody has confirmed: good for a simulation, not for an expectation.
+        gi_profile_id: Id of the profile in the driver, as `nvidia-smi mig -lgip` prints it (19 for 1g on GPUs with
+            seven slices).
+        nvml_profile: NVML_GPU_INSTANCE_PROFILE_* index of the profile; not the same as the id.
+        slices: Compute slices of one instance.
+        max_instances: Number of instances that fit on an empty GPU.
+        placements: Legal placements.
+        memory_mib: Framebuffer of one instance in MiB; differs by a few percent between driver branches.
+        multiprocessors: Multiprocessors of one instance.
+        engines: Engines of one instance.
+        assumed: Names of the attributes above that no source confirms: for the simulated cluster, not for expectations.
     """
 
     profile: Profile
@@ -76,30 +82,30 @@ class ProfileRow:
 
     @property
     def name(self) -> str:
-        """The profile's name as NVML spells it, `1g.10gb+me`."""
+        """Name of the profile as NVML spells it, such as `1g.10gb+me`."""
         return str(self.profile)
 
 
 @dataclass(frozen=True)
 class GpuModel:
-    """One GPU as MIG sees it; several boards may carry it.
+    """A GPU model: boards on which MIG has the same figures.
 
     Attributes:
-        name: Key in the table, like `h100-sxm-80gb`.
-        description: For people.
+        name: Key in the table, such as `h100-sxm-80gb`.
+        description: Short text for people.
         boards: Products with this GPU, the most common first; never empty.
-        subsystem_id: PCI subsystem id in one word; None where unknown.
+        subsystem_id: PCI subsystem and vendor id in one word; None if unknown.
         family: `ampere`, `hopper` or `blackwell`.
-        compute_capability: CUDA compute capability, (9, 0).
-        memory_total_mib: Framebuffer of the whole GPU; 0 for GPUs that use the host's memory.
-        memory_units: Length of the memory axis on which placements lie.
+        compute_capability: CUDA compute capability, major and minor: (9, 0).
+        memory_total_mib: Framebuffer of the whole GPU in MiB; 0 for GPUs that use the host's memory.
+        memory_units: Length of the memory axis, in units of placements.
         compute_slices: Compute slices of the whole GPU.
-        max_mig_devices: Most MIG devices at a time.
-        all_balanced: What `all-balanced` creates, profile name to count; empty where there is no such configuration.
+        max_mig_devices: Largest number of MIG devices.
+        all_balanced: Instances of `all-balanced`, profile name to count; empty if there is no such configuration.
         confirmed_by: Group of columns (`models.COLUMNS`, and `names`) to the keys of the sources that confirm it.
-        notes: What a reader of the figures should know.
-        profiles: The profiles in the order of nvidia-smi.
-        assumed: Fields of the model itself that nobody has confirmed.
+        notes: Remarks about the figures.
+        profiles: The GPU-instance profiles in the order of nvidia-smi.
+        assumed: Names of the attributes of the model itself that no source confirms.
     """
 
     name: str

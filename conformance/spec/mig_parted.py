@@ -1,7 +1,8 @@
-"""The mig-parted configuration, format v1: what mig-manager reads, with the same rules and the same refusals.
+"""Parser of the mig-parted configuration file, format v1: accepts and rejects the same files as mig-parted.
 
-Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/spec.go and pkg/types/mig_config.go; selection by a name is
-cmd/nvidia-mig-parted/assert/assert.go. Messages hold what the real program says after `while decoding JSON: `.
+Error messages contain what mig-parted prints after `while decoding JSON: `.
+Source: NVIDIA/mig-parted v0.15.0, api/spec/v1/spec.go and pkg/types/mig_config.go; selection of a configuration:
+cmd/nvidia-mig-parted/assert/assert.go.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from conformance.spec.decoding import (
     boolean,
     integer,
     mapping,
-    refuse_others,
+    reject_unknown,
     sequence,
     string,
     text_or_list,
@@ -32,22 +33,22 @@ ALL_DISABLED: Final = "all-disabled"
 ALL_ENABLED: Final = "all-enabled"
 ALL_BALANCED: Final = "all-balanced"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where PyYAML was built with it: its messages are those of the real program."""
+"""The loader based on libyaml, if PyYAML has it: its error messages are the same as those of mig-parted."""
 _EVERY_GPU: Final = "all"
 _FIELDS: Final = "map[string]json.RawMessage"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one list item of a configuration asks of the GPUs that it matches.
+    """One list item of a configuration: what it requests for the GPUs that it matches.
 
     Attributes:
-        devices: Indices among the node's GPUs; None for all of them, an empty tuple for none.
+        devices: NVML indices of the GPUs; None for all GPUs, an empty tuple for none.
         enabled: Wanted MIG mode.
-        mig_devices: Profile name as written to the number of MIG devices. Empty with MIG on: no instances at all.
-            A count of 0 is kept, since it keeps the entry from ever counting as applied.
-        device_filter: `0x<device><vendor>`, from v0.15.0 on also `:0x<subsystem>`; empty for every GPU. Never
-            validated: a filter that makes no sense matches nothing.
+        mig_devices: Profile name as written to the number of MIG devices; empty for no instances. Counts of 0 are kept:
+            with one of them, mig-parted never considers the entry applied.
+        device_filter: Filters `0x<device><vendor>`, from v0.15.0 optionally followed by `:0x<subsystem>`; empty for all
+            GPUs. They are not validated: an invalid filter matches no GPU.
     """
 
     devices: tuple[int, ...] | None
@@ -58,15 +59,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Configurations:
-    """A parsed file: configuration name to its entries, in the order of the file; empty for an empty file."""
+    """A parsed file.
+
+    Attributes:
+        entries: Configuration name to its entries, in the order of the file; empty for an empty file.
+    """
 
     entries: Mapping[str, tuple[Entry, ...]]
 
     def select(self, name: str | None) -> tuple[Entry, ...]:
-        """Return the entries of a configuration; no name (None or empty) means the only one of the file.
+        """Return the entries of a configuration.
+
+        Args:
+            name: Name of the configuration; None or empty selects the only one in the file.
 
         Raises:
-            ConfigurationError: No configuration of that name, or no name and not exactly one configuration.
+            ConfigurationError: The name is unknown, or there is no name and the file does not have exactly one
+                configuration.
         """
         if name:
             if name not in self.entries:
@@ -78,12 +87,13 @@ class Configurations:
 
 
 def parse(text: str) -> Configurations:
-    """Read a file; of keys that are given twice the last one counts.
+    """Parse the text of a file.
 
-    An empty file and one with nothing but its version hold no configurations, which is no error.
+    If a key occurs twice, the last one wins. An empty file, or one with only a version, is valid and has no
+    configurations.
 
     Raises:
-        ConfigurationError: The file is refused; then none of its configurations can be used.
+        ConfigurationError: The file is invalid. mig-parted then uses none of its configurations.
     """
     try:
         content = yaml.load(text, _LOADER)  # noqa: S506 - both loaders are safe ones
@@ -95,7 +105,7 @@ def parse(text: str) -> Configurations:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    """Say what is wrong and where as Go's port of libyaml does, which counts the lines of scanner errors from one."""
+    """Return the message of Go's port of libyaml, which counts lines from 1 for scanner errors and otherwise from 0."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return f"yaml: {error}"
     line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
@@ -108,7 +118,7 @@ def _file(fields: dict[str, Any]) -> Configurations:
     version = string(fields.pop("version", ""))
     if version != VERSION:
         raise ConfigurationError(f"unknown version: {version}")
-    refuse_others(fields, "mig-configs")
+    reject_unknown(fields, "mig-configs")
     if "mig-configs" not in fields:
         return Configurations(MappingProxyType({}))
     configurations = mapping(fields["mig-configs"], _FIELDS)
@@ -128,7 +138,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
     for required in ("devices", "mig-enabled"):
         if required not in fields:
             raise ConfigurationError(f"missing required field: {required}")
-    refuse_others(fields, "devices", "mig-enabled", "mig-devices", "device-filter")
+    reject_unknown(fields, "devices", "mig-enabled", "mig-devices", "device-filter")
     enabled = boolean(fields["mig-enabled"])
     counts = fields.get("mig-devices")
     if enabled and counts is None:

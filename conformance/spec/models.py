@@ -1,4 +1,4 @@
-"""Lookup of GPU models that support MIG; the figures stand in models.yaml."""
+"""GPU models that support MIG, by name, board or product name; the figures are in models.yaml."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "engines": ("engines",),
     }
 )
-"""Columns of a profile row by the group that `GpuModel.confirmed_by` speaks of."""
+"""Groups of columns, the keys of `GpuModel.confirmed_by`, to attributes of `ProfileRow`."""
 
 
 class UnknownModelError(ValueError):
-    """A GPU was asked for that the table does not have; the message lists the names it has."""
+    """The GPU model is not in models.yaml; the message lists the names that are."""
 
 
 def load_models() -> Mapping[str, GpuModel]:
@@ -47,16 +47,18 @@ def load_models() -> Mapping[str, GpuModel]:
 
 
 def board_names() -> tuple[str, ...]:
-    """Return every name that `find_board` accepts: boards first, then those keys that are no board's name."""
+    """Return every name that `find_board` accepts: the slugs of boards, then the keys of models that are not slugs."""
     slugs = [board.slug for _, board in _boards()]
     return (*slugs, *(name for name in _models() if name not in slugs))
 
 
 def find_board(name: str) -> tuple[GpuModel, Board]:
-    """Return the model and board of a slug in any case; the key of a model means its first board.
+    """Return the model and board with the given slug; the key of a model stands for its first board.
+
+    The case of letters is ignored.
 
     Raises:
-        UnknownModelError: No such name; the message lists those that exist.
+        UnknownModelError: There is no such name; the message lists those that exist.
     """
     wanted = name.lower()
     for model, board in _boards():
@@ -64,16 +66,16 @@ def find_board(name: str) -> tuple[GpuModel, Board]:
             return model, board
     if (by_key := _models().get(wanted)) is not None:
         return by_key, by_key.boards[0]
-    raise UnknownModelError(f"no GPU model {name}; there are: {', '.join(board_names())}")
+    raise UnknownModelError(f"unknown GPU model {name}; known models: {', '.join(board_names())}")
 
 
 def model_of(product_name: str) -> tuple[GpuModel, Board] | None:
-    """Return the model and board that NVML calls `product_name`; None for a GPU that the table does not have."""
+    """Return the model and board with the given product name of NVML; None if the table lacks it."""
     return next(((model, board) for model, board in _boards() if board.name == product_name), None)
 
 
 def sources() -> Mapping[str, str]:
-    """Explain the keys in `GpuModel.confirmed_by`."""
+    """Return a description for every source key in `GpuModel.confirmed_by`."""
     return MappingProxyType(read_yaml("models.yaml")["sources"])
 
 
@@ -111,6 +113,7 @@ def _model(name: str, values: dict[str, Any]) -> GpuModel:
 
 
 def _unconfirmed(confirmed: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Return the columns of all groups that are missing or list `assumed` as their only source."""
     groups = [group for group in COLUMNS if confirmed.get(group, ("assumed",)) == ("assumed",)]
     return frozenset(column for group in groups for column in COLUMNS[group])
 

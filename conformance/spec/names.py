@@ -1,4 +1,4 @@
-"""Names that the suite, the simulator and the real components share, each written once.
+"""Names that the suite, the simulated cluster and the real components share; each is defined only here.
 
 Sources: NVIDIA/gpu-operator v26.7.0 (assets, controllers), NVIDIA/mig-parted v0.15.0 (pkg/mig/reconfigure),
 NVIDIA/k8s-device-plugin v0.20.0 (internal/rm, internal/lm).
@@ -14,14 +14,14 @@ from typing import Final
 PREFIX: Final = "nvidia.com/"
 
 GPU_RESOURCE: Final = "nvidia.com/gpu"
-"""Extended resource of a whole GPU; under strategy `single` of a MIG device."""
+"""Extended resource of whole GPUs, and under strategy `single` of MIG devices."""
 MIG_RESOURCE_PREFIX: Final = "nvidia.com/mig-"
-"""A profile follows, with every `+` written as `.`; strategy `mixed` only."""
+"""Prefix of the extended resources under strategy `mixed`; the profile follows, with every `+` written as `.`."""
 
 MIG_CONFIG: Final = "nvidia.com/mig.config"
-"""Node label that names the wanted entry of the mig-parted configuration."""
+"""Node label that requests a configuration by its name in the mig-parted file."""
 MIG_CONFIG_STATE: Final = "nvidia.com/mig.config.state"
-"""Node label in which mig-manager answers; see `State`."""
+"""Node label with mig-manager's answer; see `State`."""
 MIG_CAPABLE: Final = "nvidia.com/mig.capable"
 MIG_STRATEGY: Final = "nvidia.com/mig.strategy"
 GPU_PRODUCT: Final = "nvidia.com/gpu.product"
@@ -32,19 +32,19 @@ GFD_TIMESTAMP: Final = "nvidia.com/gfd.timestamp"
 HOSTNAME: Final = "kubernetes.io/hostname"
 INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
 SIMULATED_INSTANCE_TYPE: Final = "simulated-gpu"
-"""Its value on nodes of this project's simulator, by which a run through a kubeconfig knows them."""
+"""Instance type of this project's simulated nodes; a run through a kubeconfig recognises them by it."""
 
 DEPLOY_PREFIX: Final = "nvidia.com/gpu.deploy."
-"""Node labels `true`, `false` or paused, the node selectors of the operands' DaemonSets."""
+"""Prefix of the deploy labels, which select the nodes of an operand; values: `true`, `false`, `PAUSED`."""
 DEPLOY_MIG_MANAGER: Final = DEPLOY_PREFIX + "mig-manager"
 DEPLOY_CLIENT: Final = DEPLOY_PREFIX + "client"
 PAUSED: Final = "paused-for-mig-change"
-"""Value that mig-manager gives the deploy labels while it reconfigures."""
+"""Value of the deploy labels while mig-manager changes the geometry."""
 PAUSED_OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")
-"""Deploy labels that mig-manager pauses, in its order, without the prefix; `client` is added from v0.15.0."""
+"""Deploy labels that mig-manager pauses, without their prefix, in its order; from v0.15.0 also `client`."""
 
 OPERATOR_NAMESPACE: Final = "gpu-operator"
-"""Where Helm installs the operator by custom; discovered from ClusterPolicy `status.namespace` on a live cluster."""
+"""Usual namespace of the operator; on a live cluster the suite reads it from `status.namespace` of the ClusterPolicy."""
 MIG_MANAGER_APP: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN_APP: Final = "nvidia-device-plugin-daemonset"
 FEATURE_DISCOVERY_APP: Final = "gpu-feature-discovery"
@@ -62,7 +62,7 @@ PAUSED_APPS: Final[Mapping[str, str]] = MappingProxyType(
         DCGM_APP: DEPLOY_PREFIX + "dcgm",
     }
 )
-"""Operands that mig-manager pauses, with the deploy label that selects their nodes."""
+"""Apps of the operands that mig-manager pauses, with the deploy label that selects their nodes."""
 DRIVER_CONTAINER: Final = "nvidia-driver-ctr"
 
 CLUSTER_POLICY_GROUP: Final = "nvidia.com"
@@ -71,28 +71,28 @@ CLUSTER_POLICY_PLURAL: Final = "clusterpolicies"
 
 DEFAULT_CONFIG_MAP: Final = "default-mig-parted-config"
 CONFIG_KEY: Final = "config.yaml"
-"""Key of every ConfigMap that holds a mig-parted configuration."""
+"""Key of the mig-parted file in every ConfigMap that has one."""
 RUNTIME_CLASS: Final = "nvidia"
 
 
 def generated_config_map(node: str) -> str:
-    """Name of the ConfigMap in which mig-manager from v0.14.0 publishes what it generated for `node`."""
+    """Return the name of the ConfigMap with the configurations that mig-manager generates for a node (from v0.14.0)."""
     return f"{node}-mig-config"
 
 
 class Strategy(StrEnum):
-    """How MIG devices are advertised: ClusterPolicy `spec.mig.strategy`, one value for the cluster."""
+    """How MIG devices are advertised: `spec.mig.strategy` of the ClusterPolicy, one value for the cluster."""
 
     NONE = "none"
-    """MIG devices stay invisible, every GPU counts as one `nvidia.com/gpu`."""
+    """MIG devices are not advertised; every GPU is one `nvidia.com/gpu`."""
     SINGLE = "single"
-    """All GPUs of a node carry one profile, advertised as `nvidia.com/gpu`."""
+    """All MIG devices of a node have the same profile and are advertised as `nvidia.com/gpu`."""
     MIXED = "mixed"
-    """Every profile is a resource of its own, whole GPUs stay `nvidia.com/gpu`."""
+    """Every profile is a resource of its own; whole GPUs are `nvidia.com/gpu`."""
 
     @property
     def other(self) -> Strategy:
-        """The other one of `single` and `mixed`; `single` for `none`."""
+        """`mixed` for `single`, and `single` for `mixed` and `none`."""
         return Strategy.MIXED if self is Strategy.SINGLE else Strategy.SINGLE
 
 
@@ -100,8 +100,10 @@ class State(StrEnum):
     """Values of `nvidia.com/mig.config.state`."""
 
     PENDING = "pending"
-    """A change is under way."""
+    """mig-manager is changing the geometry."""
     REBOOTING = "rebooting"
-    """The node restarts because the mode change asks for it (WITH_REBOOT)."""
+    """mig-manager reboots the node, because the change of the MIG mode needs it and WITH_REBOOT is set."""
     SUCCESS = "success"
+    """The GPUs have the geometry of the configuration."""
     FAILED = "failed"
+    """The configuration was refused, or the change failed."""

@@ -1,4 +1,4 @@
-"""The YAML files that are shipped beside these modules."""
+"""Access to the YAML files in this package."""
 
 from __future__ import annotations
 
@@ -18,5 +18,9 @@ def read_text(name: str) -> str:
 
 
 def read_yaml(name: str) -> Any:
-    """Return the parsed content of a data file of this package."""
+    """Return the parsed content of a YAML file of this package.
+
+    Raises:
+        FileNotFoundError: The package was installed without its data.
+    """
     return yaml.safe_load(read_text(name))

@@ -17,19 +17,19 @@ _UNITS: Final = {2: ("g", "gb"), 3: ("c", "g", "gb")}
 
 
 class ProfileError(ValueError):
-    """A text is no profile name; the message says what is wrong and which form is expected."""
+    """The text is not a profile name; the message says what is wrong and shows the expected form."""
 
 
 @dataclass(frozen=True, order=True)
 class Profile:
-    """One kind of MIG device.
+    """The profile of a MIG device.
 
     Attributes:
-        compute_slices: Compute slices of the compute instance, the `1c` of `1c.3g.40gb`.
-        gpu_slices: Compute slices of the GPU instance, the `3g`.
-        memory_gb: Memory of the GPU instance in rounded GB, the `40gb`; 0 on GPUs without memory of their own.
+        compute_slices: Compute slices of the compute instance: 1 in `1c.3g.40gb`.
+        gpu_slices: Compute slices of the GPU instance: 3 in `1c.3g.40gb`.
+        memory_gb: Memory of the GPU instance in GB, rounded: 40 in `1c.3g.40gb`; 0 on GPUs that use the host's memory.
         plus: Attributes after `+` in their order, such as `me`, `me.all`, `gfx`; empty for none.
-        minus: Attributes after `-`; a profile has attributes of one sign only.
+        minus: Attributes after `-`, such as `me`; empty for none. A profile never has both plus and minus attributes.
     """
 
     compute_slices: int
@@ -40,12 +40,12 @@ class Profile:
 
     @classmethod
     def parse(cls, text: str) -> Profile:
-        """Read a name as NVML, nvidia-smi and mig-parted spell it.
+        """Parse a name as NVML, nvidia-smi and mig-parted spell it.
 
-        A well-formed name need not exist on any GPU: `0g.0gb+word` is accepted.
+        Only the form is checked: `0g.0gb+word` is accepted although no GPU offers it.
 
         Raises:
-            ProfileError: `text` is malformed; upper case and blanks are.
+            ProfileError: `text` is malformed; upper-case units and spaces are not allowed.
         """
         try:
             return cls(*_split(text))
@@ -60,30 +60,31 @@ class Profile:
 
     @property
     def is_full(self) -> bool:
-        """Whether the compute instance fills its GPU instance; only such profiles are resources under `mixed`."""
+        """Whether the compute instance has all slices of its GPU instance."""
         return self.compute_slices == self.gpu_slices
 
     @property
     def base(self) -> Profile:
-        """The same slices and memory without attributes."""
+        """The profile with the same slices and memory, but without attributes."""
         return replace(self, plus=(), minus=())
 
     @property
     def suffix(self) -> str:
-        """The spelling in resource, label and configuration names: `+` becomes `.`, `-` stays."""
+        """The name as part of resource, label and configuration names: `+` is written as `.`, `-` is kept."""
         return str(self).replace("+", ".")
 
     @property
     def resource(self) -> str:
-        """Extended resource of such devices under `mixed`, like `nvidia.com/mig-1g.10gb.me`.
+        """Extended resource under `mixed`, such as `nvidia.com/mig-1g.10gb.me`.
 
+        From device plugin v0.20.0, only profiles that are `is_full` are advertised.
         Source: NVIDIA/k8s-device-plugin v0.20.0, internal/rm/rm.go.
         """
         return names.MIG_RESOURCE_PREFIX + self.suffix
 
     @property
     def label_prefix(self) -> str:
-        """What the node labels of such devices begin with under `mixed`; a dot and the attribute follow."""
+        """Prefix of the node labels under `mixed`; a dot and the rest of the name follow."""
         return self.resource
 
 

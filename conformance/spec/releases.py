@@ -1,4 +1,4 @@
-"""Releases of the GPU Operator and the versions of the components that each ships; the table is releases.yaml."""
+"""Releases of the GPU Operator and the component versions that each installs; the table is in releases.yaml."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _TAG: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+.].*)?")
 
 
 class UnknownReleaseError(ValueError):
-    """A release was asked for that the table does not have; the message lists the names it has."""
+    """The release is not in releases.yaml; the message lists the names that are."""
 
 
 class VersionError(ValueError):
-    """A tag is no version number, so that no expectation can be chosen by it."""
+    """An image tag is not a version number, so the suite cannot choose expectations by it."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What one operator release installs.
+    """Component versions of one operator release.
 
     Attributes:
-        name: Tag of the operator, or `main` for its branch.
+        name: Tag of the operator, or `main` for its main branch.
         mig_manager: Tag of the image k8s-mig-manager.
-        device_plugin: Tag of the image k8s-device-plugin, which also holds GPU Feature Discovery.
+        device_plugin: Tag of the image k8s-device-plugin, which also contains GPU Feature Discovery.
         driver: Tag of the driver image.
         toolkit: Tag of the container toolkit image.
         dcgm: Tag of the DCGM image.
         dcgm_exporter: Tag of the DCGM exporter image.
-        fixes: Changes outside the components above that alter what a cluster shows; the table explains each.
-        unconfirmed: Fields whose value no source of this project states; only a simulation uses them.
+        fixes: Changes of the operator itself that alter what a cluster shows; releases.yaml explains each.
+        unconfirmed: Fields without a source; only the simulated cluster uses their values.
     """
 
     name: str
@@ -53,10 +53,10 @@ def find_release(name: str) -> Release:
     """Return the release with that name.
 
     Raises:
-        UnknownReleaseError: No such release; the message lists those that exist.
+        UnknownReleaseError: There is no such release; the message lists those that exist.
     """
     if (release := releases().get(name)) is None:
-        raise UnknownReleaseError(f"no release {name}; there are: {', '.join(releases())}")
+        raise UnknownReleaseError(f"unknown release {name}; known releases: {', '.join(releases())}")
     return release
 
 
@@ -68,19 +68,19 @@ def releases() -> Mapping[str, Release]:
 
 
 def at_least(version: str, wanted: str) -> bool:
-    """Tell whether tag `version` is `wanted` or newer: `v0.14.2` is at least `v0.14.0`.
+    """Return whether the tag `version` is `wanted` or newer: `v0.14.2` is at least `v0.14.0`.
 
-    Only the three numbers count; what follows them (`-ubi9`, `-rc.1`) does not.
+    Only the three numbers are compared. A suffix such as `-ubi9` or `-rc.1` is ignored.
 
     Raises:
-        VersionError: One of the two is no version number.
+        VersionError: One of the tags is not a version number.
     """
     return _numbers(version) >= _numbers(wanted)
 
 
 def _numbers(tag: str) -> tuple[int, ...]:
     if (found := _TAG.fullmatch(tag)) is None:
-        raise VersionError(f"{tag!r} is no version tag; expected v<major>.<minor>.<patch>")
+        raise VersionError(f"{tag!r} is not a version tag; expected v<major>.<minor>.<patch>")
     return tuple(int(number) for number in found.groups())
 
 
@@ -95,3 +95,4 @@ def _release(name: str, values: dict[str, Any]) -> Release:
 
 
 DEFAULT_RELEASE: Final = "v26.7.0"
+"""Release of the simulated cluster by default. Expectations follow it if a component's tag is not a version."""

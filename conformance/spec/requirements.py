@@ -1,4 +1,4 @@
-"""The documented behaviour that the suite certifies, D-01 to D-28; the rows stand in requirements.yaml."""
+"""The documented behaviour that the suite certifies, D-01 to D-28; the rows are in requirements.yaml."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Requirement:
 
     Attributes:
         id: `D-01` to `D-28`.
-        title: A few words for tables.
-        statement: What must hold, where the real components differ from the documentation as they behave.
-        level: `core` is what a healthy cluster shows while everything goes well: it decides on the certificate.
-            `extended` is failures, reboots, live changes of the cluster and special platforms.
-        source: Where the promise is made and what it was checked against.
+        title: Short name for tables.
+        statement: What must hold. If the components behave differently from the documentation, their behaviour counts.
+        level: `core` requirements decide on the certificate: what a healthy cluster shows as long as nothing fails.
+            `extended` requirements are about failures, reboots, live changes of the cluster and special platforms.
+        source: Section of the documentation, and the source code that it was checked against.
     """
 
     id: str
@@ -36,4 +36,4 @@ def _load() -> Mapping[str, Requirement]:
 
 
 REQUIREMENTS: Final = _load()
-"""All requirements by id, in order."""
+"""All requirements by id, in the order of their ids."""

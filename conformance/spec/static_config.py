@@ -1,4 +1,4 @@
-"""The mig-parted configuration that the operator ships in its own ConfigMap; the file is static-config.yaml."""
+"""The mig-parted configuration file that the operator ships in a ConfigMap; the text is in static-config.yaml."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from conformance.spec.package_data import read_text
 
 
 def static_text() -> str:
-    """Return the file as the ConfigMap holds it: 81 configurations as of mig-parted v0.15.0."""
+    """Return the text of the file: 81 configurations as of mig-parted v0.15.0."""
     return read_text("static-config.yaml")
 
 
 def static_configurations() -> Configurations:
-    """Return the same, parsed."""
+    """Return the configurations in the file."""
     return parse(static_text())

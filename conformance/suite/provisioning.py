@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.cluster.errors import WaitTimeout
 from conformance.expect.finding import CheckContext
-from conformance.expect.label_checks import difference
+from conformance.expect.label_checks import compare_labels
 from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
 from conformance.expect.observed import ObservedGpu
 from conformance.operations.evidence import Outcome, StrategyChange
@@ -146,7 +146,7 @@ class Provisioner:
         def follows() -> bool:
             labels = self.cluster.node(node.name).labels
             fresh = not node.expected.restarted or labels.get(GFD_TIMESTAMP) != before
-            return fresh and difference(labels, wanted) is None
+            return fresh and compare_labels(labels, wanted) is None
 
         self._give_time(follows, "the labels of GPU Feature Discovery", self.cluster.limits.labels, node.name)
 

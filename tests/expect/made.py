@@ -1,4 +1,4 @@
-"""GPUs as a probe would read them, made from the table of models."""
+"""GPUs as the probe reads them, made from models.yaml."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def gpu(
     mode: bool | None = None,
     capable: bool = True,
 ) -> ObservedGpu:
-    """Make a GPU with instances [profile id, start, size, compute instances]; MIG is on where there are any.
+    """Make a GPU with instances [profile id, start, size, number of compute instances]; MIG is on if there are any.
 
-    Several compute instances are of one slice each.
+    If there are several compute instances, each has one slice.
     """
     model, product = find_board(board)
     on = bool(instances) if mode is None else mode
@@ -57,7 +57,7 @@ def gpu(
 
 
 def offered(row: ProfileRow) -> ObservedProfile:
-    """What a driver says of a profile that is as the table has it."""
+    """Return the profile as a driver reports it that agrees with the table."""
     return ObservedProfile(
         max_instances=row.max_instances,
         memory_mib=row.memory_mib,
@@ -97,5 +97,5 @@ def _device(
 
 
 SEVEN = [[19, start, 1, 1] for start in range(7)]
-"""Seven of the smallest profile on a GPU of seven slices."""
+"""Seven instances of the smallest profile on a GPU with seven slices."""
 BALANCED = [[9, 4, 4, 1], [14, 2, 2, 1], [19, 1, 1, 1], [19, 0, 1, 1]]

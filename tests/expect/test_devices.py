@@ -49,7 +49,7 @@ def test_complete_lists_pass() -> None:
     check_same_devices(context(), lists, gpus)
 
 
-def test_a_line_too_few() -> None:
+def test_a_missing_line() -> None:
     seven = gpu(SEVEN)
 
     assert message_of(
@@ -80,18 +80,20 @@ def test_wrong_numbers_and_missing_gpus() -> None:
     assert "missing     GPU 0" in message_of(lambda: check_device_list(context(), [], observed_geometry([seven])))
 
 
-def test_a_doubled_uuid() -> None:
+def test_a_duplicate_uuid() -> None:
     assert message_of(lambda: check_unique(context(requirement="D-18"), ["MIG-a", "MIG-b", "MIG-a"])) == (
-        "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n  expected    each once\n  found       MIG-a (2 times)"
+        "D-18 UUIDs of node sim-0 under single, all-1g.10gb\n"
+        "  expected    every UUID once\n"
+        "  found       MIG-a (2 times)"
     )
     twice = [listed(gpu(), 0), listed(gpu())]
     assert "found       GPU-00000000-0000-0000-0000-000000000000 (2 times)" in message_of(
         lambda: check_device_list(context(), twice, observed_geometry([gpu()]))
     )
     seven = gpu(SEVEN)
-    doubled = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
+    duplicate = replace(listed(seven), devices=(*listed(seven, 6).devices, ListedDevice("1g.10gb", 6, "MIG-0-1-0")))
     assert "MIG-0-1-0 (2 times)" in message_of(
-        lambda: check_device_list(context(), [doubled], observed_geometry([seven]))
+        lambda: check_device_list(context(), [duplicate], observed_geometry([seven]))
     )
 
 
@@ -100,7 +102,7 @@ def test_nvml_and_nvidia_smi_disagree() -> None:
     other = replace(listed(seven, 1), devices=(ListedDevice("1g.10gb", 0, "MIG-x"), listed(seven).devices[1]))
 
     assert message_of(lambda: check_same_devices(context(requirement="D-18"), [other], [seven])) == (
-        "D-18 nvidia-smi -L beside NVML of node sim-0 under single, all-1g.10gb\n"
+        "D-18 nvidia-smi -L compared with NVML of node sim-0 under single, all-1g.10gb\n"
         "  expected    GPU 0 Device 0: 1g.10gb MIG-0-1-0\n"
         "  found       GPU 0 Device 0: 1g.10gb MIG-x"
     )
@@ -115,7 +117,7 @@ def test_nvml_and_nvidia_smi_disagree() -> None:
         (lambda one: replace(one, devices=one.devices[:3]), "missing     GPU 0 Device 3"),
         (lambda one: replace(one, index=1), "missing     GPU 0"),
     ],
-    ids=["name", "UUID", "order", "one too few", "index"],
+    ids=["name", "UUID", "order", "one missing", "index"],
 )
 def test_a_line_that_nvml_does_not_confirm(changed: Callable[[ListedGpu], ListedGpu], says: str) -> None:
     balanced = gpu(BALANCED)
@@ -151,7 +153,7 @@ def test_one_device_passes(profile: Profile | None) -> None:
                 "  expected    one MIG device of profile 1g.10gb",
                 "  found       MIG 1g.10gb MIG-0-1-0",
                 "              MIG 1g.10gb MIG-0-2-0",
-                "  likely      more devices were handed out than asked for",
+                "  likely      the container got more devices than it requested",
             ],
             id="extra device",
         ),
@@ -161,7 +163,7 @@ def test_one_device_passes(profile: Profile | None) -> None:
             [
                 "  expected    one MIG device",
                 "  found       GPU GPU-00000000-0000-0000-0000-000000000000 without MIG devices",
-                "  likely      the whole GPU was handed out in place of a MIG device",
+                "  likely      the container got the whole GPU instead of a MIG device",
             ],
             id="whole GPU",
         ),
@@ -173,7 +175,7 @@ def test_one_device_passes(profile: Profile | None) -> None:
                 "  expected    a MIG device of the node",
                 "  found       MIG 1g.10gb MIG-3-1-0",
             ],
-            id="of no GPU of the node",
+            id="not a device of the node",
         ),
         pytest.param(
             [listed(gpu(SEVEN), 1)],
@@ -192,7 +194,7 @@ def test_anything_but_one_device_fails(seen: list[ListedGpu], profile: Profile |
     assert message.splitlines() == ["D-20 devices in a pod of node sim-0 under single, all-1g.10gb", *says]
 
 
-def test_a_device_listed_under_another_profile_than_the_nodes() -> None:
+def test_a_device_listed_with_another_profile_than_on_the_node() -> None:
     wrong = replace(listed(gpu(SEVEN), 1), devices=(ListedDevice("1g.20gb", 0, "MIG-0-1-0"),))
 
     assert "found       MIG 1g.20gb MIG-0-1-0" in message_of(lambda: check_one_device(context(), [wrong], ON_NODE))
@@ -215,14 +217,14 @@ def test_size_in_a_container() -> None:
     small = replace(in_pod, instances=(replace(device, memory_mib=9984, multiprocessors=59),))
     assert message_of(lambda: check_size(context(requirement="D-20"), [small])) == (
         "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
-        "  expected    the size of its profile\n"
-        "  found       3g.40gb: 9984 MiB of 81559\n"
-        "              3g.40gb: 59 multiprocessors in place of 60"
+        "  expected    the figures of its profile\n"
+        "  found       3g.40gb: 9984 of 81559 MiB do not give this name\n"
+        "              3g.40gb: 59 multiprocessors instead of 60"
     )
 
 
-def test_a_device_that_is_less_in_the_container_than_on_the_node() -> None:
-    """The container may not know the whole memory, so the profile's name says nothing of its own."""
+def test_a_device_with_less_memory_in_the_container_than_on_the_node() -> None:
+    """NVML may hide the total memory in a container, so the memory cannot be compared with the profile's name."""
     node = gpu([[9, 0, 4, 1]])
     (device,) = node.instances
     less = replace(device, start=None, size=None, memory_mib=20224, engines=None)
@@ -231,7 +233,7 @@ def test_a_device_that_is_less_in_the_container_than_on_the_node() -> None:
     check_size(context(), [in_pod])
     assert message_of(lambda: check_size(context(requirement="D-20"), [in_pod], [node])) == (
         "D-20 device in a pod of node sim-0 under single, all-1g.10gb\n"
-        "  expected    the size of its profile\n"
+        "  expected    the figures of its profile\n"
         "  found       3g.40gb: memory MiB 20224, 40448 on the node"
     )
 
@@ -241,12 +243,12 @@ def test_a_device_in_two_pods() -> None:
 
     assert message_of(lambda: check_not_shared(context(requirement="D-20"), {"b": ["MIG-1"], "a": ["MIG-1"]})) == (
         "D-20 devices of all pods of node sim-0 under single, all-1g.10gb\n"
-        "  expected    each in one pod\n"
+        "  expected    each device in one pod only\n"
         "  found       MIG-1 in a and b"
     )
 
 
-# Pods that asked for one device each --------------------------------------------------------------------------------
+# Pods that requested one device each --------------------------------------------------------------------------------
 
 SLICE, GPU = "nvidia.com/mig-1g.10gb", "nvidia.com/gpu"
 SLICED = gpu(SEVEN)
@@ -254,13 +256,13 @@ NEVER_RAN = DeviceUser(StartedPod("never", "Pending", None, "no room"), SLICE)
 
 
 def slice_user(number: int, name: str = "", resource: str = SLICE) -> DeviceUser:
-    """A pod that sees one MIG device of the node."""
+    """Return a pod that sees one MIG device of the node."""
     seen = replace(SLICED, instances=SLICED.instances[number : number + 1])
     return DeviceUser(StartedPod(name or f"pod-{number}", "Running", "sim-0", ""), resource, (listed(seen),), (seen,))
 
 
 def gpu_user(of: ObservedGpu) -> DeviceUser:
-    """A pod that sees this whole GPU."""
+    """Return a pod that sees this whole GPU."""
     return DeviceUser(StartedPod(f"pod-{of.index}", "Running", "sim-0", ""), GPU, (listed(of),), (of,))
 
 
@@ -269,18 +271,18 @@ def profile_of(resource: str) -> Profile | None:
 
 
 @pytest.mark.parametrize("resource", [SLICE, GPU])
-def test_each_pod_has_the_slice_that_it_asked_for(resource: str) -> None:
+def test_each_pod_has_the_slice_that_it_requested(resource: str) -> None:
     """Under `single` any profile of the node is right."""
     check_slice_users(context(), [slice_user(at, resource=resource) for at in range(3)], [SLICED], profile_of)
 
 
-def test_what_a_pod_may_use_is_its_devices_or_the_gpu_where_it_has_none() -> None:
+def test_uuids_are_those_of_mig_devices_or_of_the_gpu_without_any() -> None:
     assert slice_user(2).uuids == [SLICED.instances[2].uuid]
     assert gpu_user(gpu()).uuids == [gpu().uuid]
     assert NEVER_RAN.uuids == []
 
 
-def test_the_second_pod_counts_as_well() -> None:
+def test_every_pod_is_checked() -> None:
     wrong = replace(slice_user(1), listing=(listed(gpu(SEVEN), 2),))
 
     assert "devices in a pod" in message_of(
@@ -296,11 +298,11 @@ def test_nvml_and_the_list_must_agree_in_the_pod() -> None:
     assert SLICED.instances[2].uuid in message
 
 
-def test_a_device_must_be_in_the_pod_what_it_is_on_the_node() -> None:
+def test_a_device_must_have_the_same_figures_in_the_pod_as_on_the_node() -> None:
     (seen,) = slice_user(1).gpus
     smaller = replace(seen, instances=tuple(replace(one, memory_mib=5000) for one in seen.instances))
 
-    assert "the size of its profile" in message_of(
+    assert "the figures of its profile" in message_of(
         lambda: check_slice_users(context(), [replace(slice_user(1), gpus=(smaller,))], [SLICED], profile_of)
     )
 
@@ -330,7 +332,7 @@ def test_no_two_pods_hold_the_same_device() -> None:
     ],
     ids=["slices", "gpus", "neighbours"],
 )
-def test_a_pod_that_never_ran_is_told_as_such(check: Callable[[list[DeviceUser]], None]) -> None:
+def test_a_pod_that_never_ran_is_reported_as_not_running(check: Callable[[list[DeviceUser]], None]) -> None:
     assert message_of(lambda: check([NEVER_RAN])) == (
         "D-01 pod never of node sim-0 under single, all-1g.10gb\n"
         "  expected    Running\n"
@@ -339,7 +341,7 @@ def test_a_pod_that_never_ran_is_told_as_such(check: Callable[[list[DeviceUser]]
     )
 
 
-def test_a_pod_that_ran_and_ended_is_judged_by_what_it_saw() -> None:
+def test_a_pod_that_ran_and_ended_is_checked_by_what_it_saw() -> None:
     user = slice_user(0)
     ended = replace(user, pod=replace(user.pod, phase="Failed"))
 

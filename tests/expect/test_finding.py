@@ -1,4 +1,4 @@
-"""The form of the message: as the design shows it."""
+"""Form of the messages of failed checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.expect.resources import check_resources
 from conformance.spec.names import Strategy
 
 
-def test_the_message_of_the_design() -> None:
+def test_message_with_all_parts() -> None:
     context = CheckContext(
         ("D-06",),
         "sim-0",
@@ -34,7 +34,7 @@ def test_the_message_of_the_design() -> None:
     assert failed.value.finding.missing == ("nvidia.com/gpu",)
 
 
-def test_several_items_stand_below_each_other_and_nothing_is_said_to_be_nothing() -> None:
+def test_each_item_has_a_line_and_empty_fields_say_nothing() -> None:
     context = CheckContext(("D-06", "D-09"), "n", Strategy.MIXED, "x", hints=lambda: ("first", "second"))
     finding = Finding(("a: 1", "b: 2"), (), ("a", "b"))
 
@@ -52,22 +52,22 @@ def test_several_items_stand_below_each_other_and_nothing_is_said_to_be_nothing(
 
 def test_the_timeline_is_asked_only_when_a_check_fails() -> None:
     def asked() -> list[str]:
-        pytest.fail("nothing failed, so nobody needs the timeline")
+        pytest.fail("the timeline is needed only when a check fails")
 
     check_resources(CheckContext(("D-06",), "n", Strategy.MIXED, "x", timeline=asked), {}, {})
 
 
-def test_mappings_tell_absent_from_none() -> None:
+def test_mappings_distinguish_a_missing_key_from_none() -> None:
     assert compare_mappings({"a": None}, {}) == Finding(("a: None",), (), ("a",), ())
     assert compare_mappings({"a": 1}, {"a": 1}) is None
 
 
-def test_differences_alone() -> None:
+def test_only_differences() -> None:
     finding = compare_mappings({"a": 1, "b": ""}, {"a": 1, "b": "x", "c": 2}, only_differences=True)
 
     assert finding == Finding(("b: ''",), ("b: x", "c: 2"), (), ("c",))
 
 
-def test_sequences_mind_the_order() -> None:
+def test_sequences_are_compared_in_order() -> None:
     assert compare_sequences(["a", "b"], ("a", "b")) is None
     assert compare_sequences(["a", "b"], ["b", "a"]) == Finding(("a", "b"), ("b", "a"))

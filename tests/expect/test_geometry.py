@@ -1,4 +1,4 @@
-"""Which GPU gets what, and D-01: hardware against configuration."""
+"""D-01: the geometry that a configuration requests, and its comparison with the GPUs."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def test_indices(devices: str, matches: bool) -> None:
         "profile of another GPU",
         "unknown attribute",
         "compute instances",
-        "half and more",
-        "too much",
-        "cannot do MIG",
+        "compute instance of half the slices",
+        "compute instance that is too large",
+        "not MIG-capable",
     ],
 )
 def test_wanted_geometry(
@@ -93,7 +93,7 @@ def test_wanted_geometry(
 
 
 def test_a_name_that_another_gpu_offers_is_kept() -> None:
-    """On the 40 GB card 1g.5gb exists: mig-parted then tries it on the 80 GB card, and fails."""
+    """The 40 GB GPU offers 1g.5gb, so mig-parted also tries to create it on the 80 GB GPU, and fails."""
     gpus = [gpu(board=A100_80), gpu(board=A100_40, index=1)]
 
     assert [dict(one.instances) for one in wanted_geometry(gpus, entries(entry(counts="{1g.5gb: 1}")))] == [
@@ -102,7 +102,7 @@ def test_a_name_that_another_gpu_offers_is_kept() -> None:
     ]
 
 
-def test_counts_come_from_the_table_but_for_models_without_confirmed_placements() -> None:
+def test_counts_come_from_the_table_except_for_models_without_confirmed_placements() -> None:
     misread = replace(gpu(), profiles={"1g.10gb": ObservedProfile(6)})
     foreign = replace(misread, name="NVIDIA Unheard Of")
     uncertain = replace(misread, name=load_models()["rtx-pro-5000-48gb"].boards[0].name)
@@ -119,7 +119,7 @@ def test_right_hardware_passes() -> None:
     check_mode_settled(context(), gpus)
 
 
-def test_a_lost_instance() -> None:
+def test_a_missing_instance() -> None:
     with pytest.raises(ConformanceError) as failed:
         check_geometry(context(), [gpu(SEVEN[:6])], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
 
@@ -130,10 +130,10 @@ def test_a_lost_instance() -> None:
     )
 
 
-def test_a_mode_that_waits_for_a_reset() -> None:
+def test_a_pending_mode() -> None:
     waiting = replace(gpu(), pending_mode=True)
 
-    with pytest.raises(ConformanceError, match="the MIG mode of GPU 0 waits for a reset or reboot"):
+    with pytest.raises(ConformanceError, match="the new MIG mode of GPU 0 is pending until a reset or reboot"):
         check_geometry(context(), [waiting], [WantedGpu(0, enabled=True, instances={ONE_G: 7})])
     with pytest.raises(ConformanceError) as failed:
         check_mode_settled(context(), [waiting])
@@ -141,11 +141,11 @@ def test_a_mode_that_waits_for_a_reset() -> None:
         "D-01 MIG mode of node sim-0 under single, all-1g.10gb\n"
         "  expected    GPU 0: pending mode off\n"
         "  found       GPU 0: pending mode on\n"
-        "  likely      the GPU needs a reset or the node a reboot"
+        "  likely      the GPU needs a reset, or the node a reboot"
     )
 
 
-def test_every_wrong_device_is_listed() -> None:
+def test_every_deviation_is_listed() -> None:
     first, second, third, fourth = gpu(BALANCED).instances
     wrong = replace(
         gpu(),
@@ -163,18 +163,18 @@ def test_every_wrong_device_is_listed() -> None:
 
     assert str(failed.value) == (
         "D-01 MIG devices of node sim-0 under single, all-1g.10gb\n"
-        "  expected    each as its profile says, at a legal place of its own\n"
+        "  expected    every device matches its profile and has a legal placement of its own\n"
         "  found       2 devices with UUID MIG-0-4-0\n"
         "              GPU 0 GPU instances 2 and 1 overlap at 3\n"
-        "              GPU 0 3g.40gb: at 3:4 in place of 0:4, 4:4\n"
-        "              GPU 0 2g.20gb: 31 multiprocessors in place of 32\n"
-        "              GPU 0 1g.10gb: 20096 MiB of 81559\n"
-        "              GPU 0 1g.10gb: 1 and 2 slices"
+        "              GPU 0 3g.40gb: placement 3:4, legal 0:4, 4:4\n"
+        "              GPU 0 2g.20gb: 31 multiprocessors instead of 32\n"
+        "              GPU 0 1g.10gb: 20096 of 81559 MiB do not give this name\n"
+        "              GPU 0 1g.10gb: slices of the GPU instance 1, of the compute instance 2"
     )
 
 
-def test_memory_may_differ_between_drivers_as_long_as_it_gives_the_name() -> None:
-    """Driver 550 gives 40320 MiB for 3g.40gb where 580 gives 40448."""
+def test_memory_may_differ_between_drivers_if_it_still_gives_the_name() -> None:
+    """3g.40gb has 40320 MiB with driver 550 and 40448 MiB with driver 580."""
     (device,) = gpu([[9, 0, 4, 1]]).instances
     older = replace(gpu().profiles["3g.40gb"], memory_mib=40320)
     of_550 = replace(gpu(), mode=True, profiles={"3g.40gb": older}, instances=(replace(device, memory_mib=40320),))
@@ -189,26 +189,26 @@ def wrong(found: ObservedGpu) -> list[str]:
     return [line.removeprefix("  found").strip().removeprefix("GPU 0 ") for line in lines]
 
 
-def test_a_device_is_what_its_driver_says_of_the_profile() -> None:
-    """Memory and engines differ between drivers, so no table knows them; the same driver says them twice."""
+def test_a_device_must_match_the_profile_that_the_driver_reports() -> None:
+    """Memory and engines differ between drivers, so they are compared with the profile that the same driver reports."""
     whole = gpu([[9, 4, 4, 1]])
     (device,) = whole.instances
     less = replace(device, memory_mib=40320, engines=Engines(3, 2, 0, 3, 1))
     elsewhere = {"3g.40gb": replace(whole.profiles["3g.40gb"], placements=frozenset({(0, 4)}))}
 
     assert wrong(replace(whole, instances=(less,))) == [
-        "3g.40gb: 40320 MiB where the driver offers 40448",
-        "3g.40gb: decoder engines 2 where the driver offers 3",
-        "3g.40gb: ofa engines 1 where the driver offers 0",
+        "3g.40gb: 40320 MiB, but 40448 in the driver's profile",
+        "3g.40gb: decoder engines 2, but 3 in the driver's profile",
+        "3g.40gb: ofa engines 1, but 0 in the driver's profile",
     ]
-    assert wrong(replace(whole, profiles=elsewhere)) == ["3g.40gb: at 4:4 in place of 0:4"]
+    assert wrong(replace(whole, profiles=elsewhere)) == ["3g.40gb: placement 4:4, legal 0:4"]
 
 
-def test_half_of_a_gpus_memory() -> None:
-    """Its slices keep their names: half of eighths that are half as large."""
+def test_a_gpu_with_half_its_memory() -> None:
+    """The MIG devices keep their names, which depend only on their share of the total."""
     halved = replace(gpu(SEVEN), memory_mib=81559 // 2)
 
-    assert wrong(halved) == ["40779 MiB in all in place of about 81559"]
+    assert wrong(halved) == ["40779 MiB in total instead of about 81559"]
     check_instances(context(), [replace(gpu(), memory_mib=80000), replace(gpu(), memory_mib=0)])
 
 

@@ -1,4 +1,4 @@
-"""What a configuration makes of all GPUs of a node, taken together."""
+"""Kinds of geometry."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def gpu(*profiles: Profile, on: bool = True) -> WantedGpu:
         ([replace(gpu(SMALL), model="a"), replace(gpu(SMALL), model="b")], GeometryKind.UNEVEN),
     ],
 )
-def test_geometry_of_all_gpus_together(gpus: list[WantedGpu], kind: GeometryKind) -> None:
+def test_kind_of_the_geometry_of_all_gpus(gpus: list[WantedGpu], kind: GeometryKind) -> None:
     assert geometry_kind(gpus) is kind

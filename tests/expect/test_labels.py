@@ -1,4 +1,4 @@
-"""D-26: labels of GPU Feature Discovery; what was recorded is in test_recorded_nodes."""
+"""D-26: labels of GPU Feature Discovery; test_recorded_nodes.py compares them with recordings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def failure(found: dict[str, str], strategy: Strategy = Strategy.MIXED) -> str:
         ("kubernetes.io/hostname", False),
     ],
 )
-def test_whose_a_label_is(name: str, owned: bool) -> None:
+def test_which_labels_belong_to_gfd(name: str, owned: bool) -> None:
     assert is_gfd_label(name) is owned
 
 
@@ -83,7 +83,7 @@ def test_family(capability: tuple[int, int], expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("strategy", Strategy)
-def test_complete_labels_pass_whatever_else_the_node_carries(strategy: Strategy) -> None:
+def test_complete_labels_pass_and_other_labels_are_ignored(strategy: Strategy) -> None:
     gpus = [gpu(SEVEN)]
     others = {"nvidia.com/gpu.present": "true", "nvidia.com/gfd.timestamp": "1", "nvidia.com/gpu.clique": "a.1"}
 
@@ -92,7 +92,7 @@ def test_complete_labels_pass_whatever_else_the_node_carries(strategy: Strategy)
     )
 
 
-def test_a_label_too_few_one_too_many_and_one_wrong() -> None:
+def test_a_missing_an_unexpected_and_a_wrong_label() -> None:
     found = labels_of([gpu(SEVEN)], Strategy.MIXED)
     del found["nvidia.com/gpu.family"]
     found |= {"nvidia.com/mig-1g.10gb.count": "8", "nvidia.com/mig-2g.20gb.count": "3"}
@@ -107,29 +107,29 @@ def test_a_label_too_few_one_too_many_and_one_wrong() -> None:
     )
 
 
-def test_labels_of_the_former_geometry() -> None:
+def test_labels_of_the_previous_geometry() -> None:
     found = labels_of([gpu(SEVEN)], Strategy.MIXED) | {"nvidia.com/mig-3g.40gb.count": "2"}
 
     assert failure(found).endswith(
         "  unexpected  nvidia.com/mig-3g.40gb.count\n"
-        "  likely      labels of a former geometry were left behind (DaemonSet gpu-feature-discovery)"
+        "  likely      labels of the previous geometry were not removed (DaemonSet gpu-feature-discovery)"
     )
 
 
-def test_a_label_of_any_value_must_not_be_empty() -> None:
+def test_a_label_with_any_value_must_not_be_empty() -> None:
     found = labels_of([gpu(SEVEN)], Strategy.MIXED) | {"nvidia.com/gpu.machine": ""}
 
     assert "expected    nvidia.com/gpu.machine: (any)\n  found       nvidia.com/gpu.machine: ''" in failure(found)
 
 
-def test_a_wrong_number_of_multiprocessors_does_not_prove_itself() -> None:
-    """The device says 15 and so does the label; the table says 16."""
+def test_multiprocessors_are_compared_with_the_table_not_with_the_driver() -> None:
+    """The table has 16; a label of 15 is wrong even if the device reports 15 as well."""
     found = labels_of([gpu(SEVEN)], Strategy.SINGLE) | {"nvidia.com/gpu.multiprocessors": "15"}
 
     assert "expected    nvidia.com/gpu.multiprocessors: 16" in failure(found, Strategy.SINGLE)
 
 
-def test_a_wrong_compute_capability_does_not_prove_itself() -> None:
+def test_compute_capability_is_compared_with_the_table_not_with_the_driver() -> None:
     odd = replace(gpu(SEVEN), capability=(9, 1))
     (labels,) = expected_labels([odd], observed_geometry([odd]), Strategy.MIXED, None)
 
@@ -140,7 +140,7 @@ def test_a_wrong_compute_capability_does_not_prove_itself() -> None:
     ("classes", "expected"),
     [(["0302"], "compute"), (["0300"], "graphics"), (["0300", "0302"], None), ([], None)],
 )
-def test_mode_by_the_pci_class_that_nfd_found(classes: list[str], expected: str | None) -> None:
+def test_mode_follows_the_pci_class_in_the_labels_of_nfd(classes: list[str], expected: str | None) -> None:
     found = {f"feature.node.kubernetes.io/pci-{each}_10de.present": "true" for each in classes}
 
     assert mode(found | {"feature.node.kubernetes.io/pci-10de.present": "true"}) == expected
@@ -149,7 +149,7 @@ def test_mode_by_the_pci_class_that_nfd_found(classes: list[str], expected: str 
     assert labels["nvidia.com/gpu.mode"] == expected
 
 
-def test_without_a_look_at_the_hardware_any_size_is_right() -> None:
+def test_any_size_is_accepted_if_the_hardware_was_not_read() -> None:
     bare = [gpu(mode=True)]
     wanted = observed_geometry([gpu(SEVEN)])
     (labels,) = expected_labels(bare, wanted, Strategy.SINGLE, None)
@@ -181,7 +181,7 @@ def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -
             [
                 "  expected    nvidia.com/gfd.timestamp: more than 1780000100",
                 "  found       nvidia.com/gfd.timestamp: 1780000100",
-                "  likely      the labels are those of the process before the change (DaemonSet gpu-feature-discovery)",
+                "  likely      the labels were written before the change (DaemonSet gpu-feature-discovery)",
             ],
         ),
         (
@@ -191,7 +191,7 @@ def test_timestamps_that_pass(before: str | None, found: str, restarted: bool) -
             [
                 "  expected    nvidia.com/gfd.timestamp: 1780000100",
                 "  found       nvidia.com/gfd.timestamp: 1780000101",
-                "  likely      DaemonSet gpu-feature-discovery was restarted though nothing was to be done",
+                "  likely      DaemonSet gpu-feature-discovery was restarted although nothing had to change",
             ],
         ),
         (

@@ -1,4 +1,4 @@
-"""What a node must show in a cell, by the way that the suite brought it there."""
+"""What a node must show in a cell, depending on how the suite brought it there."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def node(
 
 
 def states(expected: ExpectedNode) -> list[str]:
-    return [write.labels[MIG_CONFIG_STATE] for write in expected.writes if MIG_CONFIG_STATE in write.labels]
+    return [change.labels[MIG_CONFIG_STATE] for change in expected.label_changes if MIG_CONFIG_STATE in change.labels]
 
 
-def test_a_change_of_geometry_is_work_and_renews_what_reads_it() -> None:
+def test_a_change_of_geometry_needs_work_and_restarts() -> None:
     expected = node()
 
     assert (expected.needs_work, expected.restarted) == (True, True)
@@ -57,49 +57,49 @@ def test_a_change_of_geometry_is_work_and_renews_what_reads_it() -> None:
     assert (expected.features, expected.timestamp_before, expected.refusal) == (LABELS, "1", "")
 
 
-def test_where_nothing_is_to_be_done_mig_manager_answers_and_nothing_is_restarted() -> None:
-    """By the same process that resumed the operands before."""
+def test_without_a_change_mig_manager_answers_and_nothing_is_restarted() -> None:
+    """The same mig-manager process has already resumed the operands."""
     expected = node((gpu(SEVEN),), approach=replace(ASKED, resumed_before=True))
 
     assert (expected.needs_work, expected.restarted) == (False, False)
-    assert [dict(write.labels) for write in expected.writes] == [{MIG_CONFIG_STATE: "success"}]
+    assert [dict(change.labels) for change in expected.label_changes] == [{MIG_CONFIG_STATE: "success"}]
 
 
-def test_a_mig_manager_that_is_not_asked_must_write_nothing_although_the_strategy_was_changed() -> None:
-    """Not even where the GPUs are not as they must be: that is for the cases that look at the GPUs."""
+def test_without_a_request_mig_manager_must_write_nothing_even_if_the_strategy_was_changed() -> None:
+    """Not even if the GPUs have another geometry: other cases report that."""
     kept = replace(ASKED, asked=False, strategy_changed=True)
 
     for before in ((gpu(SEVEN),), (gpu(),)):
         expected = node(before, approach=kept, strategy=Strategy.MIXED)
-        assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, True)
+        assert (expected.label_changes, expected.needs_work, expected.restarted) == ((), False, True)
 
 
-def test_a_change_of_strategy_renews_what_reads_the_geometry_although_that_stays() -> None:
+def test_a_change_of_strategy_restarts_even_if_the_geometry_is_kept() -> None:
     assert node((gpu(SEVEN),), approach=replace(ASKED, strategy_changed=True)).restarted
 
 
-def test_of_a_node_that_was_found_there_nothing_is_said_about_the_way() -> None:
+def test_a_node_that_was_in_its_cell_before_has_no_expectations_of_its_arrival() -> None:
     expected = node((gpu(),), approach=FOUND_THERE)
 
-    assert (expected.writes, expected.needs_work, expected.restarted) == ((), False, False)
+    assert (expected.label_changes, expected.needs_work, expected.restarted) == ((), False, False)
     assert (expected.features, expected.timestamp_before) == ({}, None)
     assert expected.resources == {"nvidia.com/gpu": 7}
 
 
-def test_writes_follow_from_the_labels_when_asked_not_from_those_before_the_strategy() -> None:
-    """A user may have switched an operand off meanwhile, which mig-manager leaves alone."""
+def test_label_changes_follow_from_the_labels_right_before_the_request() -> None:
+    """A user may have set a deploy label to false since the arrival began; mig-manager keeps it."""
     deploy = DEPLOY_PREFIX + "device-plugin"
     asked = replace(ASKED, labels_when_asked=LABELS | {deploy: "false"})
 
-    assert any(deploy in write.labels for write in node().writes)
-    assert not any(deploy in write.labels for write in node(approach=asked).writes)
+    assert any(deploy in change.labels for change in node().label_changes)
+    assert not any(deploy in change.labels for change in node(approach=asked).label_changes)
     assert node(approach=asked).features == LABELS
 
 
-def test_the_state_before_the_request_says_nothing_of_the_answer() -> None:
+def test_the_state_before_the_request_does_not_matter() -> None:
     stale = replace(ASKED, labels_when_asked=LABELS | {MIG_CONFIG_STATE: "failed"})
 
-    assert node(approach=stale).writes == node().writes
+    assert node(approach=stale).label_changes == node().label_changes
 
 
 def test_a_geometry_that_the_plugin_cannot_advertise() -> None:
@@ -111,8 +111,8 @@ def test_a_geometry_that_the_plugin_cannot_advertise() -> None:
     assert mixed.resources == {"nvidia.com/mig-1g.10gb": 2, "nvidia.com/mig-2g.20gb": 1, "nvidia.com/mig-3g.40gb": 1}
 
 
-def test_the_plugin_may_crash_on_what_is_there_not_on_what_was_asked_for() -> None:
-    """Whoever made the geometry: a node that was left with an uneven one still crashes its plugin."""
+def test_the_plugin_may_crash_on_the_observed_geometry_not_on_the_requested_one() -> None:
+    """A node that still has an uneven geometry crashes its plugin, whatever was requested."""
     expected = node()
 
     assert expected.may_crash([gpu(BALANCED)]) == (DEVICE_PLUGIN_APP,)
@@ -120,14 +120,14 @@ def test_the_plugin_may_crash_on_what_is_there_not_on_what_was_asked_for() -> No
     assert node(strategy=Strategy.MIXED).may_crash([gpu(BALANCED)]) == ()
 
 
-def test_a_resource_stands_for_a_profile_or_for_any() -> None:
+def test_profile_of_a_resource() -> None:
     expected = node(entries=UNEVEN, strategy=Strategy.MIXED)
 
     assert expected.profile_of("nvidia.com/mig-2g.20gb") == Profile.parse("2g.20gb")
     assert expected.profile_of("nvidia.com/gpu") is None
 
 
-def test_a_case_certifies_its_own_requirements_on_the_same_node() -> None:
+def test_certifying_changes_only_the_requirements() -> None:
     expected = node()
     of_case = expected.certifying(("D-06", "D-09"))
 
@@ -150,7 +150,7 @@ APPROACHES = st.builds(
 
 
 @given(BEFORE, st.sampled_from([SLICES, OFF, UNEVEN]), APPROACHES, st.sampled_from([Strategy.SINGLE, Strategy.MIXED]))
-def test_what_must_be_is_consistent_in_itself(
+def test_expectations_are_consistent(
     before: tuple[ObservedGpu, ...], entries: tuple[Entry, ...], approach: Approach, strategy: Strategy
 ) -> None:
     expected = node(before, entries, approach, strategy)
@@ -160,7 +160,7 @@ def test_what_must_be_is_consistent_in_itself(
         other.resources_of_other_strategy,
         other.resources,
     )
-    assert bool(expected.writes) == approach.asked
+    assert bool(expected.label_changes) == approach.asked
     assert expected.needs_work <= approach.asked
     assert ("pending" in states(expected)) == expected.needs_work
     assert expected.restarted == (expected.needs_work or approach.strategy_changed)

@@ -1,4 +1,4 @@
-"""Reading of the probe's answer and of `nvidia-smi -L`."""
+"""Parsing of the probe's answer and of the output of `nvidia-smi -L`."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_no_devices(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Failed to initialize NVML", f"  MIG 1g.10gb Device 0: (UUID: MIG-{UUID})"])
-def test_another_output_is_refused(text: str) -> None:
-    with pytest.raises(UnreadableError, match="no line of nvidia-smi -L"):
+def test_other_output_is_rejected(text: str) -> None:
+    with pytest.raises(UnreadableError, match="unexpected line in the output of nvidia-smi -L"):
         read_device_list(text)
 
 
@@ -105,7 +105,7 @@ def test_probe() -> None:
     assert read_driver(answer()) == Driver("580.159.04", (13, 0))
 
 
-def test_what_the_probe_may_not_know_is_left_open() -> None:
+def test_null_in_the_answer_means_unknown() -> None:
     hidden = INSTANCE | {"start": None, "size": None, "engines": None}
     (gpu,) = read_probe(
         answer(

@@ -1,4 +1,4 @@
-"""D-04, D-15: the configurations that a node must offer are those that the real program generates or ships."""
+"""D-04, D-15: the expected configurations are those that mig-manager generates or the operator ships."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def without(offered: Configurations, name: str) -> Configurations:
 
 
 @pytest.mark.parametrize("boards", [path.stem for path in GENERATED])
-def test_what_the_real_program_generates_passes(boards: str) -> None:
+def test_recorded_configurations_pass(boards: str) -> None:
     gpus = [gpu(board=board, index=index) for index, board in enumerate(boards.split("+"))]
 
     check_offers(context(), gpus, generated(boards), "v0.14.0")
 
 
 @pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
-def test_balanced_is_that_of_the_table(model: GpuModel) -> None:
+def test_all_balanced_is_the_same_as_in_the_table(model: GpuModel) -> None:
     offers = expected_offers([gpu(board=model.boards[0].slug)], "v0.15.0")
 
     counts = ", ".join(f"{count} x {name}" for name, count in sorted(model.all_balanced.items()))
@@ -55,7 +55,7 @@ def test_names_for_an_a30() -> None:
     ]
 
 
-def test_a_gpu_without_mig_is_offered_nothing_of_its_own() -> None:
+def test_a_gpu_without_mig_gets_no_configurations_of_its_own() -> None:
     assert expected_offers([gpu(capable=False)], "v0.15.0") == {
         "all-disabled": {0: "MIG off"},
         "all-enabled": {0: "MIG on, no instances"},
@@ -107,7 +107,7 @@ def test_success_is_applied() -> None:
     check_applied(context(), State.SUCCESS)
 
 
-def test_anything_else_is_not() -> None:
+def test_any_other_state_is_not_applied() -> None:
     with pytest.raises(ConformanceError) as failed:
         check_applied(context(requirement="D-04"), "failed", 'msg="Error applying MIG configuration"')
 

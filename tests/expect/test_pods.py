@@ -1,4 +1,4 @@
-"""D-05, D-06, D-21: pods of the operator, of users, of the device plugin, and pods that must stay Pending."""
+"""D-05, D-06, D-20, D-21: pods of operands and of users, and pods that must run or stay Pending."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GPU = "nvidia.com/gpu"
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod as the timeline knows it."""
+    """A pod as the timeline records it."""
 
     started: float | None = None
     ended: float | None = None
@@ -45,7 +45,7 @@ def message_of(check: Callable[[], None]) -> str:
     return str(failed.value)
 
 
-def test_which_operands_are_watched() -> None:
+def test_apps_to_watch() -> None:
     pods = [Pod(), Pod(app=FEATURE_DISCOVERY_APP), Pod(app="user"), Pod(app=DCGM_APP, started=1.0)]
 
     assert apps_to_watch(pods, {}) == (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
@@ -53,7 +53,7 @@ def test_which_operands_are_watched() -> None:
     assert len(RENEWED_APPS) == 5
 
 
-def test_the_validator_is_renewed_too() -> None:
+def test_the_pod_of_the_validator_must_be_replaced_too() -> None:
     pods = [Pod(app=VALIDATOR_APP), Pod(app=DCGM_APP)]
 
     assert apps_to_watch(pods, {}) == (DCGM_APP, VALIDATOR_APP)
@@ -68,7 +68,7 @@ def test_renewed_operands_pass(pods: list[Pod]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pods", "fate"),
+    ("pods", "history"),
     [
         ([OLD], "old pod still there"),
         ([OLD, NEW], "old pod still there, and 1 new"),
@@ -77,15 +77,15 @@ def test_renewed_operands_pass(pods: list[Pod]) -> None:
         ([GONE, Pod(started=1.0)], "one new pod before the old one was gone"),
     ],
 )
-def test_other_fates_fail(pods: list[Pod], fate: str) -> None:
+def test_other_histories_fail(pods: list[Pod], history: str) -> None:
     assert message_of(lambda: check_operands_renewed(context(requirement="D-05"), pods, [DEVICE_PLUGIN_APP])) == (
         "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    nvidia-device-plugin-daemonset: old pod gone, then one new pod\n"
-        f"  found       nvidia-device-plugin-daemonset: {fate}"
+        f"  found       nvidia-device-plugin-daemonset: {history}"
     )
 
 
-def test_operands_are_kept_where_nothing_is_to_be_done() -> None:
+def test_operands_are_kept_without_a_change() -> None:
     check_operands_kept(context(), [OLD], [DEVICE_PLUGIN_APP])
 
     assert message_of(lambda: check_operands_kept(context(requirement="D-05"), [GONE, NEW], [DEVICE_PLUGIN_APP])) == (
@@ -110,7 +110,7 @@ def test_user_pods() -> None:
     )
 
 
-def test_operands_that_run_but_for_the_one_that_refuses() -> None:
+def test_only_apps_that_may_crash_may_crash() -> None:
     check_operands_run(context(), [])
     check_operands_run(context(), [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
 
@@ -194,7 +194,7 @@ def test_message_of_a_pod_that_runs() -> None:
     )
 
 
-def test_pods_that_ask_for_what_is_there_run() -> None:
+def test_running_pods_pass() -> None:
     check_run(context(), [])
     check_run(context(), [StartedPod("a", "Running", "sim-0", ""), StartedPod("b", "Running", "sim-0", "")])
 
@@ -211,7 +211,7 @@ def test_pods_that_ask_for_what_is_there_run() -> None:
         (StartedPod("b", "Pending", "sim-0", ""), "Pending on sim-0\n              kubelet: no message"),
     ],
 )
-def test_a_pod_that_does_not_run_is_told_with_whoever_kept_it(pod: StartedPod, found: str) -> None:
+def test_message_of_a_pod_that_does_not_run(pod: StartedPod, found: str) -> None:
     others = [StartedPod("a", "Running", "sim-0", "")]
 
     assert message_of(lambda: check_run(context(requirement="D-20"), [*others, pod])) == (

@@ -1,4 +1,4 @@
-"""Expected resources and labels are what the real device plugin and GPU Feature Discovery showed, case by case."""
+"""Expected resources and labels agree with recordings of the device plugin and GPU Feature Discovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""D-06, D-07, D-19: resources; what was recorded is in test_recorded_nodes."""
+"""D-06, D-07, D-19: resources; test_recorded_nodes.py compares them with recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from conformance.expect.resources import (
     check_capacity,
     check_resources,
     expected_resources,
-    is_uneven,
     refusal,
 )
 from conformance.spec.names import Strategy
@@ -32,7 +31,7 @@ def test_seven_slices_on_each_gpu(count: int) -> None:
 
     assert expected_resources(gpus, Strategy.SINGLE, "v0.20.0") == {"nvidia.com/gpu": 7 * count}
     assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 7 * count}
-    assert not is_uneven(gpus)
+    assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,6 @@ def test_equal_profiles_of_two_models_are_not_alike() -> None:
     gpus = observed_geometry([gpu(SEVEN), gpu(SEVEN, board=A100_80, index=1)])
 
     assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is Refusal.UNLIKE_DEVICES
-    assert is_uneven(gpus)
     assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 14}
 
 
@@ -66,7 +64,7 @@ def test_a_node_without_gpus_advertises_nothing() -> None:
     assert expected_resources([], Strategy.SINGLE, "v0.20.0") == {}
 
 
-def test_zero_is_absent_and_other_vendors_do_not_matter() -> None:
+def test_a_count_of_zero_and_other_vendors_are_ignored() -> None:
     found = {"nvidia.com/gpu": 7, "nvidia.com/mig-1g.10gb": 0, "cpu": 8, "example.com/gpu": 1}
 
     check_resources(context(), found, {"nvidia.com/gpu": 7})
@@ -77,7 +75,7 @@ def test_zero_is_absent_and_other_vendors_do_not_matter() -> None:
     [
         ({"nvidia.com/gpu": 6}, "  expected    nvidia.com/gpu: 7\n  found       nvidia.com/gpu: 6"),
         ({"nvidia.com/gpu": 7, "nvidia.com/mig-1g.10gb": 7}, "  unexpected  nvidia.com/mig-1g.10gb"),
-        ({}, "the device plugin does not run or crash-loops (DaemonSet nvidia-device-plugin-daemonset)"),
+        ({}, "the device plugin is not running or crash-loops (DaemonSet nvidia-device-plugin-daemonset)"),
     ],
 )
 def test_any_difference_fails(found: dict[str, int], says: str) -> None:
@@ -142,7 +140,7 @@ def test_how_long_a_resource_outlived_its_grace(
 
 
 @given(TIMES, st.none() | TIMES, st.none() | TIMES)
-def test_nothing_outlives_a_grace_that_nobody_watched_to_its_end(
+def test_a_resource_outlives_the_grace_only_if_it_was_watched_for_longer(
     gone: float, forgotten: float | None, back: float | None
 ) -> None:
     one = Leftover(SLICE, 7, gone, forgotten, back)
@@ -155,13 +153,13 @@ def capacity(found: dict[str, int], *leftovers: Leftover) -> None:
     check_capacity(context(requirement="D-06"), found, {GPU: 7}, leftovers, grace=GRACE, now=NOW)
 
 
-def test_what_is_gone_may_be_counted_for_a_while() -> None:
+def test_a_resource_that_is_gone_may_be_counted_during_the_grace() -> None:
     capacity({GPU: 7})
     capacity({GPU: 7, SLICE: 0, "cpu": 8})
     capacity({GPU: 7, SLICE: 14}, Leftover(SLICE, 14, 100.0, 380.0, None))
 
 
-def test_what_is_counted_for_too_long_is_named() -> None:
+def test_a_resource_that_is_counted_for_too_long_is_named() -> None:
     with pytest.raises(ConformanceError) as failed:
         capacity({GPU: 7, SLICE: 14}, Leftover(SLICE, 14, 100.0, None, None))
 
@@ -171,13 +169,13 @@ def test_what_is_counted_for_too_long_is_named() -> None:
         "  found       nvidia.com/gpu: 7\n"
         "              nvidia.com/mig-1g.10gb: 14\n"
         "  unexpected  nvidia.com/mig-1g.10gb\n"
-        "  likely      kubelet keeps nvidia.com/mig-1g.10gb, which is gone, for longer than 300 s"
+        "  likely      kubelet counts nvidia.com/mig-1g.10gb for more than 300 s after it was gone"
     )
 
 
 @pytest.mark.parametrize("found", [{}, {GPU: 6}, {GPU: 8}, {GPU: 7, SLICE: 7}])
-def test_what_is_advertised_is_not_forgiven(found: dict[str, int]) -> None:
-    """Only what is gone has a grace: a wrong count and a resource that nobody wants do not."""
+def test_the_grace_is_only_for_resources_that_are_gone(found: dict[str, int]) -> None:
+    """A wrong count has none, nor a resource that the node never advertised."""
     with pytest.raises(ConformanceError, match="capacity of node sim-0"):
         capacity(found)
 
@@ -193,7 +191,7 @@ LEFTOVERS = st.builds(
 
 
 @given(st.lists(LEFTOVERS, max_size=2, unique_by=lambda one: one.resource))
-def test_capacity_is_right_when_nothing_outlived_its_grace(leftovers: list[Leftover]) -> None:
+def test_capacity_is_right_if_and_only_if_nothing_outlived_the_grace(leftovers: list[Leftover]) -> None:
     found = {GPU: 7} | {one.resource: one.count for one in leftovers}
     late = {one.resource for one in leftovers if one.outlived(GRACE, NOW)}
 

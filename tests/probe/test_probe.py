@@ -1,4 +1,4 @@
-"""The probe on the simulated NVML, against what it printed on a real H100."""
+"""The probe with the simulated NVML, compared with its output on a real H100."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECORDED = Path(__file__).with_name("h100-80gb-hbm3.json")
 
 
 def run_probe(hardware: NodeHardware, visible: frozenset[str] | None = None) -> dict[str, Any]:
-    """Run the file alone, with the simulated NVML as its `pynvml`, as a pod of the simulator does."""
+    """Run `read.py` alone with the simulated NVML as `pynvml`, as the pods of the simulated cluster do."""
     nvml = Nvml(hardware, visible)
 
     def import_module(name: str, *rest: Any) -> Any:
@@ -50,7 +50,7 @@ def partitioned() -> NodeHardware:
     return hardware
 
 
-def test_a_simulated_h100_answers_as_the_real_one() -> None:
+def test_a_simulated_h100_gives_the_same_answer_as_a_real_one() -> None:
     real = json.loads(RECORDED.read_text())
     hardware = NodeHardware(["h100-80gb-hbm3"])
     hardware.gpus[0].uuid = real["gpus"][0]["uuid"]
@@ -84,7 +84,7 @@ def test_every_profile_of_every_model_gets_its_name(model: GpuModel) -> None:
         assert (row.name, row.max_instances) in {(each["name"], each["max_instances"]) for each in answer["profiles"]}
 
 
-def test_a_container_with_one_mig_device_gives_null_where_it_may_not_look() -> None:
+def test_values_without_access_are_null_in_a_container_with_one_mig_device() -> None:
     hardware = partitioned()
     device = hardware.gpus[1].instances[2].compute_instances[0]
     (gpu,) = run_probe(hardware, frozenset({device.uuid}))["gpus"]
@@ -103,13 +103,13 @@ def test_a_gpu_without_mig() -> None:
     assert gpu["profiles"] == gpu["instances"] == []
 
 
-def test_a_driver_that_is_not_loaded_is_told_apart() -> None:
+def test_a_driver_that_is_not_loaded_is_reported() -> None:
     hardware = NodeHardware(["h100-80gb-hbm3"])
     hardware.init_error = pynvml.NVML_ERROR_DRIVER_NOT_LOADED
     assert run_probe(hardware) == {"probe": 1, "error": "Driver Not Loaded"}
 
 
-def test_errors_that_say_something_about_the_gpu_are_not_swallowed() -> None:
+def test_failures_of_the_gpu_are_not_hidden() -> None:
     def lost() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
 
@@ -123,7 +123,7 @@ def test_the_module_runs_on_a_machine_without_a_driver() -> None:
     assert (done.returncode == 1) == ("error" in answer)
 
 
-def test_what_a_pod_needs_fits_into_a_config_map() -> None:
+def test_the_files_fit_into_a_config_map() -> None:
     files = conformance.probe.files()
     assert set(files) == {"read.py", "pynvml.py"}
     assert sum(len(text.encode()) for text in files.values()) < 1024 * 1024

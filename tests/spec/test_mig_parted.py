@@ -1,4 +1,4 @@
-"""The mig-parted format: what is read, and that exactly those files are refused that the real program refuses."""
+"""The mig-parted format: parsing, and rejection of the same files that mig-parted rejects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parsed(fields: str) -> Entry:
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
-def test_agrees_with_the_real_program(case: dict[str, Any]) -> None:
+def test_agrees_with_mig_parted(case: dict[str, Any]) -> None:
     if case["says"] is None:
         assert parse(case["file"]).select("x")
         return
@@ -30,7 +30,7 @@ def test_agrees_with_the_real_program(case: dict[str, Any]) -> None:
     assert case["says"] in str(refused.value)
 
 
-def test_an_entry_is_read_whole() -> None:
+def test_all_fields_of_an_entry() -> None:
     entry = parsed("devices: [1, 0], device-filter: '0x233010DE', mig-enabled: true, mig-devices: {1g.10gb+me: 1}")
 
     assert entry == Entry((1, 0), enabled=True, mig_devices={"1g.10gb+me": 1}, device_filter=("0x233010DE",))
@@ -55,7 +55,7 @@ def test_an_entry_is_read_whole() -> None:
         ),
     ],
 )
-def test_odd_but_accepted(fields: str, expected: Entry) -> None:
+def test_unusual_but_valid(fields: str, expected: Entry) -> None:
     assert parsed(fields) == expected
 
 
@@ -85,18 +85,18 @@ def test_odd_but_accepted(fields: str, expected: Entry) -> None:
         ("a: b: c", "yaml: line 1: mapping values are not allowed in this context"),
     ],
 )
-def test_refused(text: str, says: str) -> None:
+def test_rejected(text: str, says: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse(text)
     assert says in str(refused.value)
 
 
-def test_one_bad_entry_makes_the_whole_file_useless() -> None:
+def test_one_invalid_entry_makes_the_whole_file_invalid() -> None:
     with pytest.raises(ConfigurationError, match="unexpected field: colour"):
         parse(f"version: v1\nmig-configs:\n  good: [{{{GOOD}}}]\n  bad: [{{{GOOD}, colour: red}}]\n")
 
 
-def test_the_last_of_two_equal_keys_counts() -> None:
+def test_the_last_of_two_equal_keys_wins() -> None:
     first, last = "[{devices: all, mig-enabled: false}]", "[{devices: [3], mig-enabled: false}]"
 
     assert parse(f"version: v1\nmig-configs:\n  x: {first}\n  x: {last}\n").select("x")[0].devices == (3,)

@@ -1,4 +1,4 @@
-"""The table of GPU models: complete, consistent in itself and with the shipped configurations."""
+"""The table of GPU models is complete and consistent, also with the configurations that the operator ships."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_boards_are_found_by_slug_and_by_model(name: str, model: str, product: s
     assert model_of(product) == (found, board)
 
 
-def test_an_unknown_board_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_board_is_rejected_with_the_known_names() -> None:
     with pytest.raises(UnknownModelError) as refused:
         find_board("geforce")
 
     assert all(name in str(refused.value) for name in board_names())
 
 
-def test_an_unknown_product_is_no_error() -> None:
+def test_an_unknown_product_has_no_model() -> None:
     assert model_of("NVIDIA GeForce RTX 4090") is None
 
 
@@ -83,7 +83,7 @@ def test_every_source_is_explained(model: GpuModel) -> None:
 
 @pytest.mark.parametrize(("model", "row"), ROWS)
 def test_placements_lie_on_the_axis_and_hold_the_most_instances(model: GpuModel, row: ProfileRow) -> None:
-    """Profiles with media engines of their own are limited by those engines, to one instance."""
+    """Profiles with all media engines are limited to one instance."""
     free, fit = 0, 0
     for start in row.placements.starts:
         if start >= free:
@@ -96,7 +96,7 @@ def test_placements_lie_on_the_axis_and_hold_the_most_instances(model: GpuModel,
 
 @pytest.mark.parametrize(("model", "row"), ROWS)
 def test_memory_gives_the_profile_its_name(model: GpuModel, row: ProfileRow) -> None:
-    """The rule of go-nvlib: eighths of the GPU, rounded up, of its whole GiB, rounded half up."""
+    """The rule of go-nvlib: share in eighths, rounded up, times total GiB, rounded up; the product is rounded half up."""
     if model.memory_total_mib == 0:
         assert row.profile.memory_gb == 0
         return
@@ -105,7 +105,7 @@ def test_memory_gives_the_profile_its_name(model: GpuModel, row: ProfileRow) -> 
     assert row.profile.memory_gb == math.floor(eighths / 8 * math.ceil(model.memory_total_mib / 1024) + 0.5)
 
 
-def test_measured_rows_are_not_assumed_and_extrapolated_ones_are() -> None:
+def test_extrapolated_rows_are_assumed_and_measured_ones_are_not() -> None:
     h100, b200, h20 = (load_models()[name] for name in ("h100-sxm-80gb", "b200-180gb", "h20-96gb"))
 
     assert h100.row("3g.40gb").assumed == frozenset()
@@ -132,7 +132,7 @@ class TestStaticConfiguration:
     def test_has_the_81_names(self) -> None:
         assert len(self.entries) == 81
 
-    def test_only_three_tell_gpus_apart(self) -> None:
+    def test_only_three_have_device_filters(self) -> None:
         filtered = {name for name, entries in self.entries.items() if any(entry.device_filter for entry in entries)}
 
         assert filtered == {"all-1g.10gb", "all-1g.35gb", "all-balanced"}
@@ -147,7 +147,7 @@ class TestStaticConfiguration:
 
     @pytest.mark.parametrize(("model", "row"), ROWS)
     def test_counts_are_those_of_the_table(self, model: GpuModel, row: ProfileRow) -> None:
-        """RTX PRO 5000, 4500 and Thor are not in the shipped file."""
+        """The shipped file lacks RTX PRO 5000, RTX PRO 4500 and Thor."""
         if (entries := self.entries.get(f"all-{row.profile.suffix}")) is None:
             assert model.name in {"rtx-pro-5000-48gb", "rtx-pro-4500-32gb", "thor-igpu"}
             return

@@ -1,4 +1,4 @@
-"""Names of MIG profiles: every form is read, written back and spelled as resource; everything else is refused."""
+"""Names of MIG profiles: parsing, formatting and resource names; anything else is rejected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_profile_survives_the_round_trip(profile: Profile) -> None:
 
 
 @given(profiles())
-def test_resource_keeps_all_but_the_plus(profile: Profile) -> None:
+def test_the_resource_differs_only_in_the_plus(profile: Profile) -> None:
     assert profile.resource == "nvidia.com/mig-" + str(profile).replace("+", ".")
     assert "+" not in profile.suffix
 
@@ -83,7 +83,7 @@ def test_base_has_no_attributes() -> None:
         ("1g.10gb+me-gfx", "attributes of both signs"),
     ],
 )
-def test_refusals_name_the_fault_and_the_form(text: str, wrong: str) -> None:
+def test_errors_name_the_fault_and_the_expected_form(text: str, wrong: str) -> None:
     with pytest.raises(ProfileError) as refused:
         Profile.parse(text)
 
@@ -92,7 +92,7 @@ def test_refusals_name_the_fault_and_the_form(text: str, wrong: str) -> None:
 
 
 @given(some.text(max_size=20))
-def test_any_other_text_is_refused_or_canonical(text: str) -> None:
+def test_any_text_is_rejected_or_has_a_canonical_form(text: str) -> None:
     try:
         profile = Profile.parse(text)
     except ProfileError:
