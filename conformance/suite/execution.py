@@ -65,7 +65,7 @@ class Execution:
         self._switching = Switching(agenda, self._provisioner)
 
     def evidence(self, name: str, case: CaseDeclaration, spot: Spot) -> tuple[ExpectedNode, Any]:
-        """Return the expectation and the evidence for one case, after bringing the nodes to its cell if necessary.
+        """Return the expectation and the evidence for a case; brings nodes to its cell if necessary.
 
         Args:
             name: Id of the case.
@@ -95,7 +95,7 @@ class Execution:
         return node.expected.certifying(case.requirements), found
 
     def record(self, spot: Spot) -> dict[str, str]:
-        """Return text attachments for a failed case: the timeline of its node and the mig-manager log, by title.
+        """Return text to attach to a failed case, by title: the timeline of its node and the mig-manager log.
 
         The timeline begins before the first change on the way to the cell. Empty if the node was never there.
         """

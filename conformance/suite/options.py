@@ -14,7 +14,7 @@ from conformance.flags import flag, one_of, path, positive_number
 from conformance.suite.pace import MaxUnavailable, max_unavailable
 
 DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
-"""Image of the pods of the suite. The container runtime adds nvidia-smi and NVML; the probe needs Python 3."""
+"""Image of the pods of the suite: the probe needs Python 3, the container runtime adds nvidia-smi and NVML."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Options:
         context: Context of the kubeconfig; None for its current one.
         nodes: Names of the nodes to test; empty for every MIG-capable node.
         configurations: Names of the configurations to test; empty for all that a node offers.
-        sample: How many nodes of each GPU model may be changed; the others are only read. None for all.
+        sample: How many nodes of each GPU model may be changed; others are only read. None for all.
         max_unavailable: How many nodes are reconfigured at the same time; None for all.
-        canary: How many nodes form the first wave; if a case fails there, the run ends before the next. None for no canary.
+        canary: How many nodes form the first wave; if a case fails there, no other wave begins. None: no canary.
         plan: Whether to print what a run would do and exit.
         image: Image of the pods of the suite.
         limits: Time limits of all waits.

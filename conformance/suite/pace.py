@@ -18,7 +18,7 @@ class MaxUnavailable:
     percent: bool = False
 
     def nodes_at_once(self, total: int) -> int:
-        """Return the number for `total` nodes. A percentage is rounded down to at least 1; a number may exceed `total`."""
+        """Return the number for `total` nodes. A percentage rounds down, to at least 1; a number may exceed it."""
         return max(1, total * self.amount // 100) if self.percent else self.amount
 
 

@@ -140,7 +140,7 @@ class Provisioner:
         self._remember(node.name, node.observed)
 
     def settle_labels(self, node: NodeInCell) -> None:
-        """Wait until the labels of GPU Feature Discovery are as expected, or the limit passes; the cases judge the result."""
+        """Wait until the labels of GPU Feature Discovery are as expected, or the limit passes; cases judge the result."""
         if (seen := node.observed) is None:
             return
         wanted, before = node.expected.labels(seen.gpus, seen.driver), node.expected.timestamp_before

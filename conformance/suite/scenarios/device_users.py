@@ -12,7 +12,7 @@ from conformance.expect.observed import ObservedGpu
 from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
 
 AT_MOST: Final = 3
-"""Maximum number of pods for each resource. Three also reveal a device that is handed out twice with another between."""
+"""Maximum number of pods for each resource. With three, a device that the third pod gets again is noticed as well."""
 
 
 @dataclass(frozen=True)
