@@ -27,7 +27,7 @@ class Flag:
         names: The option and its aliases, with their dashes.
         help: What it means; without the default, which is added.
         metavar: Stands for the value in the help; empty for the parser's own.
-        read: From the text of one value to what the field holds; raises ValueError with a message that says what is valid.
+        read: From the text of one value to what the field holds; raises ValueError, which says what is valid.
         default: Says in the help what happens without the option; None shows the field's own default.
         shared: Whether every program offers it; False: only the one whose table it is, see `declare`.
     """

@@ -62,7 +62,7 @@ def make_backend(choice: Choice) -> Backend:
 def _control_plane(simulation: SimOptions) -> Backend:
     """Make a control plane in which simulated components replace missing programs.
 
-    If a fault of the scheduler is switched on, the simulated scheduler also replaces kube-scheduler, which has no faults.
+    If a fault of the scheduler is switched on, the simulated scheduler replaces kube-scheduler too.
     """
     binaries = find_binaries()
     if scheduler_faults(simulation):

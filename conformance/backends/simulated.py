@@ -73,8 +73,8 @@ class WithSimulatedGpus:
         """Start the other backend, then join it.
 
         Raises:
-            BackendError: The base cluster cannot be provided, or already has a GPU Operator, with which the simulated one
-                would conflict.
+            BackendError: The base cluster cannot be provided, or already has a GPU Operator, with which the simulated
+                one would conflict.
         """
         base = self._base.start()
         _refuse_operator(base.kubeconfig, base.context)

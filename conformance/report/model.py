@@ -115,7 +115,7 @@ class TimelineEntry(_Part):
     """One change that a watch reported."""
 
     time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
-    kind: str = Field(description="labels, resource, pod, node, policy, or gap.")
+    kind: str = Field(description="labels, resource, pod, or node: what the timeline of one node holds.")
     subject: str
     change: str
 

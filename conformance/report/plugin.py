@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Register the writer last: pytest then calls its `pytest_sessionfinish` before that of JUnit, which writes a file."""
+    """Register the writer last: pytest then ends the session for it before JUnit, which writes its file."""
     config = session.config
     if (writer := config.stash.get(_WRITER, None)) is not None:
         config.pluginmanager.register(writer, "conformance-report")

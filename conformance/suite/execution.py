@@ -73,7 +73,7 @@ class Execution:
             spot: Place of the case.
 
         Raises:
-            BlockedError: The node did not reach its cell, or its scenario raised an error; another case reports that.
+            BlockedError: The node did not reach its cell, or the scenario failed; another case reports that.
             DoesNotApplyError: The node lacks something that the case needs.
             CanaryFailedError: A case failed on the canary nodes.
             ForeignChangeError, LeaseHeldError, UnreachableError: The run cannot continue.
@@ -110,7 +110,7 @@ class Execution:
             "mig-manager log": "\n".join(log),
         }
 
-    # Visiting stops --------------------------------------------------------------------------------------------------------
+    # Visiting stops ----------------------------------------------------------------------------------------------
 
     def _at(self, name: str, stop: Stop, moment: Moment) -> Visit:
         """Return the visit of a stop once the evidence of the given moment is complete."""
@@ -175,7 +175,7 @@ class Execution:
         def bring(name: str) -> None:
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
             if node.arrival is not None and node.arrival.reached:
-                self._look(visit, node)
+                self._run_scenarios(visit, node)
 
         with self._run.spending(Spent.SCENARIOS):
             outcomes = side_by_side(self._cluster, names, bring, self._tell_nodes(stop))
@@ -196,7 +196,7 @@ class Execution:
         self._run.spent[Spent.RECONFIGURATIONS] += longest / self._cluster.clock.scale
         self._run.spent[Spent.SCENARIOS] -= longest / self._cluster.clock.scale
 
-    def _look(self, visit: Visit, node: NodeInCell) -> None:
+    def _run_scenarios(self, visit: Visit, node: NodeInCell) -> None:
         """Run the scenarios of a node in its cell: shared ones together, then exclusive ones one after another."""
         provisioner = self._provisioner
 

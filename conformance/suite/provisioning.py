@@ -97,7 +97,7 @@ class Provisioner:
         """
         self.witnesses.ensure(name)
         if name not in self._seen:
-            self._remember(name, self.observer.look(name))
+            self._remember(name, self.observer.observe(name))
         before, process = self._seen.pop(name), self._manager_process(name)
         switched = self._switched.pop(name, None)
         labels = switched.labels_before[name] if switched else self.cluster.node(name).labels
@@ -140,7 +140,7 @@ class Provisioner:
         self._remember(node.name, node.observed)
 
     def settle_labels(self, node: NodeInCell) -> None:
-        """Wait until the labels of GPU Feature Discovery are as expected, or the limit passes; cases judge the result."""
+        """Wait until the labels of GPU Feature Discovery are as expected or the limit passes; cases judge them."""
         if (seen := node.observed) is None:
             return
         wanted, before = node.expected.labels(seen.gpus, seen.driver), node.expected.timestamp_before
@@ -198,8 +198,8 @@ class Provisioner:
         """Identity of the mig-manager process on the node: UID and restart count of its pod."""
         return " ".join(f"{pod.uid}/{pod.restarts}" for pod in self.cluster.operands(node, MIG_MANAGER_APP))
 
-    def _give_time(self, look: Callable[[], bool], what: str, limit: float, node: str) -> None:
+    def _give_time(self, condition: Callable[[], bool], what: str, limit: float, node: str) -> None:
         try:
-            self.cluster.wait(look, what, limit, node=node)
+            self.cluster.wait(condition, what, limit, node=node)
         except WaitTimeout:
             return

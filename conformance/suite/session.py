@@ -100,7 +100,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
                 attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
             )
         )
-        planner = _look_around(options, cluster, attachment.permissions)
+        planner = _survey(options, cluster, attachment.permissions)
         provisioner = _provisioner(options, cluster, planner, run_id, folder)
         session = Session(
             options=options,
@@ -121,7 +121,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
     return session
 
 
-def _look_around(options: Options, cluster: MigCluster, permissions: Permissions) -> Planner:
+def _survey(options: Options, cluster: MigCluster, permissions: Permissions) -> Planner:
     targets = {target.name: target for target in find_targets(cluster, options.nodes)}
     _check_configurations(options, targets)
     strategy = _strategy(cluster)
