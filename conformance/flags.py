@@ -16,7 +16,7 @@ _Table = TypeVar("_Table")
 
 
 class OptionError(ValueError):
-    """An option has a value that cannot be; the message names the option and says what is possible."""
+    """The value of an option is invalid; the message names the option and says what is valid."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Flag:
         names: The option and its aliases, with their dashes.
         help: What it means; without the default, which is added.
         metavar: Stands for the value in the help; empty for the parser's own.
-        read: From the text of one value to what the field holds; raises ValueError with what is possible instead.
+        read: From the text of one value to what the field holds; raises ValueError, which says what is valid.
         default: Says in the help what happens without the option; None shows the field's own default.
         shared: Whether every program offers it; False: only the one whose table it is, see `declare`.
     """
@@ -58,7 +58,7 @@ def flag(
 
 
 def flags(table: type, *, shared_only: bool = False) -> Iterator[tuple[Field[Any], Flag]]:
-    """Give the fields of a dataclass that are options, in their order."""
+    """Yield the fields of a dataclass that are options, in order."""
     for field in fields(table):
         found: Flag | None = field.metadata.get(_KEY)
         if found is not None and (found.shared or not shared_only):
@@ -78,15 +78,15 @@ def declare(table: type, add: Callable[..., Any], *, shared_only: bool = False) 
 
 
 def read(table: type[_Table], values: Mapping[str, Any], **others: Any) -> _Table:
-    """Make a table of what was given; what was not given keeps its default.
+    """Build a table from the given values; an option that was not given keeps its default.
 
     Args:
         table: The dataclass.
         values: What a parser found, by `Flag.dest`; None or absent: not given.
-        others: Fields that are no options.
+        others: Values of fields that are not options.
 
     Raises:
-        OptionError: A text is no value of its option.
+        OptionError: A value is invalid for its option.
         ValueError: The dataclass refuses the values.
     """
     given = {
@@ -132,7 +132,7 @@ def one_of(*values: str) -> Callable[[str], str]:
 
 
 def path(text: str) -> Path:
-    """Read a path: `~` is the home folder, and what is relative is so to the current folder."""
+    """Read a path: `~` is the home folder, a relative path is relative to the current folder."""
     return Path(text).expanduser().absolute()
 
 

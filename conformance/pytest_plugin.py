@@ -3,7 +3,7 @@
 pytest meets the suite's options before it knows them. It takes FILE for a test path, looks for its settings around it,
 and misses the cases and the conftest (pytest 9, Config.parse). This module is loaded right after that. Where an option
 of the suite was given, it loads the suite; where pytest then has neither a path nor the settings of the suite, it runs
-the packaged cases with the packaged settings. Other runs of pytest pay nothing: nothing is imported for them.
+the packaged cases with the packaged settings. For other runs of pytest it imports nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLUGINS: Final = (
     "conformance.fixtures.selection",
     "conformance.fixtures.plugin",
 )
-"""The plug-ins of the suite, each before those that import it, as pytest wants it."""
+"""The plug-ins of the suite, each before the modules that import it, so that pytest can rewrite their assertions."""
 PACKAGE: Final = Path(__file__).resolve().parent
 _ASKED: Final = pytest.StashKey[bool]()
 

@@ -1,4 +1,4 @@
-"""What every backend gives, and what a run may do there."""
+"""The interface of backends, and what a run may do to a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.flags import flag
 
 
 class BackendError(Exception):
-    """The cluster cannot be had; the message says why and how to mend it. Nothing on it was changed."""
+    """The backend cannot provide the cluster; the message says why and how to fix that."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Permissions:
 
 
 READ_ONLY: Final = Permissions()
-"""What a live cluster allows until told otherwise."""
+"""Default for a live cluster."""
 EVERYTHING: Final = Permissions(disruptive=True, cluster_wide=True, reboot=True, execute=True)
-"""What simulated GPUs allow: they belong to nobody else."""
+"""Permissions for simulated GPUs: nobody else uses them."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Attachment:
 
 
 class Backend(Protocol):
-    """Something that brings a cluster. `start` and `stop` are called once each, `stop` also when `start` failed."""
+    """Provides a cluster. `start` and `stop` are called once each, `stop` also when `start` failed."""
 
     @property
     def name(self) -> str:
@@ -70,17 +70,17 @@ class Backend(Protocol):
 
     @property
     def simulated_gpus(self) -> bool:
-        """Whether the GPUs are simulated; a verdict on such a cluster says nothing of hardware."""
+        """Whether the GPUs are simulated; a verdict on such a cluster says nothing about hardware."""
         ...
 
     def start(self) -> Attachment:
-        """Bring the cluster, or attach to it.
+        """Create the cluster, or attach to it.
 
         Raises:
-            BackendError: It cannot be had.
+            BackendError: The cluster cannot be provided.
         """
         ...
 
     def stop(self) -> None:
-        """Take away what `start` brought; leaves a cluster of others alone. Does nothing the second time."""
+        """Remove what `start` created, but never a cluster that it only attached to. A second call does nothing."""
         ...

@@ -1,4 +1,4 @@
-"""From the options of the suite to a backend."""
+"""Creates the backend that the options select."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Choice:
     Attributes:
         cluster: One of `BACKENDS`.
         run: Id of this run.
-        simulation: What simulated GPU nodes are made of; not looked at for a live cluster with its own GPUs.
+        simulation: What simulated GPU nodes are made of; ignored for a live cluster with its own GPUs.
         kubeconfig: For a live cluster; None: the one kubectl would use.
         context: Context in it; None: its current one.
         simulate_gpus: Whether simulated GPU nodes join a live cluster.
@@ -44,8 +44,8 @@ def make_backend(choice: Choice) -> Backend:
     """Make the backend that was asked for; nothing is started yet.
 
     Raises:
-        BackendError: No such backend, or the programs of a control plane are not there; says what there is or how to
-            get them.
+        BackendError: There is no such backend, or the programs of a control plane are missing; the message lists the
+            backends or says how to get the programs.
     """
     if choice.cluster == SIMULATED:
         return SimulatedBackend(choice.simulation)
@@ -60,9 +60,9 @@ def make_backend(choice: Choice) -> Backend:
 
 
 def _control_plane(simulation: SimOptions) -> Backend:
-    """Make a control plane in which simulated components stand in for the programs that there are not.
+    """Make a control plane in which simulated components replace missing programs.
 
-    A fault of the scheduler is one that kube-scheduler does not have: the simulated one stands in for it then too.
+    If a fault of the scheduler is switched on, the simulated scheduler replaces kube-scheduler too.
     """
     binaries = find_binaries()
     if scheduler_faults(simulation):

@@ -1,4 +1,4 @@
-"""A cluster of the user: attaches, never makes or removes one."""
+"""The backend for an existing cluster, which it neither creates nor removes."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class SimulatedBackend:
         return Attachment(_started(self._cluster), None, self._cluster.clock, EVERYTHING)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the simulated cluster."""
         if self._cluster is not None:
             self._cluster.stop()
             self._cluster = None
@@ -43,11 +43,11 @@ class WithSimulatedGpus:
     Args:
         base: The other backend.
         simulation: What the nodes are made of.
-        with_scheduler: Whether to bring a scheduler too, since there is none.
-        with_controllers: Whether to bring a DaemonSet controller too, since there is none.
+        with_scheduler: Whether to simulate a scheduler, because the base cluster has none.
+        with_controllers: Whether to simulate a DaemonSet controller, because the base cluster has none.
 
     Raises:
-        BackendError: A fault is one of a scheduler that is not brought.
+        BackendError: A fault of the scheduler is switched on, but the base cluster has its own scheduler.
     """
 
     simulated_gpus = True
@@ -73,7 +73,8 @@ class WithSimulatedGpus:
         """Start the other backend, then join it.
 
         Raises:
-            BackendError: It cannot be had, or has a GPU Operator already, which the simulated one would fight.
+            BackendError: The base cluster cannot be provided, or already has a GPU Operator, with which the simulated
+                one would conflict.
         """
         base = self._base.start()
         _refuse_operator(base.kubeconfig, base.context)
@@ -88,7 +89,7 @@ class WithSimulatedGpus:
         return Attachment(base.kubeconfig, base.context, self._cluster.clock, EVERYTHING)
 
     def stop(self) -> None:
-        """Take the simulated nodes away again, then stop the other backend."""
+        """Remove the simulated nodes, then stop the base backend."""
         try:
             if self._cluster is not None:
                 self._cluster.stop()

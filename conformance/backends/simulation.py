@@ -1,4 +1,4 @@
-"""What the suite knows of the simulator before it starts one: its options and its defects."""
+"""The options and the faults of the simulator, for the suite."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["SimOptions", "fault_lines", "scheduler_faults"]
 
 
 def fault_lines() -> list[str]:
-    """Describe each defect that can be switched on, a line each."""
+    """Return one line of description for each fault."""
     return [str(fault) for fault in FAULTS]
 
 
 def scheduler_faults(options: SimOptions) -> list[str]:
-    """Those of the faults that only a simulated scheduler can have."""
+    """Return the names of the selected faults that belong to the simulated scheduler."""
     return [fault.name for fault in FAULTS if fault.component == "scheduler" and fault.name in options.faults]

@@ -1,1 +1,1 @@
-"""The conformance cases: each reads as the rule that it checks. Nothing else stands here."""
+"""The conformance cases: each function reads as the rule that it checks. This package contains nothing else."""

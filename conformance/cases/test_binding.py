@@ -1,4 +1,4 @@
-"""What a pod gets that asks for one device."""
+"""The device that a pod gets when it asks for one."""
 
 from conformance.expect.devices import check_gpu_users, check_neighbours, check_slice_users
 from conformance.expect.kinds import SLICED, GeometryKind
@@ -33,7 +33,7 @@ def test_pod_gets_one_whole_gpu_where_mig_is_off(node: ExpectedNode, seen: Devic
 
 @case("D-20", scenario=UseDevices, cells=cells(kinds=SLICED, exclude=UNADVERTISED), needs=Needs(devices=2))
 def test_neighbours_get_different_devices(node: ExpectedNode, seen: DeviceUsers) -> None:
-    """Pods that run at the same time MUST NOT see a device of each other.
+    """Pods that run at the same time MUST NOT see each other's devices.
 
     Source: runbook, "Apply & verify", step 5; all pods hold their devices while they are compared.
     """

@@ -37,7 +37,7 @@ ATTRIBUTE_SUFFIXES = {
 }
 """NVML profile index to the end of the profile's name; profiles with other indexes have no attributes."""
 MAX_PROFILE_INDEXES = 64
-"""More than any version of NVML attributes. NVML rejects the indexes that it does not know, and the probe leaves them out."""
+"""More than the attributes of any version of NVML. The probe leaves out the indexes that NVML rejects."""
 NO_ANSWER = (
     pynvml.NVML_ERROR_INVALID_ARGUMENT,
     pynvml.NVML_ERROR_NOT_SUPPORTED,

@@ -1,1 +1,1 @@
-"""Collects results and evidence of a run and writes what people and machines read of it."""
+"""Collects the results of a run, judges them, and writes the reports and the summary."""

@@ -1,4 +1,4 @@
-"""`python -m conformance.report`: write the schema of `report.json` anew, after a change of the models."""
+"""`python -m conformance.report`: regenerate the schema of `report.json` after a change of the models."""
 
 from conformance.report.schema import SCHEMA_FILE, schema_text
 

@@ -1,4 +1,4 @@
-"""What Allure's results carry beside pytest's own: the requirements of each case and the environment of the run."""
+"""Adds the requirements of each case and the environment of the run to the Allure results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.spec.requirements import REQUIREMENTS
 
 ENVIRONMENT_FILE: Final = "environment.properties"
 _label: Final[Callable[..., None]] = allure.dynamic.label
-"""Typed here, for Allure leaves it untyped."""
+"""Allure does not type this function."""
 
 
 class AllureLabels:
@@ -22,7 +22,7 @@ class AllureLabels:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Label the case before its fixtures run, so that one whose set-up breaks is found as well."""
+        """Label the case before its fixtures run, so that a case with a broken set-up has labels too."""
         names = requirements_of(item)
         _label("tag", *names)
         _label("feature", *(f"{name} {REQUIREMENTS[name].title}" for name in names))

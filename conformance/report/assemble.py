@@ -1,4 +1,4 @@
-"""From a finished run and the verdict on it to the `Report`, and from that to the few facts that other files carry."""
+"""Builds the `Report` of a finished run, and the summary facts for JUnit and Allure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DISTRIBUTION = "mig-conformance"
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """When a run began, in wall time, and how long it has been going on."""
+    """Start of a run in wall time, and the time since."""
 
     started: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
     _origin: float = field(default_factory=time.monotonic)
@@ -29,7 +29,7 @@ class Stopwatch:
 
 
 def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
-    """Everything that was collected, with the verdict on it."""
+    """Build the report from the collected results and the verdict."""
     outcomes = Counter(case.outcome.value for case in run.cases.values())
     for one in run.left_out:
         outcomes[one.outcome] += one.places
@@ -55,7 +55,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """What a reader of JUnit's or Allure's files wants to know of the run; what was not found is left out."""
+    """Return the summary facts for JUnit and Allure by name, without empty ones."""
     every = {
         "verdict": report.verdict.value,
         "backend": report.backend,

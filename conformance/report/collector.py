@@ -23,14 +23,14 @@ class Collector:
         self._running: dict[str, Case] = {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A module that cannot be collected is a case that broke: what it would have judged was not judged."""
+        """Record a module that cannot be collected as one case with outcome `error`."""
         if report.failed:
             self._run.cases[report.nodeid] = Case(
                 id=report.nodeid, outcome=Outcome.ERROR, duration=0, requirements=(), reason=reason_of(report)
             )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember what is to run and which requirements each case speaks of, and tell JUnit."""
+        """Record the selected cases and their requirements, also as JUnit properties."""
         for item in session.items:
             names = requirements_of(item)
             self._requirements[item.nodeid] = names
@@ -42,13 +42,13 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Keep what a check expected and found; the report of a phase has no place for it."""
+        """Keep the finding of a check, because the pytest report of a phase cannot hold it."""
         error = call.excinfo.value if call.excinfo else None
         if isinstance(error, ConformanceError):
             self._findings[item.nodeid] = error.finding
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Fold the phases of a case into one; a case without its last phase was interrupted and does not count."""
+        """Merge the phases of a case. A case without its teardown was interrupted and is not recorded."""
         name = report.nodeid
         phase = Case(
             id=name,

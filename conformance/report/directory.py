@@ -1,4 +1,4 @@
-"""Where results land: made ready, and found writable, before anything else happens."""
+"""The report directory, which is created and tested before a run begins."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def prepare(config: pytest.Config) -> Path:
-    """Make the report directory and point JUnit and Allure into it, unless the user sent them elsewhere.
+    """Create the report directory and let JUnit and Allure write into it, unless the user chose other paths.
 
-    The report of an earlier run is removed: a run that does not come to its end must not leave another one's verdict.
+    Removes the report of an earlier run, so that its verdict cannot be taken for that of an interrupted run.
 
     Raises:
         pytest.UsageError: The directory cannot be made or written.

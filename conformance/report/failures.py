@@ -1,4 +1,4 @@
-"""What failed, in short: requirements first, then one example for each case function, never the same twice."""
+"""Summary of failures: the failed requirements, then one example for each case function."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FIELD_WIDTH: Final = 12
 
 
 def failed_requirements(report: Report) -> Iterator[Row]:
-    """One line for each requirement of which a case failed or broke."""
+    """Return one line for each requirement with a case that failed or broke."""
     failed = [row for row in report.requirements if row.outcome is RequirementOutcome.FAILED]
     if failed:
         yield Row("failed", tuple(_requirement(row) for row in failed), "red")
 
 
 def findings(report: Report) -> Iterator[Row]:
-    """One example for each function of cases that failed or broke: what was expected and what was found."""
+    """Return one example for each case function that failed or broke: what was expected and what was found."""
     functions: dict[str, list[Case]] = {}
     for case in report.cases:
         if case.outcome in _BAD:

@@ -1,4 +1,4 @@
-"""Rows of the terminal summary: a label and what stands beside it, wrapped to a width that CI logs have too."""
+"""Rows of the terminal summary: a label and lines of text, wrapped to a width that suits CI logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Row:
 
     Attributes:
         label: What it is about.
-        lines: What there is to say; each is wrapped by itself and may begin with blanks.
+        lines: Lines of text; each is wrapped separately and keeps its indentation.
         colour: Name of a colour for the lines; None for the terminal's own.
     """
 
@@ -36,7 +36,7 @@ class Row:
 
 
 def capped(items: Sequence[str], most: int) -> tuple[str, ...]:
-    """The first `most` items, and how many were left out; one item more is shown rather than counted."""
+    """Return the first `most` items and a line with the number of the others; a single further item is shown itself."""
     if len(items) <= most + 1:
         return tuple(items)
     return (*items[:most], f"and {len(items) - most} more")

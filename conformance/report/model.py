@@ -13,14 +13,14 @@ from conformance.operations.restore import Restore
 
 
 class Verdict(StrEnum):
-    """What the run says of the cluster."""
+    """The verdict on the cluster."""
 
     CERTIFIED = "certified"
-    """Every core requirement passed on every selected node, and nothing was left out."""
+    """No case failed, every core requirement was judged, and no case was left out."""
     PARTIAL = "partial"
-    """Nothing failed, but the run was narrowed or could not try something."""
+    """No case failed, but cases were left out or did not finish, or a core requirement was not judged."""
     NOT_CERTIFIED = "not-certified"
-    """Something failed, or no core case ran."""
+    """A case failed, broke or was blocked, no core case ran, or the cluster was not restored."""
 
 
 class Outcome(StrEnum):
@@ -28,28 +28,28 @@ class Outcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
-    """The cluster did not do what the requirement says."""
+    """The cluster does not do what the requirement says."""
     ERROR = "error"
-    """The case could not judge: the suite or the way to the cluster broke."""
+    """The case could not judge: the suite or the connection to the cluster broke."""
     SKIPPED = "skipped"
     """The case does not apply here; its reason says why."""
     NOT_ALLOWED = "not-allowed"
-    """A permission was not given; the reason names the option. Counted, see `Report.left_out`: no case was made."""
+    """A permission is missing; the reason names the option. Such cases are only counted, see `Report.left_out`."""
     BLOCKED = "blocked"
     """The case could not judge because of something that another case reports; its reason names that case."""
 
 
 BAD_OUTCOMES: Final = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED)
-"""Outcomes with which a cluster is not certified."""
+"""Outcomes that make the verdict `not-certified`."""
 
 
 class RequirementOutcome(StrEnum):
-    """What the cases of one requirement say together."""
+    """The combined result of the cases of one requirement."""
 
     PASSED = "passed"
     FAILED = "failed"
     UNTESTED = "untested"
-    """No case judged it: there is none yet, none was selected, or none was allowed."""
+    """No case judged it: there is none, none was selected or allowed, or all were skipped or blocked."""
 
 
 class _Part(BaseModel):
@@ -61,12 +61,12 @@ class NodeEnvironment(_Part):
 
     name: str
     gpu_model: str = Field(description="Product name as NVML spells it; several models are joined with ' + '.")
-    gpus: int = Field(description="Physical GPUs of the node; 0 when they could not be observed.")
+    gpus: int = Field(description="Physical GPUs of the node; 0 if the number is unknown.")
     configurations: tuple[str, ...] = Field(description="Names of mig-parted configurations that the node offers.")
 
 
 class Environment(_Part):
-    """What the cluster was made of. An empty string means that the version could not be found."""
+    """The components of the cluster. An empty string means that the version is unknown."""
 
     kubernetes: str = ""
     operator: str = ""
@@ -78,7 +78,7 @@ class Environment(_Part):
 
 
 class Case(_Part):
-    """One case, in one state, on one node."""
+    """One case in one cell on one node."""
 
     id: str = Field(description="pytest's node id; that of the module where its cases could not be collected.")
     outcome: Outcome
@@ -94,59 +94,59 @@ class LeftOut(_Part):
     case: str = Field(description="Name of the case's function.")
     requirements: tuple[str, ...]
     outcome: Literal["not-allowed", "skipped"] = Field(
-        description="`not-allowed` where a permission is missing, `skipped` where the run was narrowed."
+        description="`not-allowed` if a permission is missing or the node is in use, `skipped` if the run was narrowed."
     )
     reason: str
-    places: int = Field(description="How many nodes and states it would have run at.")
+    places: int = Field(description="Number of places (node and cell) at which it would have run.")
 
 
 class RequirementResult(_Part):
-    """One row of the documented behaviour."""
+    """One requirement."""
 
     id: str
     title: str
     level: Literal["core", "extended"]
     outcome: RequirementOutcome
-    cases: Annotated[dict[str, int], Field(description="How many of its cases ended in each outcome.")]
+    cases: Annotated[dict[str, int], Field(description="Number of its cases by outcome.")]
     source: str
 
 
 class TimelineEntry(_Part):
-    """One change that the watch showed."""
+    """One change that a watch reported."""
 
     time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
-    kind: str = Field(description="labels, resource, pod, node, policy, or gap.")
+    kind: str = Field(description="labels, resource, pod, or node: what the timeline of one node holds.")
     subject: str
     change: str
 
 
 class Reconfigurations(_Part):
-    """How often the cluster was brought to another (strategy, configuration) state."""
+    """How often the cluster was brought to another state."""
 
-    made: int = Field(description="How many times a state was provisioned.")
-    distinct: int = Field(description="How many distinct states the cases asked for.")
+    made: int = Field(description="Number of times a state was provisioned.")
+    distinct: int = Field(description="Number of distinct states that were provisioned.")
     visited: tuple[str, ...] = Field(description="The states in the order in which they were provisioned.")
 
 
 class Report(_Part):
-    """Everything that one run has to say."""
+    """The result of one run."""
 
     schema_version: Literal[1] = 1
     suite_version: str
     started: str = Field(description="Wall time of the start, ISO 8601 in UTC.")
     duration: float = Field(description="Seconds of wall time.")
     verdict: Verdict
-    reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty when it is.")
+    reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty if it is.")
     backend: str = Field(description="Where the API server came from: the value of --cluster.")
     simulated_gpus: bool
     environment: Environment
-    summary: dict[str, int] = Field(description="Number of cases per outcome, for every outcome there is.")
+    summary: dict[str, int] = Field(description="Number of cases and left-out places by outcome, for every outcome.")
     requirements: tuple[RequirementResult, ...]
     cases: tuple[Case, ...]
-    left_out: tuple[LeftOut, ...] = Field(description="What was not run, once for each case and reason.")
+    left_out: tuple[LeftOut, ...] = Field(description="What was left out, one entry for each case and reason.")
     spent: dict[str, float] = Field(
         description="Seconds of wall time for start, reconfigurations (label to operands back), scenarios, strategy, "
-        "grace, and restore; what is missing of the duration went into the cases and pytest."
+        "grace, and restore; the rest of the duration went into the cases and pytest."
     )
     api_requests: dict[str, int] = Field(description="Requests sent to the API server, by verb.")
     timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")

@@ -1,4 +1,4 @@
-"""What pytest's reports of the phases of a case (set-up, call, tear-down) mean. Pure."""
+"""Translates the pytest reports of the phases of a case (set-up, call, teardown) into an outcome and a reason."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _PLAIN: Final = "ConformanceError: "
 
 
 def outcome_of(report: pytest.TestReport, *, blocked: bool = False) -> Outcome:
-    """How one phase ended.
+    """Return the outcome of one phase.
 
     Args:
         report: The phase.
-        blocked: Whether the case was skipped because of something that another case reports.
+        blocked: Whether the case was skipped because of a problem that another case reports.
     """
     if report.passed:
         return Outcome.PASSED
@@ -37,13 +37,13 @@ def outcome_of(report: pytest.TestReport, *, blocked: bool = False) -> Outcome:
 
 
 def joined(before: Case, phase: Case) -> Case:
-    """A case after one more phase: the worse outcome counts, and of two that are as bad the earlier one."""
+    """Merge one more phase into a case: the worse outcome counts, of two equally bad ones the earlier."""
     worst = max(before, phase, key=lambda case: _WEIGHT[case.outcome])
     return worst.model_copy(update={"duration": before.duration + phase.duration})
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Why it did not pass, in the words of the error; empty where it passed."""
+    """Return the text of the error or skip; empty if the phase passed."""
     if report.passed:
         return ""
     if report.skipped and isinstance(report.longrepr, tuple):

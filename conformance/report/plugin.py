@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a run, with its report directory known to be writable, before JUnit and Allure look where to write."""
+    """Prepare the report directory before JUnit and Allure read their paths, and create the run."""
     if not certifies(config) or any(config.getoption(name, default=False) for name in _ONLY_SHOWS):
         return
     folder = directory.prepare(config)
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let the writer in last: of the plug-ins that end a session it is asked before JUnit's, which writes its file."""
+    """Register the writer last: pytest then ends the session for it before JUnit, which writes its file."""
     config = session.config
     if (writer := config.stash.get(_WRITER, None)) is not None:
         config.pluginmanager.register(writer, "conformance-report")
@@ -48,13 +48,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _suite_properties(pytestconfig: pytest.Config, record_testsuite_property: Callable[[str, object], None]) -> None:
-    """Keep the way to JUnit's properties of the whole suite: what they will say is known at the end."""
+    """Keep the function that sets JUnit's suite properties; their values are known only at the end."""
     if (writer := pytestconfig.stash.get(_WRITER, None)) is not None:
         writer.record_property = record_testsuite_property
 
 
 class _Writer:
-    """Writes what a run has to say when its cases are over and the cluster was put back."""
+    """Writes the reports after the last case, when the cluster has been restored."""
 
     def __init__(self, config: pytest.Config, run: Run, folder: Path) -> None:
         self._config = config
@@ -65,7 +65,7 @@ class _Writer:
         self.record_property: Callable[[str, object], None] | None = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the report; a run that is not certified by what it found is not green."""
+        """Write the reports; exit status 0 becomes 1 if the verdict is `not-certified`."""
         if not self._run.backend:
             return
         self._report = report = assemble(self._run, judge(self._run), self._stopwatch)
@@ -76,7 +76,7 @@ class _Writer:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-        """Say the verdict and what it rests on, after everything else that pytest has to say."""
+        """Print the summary after all other output of pytest."""
         yield
         if self._report is None:
             return

@@ -1,4 +1,4 @@
-"""The line that says how far a run is, what it waits for, on which node, and for how long."""
+"""The progress line: the current state, and what the run waits for, on which node and for how long."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Progress:
     """Receives what the cluster layer waits for and shows it, sparingly.
 
     On a terminal one line stands under pytest's own output while a wait goes on; elsewhere (CI logs) a line is written
-    now and then. Registers itself, for the line goes away when a phase of a case is over.
+    now and then. Registers itself as a plug-in to clear the line after each phase of a case.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -47,7 +47,7 @@ class Progress:
         config.pluginmanager.register(self, "conformance-progress")
 
     def state(self, number: int, of: int, text: str) -> None:
-        """Say how far the run is; called when a state is begun and about once a second while nodes are at work.
+        """Show the progress of the run; called when a state is begun and about once a second while nodes are at work.
 
         Args:
             number: The state that is being visited, from 1.
@@ -59,7 +59,7 @@ class Progress:
         self.wait(*self._wait, self._cluster_seconds)
 
     def wait(self, what: str, node: str | None, seconds: float) -> None:
-        """Say that something is waited for. Other threads than the main one are only remembered.
+        """Show a wait. Calls from other threads than the main one are recorded but print nothing.
 
         Args:
             what: What is waited for.

@@ -1,4 +1,4 @@
-"""The record of a run while it goes on: the suite fills it, the report reads it."""
+"""The record of a run in progress: the suite fills it in, the report reads it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _no_timelines() -> Mapping[str, Sequence[TimelineEntry]]:
 
 
 class Spent(StrEnum):
-    """What the time of a run goes into."""
+    """What a run spends its time on."""
 
     START = "start"
-    """Having a cluster: for a simulated one, until it is ready."""
+    """Starting the backend and connecting."""
     RECONFIGURATIONS = "reconfigurations"
     """From the label to the operands' return, of the slowest node at each stop."""
     SCENARIOS = "scenarios"
@@ -29,14 +29,14 @@ class Spent(StrEnum):
     STRATEGY = "strategy"
     """Changes of strategy."""
     GRACE = "grace"
-    """Waiting, at the end, for what only takes time."""
+    """Waiting at the end for kubelet to drop removed resources."""
     RESTORE = "restore"
     """Putting everything back."""
 
 
 @dataclass
 class Run:
-    """What is known of the run so far.
+    """The record of a run.
 
     Attributes:
         backend: Value of --cluster; empty until a backend was started.
@@ -46,13 +46,13 @@ class Run:
         asked: Ids of the distinct states that cases asked for.
         visited: Ids of the states in the order of their provisioning.
         restore: Result of putting back what was found; `not-needed` while nothing was changed.
-        timelines: Gives the timelines of all nodes when the report is written.
+        timelines: Returns the timelines of all nodes; called when the report is written.
         narrowed: Reasons for which the run does not cover everything, for example `-m single`.
         deselected: How many cases the user's selection left out.
-        left_out: What no case was made for, and why, with how often.
-        blocked: Ids of cases that could not judge because of something that another case reports.
+        left_out: Places at which cases are left out, with the reasons.
+        blocked: Ids of cases that could not judge because of a problem that another case reports.
         spent: Seconds of wall time by what they went into; see `Spent`.
-        requests: Gives how many requests were sent to the API server, by verb.
+        requests: Returns how many requests were sent to the API server, by verb.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
     """
@@ -76,7 +76,7 @@ class Run:
 
     @contextmanager
     def spending(self, on: Spent) -> Iterator[None]:
-        """Count the wall time that passes within."""
+        """Add the wall time of the context to `spent`."""
         begun = time.monotonic()
         try:
             yield
@@ -84,9 +84,9 @@ class Run:
             self.spent[on] += time.monotonic() - begun
 
     def failures(self) -> list[Case]:
-        """The cases that say something bad of the cluster, or could not say anything because of it."""
+        """Return the finished cases that failed, broke or were blocked."""
         return [case for case in self.cases.values() if case.outcome in BAD_OUTCOMES]
 
     def ended(self, outcome: Outcome) -> list[Case]:
-        """The cases that ended so, in the order in which they ran."""
+        """Return the cases with this outcome, in the order in which they ran."""
         return [case for case in self.cases.values() if case.outcome is outcome]

@@ -1,4 +1,4 @@
-"""The summary that a person reads at the end of a run, at a glance."""
+"""The summary that the terminal shows at the end of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RESTORED: Final = {
 
 
 def summary(report: Report, directory: Path) -> list[Row]:
-    """What stands between the rulers, from the verdict to where the report lies."""
+    """Return the rows of the summary, from the verdict to the path of the report."""
     return [
         _verdict(report),
         Row("cluster", (f"{report.backend}, {gpu_kind(report)} GPUs",)),

@@ -1,4 +1,4 @@
-"""From finished cases to the verdict. Pure: no clock, no files."""
+"""Judges the finished cases of a run. Uses no clock and no files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class Judgement:
 
 
 def judge(run: Run) -> Judgement:
-    """Judge everything that ran.
+    """Judge a run.
 
-    `certified` takes that nothing failed, that the cluster was left as found, that every core requirement was judged,
-    and that nothing was left out. Extended requirements without a case do not stand in the way: they are untested.
+    `certified` requires that no case failed, broke or was blocked, that the cluster was restored, that every core
+    requirement was judged, and that no case was left out. A failed case of an extended requirement prevents it too; an
+    extended requirement that no case judged does not.
     """
     requirements = requirement_results(run.cases.values(), run.left_out)
     failures = _failures(run)
@@ -70,7 +71,7 @@ def _failures(run: Run) -> list[str]:
     if failed := len(run.ended(Outcome.FAILED)):
         reasons.append(f"{failed} of {total} cases failed")
     if blocked := len(run.ended(Outcome.BLOCKED)):
-        reasons.append(f"{blocked} of {total} cases were blocked by those")
+        reasons.append(f"{blocked} of {total} cases were blocked by another case")
     if broken := len(run.ended(Outcome.ERROR)):
         reasons.append(f"{broken} of {total} cases broke before they could judge")
     if not _core_case_ran(run.cases.values()):

@@ -1,1 +1,1 @@
-"""A run: what is tested where, how the cluster is brought there, and what is seen. Knows no pytest."""
+"""A conformance run without pytest: which cases run where, how nodes are brought there, and what was observed."""

@@ -1,4 +1,7 @@
-"""What the selected cases ask for: where the run stops, on which nodes, and what is done there. Pure."""
+"""What the selected cases require: the stops of the run, their nodes, and the scenarios at each.
+
+This module does not access the cluster.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,19 @@ from conformance.suite.scenario import AnyScenario, Moment
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a run stops to look: a wave of nodes in a cell; `str()` is its readable id."""
+    """A wave of nodes in a cell, where the run gathers evidence; `str()` gives a readable id."""
 
     cell: Cell
     wave: int
 
     @classmethod
     def of(cls, spot: Spot) -> Stop:
-        """The stop at which a case looks; for the change of strategy the one before it."""
+        """Return the stop that a case belongs to; for the change of strategy, the stop before the change."""
         return cls(spot.after or spot.cell, spot.wave)
 
     @property
     def changes(self) -> bool:
-        """Whether the nodes are brought there; False where they are looked at as they were found."""
+        """Whether the suite changes the nodes; False if it only reads them in the state in which they were found."""
         return self.wave != AS_FOUND
 
     def __str__(self) -> str:
@@ -34,14 +37,14 @@ class Stop:
 
 @dataclass
 class Agenda:
-    """What is to be done, in order; what no case looks at is not done.
+    """The work of a run, in order; it holds only what a selected case needs.
 
     Attributes:
-        stops: Scenarios by node, for each stop in the order in which the run comes there.
-        switch: The change of strategy that cases watch: scenario and place by node; empty for none.
+        stops: Scenarios by node for each stop, in the order in which the run visits the stops.
+        switch: Scenario and place by node for the change of strategy; empty if no selected case watches one.
         arrival_cases: Id of the case that fails where a node does not reach its cell, by stop and node.
-        arrivals: What that case looks at, by stop and node: all that is looked at on a node that does not arrive.
-        cases: How many cases look at each stop; the change of strategy counts for the stop before it.
+        arrivals: Scenario of that case, by stop and node: the only one observed on a node that does not arrive.
+        cases: Number of cases for each stop; cases of the change of strategy count for the stop before it.
     """
 
     stops: dict[Stop, dict[str, list[AnyScenario]]] = field(default_factory=dict)
@@ -52,7 +55,7 @@ class Agenda:
 
     @classmethod
     def of(cls, selected: Iterable[tuple[str, CaseDeclaration, Spot]]) -> Agenda:
-        """Gather what cases ask for.
+        """Build the agenda from the selected cases.
 
         Args:
             selected: Id, declaration and place of every case, in an order in which each state is visited once.
@@ -64,13 +67,20 @@ class Agenda:
 
     @property
     def states(self) -> int:
-        """How many states the nodes are brought to."""
+        """Number of stops at which the suite changes nodes."""
         return sum(stop.changes for stop in self.stops)
 
     def scenarios(
         self, stop: Stop, node: str, *, exclusive: bool | None = None, moment: Moment | None = None
     ) -> list[AnyScenario]:
-        """What is done on a node at a stop, of one kind where that is given."""
+        """Return the scenarios for a node at a stop.
+
+        Args:
+            stop: The stop.
+            node: Name of the node.
+            exclusive: Only exclusive (True) or shared (False) scenarios; None for both.
+            moment: Only scenarios whose evidence is complete at this moment; None for all.
+        """
         return [
             scenario
             for scenario in self.stops.get(stop, {}).get(node, ())

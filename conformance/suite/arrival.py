@@ -1,4 +1,4 @@
-"""How a node came to its cell: evidence of the request that led there."""
+"""Evidence of how the suite brought a node to its cell."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.operations.evidence import Outcome, Reconfiguration, StrategyCh
 
 @dataclass(frozen=True)
 class Arrival:
-    """One node that the suite brought to a cell.
+    """How the suite brought one node to a cell.
 
     Attributes:
         reconfiguration: What mig-manager did.
-        labels_before: All labels of the node before anything was changed on the way here.
-        before: The GPUs as they were before.
-        resumed_before: Whether the same mig-manager process had brought a change to success before.
-        strategy_change: The change of strategy on the way here; None where the strategy stayed.
+        labels_before: All labels of the node before the first change on the way to the cell.
+        before: The GPUs before that change.
+        resumed_before: Whether the same mig-manager process had already applied an earlier change successfully.
+        strategy_change: The change of strategy on the way to the cell; None if the strategy did not change.
     """
 
     reconfiguration: Reconfiguration
@@ -30,17 +30,17 @@ class Arrival:
 
     @property
     def reached(self) -> bool:
-        """Whether mig-manager says that the configuration is there."""
+        """Whether mig-manager reported the configuration as applied."""
         return self.reconfiguration.applied
 
     @property
     def mark(self) -> int:
-        """Where the timeline stood before the first change on the way here."""
+        """Timeline mark before the first change on the way to the cell."""
         return self.reconfiguration.mark if self.strategy_change is None else self.strategy_change.mark
 
     @property
     def approach(self) -> Approach:
-        """What expectations about the way here depend on."""
+        """The facts about the way to the cell that expectations depend on."""
         return Approach(
             asked=self.reconfiguration.outcome is not Outcome.KEPT,
             labels_before=self.labels_before,

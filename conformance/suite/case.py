@@ -1,4 +1,4 @@
-"""What a case declares of itself."""
+"""The declaration of a conformance case."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from conformance.suite.scenario import AnyScenario, Needs
 
 @dataclass(frozen=True)
 class CaseDeclaration:
-    """One conformance case, before it is known where it runs.
+    """One conformance case, independent of the places where it runs.
 
     Attributes:
         name: Name of its function.
-        requirements: Rows of the documented behaviour that it certifies.
-        scenario: What is done to the cluster for it, and what it gets evidence of.
-        cells: Where it runs.
-        needs: What it takes beside what the scenario takes.
-        tells_arrival: Whether it is the one that fails where a node does not reach its cell; all others are blocked.
+        requirements: Ids of the requirements that it certifies.
+        scenario: The scenario that gives the evidence.
+        cells: The cells in which it runs.
+        needs: What the node must have in addition to the needs of the scenario.
+        tells_arrival: Whether this case reports that a node did not reach its cell. All other cases of that node
+            in that cell are then blocked.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The states that a cluster is brought to, and which of them a case asks for.
+"""Cells, and how a case selects the cells it runs in.
 
-A cell is a strategy together with the name of a mig-parted configuration. A case declares beside itself, as data,
-in which strategies and with which kinds of geometry it runs; the cells follow from what the nodes offer.
+A cell is a strategy together with the name of a mig-parted configuration. A case declares strategies and kinds of
+geometry; its cells follow from the configurations that the nodes offer.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from conformance.spec.names import Strategy
 
 CERTIFIED_STRATEGIES: Final = (Strategy.SINGLE, Strategy.MIXED)
 AS_FOUND: Final = 0
-"""The wave of nodes that are not changed: they are looked at in the cell where they were found."""
+"""Wave number of nodes that are not changed, only read in the cell in which they were found."""
 FIRST_WAVE: Final = 1
-"""The wave of nodes that are changed first; the canary, where the user wants one."""
+"""Wave number of the nodes that are changed first; with `--canary`, of the canary nodes."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One state of the cluster; `str()` is its readable id."""
+    """A strategy and a configuration; `str()` gives a readable id."""
 
     strategy: Strategy
     configuration: str
@@ -34,13 +34,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a case runs: one node in a cell.
+    """The place where a case runs: one node in a cell.
 
     Attributes:
         cell: The cell.
         node: Name of the node.
-        wave: Number of the wave in which the node is brought there, from 1; `AS_FOUND` where it is not changed.
-        after: For the change of strategy, the cell that the node comes from; None for a case that stays in its cell.
+        wave: Number of the wave in which the node is changed, from 1; `AS_FOUND` if it is not changed.
+        after: For the change of strategy, the cell before the change; None for every other case.
     """
 
     cell: Cell
@@ -54,12 +54,12 @@ class Spot:
 
 @dataclass(frozen=True)
 class CellSelection:
-    """The cells that a case asks for.
+    """Which cells a case runs in.
 
     Attributes:
         strategies: The strategies.
         kinds: The kinds of geometry.
-        exclude: Combinations that are left out all the same.
+        exclude: Combinations of strategy and kind in which the case does not run although both are listed above.
     """
 
     strategies: tuple[Strategy, ...] = CERTIFIED_STRATEGIES
@@ -67,7 +67,7 @@ class CellSelection:
     exclude: frozenset[tuple[Strategy, GeometryKind]] = frozenset()
 
     def takes(self, strategy: Strategy, kind: GeometryKind) -> bool:
-        """Whether the case runs where a geometry of that kind stands under that strategy."""
+        """Whether the case runs in a cell of this strategy whose geometry is of this kind."""
         return strategy in self.strategies and kind in self.kinds and (strategy, kind) not in self.exclude
 
 
@@ -77,7 +77,7 @@ def cells(
     kinds: Iterable[GeometryKind] = EVERY_KIND,
     exclude: Iterable[tuple[Strategy, GeometryKind]] = (),
 ) -> CellSelection:
-    """Declare the cells of a case; without arguments every configuration under both strategies."""
+    """Select the cells of a case; without arguments, every configuration under both strategies."""
     return CellSelection(tuple(strategies), tuple(kinds), frozenset(exclude))
 
 
@@ -85,16 +85,19 @@ EVERY_CELL: Final = cells()
 
 
 def strategy_order(found: Strategy) -> tuple[Strategy, ...]:
-    """Order the strategies: the one that the cluster has comes first, `single` where it has neither."""
+    """Order the strategies: that of the cluster first, so that the run begins without a change; else `single`."""
     return tuple(sorted(CERTIFIED_STRATEGIES, key=lambda strategy: strategy is not found))
 
 
 def configuration_order(names: Iterable[str], *, last: str | None = None, first: str | None = None) -> list[str]:
-    """Order the configurations of one strategy: `all-disabled` first, then by name, but for the one at the switch.
+    """Order the configurations of one strategy: `all-disabled` first, then by name.
+
+    The configuration in which the change of strategy is watched goes to the edge next to that change, so that both
+    strategies visit it without an extra reconfiguration.
 
     Args:
         names: The configurations.
-        last: The one with which the first strategy ends, since the change of strategy is watched there; None for none.
-        first: The one with which the second strategy begins, as above.
+        last: The configuration that must come last, before the change of strategy; None for no such rule.
+        first: The configuration that must come first, after the change of strategy; None for no such rule.
     """
     return sorted(names, key=lambda name: (name == last, name != first, name != ALL_DISABLED, name))

@@ -1,4 +1,4 @@
-"""Carries the agenda out, stop by stop, on all nodes of a wave at the same time, and hands out the evidence."""
+"""Carries out the agenda stop by stop, on all nodes of a wave in parallel, and keeps the evidence for the cases."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from conformance.suite.visit import ENDS_THE_RUN, Visit, unmet
 
 
 class BlockedError(Exception):
-    """A case cannot judge because of something that another case reports already; the message names that case."""
+    """A case cannot judge because of a problem that another case reports; the message names that case."""
 
 
 class DoesNotApplyError(Exception):
-    """A node cannot give what a case needs; the message says what."""
+    """A case does not apply to a node because the node lacks something; the message says what."""
 
 
 class CanaryFailedError(Exception):
-    """A case failed on the nodes of the first wave, so that no other wave is begun."""
+    """A case failed on the canary nodes, so the run does not change any other node."""
 
 
 class Execution:
-    """Brings the cluster where a case asks for it, and remembers what was seen there.
+    """Brings nodes to the cell of each case and keeps the evidence that scenarios give there.
 
     Args:
         provisioner: Changes the cluster.
         run: Record for the report.
-        canary: Whether the first wave must pass before another is begun.
+        canary: Whether the run ends instead of beginning another wave when a case has failed on the first.
 
     Attributes:
-        agenda: What is to be done; empty until the cases were selected.
-        tell: Told what is being done: states begun, states in all, and what is going on.
+        agenda: The work of the run; empty until the cases have been selected.
+        tell: Callback for progress: number of states begun, number of states in total, current activity.
     """
 
     def __init__(self, provisioner: Provisioner, run: Run, *, canary: bool = False) -> None:
@@ -60,24 +60,24 @@ class Execution:
         self.follow(Agenda())
 
     def follow(self, agenda: Agenda) -> None:
-        """Take over what is to be done; to be called once, before the first case."""
+        """Set the agenda. Call this once, before the first case."""
         self.agenda = agenda
         self._switching = Switching(agenda, self._provisioner)
 
     def evidence(self, name: str, case: CaseDeclaration, spot: Spot) -> tuple[ExpectedNode, Any]:
-        """Give what a node must show and what was seen of it, for one case; the cluster is brought there first.
+        """Return the expectation and the evidence for a case; brings nodes to its cell if necessary.
 
         Args:
             name: Id of the case.
-            case: Its declaration.
-            spot: Where it looks.
+            case: Declaration of the case.
+            spot: Place of the case.
 
         Raises:
-            BlockedError: The node did not reach its cell, or what the case looks at broke; another case says so.
-            DoesNotApplyError: The node cannot give what the case needs.
-            CanaryFailedError: The run must not go on to other nodes.
-            ForeignChangeError, LeaseHeldError, UnreachableError: Nothing more can be said of this cluster.
-            Exception: What the scenario ended with; raised for the first case that looks at it.
+            BlockedError: The node did not reach its cell, or the scenario failed; another case reports that.
+            DoesNotApplyError: The node lacks something that the case needs.
+            CanaryFailedError: A case failed on the canary nodes.
+            ForeignChangeError, LeaseHeldError, UnreachableError: The run cannot continue.
+            Exception: Whatever the scenario raised, for the first case that asks; later ones get BlockedError.
         """
         stop = Stop.of(spot)
         if stop.wave == FIRST_WAVE:
@@ -96,7 +96,10 @@ class Execution:
         return node.expected.certifying(case.requirements), found
 
     def record(self, spot: Spot) -> dict[str, str]:
-        """What happened on the node of a case since the request that led there, to be read beside a failed case."""
+        """Return text to attach to a failed case, by title: the timeline of its node and the mig-manager log.
+
+        The timeline begins before the first change on the way to the cell. Empty if the node was never there.
+        """
         visit = self._visits.get(Stop.of(spot))
         node = visit.nodes.get(spot.node) if visit else None
         if node is None:
@@ -108,10 +111,10 @@ class Execution:
             "mig-manager log": "\n".join(log),
         }
 
-    # The way --------------------------------------------------------------------------------------------------------
+    # Visiting stops ----------------------------------------------------------------------------------------------
 
     def _at(self, name: str, stop: Stop, moment: Moment) -> Visit:
-        """Be at a stop, at the moment when evidence of that kind is complete."""
+        """Return the visit of a stop once the evidence of the given moment is complete."""
         try:
             if moment is Moment.AT_END:
                 self._finish()
@@ -151,14 +154,14 @@ class Execution:
             self._current.leave()
 
     def _find(self, visit: Visit) -> None:
-        """Look at nodes in the cell where they were found."""
+        """Observe nodes in the cell in which they were found, without changing them."""
         for name in self.agenda.stops.get(visit.stop, {}):
             node = visit.nodes[name] = self._provisioner.find(name, visit.stop.cell)
             visit.start(node)
             visit.observe(node, Moment.IN_CELL)
 
     def _bring(self, visit: Visit) -> None:
-        """Bring the nodes to a cell and look at each as soon as it is there."""
+        """Bring the nodes to a cell and run the scenarios on each node as soon as it arrives."""
         stop, names = visit.stop, list(self.agenda.stops.get(visit.stop, {}))
         self._run.asked.add(str(stop))
         self._run.made += 1
@@ -168,6 +171,8 @@ class Execution:
         with self._run.spending(Spent.STRATEGY):
             self._provisioner.change_strategy(stop.cell.strategy)
 
+        # side_by_side runs `bring` in one thread for each node: a node spends its time waiting for watches, and a slow
+        # or broken node must not hold up the others.
         def bring(name: str) -> None:
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
             if node.arrival is not None and node.arrival.reached:
@@ -185,14 +190,17 @@ class Execution:
                 visit.broken[name] = outcome
 
     def _count_reconfigurations(self, visit: Visit) -> None:
-        """Tell the reconfigurations of a stop, which nodes make at the same time, from what else was done there."""
+        """Move the time of the slowest reconfiguration at a stop from `Spent.SCENARIOS` to its own entry.
+
+        Nodes reconfigure in parallel, so only the slowest counts. Cluster seconds are converted to wall time.
+        """
         found = [node.arrival.reconfiguration for node in visit.nodes.values() if node.arrival is not None]
         longest = max(((it.settled or it.answered or it.started) - it.started for it in found), default=0.0)
         self._run.spent[Spent.RECONFIGURATIONS] += longest / self._cluster.clock.scale
         self._run.spent[Spent.SCENARIOS] -= longest / self._cluster.clock.scale
 
     def _run_scenarios(self, visit: Visit, node: NodeInCell) -> None:
-        """Do on a node that has arrived what is to be done in the cell; pods of all scenarios start together."""
+        """Run the scenarios of a node in its cell: shared ones together, then exclusive ones one after another."""
         provisioner = self._provisioner
 
         def start() -> None:
@@ -208,7 +216,7 @@ class Execution:
         visit.do_exclusive(node)
 
     def _switched(self, name: str, stop: Stop) -> Visit:
-        """Have the strategy changed, once for all nodes: there is one strategy for the cluster."""
+        """Change the strategy on the first call, for all nodes at once because it is a setting of the cluster."""
         switching = self._switching
         if not switching.made:
             switching.made = True
@@ -222,14 +230,14 @@ class Execution:
                     switching.make(self._visits)
             except (CanaryFailedError, *ENDS_THE_RUN):
                 raise
-            except Exception as error:  # noqa: BLE001 - it is told by the first case that looks at the change
+            except Exception as error:  # noqa: BLE001 - the first case that watches the change reports it
                 switching.error = error
         if switching.error is not None:
             raise self._once(name, ("switch",), switching.error)
         return self._visits[stop]
 
     def _finish(self) -> None:
-        """Visit what is left to visit, wait once for everything that only takes time, and complete all evidence."""
+        """Visit all remaining stops, wait once for the capacity grace on all nodes, and complete all evidence."""
         if self._finished:
             return
         self._finished = True
@@ -239,10 +247,10 @@ class Execution:
                     self._enter(stop)
                 except ENDS_THE_RUN:
                     raise
-                except ClusterError:  # told by the first case that looks at this stop
+                except ClusterError:  # the first case of this stop reports it
                     continue
         self._leave()
-        self.tell(self._run.made, self.agenda.states, "kubelet's grace for resources that are gone")
+        self.tell(self._run.made, self.agenda.states, "kubelet's grace period for removed resources")
         watched = {
             node.name
             for visit in self._visits.values()
@@ -260,11 +268,11 @@ class Execution:
             view = self._cluster.node(name)
             return not still_counted(view.allocatable, view.capacity)
 
-        with suppress(WaitTimeout):  # what is counted then is a finding
+        with suppress(WaitTimeout):  # a resource that is still counted is a finding of the case
             limit = self._cluster.limits.capacity_grace
             self._cluster.wait(forgotten, "kubelet to forget resources that are gone", limit, node=name)
 
-    # What cases are told --------------------------------------------------------------------------------------------
+    # Errors for cases --------------------------------------------------------------------------------------------
 
     def _refuse_blocked(self, case: CaseDeclaration, stop: Stop, node: NodeInCell) -> None:
         arrival = node.arrival
@@ -276,7 +284,10 @@ class Execution:
         )
 
     def _once(self, name: str, key: tuple[object, ...], error: Exception) -> Exception:
-        """Give the error for the first case that looks at it; for the others, that they are blocked by that case."""
+        """Return the error itself for the first case that asks, and for all others a BlockedError naming that case.
+
+        One defect would otherwise fail every case that depends on it.
+        """
         reporter = self._reporters.setdefault(key, name)
         return error if reporter == name else BlockedError(f"blocked by {reporter}: {error}")
 

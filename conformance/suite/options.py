@@ -1,4 +1,4 @@
-"""What the user asked for: a field is an option, and the only place where it is described."""
+"""The options of a run; each option is defined and described by one field only."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from conformance.flags import flag, one_of, path, positive_number
 from conformance.suite.pace import MaxUnavailable, max_unavailable
 
 DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
-"""What workload pods run: the runtime brings nvidia-smi and NVML into any image, the probe needs a Python."""
+"""Image of the pods of the suite: the probe needs Python 3, the container runtime adds nvidia-smi and NVML."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for.
+    """The options of a run.
 
     Attributes:
         cluster: Where the API server comes from, one of `BACKENDS`.
-        kubeconfig: Kubeconfig of a live cluster; None for the one kubectl would use.
+        kubeconfig: Kubeconfig of a live cluster; None for the one that kubectl would use.
         context: Context of the kubeconfig; None for its current one.
         nodes: Names of the nodes to test; empty for every MIG-capable node.
         configurations: Names of the configurations to test; empty for all that a node offers.
-        sample: Nodes of each GPU model that disruptive scenarios take; None for all.
-        max_unavailable: How many nodes may be reconfigured at the same time; None for all.
-        canary: Nodes that are reconfigured before all others; None for none.
-        plan: Whether to print what a run would do, and do nothing.
-        image: Image of workload pods.
-        limits: The table of time limits.
+        sample: How many nodes of each GPU model may be changed; others are only read. None for all.
+        max_unavailable: How many nodes are reconfigured at the same time; None for all.
+        canary: How many nodes form the first wave; if a case fails there, no other wave begins. None: no canary.
+        plan: Whether to print what a run would do and exit.
+        image: Image of the pods of the suite.
+        limits: Time limits of all waits.
         simulate_gpus: Whether simulated GPU nodes join a live cluster.
-        list_faults: Whether to list the defects that can be switched on, and do nothing.
-        simulation: What simulated GPU nodes are made of.
-        permissions: What may be done to a live cluster.
+        list_faults: Whether to list the values of `--fault` and exit.
+        simulation: Options of the simulated GPU nodes.
+        permissions: What the suite may do to a live cluster.
     """
 
     cluster: str = field(
@@ -56,15 +56,15 @@ class Options:
     )
     nodes: tuple[str, ...] = field(
         default=(),
-        metadata=flag("--node", metavar="NAME", help="test this node only", default="every MIG-capable node"),
+        metadata=flag("--node", metavar="NAME", help="test only this node", default="every MIG-capable node"),
     )
     configurations: tuple[str, ...] = field(
         default=(),
         metadata=flag(
             *("--configuration", "--geometry"),
             metavar="NAME",
-            help="test this configuration only",
-            default="all that the node offers",
+            help="test only this configuration",
+            default="all that the nodes offer",
         ),
     )
     sample: int | None = field(
@@ -73,7 +73,7 @@ class Options:
             "--sample",
             metavar="N",
             read=positive_number,
-            help="nodes of each GPU model that disruptive scenarios take",
+            help="change at most N nodes of each GPU model and only read the others",
             default="all",
         ),
     )
@@ -83,7 +83,7 @@ class Options:
             "--max-unavailable",
             metavar="N|P%",
             read=max_unavailable,
-            help="nodes that may be reconfigured at the same time, as a number or a percentage",
+            help="reconfigure at most this many nodes, or this percentage of them, at the same time",
             default="all",
         ),
     )
@@ -93,13 +93,15 @@ class Options:
             "--canary",
             metavar="N",
             read=positive_number,
-            help="nodes that are reconfigured before all others",
+            help="reconfigure N nodes first; end the run before any other node is changed if a case has failed there",
             default="none",
         ),
     )
-    plan: bool = field(default=False, metadata=flag("--plan", help="print what a run would do, and exit"))
+    plan: bool = field(
+        default=False, metadata=flag("--plan", help="print what a run would do and how long it would take, and exit")
+    )
     image: str = field(
-        default=DEFAULT_IMAGE, metadata=flag("--image", help="image with a Python, for the pods of the suite")
+        default=DEFAULT_IMAGE, metadata=flag("--image", help="image for the pods of the suite; must contain Python 3")
     )
     limits: Limits = field(
         default_factory=Limits,
@@ -107,7 +109,7 @@ class Options:
             "--timeouts",
             metavar="FILE",
             read=lambda text: load_limits(path(text)),
-            help="YAML or TOML file that overrides time limits, see conformance/cluster/limits.py",
+            help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
         ),
     )
     simulate_gpus: bool = field(
@@ -116,11 +118,11 @@ class Options:
     )
     list_faults: bool = field(
         default=False,
-        metadata=flag("--list-faults", help="list the defects for --fault with what they break, and exit"),
+        metadata=flag("--list-faults", help="list the values of --fault with what each breaks, and exit"),
     )
     simulation: SimOptions = field(default_factory=SimOptions)
     permissions: Permissions = field(default_factory=Permissions)
 
     def nodes_at_once(self, total: int) -> int:
-        """How many of `total` nodes may be reconfigured at the same time."""
+        """Return how many of `total` nodes are reconfigured at the same time."""
         return self.max_unavailable.nodes_at_once(total) if self.max_unavailable else total

@@ -1,4 +1,4 @@
-"""How many nodes are taken at once."""
+"""How many nodes are reconfigured at the same time."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MaxUnavailable:
-    """The most nodes that may be in a reconfiguration at the same time.
+    """Maximum number of nodes that are reconfigured at the same time.
 
     Attributes:
-        amount: Number of nodes from 1, or with `percent` a share of all nodes, 1 to 100.
-        percent: Whether the amount is a share.
+        amount: Number of nodes, at least 1; with `percent`, a percentage from 1 to 100.
+        percent: Whether `amount` is a percentage.
     """
 
     amount: int
     percent: bool = False
 
     def nodes_at_once(self, total: int) -> int:
-        """How many of `total` nodes: a share is rounded down, but at least 1; a number may be more than there are."""
+        """Return the number for `total` nodes. A percentage rounds down, to at least 1; a number may exceed it."""
         return max(1, total * self.amount // 100) if self.percent else self.amount
 
 
 def max_unavailable(text: str) -> MaxUnavailable:
-    """Read `3` or `25%`.
+    """Parse `3` or `25%`.
 
     Raises:
-        ValueError: It is neither; says what would do.
+        ValueError: The text is neither; the message says what is valid.
     """
     amount, sign, rest = text.partition("%")
     most = 100 if sign else None

@@ -1,4 +1,4 @@
-"""What a run would do, in words: `pytest --plan`. Derived from the agenda alone; nothing is done."""
+"""The text of `pytest --plan`: what a run would do, derived from the agenda without changing anything."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from conformance.suite.scenarios.arrival import BringToCell
 from conformance.suite.witnesses import FALSE_LABEL
 
 STRATEGY_SECONDS: Final = 25.0
-"""A change of strategy on the first node, at real time: the operator deletes and makes four pods, one after another."""
+"""Real seconds for a change of strategy on the first node: the operator replaces four pods, one after another."""
 STRATEGY_SECONDS_PER_NODE: Final = 20.0
-"""The same for each further node: the DaemonSets roll one node at a time."""
+"""Real seconds for each further node: the DaemonSets roll one node at a time."""
 GRACE_SECONDS: Final = 310.0
-"""Kubelet's five minutes of grace for the last resource that is gone, and its sync of ten seconds."""
+"""Real seconds: kubelet's grace of five minutes for a removed resource, plus its sync period of ten seconds."""
 RESTORE_SECONDS: Final = 30.0
-"""Bringing the nodes back to what was found, beside a change of strategy."""
+"""Real seconds for restoring the nodes, without a change of strategy."""
 _LISTED_NODES: Final = 6
 
 
@@ -31,7 +31,7 @@ class Plan:
 
     Attributes:
         agenda: What the selected cases ask for.
-        planner: Knows nodes, waves and what was left out.
+        planner: Knows the nodes, their waves, and what was left out.
     """
 
     agenda: Agenda
@@ -39,12 +39,12 @@ class Plan:
 
     @property
     def states(self) -> list[str]:
-        """Ids of the states that nodes would be brought to, in order."""
+        """Ids of the stops at which nodes would be changed, in order."""
         return [str(stop) for stop in self.agenda.stops if stop.changes]
 
     @property
     def seconds(self) -> float:
-        """How long it would take on real hardware."""
+        """Estimated duration on real hardware, in seconds."""
         stops = [stop for stop in self.agenda.stops if stop.changes]
         changes = self._strategy_changes(stops)
         nodes = max(len(self.planner.targets), 1)
@@ -55,7 +55,7 @@ class Plan:
         return sum(map(self._stop_seconds, stops)) + changes * roll + switch + GRACE_SECONDS * watched + back
 
     def lines(self) -> Iterator[tuple[str, Sequence[str]]]:
-        """Label and lines of each part of the plan."""
+        """Return the label and lines of each part of the plan."""
         yield "nodes", [*self._nodes()]
         yield "states", [*self._states()] or ["none: every node stays as it was found"]
         yield "scenarios", [*self._described()]
@@ -117,7 +117,7 @@ class Plan:
                 yield from scenarios
 
     def _strategy_changes(self, stops: Sequence[Stop]) -> int:
-        """How often the strategy changes, the way back to the one that was found included."""
+        """How often the strategy changes, including the change back to the original one."""
         way = [self.planner.strategy, *(stop.cell.strategy for stop in stops)]
         way += [spot.cell.strategy for _, spot in list(self.agenda.switch.values())[:1]]
         seen: list[Strategy] = []

@@ -1,6 +1,7 @@
-"""Which cases run where, in which order, and what is left out and why. Pure: nothing here looks at the cluster.
+"""Decides where each case runs, in which order, and what is left out and why.
 
-What a run may not or cannot do costs nothing: it is counted once for each reason, for all nodes that are alike.
+This module does not access the cluster. Places that are left out are only counted, by case and reason, so a large
+cluster with few permissions does not create thousands of skipped cases.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from conformance.suite.scenario import Effect, Moment
 from conformance.suite.targets import Target
 
 READABLE_KINDS = (GeometryKind.OFF, GeometryKind.UNIFORM)
-"""Kinds of geometry in which the labels of a node say how many GPUs it has."""
+"""Kinds of geometry for which the number of GPUs follows from the node labels."""
 
 Selected = tuple[CaseDeclaration, Spot]
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why a case does not run at a place, or at many.
+    """Why a case does not run at one or more places.
 
     Attributes:
-        reason: With the option that would allow it, where there is one.
-        allowed: False where only a permission is missing; True where the user narrowed the run or it does not apply.
+        reason: The reason, naming the option that would allow it if there is one.
+        allowed: False if a permission is missing or the node is in use; True if the user narrowed the run.
     """
 
     reason: str
@@ -39,16 +40,16 @@ class LeftOut:
 
 @dataclass
 class Planner:
-    """Knows what may be done to which node, and gives every case its places.
+    """Decides which nodes may be changed, and assigns every case its places.
 
     Attributes:
         targets: The nodes under test, by name.
-        options: What the user asked for.
+        options: The options of the run.
         permissions: What the suite may do.
-        strategy: Strategy that the cluster was found with.
-        found: Cell in which each node was found, by name; a node between two states is not in it.
-        in_use: Why a node must not be changed, by name: pods of others hold its GPUs.
-        left_out: At how many places each case was left out, by case and reason.
+        strategy: Strategy of the cluster when the run began.
+        found: Cell in which each node was found, by name; without the nodes whose state label is not `success`.
+        in_use: Reason by name for nodes that must not be changed because pods of other users hold GPUs.
+        left_out: Number of places at which each case was left out, by case and reason.
     """
 
     targets: Mapping[str, Target]
@@ -65,16 +66,20 @@ class Planner:
         self._alike = self._group()
 
     def spots(self, case: CaseDeclaration) -> list[Spot]:
-        """Where a case runs; what it is kept from is counted in `left_out`."""
+        """Return the places where a case runs, and count those that are left out in `left_out`."""
         if case.scenario.moment is Moment.AT_SWITCH:
             return self._switches(case)
         return [spot for nodes in self._alike for spot in self._spots(case, nodes)]
 
     def order(self, selected: Iterable[Selected]) -> dict[Selected, tuple[int, ...]]:
-        """Rank what is left after every selection and shuffling, so that each state is visited once.
+        """Rank the selected cases so that the run changes as little as possible and visits each state once.
 
-        Strategy is outermost, since its change is dearest, then the wave, then the configuration. Within a cell come
-        the cases that look at it, then those that look back at it.
+        The order is strategy, wave, configuration: a change of strategy is the most expensive step, so it is the
+        outermost. Within a cell, cases whose evidence is complete first come first (see `Moment`). Cases on nodes that
+        are only read come before all changes, cases of `Moment.AT_END` after all of them.
+
+        Args:
+            selected: The cases that remain after all selection by the user and other plug-ins.
         """
         pairs = list(selected)
         strategies = strategy_order(self.strategy)
@@ -97,13 +102,13 @@ class Planner:
         }
 
     def wave_nodes(self, wave: int) -> list[str]:
-        """Names of the nodes of a wave, in order."""
+        """Return the names of the nodes of a wave, in order."""
         return [name for name, number in self.waves.items() if number == wave]
 
     # Inside --------------------------------------------------------------------------------------------------------
 
     def _sample(self) -> frozenset[str]:
-        """The nodes that may be changed: those that nobody uses and, of each GPU model, as many as `--sample` says."""
+        """The nodes that may be changed: nobody uses them, and there are at most `--sample` of each GPU model."""
         free = [target for target in self.targets.values() if target.name not in self.in_use]
         if self.options.sample is None:
             return frozenset(target.name for target in free)
@@ -114,7 +119,7 @@ class Planner:
         return frozenset(name for names in chosen.values() for name in names)
 
     def _waves(self) -> dict[str, int]:
-        """Number of the wave by node: the canary first, then as many at once as `--max-unavailable` says."""
+        """Number of the wave by node: the canary nodes first, then groups of the size of `--max-unavailable`."""
         changed = [name for name in self.targets if self._may_change(name)]
         size = self.options.nodes_at_once(len(changed)) if changed else 1
         first = min(self.options.canary or size, size, len(changed))
@@ -127,7 +132,7 @@ class Planner:
         return self.permissions.disruptive and name in self.sampled
 
     def _group(self) -> list[list[Target]]:
-        """Nodes of which the same can be said, together: thousands of nodes are a handful of such groups."""
+        """Group nodes for which every decision is the same; thousands of nodes form a handful of groups."""
         groups: dict[tuple[object, ...], list[Target]] = defaultdict(list)
         for target in self.targets.values():
             name = target.name
@@ -154,7 +159,7 @@ class Planner:
         return not self.options.configurations or configuration in self.options.configurations
 
     def _objection(self, case: CaseDeclaration, target: Target, cell: Cell) -> LeftOut | None:
-        """Why a case may not run on a node in a cell; None where it may."""
+        """Why a case may not run on a node in a cell; None if it may."""
         effect = case.scenario.effect
         if cell.strategy is not self.strategy and not self.permissions.cluster_wide:
             return LeftOut("needs --allow-cluster-wide, to change the strategy")
@@ -185,7 +190,7 @@ class Planner:
         return LeftOut(f"--sample leaves the node out, to {purpose} elsewhere", allowed=True)
 
     def _switches(self, case: CaseDeclaration) -> list[Spot]:
-        """The change of strategy is watched on one configuration, which is that of the most nodes among those taken."""
+        """Return the places for watching the change of strategy: all in the configuration that most nodes can take."""
         first, second = strategy_order(self.strategy)
         offering: dict[str, list[str]] = defaultdict(list)
         for target in self.targets.values():

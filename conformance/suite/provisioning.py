@@ -1,4 +1,4 @@
-"""Brings one node to a cell, and remembers of every node what the next change needs to know."""
+"""Brings nodes to cells, and keeps what is known of each node for its next change."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from conformance.suite.workloads import Workloads
 
 @dataclass(frozen=True)
 class _Switched:
-    """A change of strategy that nodes have not yet been brought to a cell after.
+    """A change of strategy that is not yet part of the arrival of a node.
+
+    The first arrival after the change includes it, so that the cases can check the labels across both.
 
     Attributes:
         change: The change.
-        labels_before: All labels of each node before it, by name.
+        labels_before: All labels of each node before the change, by name.
     """
 
     change: StrategyChange
@@ -42,15 +44,15 @@ class _Switched:
 
 @dataclass
 class Provisioner:
-    """Changes the cluster: strategy and configurations, with the journal, the lease and the witnesses in place first.
+    """Changes the strategy of the cluster and the configurations of nodes.
 
     Attributes:
         cluster: The cluster.
         targets: The nodes under test by name.
         observer: Reads the GPUs.
-        keeping: Entered before the first change; puts everything back when the run ends.
-        witnesses: What must live through every reconfiguration.
-        versions: Tags of the components.
+        keeping: Takes lease and journal before the first change; restores the cluster when the run ends.
+        witnesses: Places the pod and the label that must survive every reconfiguration.
+        versions: Versions of the components.
         run: Id of the run.
         image: Image of workload pods.
     """
@@ -70,14 +72,14 @@ class Provisioner:
 
     @property
     def gpu_counts(self) -> dict[str, int]:
-        """Physical GPUs by node, of the nodes that were looked at."""
+        """Number of physical GPUs by node, for the nodes whose GPUs were read."""
         return dict(self._counts)
 
     def change_strategy(self, strategy: Strategy) -> None:
-        """Change the strategy of the cluster, unless it is that already.
+        """Change the strategy of the cluster; does nothing if the cluster already has it.
 
         Raises:
-            ClusterError: The cluster could not be used. What the product does wrong is evidence for the cases.
+            ClusterError: The cluster could not be used. Wrong behaviour of the product is evidence, not an error.
         """
         if self.cluster.policy().strategy == strategy:
             return
@@ -86,9 +88,9 @@ class Provisioner:
         self._switched = dict.fromkeys(self.targets, switched)
 
     def bring(self, name: str, cell: Cell) -> NodeInCell:
-        """Bring a node to a configuration; the strategy is that of the cell already.
+        """Bring a node to the configuration of a cell; the cluster must already have its strategy.
 
-        What the product does wrong on the way is evidence, not an error.
+        Wrong behaviour of the product on the way is evidence, not an error.
 
         Raises:
             ClusterError: The cluster could not be used.
@@ -114,11 +116,11 @@ class Provisioner:
         return node
 
     def find(self, name: str, cell: Cell) -> NodeInCell:
-        """Describe a node in the cell where it was found; nothing is changed."""
+        """Describe a node in the cell in which it was found, without changing anything."""
         return self._node(name, cell, gpus_as_found(self.targets[name], cell, self.cluster.node(name).labels), None)
 
     def settle_resources(self, node: NodeInCell) -> None:
-        """Give the node status the time that it may take to follow; the cases judge what is there then."""
+        """Wait until the node advertises the expected resources, or the limit passes; the cases judge the result."""
         self._give_time(
             lambda: self.cluster.node(node.name).advertised == dict(node.expected.resources),
             "the resources of the geometry to be advertised",
@@ -127,7 +129,7 @@ class Provisioner:
         )
 
     def read_gpus(self, node: NodeInCell, work: Callable[[], None]) -> None:
-        """Read the GPUs of the node with a pod, and do other work while that runs.
+        """Read the GPUs of the node with a pod, and call `work` while that pod runs.
 
         Raises:
             ClusterError: The GPUs cannot be read.
@@ -138,7 +140,7 @@ class Provisioner:
         self._remember(node.name, node.observed)
 
     def settle_labels(self, node: NodeInCell) -> None:
-        """Give the labels of GPU Feature Discovery the time that they may take to follow."""
+        """Wait until the labels of GPU Feature Discovery are as expected or the limit passes; cases judge them."""
         if (seen := node.observed) is None:
             return
         wanted, before = node.expected.labels(seen.gpus, seen.driver), node.expected.timestamp_before
@@ -193,7 +195,7 @@ class Provisioner:
         )
 
     def _manager_process(self, node: str) -> str:
-        """Identity of the mig-manager process on the node: its pod and how often that was restarted."""
+        """Identity of the mig-manager process on the node: UID and restart count of its pod."""
         return " ".join(f"{pod.uid}/{pod.restarts}" for pod in self.cluster.operands(node, MIG_MANAGER_APP))
 
     def _give_time(self, condition: Callable[[], bool], what: str, limit: float, node: str) -> None:

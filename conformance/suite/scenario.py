@@ -1,6 +1,6 @@
-"""What every scenario declares of itself, and what it has in its hands on a node.
+"""The interface of scenarios: what a scenario declares, and what it can use on a node.
 
-Permissions, skips with reasons, order, progress, `-m` selection and the plan follow from the declaration.
+Required permissions, reasons for skips, order, `-m` selection and the plan follow from the declaration.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Effect(StrEnum):
 
 
 class Moment(IntEnum):
-    """When the evidence of a scenario is complete, and with it the cases that compare it; in order within a cell."""
+    """When the evidence of a scenario is complete, so that its cases can run. Values are in order of time."""
 
     IN_CELL = 0
     """While the node is in the cell."""
@@ -52,7 +52,7 @@ class Moment(IntEnum):
     AT_SWITCH = 2
     """When the strategy has been changed."""
     AT_END = 3
-    """When the last cell was visited and everything that only takes time has had it."""
+    """After the last cell was visited and kubelet's grace for removed resources has passed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Leaves:
     """Where a scenario leaves a node.
 
     Attributes:
-        same_cell: The node is in the cell that it was in; False where it is in another one afterwards.
+        same_cell: Whether the node is still in the same cell afterwards.
     """
 
     same_cell: bool = True
@@ -68,14 +68,14 @@ class Leaves:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a scenario takes; a node that cannot give it is left out, with the reason in the report.
+    """What a node must have for a scenario or a case. On other nodes the case is skipped, with the reason.
 
     Attributes:
-        devices: Free devices of each resource, for as long as the scenario runs; 0 for none.
-        gpus: GPUs of the node at the least.
-        generations: Compute capabilities (major) of GPUs that it is about; empty for any.
-        custom_configuration: A mig-parted ConfigMap of the user's own.
-        simulator: Something that only a simulated cluster allows.
+        devices: Devices that the node must advertise of at least one resource; 0 for none.
+        gpus: Minimum number of GPUs of the node.
+        generations: Major compute capabilities, of which the node must have a GPU; empty for any.
+        custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
+        simulator: Whether the scenario works on a simulated cluster only.
     """
 
     devices: int = 0
@@ -87,13 +87,13 @@ class Needs:
 
 @dataclass
 class StayTimeline:
-    """The last changes of a node in a cell, for messages; those of other cells say nothing about it.
+    """Renders the last changes of a node during its stay in a cell, for messages.
 
     Attributes:
         cluster: The cluster.
         node: Name of the node.
-        mark: Where the timeline stood before the first change on the way into the cell.
-        left: Where it stood when the node left the cell; None while it is there.
+        mark: Timeline mark before the first change on the way to the cell.
+        left: Timeline mark when the node left the cell; None while it is there.
     """
 
     cluster: MigCluster
@@ -102,26 +102,26 @@ class StayTimeline:
     left: int | None = None
 
     def __call__(self) -> list[str]:
-        """One line for each of the last changes, the suite's own pods left out."""
+        """Return one line for each of the last changes, without the pods of the suite."""
         timeline, own = self.cluster.timeline, self.cluster.namespace
         return timeline.render(self.mark, self.left, node=self.node, last=_TIMELINE_LINES, without=own)
 
 
 @dataclass
 class NodeInCell:
-    """A node in its cell, as a scenario works with it.
+    """A node in a cell, as scenarios use it.
 
     Attributes:
         cluster: The cluster.
         target: The node, with what it offers.
         cell: The cell.
         expected: What the node must show there.
-        arrival: How the suite brought it there; None where it was found there.
+        arrival: How the suite brought it there; None if it was found there.
         workloads: Starts pods on the node.
-        bystander: The user's pod on the node as it was before any change; None where the suite may not start pods.
-        observed: What the GPUs said of themselves in this cell; None before they were read, or where they may not be.
-        timeline: What happened to the node in this cell.
-        view_when_left: The node at that moment; None while it is there.
+        bystander: The bystander pod as it was before any change; None if the suite does not change the node.
+        observed: The GPUs as read in this cell; None before that, or if the suite must not start pods on the node.
+        timeline: Renders what happened to the node in this cell.
+        view_when_left: The node when it left the cell; None while it is there.
     """
 
     cluster: MigCluster
@@ -137,16 +137,16 @@ class NodeInCell:
 
     @property
     def mark(self) -> int:
-        """Where the timeline stood before the first change on the way here; 0 where the node was found here."""
+        """Timeline mark before the first change on the way to the cell; 0 if the node was found there."""
         return self.timeline.mark
 
     @property
     def left(self) -> int | None:
-        """Where the timeline stood when the node left the cell; None while it is there."""
+        """Timeline mark when the node left the cell; None while it is there."""
         return self.timeline.left
 
     def leave(self) -> None:
-        """Remember that the node is about to leave the cell."""
+        """Record that the node is about to leave the cell."""
         self.timeline.left = self.cluster.timeline.mark()
         self.view_when_left = self.cluster.node(self.name)
 
@@ -157,16 +157,16 @@ class NodeInCell:
 
 
 class Scenario(ABC, Generic[Started, Evidence]):
-    """Something that is done on a node in a cell, once, on all nodes at the same time.
+    """An action that runs once on each node in a cell, in parallel on all nodes of a wave, and gives evidence.
 
     Attributes:
-        summary: What it does, for the plan.
+        summary: What it does, in the imperative; shown by `--plan` and in the catalogue.
         effect: What it does to a cluster.
         moment: When its evidence is complete.
-        needs: What it takes.
-        leaves: Where it leaves the node.
-        exclusive: Whether no other scenario that uses devices may run on the node meanwhile.
-        cost: Seconds that it takes at real time, beside what other scenarios of the cell take at the same time.
+        needs: What the node must have.
+        leaves: In which cell it leaves the node.
+        exclusive: Whether no other scenario may run on the node at the same time.
+        cost: Seconds that it takes on real hardware when it runs alone; for the estimate of `--plan`.
     """
 
     summary: ClassVar[str]
@@ -184,13 +184,16 @@ class Scenario(ABC, Generic[Started, Evidence]):
 
     @abstractmethod
     def start(self, node: NodeInCell) -> Started:
-        """Begin on a node and return at once; called for all scenarios of a cell before `observe` of any."""
+        """Begin on a node without waiting.
+
+        All shared scenarios of a cell are started before the first of them is observed, so their pods start together.
+        """
 
     @abstractmethod
     def observe(self, node: NodeInCell, started: Started) -> Evidence:
-        """Wait, at the scenario's moment, for what there is to be seen, and give it as plain data.
+        """Wait for the result at the moment of the scenario, and return it as plain data.
 
-        What the product does wrong is evidence.
+        Wrong behaviour of the product is evidence, not an error.
 
         Raises:
             ClusterError: The cluster could not be used.
@@ -202,5 +205,8 @@ AnyScenario = Scenario[Any, Any]
 
 @cache
 def the(scenario: type[AnyScenario]) -> AnyScenario:
-    """Give the one object of a scenario's class, by which all cases that look at it share its evidence."""
+    """Return the single instance of a scenario class.
+
+    Evidence is stored by instance: cases with the same scenario share one, so the scenario runs once for all of them.
+    """
     return scenario()

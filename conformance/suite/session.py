@@ -1,4 +1,4 @@
-"""The session of a run: the backend, the cluster, and everything that is made for them once."""
+"""The session of a run: backend, cluster, and everything that exists once per run."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from conformance.suite.witnesses import Witnesses
 
 @dataclass
 class Session:
-    """Everything that is the same for all cases of a run.
+    """Everything that the cases of a run share.
 
     Attributes:
-        options: What the user asked for.
+        options: The options of the run.
         cluster: The cluster.
         targets: The nodes under test, by name.
-        planner: Gives every case its places.
-        execution: Carries the plan out.
+        planner: Assigns every case its places.
+        execution: Carries out the agenda.
         provisioner: Changes the cluster.
         run: Record for the report.
     """
@@ -62,7 +62,7 @@ class Session:
     _resources: ExitStack
 
     def close(self) -> None:
-        """Put everything back and let go of the cluster and the backend."""
+        """Restore the cluster, then disconnect and stop the backend."""
         self.run.environment = self._with_gpus(self.run.environment)
         try:
             with self.run.spending(Spent.RESTORE):
@@ -73,22 +73,22 @@ class Session:
             self._resources.close()
 
     def _with_gpus(self, environment: Environment) -> Environment:
-        """Enter how many GPUs were seen, which may be others than the labels said before anybody looked."""
+        """Replace the numbers of GPUs, which came from labels, by those that were read from the GPUs."""
         counts = self.provisioner.gpu_counts
         nodes = [node.model_copy(update={"gpus": counts.get(node.name, node.gpus)}) for node in environment.nodes]
         return environment.model_copy(update={"nodes": tuple(nodes)})
 
 
 def open_session(options: Options, run: Run, folder: Path) -> Session:
-    """Start the backend, connect and look around; changes nothing on a live cluster.
+    """Start the backend, connect, and read what a run needs to know; changes nothing on a live cluster.
 
     Args:
-        options: What the user asked for.
-        run: Record for the report; backend and environment are entered.
+        options: The options of the run.
+        run: Record for the report; backend and environment are filled in.
         folder: Report directory, for the local copy of the journal.
 
     Raises:
-        BackendError, ClusterError: There is no cluster to be had, or it cannot be tested; says how to mend it.
+        BackendError, ClusterError: There is no cluster, or it cannot be tested; the message says how to fix that.
     """
     run_id = secrets.token_hex(4)
     with ExitStack() as resources, run.spending(Spent.START):
@@ -151,7 +151,7 @@ def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id
 
 
 def _gpus_by_label(session: Session) -> dict[str, int]:
-    """How many GPUs the labels give a node that is in a cell; what else they may say is for the cases."""
+    """Number of GPUs by node according to the labels, for nodes that were found in a cell."""
     counts = {}
     for name, cell in session.planner.found.items():
         target, labels = session.targets[name], session.cluster.node(name).labels

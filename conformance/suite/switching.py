@@ -1,4 +1,4 @@
-"""The change of strategy that cases watch: made once, for all nodes."""
+"""The change of strategy that cases watch: one change for all nodes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from conformance.suite.visit import Visit
 
 
 class Switching:
-    """Changes the strategy while the scenario of every node watches.
+    """Changes the strategy while a scenario watches on every node.
 
     Args:
-        agenda: What is to be done.
+        agenda: The work of the run.
         provisioner: Changes the strategy.
 
     Attributes:
-        made: Whether it was done, or tried.
-        error: What it ended with; None where it went well so far.
+        made: Whether the change was made or attempted.
+        error: What the attempt raised; None if it has not failed.
     """
 
     def __init__(self, agenda: Agenda, provisioner: Provisioner) -> None:
@@ -31,11 +31,11 @@ class Switching:
         self.error: Exception | None = None
 
     def stops(self) -> list[Stop]:
-        """Where the nodes must be before."""
+        """The stops that the nodes must be at before the change."""
         return list(dict.fromkeys(Stop.of(spot) for _, spot in self._agenda.switch.values()))
 
     def make(self, visits: dict[Stop, Visit]) -> None:
-        """Begin on every node, change the strategy when all have begun, and observe.
+        """Start the scenario on every node, then change the strategy, then observe on every node.
 
         Args:
             visits: The stops that the nodes are at.
@@ -56,11 +56,11 @@ class Switching:
             results(side_by_side(cluster, nodes, lambda name: nodes[name].workloads.remove()))
 
     def evidence(self, node: str) -> Any:
-        """What the scenario gave on a node, or the error that it ended with; None where it was not done there."""
+        """Return the evidence of a node, or the error that its scenario raised; None if it did not run there."""
         return self._evidence.get(node)
 
     def _nodes(self, visits: dict[Stop, Visit]) -> dict[str, NodeInCell]:
-        """Those that did reach their cell; of the others the case that tells of it says so."""
+        """Nodes that reached their cell, by name; for the others another case reports the failure."""
         nodes = {}
         for name, (_, spot) in self._agenda.switch.items():
             node = visits[Stop.of(spot)].nodes.get(name)

@@ -1,4 +1,4 @@
-"""One stop of a run: the scenarios that are done there, and what they gave."""
+"""The visit of one stop: runs the scenarios and keeps their evidence."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyScenario, Moment, Needs, NodeInCell
 
 ENDS_THE_RUN = (ForeignChangeError, LeaseHeldError, UnreachableError)
-"""Errors after which nothing that the cluster shows says anything of it."""
+"""Errors that end the run: after them, evidence from the cluster is not reliable."""
 
 
 @dataclass
 class Visit:
-    """One stop, while the run is there and afterwards for what is judged at the end.
+    """The visit of one stop, kept after the run has left it for cases that are judged at the end.
 
-    What a scenario ends with is kept as evidence, errors as well: they are reported by the first case that looks.
+    An error of a scenario is stored in place of its evidence. The scenario runs once, possibly in another thread, for
+    several cases; `Execution` raises the stored error in the first case and blocks the others.
 
     Attributes:
-        stop: Where.
-        agenda: What is to be done there.
-        nodes: The nodes, once they are there.
-        broken: What ended the way of a node or the look at it, by name.
-        left: Whether the nodes are about to go to the next cell.
+        stop: The stop.
+        agenda: The work of the run.
+        nodes: The nodes that have arrived, by name.
+        broken: Error by name, for nodes that could not be brought there or observed.
+        left: Whether the evidence of the stay is complete.
     """
 
     stop: Stop
@@ -39,11 +40,11 @@ class Visit:
     _evidence: dict[tuple[AnyScenario, str], Any] = field(default_factory=dict)
 
     def start(self, node: NodeInCell, *, exclusive: bool | None = None) -> None:
-        """Begin every scenario of the node; what it cannot give what it takes is left out."""
+        """Start the scenarios of the node, except those whose needs the node does not meet."""
         self._start(node, self.agenda.scenarios(self.stop, node.name, exclusive=exclusive))
 
     def observe(self, node: NodeInCell, moment: Moment, *, exclusive: bool | None = None) -> None:
-        """Complete the evidence of the scenarios whose moment has come."""
+        """Complete the evidence of the scenarios of this moment."""
         self._observe(node, self.agenda.scenarios(self.stop, node.name, exclusive=exclusive, moment=moment))
 
     def look_at_arrival(self, node: NodeInCell) -> None:
@@ -53,7 +54,7 @@ class Visit:
             self._observe(node, [scenario])
 
     def do_exclusive(self, node: NodeInCell) -> None:
-        """Do, one after another, what must have the node for itself."""
+        """Run the exclusive scenarios of the node one after another."""
         for scenario in self.agenda.scenarios(self.stop, node.name, exclusive=True):
             try:
                 self._start(node, [scenario])
@@ -72,11 +73,11 @@ class Visit:
                 self.observe(node, Moment.WHEN_LEFT)
 
     def forget_details(self) -> None:
-        """Forget the evidence that no case asks for once the stop was left: it would only take memory."""
+        """Drop the evidence that no case asks for after the stop was left, to save memory."""
         self._evidence = {key: found for key, found in self._evidence.items() if key[0].moment is Moment.AT_END}
 
     def evidence(self, scenario: AnyScenario, node: str) -> Any:
-        """What a scenario gave on a node, or the error that it ended with; None where it was not done there."""
+        """Return the evidence of a scenario on a node, or the error that it raised; None if it did not run."""
         return self._evidence.get((scenario, node))
 
     def _start(self, node: NodeInCell, scenarios: Iterable[AnyScenario]) -> None:
@@ -99,12 +100,12 @@ class Visit:
             where[key] = work()
         except ENDS_THE_RUN:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever broke is told by the first case that looks at it
+        except Exception as error:  # noqa: BLE001 - the first case of the scenario reports the error
             self._evidence[key] = error
 
 
 def unmet(needs: Needs, node: NodeInCell) -> str | None:
-    """Say what a node lacks; None where it has everything."""
+    """Return what a node lacks as a message; None if it meets the needs."""
     gpus, resources = node.expected.wanted, node.expected.resources
     if needs.devices > max(resources.values(), default=0):
         listed = ", ".join(f"{count} x {name}" for name, count in sorted(resources.items())) or "no resource"

@@ -60,7 +60,7 @@ def test_a_variable_that_names_no_program_is_an_error(folder: Callable[..., str]
     (tmp_path / "text").touch()
     variables = {"TEST_ASSET_ETCD": str(tmp_path / "text"), "PATH": folder("p", "etcd", "kube-apiserver")}
 
-    with pytest.raises(BackendError, match=r"TEST_ASSET_ETCD names .*/text, which is no program"):
+    with pytest.raises(BackendError, match=r"TEST_ASSET_ETCD names .*/text, which is not an executable file"):
         find_binaries(variables)
 
 

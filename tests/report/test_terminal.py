@@ -170,7 +170,7 @@ def test_cases_that_were_blocked_are_counted_and_not_shown_beside_what_blocks_th
     report = report_of(whole_run(broken, blocked))
 
     assert row(report, "verdict").splitlines()[1:] == [
-        "1 of 15 cases were blocked by those",
+        "1 of 15 cases were blocked by another case",
         "1 of 15 cases broke before they could judge",
     ]
     assert row(report, "cases") == "13 passed, 1 error, 1 blocked, in 12 s\n"

@@ -86,7 +86,7 @@ TOTAL = len(CORE) + 1
         (
             [one(Outcome.BLOCKED, CORE[0])],
             Verdict.NOT_CERTIFIED,
-            (f"1 of {TOTAL} cases were blocked by those",),
+            (f"1 of {TOTAL} cases were blocked by another case",),
         ),
         ([restore_failed], Verdict.NOT_CERTIFIED, ("the cluster could not be put back as it was found",)),
         (

@@ -343,7 +343,7 @@ def test_at_the_end_everything_that_takes_time_is_waited_for_once() -> None:
     end = declared("x", looking(stage, "End", moment=Moment.AT_END))
     answers = stage.play(declared("y", looking(stage)), end)
 
-    assert [text for _, _, text in stage.told if "grace" in text] == ["kubelet's grace for resources that are gone"]
+    assert [text for _, _, text in stage.told if "grace" in text] == ["kubelet's grace period for removed resources"]
     assert answers[f"x[{ONE}-a]"] == f"a in {ONE}"
     last = max(number for number, step in enumerate(stage.done) if step.startswith("bring"))
     assert all(stage.done.index(step) > last for step in ("observe End a", "observe End b"))

@@ -1,4 +1,4 @@
-"""Where the programs of a control plane are.
+"""Finds the programs of a control plane.
 
 Source of the names looked up: envtest of sigs.k8s.io/controller-runtime (bin_path_finder.go), whose `setup-envtest use`
 fetches etcd and kube-apiserver; kube-scheduler and kube-controller-manager are looked up in the same way.
@@ -47,8 +47,8 @@ def find_binaries(environment: Mapping[str, str] | None = None) -> Binaries:
         environment: The variables; None means those of this process.
 
     Raises:
-        BackendError: There is no etcd or no kube-apiserver, or a variable names something that is no program; says how
-            to get them.
+        BackendError: There is no etcd or no kube-apiserver, or a variable does not name an executable file; the
+            message says how to get the programs.
     """
     variables = os.environ if environment is None else environment
     return Binaries(
@@ -62,7 +62,7 @@ def find_binaries(environment: Mapping[str, str] | None = None) -> Binaries:
 def _required(name: str, variables: Mapping[str, str]) -> Path:
     found = _found(name, variables)
     if found is None:
-        raise BackendError(f"--cluster control-plane needs the program {name}, which is nowhere. {HOW_TO_GET}")
+        raise BackendError(f"--cluster control-plane needs the program {name}, which was not found. {HOW_TO_GET}")
     return found
 
 
@@ -70,7 +70,7 @@ def _found(name: str, variables: Mapping[str, str]) -> Path | None:
     variable = f"TEST_ASSET_{name.upper().replace('-', '_')}"
     if named := variables.get(variable):
         if shutil.which(named) is None:
-            raise BackendError(f"{variable} names {named}, which is no program. {HOW_TO_GET}")
+            raise BackendError(f"{variable} names {named}, which is not an executable file. {HOW_TO_GET}")
         return Path(named)
     folders = [variables.get("KUBEBUILDER_ASSETS", ""), variables.get("PATH", ""), str(DEFAULT_FOLDER)]
     found = shutil.which(name, path=os.pathsep.join(filter(None, folders)))

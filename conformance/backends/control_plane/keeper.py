@@ -1,4 +1,4 @@
-"""Keeps programs for another process: runs what it is told to, and ends everything when that process is gone.
+"""Runs programs for a parent process, and kills them when that process ends, even if it was killed.
 
     python keeper.py DIRECTORY
 

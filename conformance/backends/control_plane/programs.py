@@ -1,4 +1,4 @@
-"""Programs in the background that never outlive the process that wanted them."""
+"""Background programs that never outlive the process that started them."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Programs:
         self._orders.flush()
 
     def broken(self) -> str:
-        """Say which program is not running any more, how it ended, its last words and where logs are; else nothing."""
+        """Describe a program that has ended: how, its last log lines, and where all logs are; empty if all run."""
         for note in sorted(self.directory.glob("*.ended")):
             return self.explain(f"{note.stem} {note.read_text(encoding='utf-8')}", note.stem)
         return ""
 
     def explain(self, what: str, name: str) -> str:
-        """Complete a message by the last words of a program, and by where all logs are kept from now on."""
+        """Append the last log lines of a program to a message, and the folder to which all logs were copied."""
         logs = {log.stem: log for log in self.directory.glob("*.log")}
         text = logs[name].read_text(encoding="utf-8", errors="replace") if name in logs else ""
         words = "".join(f"  {line}\n" for line in text.splitlines()[-_LAST_LINES:])

@@ -1,4 +1,4 @@
-"""When a control plane serves."""
+"""Waits until a control plane is ready."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REQUEST_SECONDS: Final = 5.0
 
 
 class Readiness:
-    """Asks the API server at `port`, from construction on for `START_SECONDS`."""
+    """Polls the API server at `port`, until `START_SECONDS` after construction."""
 
     def __init__(self, programs: Programs, files: Files, port: int) -> None:
         self._programs = programs
@@ -34,7 +34,7 @@ class Readiness:
         """Wait until a GET of `path` succeeds.
 
         Raises:
-            BackendError: A program ended, or it does not succeed in time; says what they said.
+            BackendError: A program ended, or the request did not succeed in time; the message quotes the logs.
         """
         while refusal := self._refusal(path):
             if broken := self._programs.broken():

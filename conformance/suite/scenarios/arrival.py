@@ -1,4 +1,7 @@
-"""Bringing a node to a cell, which every other scenario of the cell builds upon."""
+"""Scenario: bring a node to a cell. Every other scenario of the cell depends on it.
+
+The `Provisioner` does the work before any scenario starts; this one only returns the evidence.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ class BringToCell(Scenario[None, Arrival]):
     cost: ClassVar = 20.0
 
     def start(self, node: NodeInCell) -> None:
-        """Nothing is left to do: a node is handed to scenarios once it was brought there."""
+        """Do nothing: the provisioner has already brought the node to the cell."""
 
     def observe(self, node: NodeInCell, started: None) -> Arrival:
-        """Give how the node came here."""
+        """Return how the suite brought the node to the cell."""
         del started
         if node.arrival is None:
             raise ClusterError(f"node {node.name} was not brought to {node.cell}: it was found there")

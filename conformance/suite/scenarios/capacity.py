@@ -1,4 +1,8 @@
-"""What kubelet counts in a node's capacity, and for how long after it is gone."""
+"""Scenario: watch the capacity of a node until kubelet has dropped the resources that are gone.
+
+Kubelet keeps a removed resource in the capacity for five minutes (docs/reference/kubelet.md#capacity). The run waits
+for that once, at its end, instead of in every cell.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 
 @dataclass(frozen=True)
 class Capacity:
-    """The capacity of one node in one cell, judged when the run has watched long enough.
+    """The capacity of one node in one cell, complete after the wait at the end of the run.
 
     Attributes:
         when_left: Counts when the node left the cell.
-        leftovers: What was counted although the node did not advertise it there.
-        grace: Seconds for which kubelet may count what is gone.
-        now: When the watch ended, seconds of the cluster's clock.
+        leftovers: Resources that the capacity still had when the node left, although the node did not advertise them.
+        grace: Seconds for which kubelet may still count a removed resource (`limits.capacity_grace`).
+        now: End of the observation, in seconds of the cluster's clock.
     """
 
     when_left: Mapping[str, int]
@@ -29,17 +33,17 @@ class Capacity:
 
 
 class WatchCapacity(Scenario[None, Capacity]):
-    """Reads from the timeline when kubelet forgot what the node no longer advertises; a run waits for the last once."""
+    """Reads from the timeline when kubelet dropped what the node no longer advertises."""
 
     summary: ClassVar = "watch capacity until kubelet has forgotten what is gone"
     effect: ClassVar = Effect.READONLY
     moment: ClassVar = Moment.AT_END
 
     def start(self, node: NodeInCell) -> None:
-        """Nothing: the timeline remembers."""
+        """Do nothing: the timeline records the changes."""
 
     def observe(self, node: NodeInCell, started: None) -> Capacity:
-        """Follow each resource that was left over, from the moment when it was gone."""
+        """Follow each leftover resource from the moment when it was no longer advertised."""
         del started
         view = node.view_when_left or node.cluster.node(node.name)
         changes = node.cluster.timeline.of(ResourceChange, node=node.name)
@@ -58,7 +62,7 @@ class WatchCapacity(Scenario[None, Capacity]):
 
 
 def still_counted(allocatable: Mapping[str, int], capacity: Mapping[str, int]) -> list[str]:
-    """Resources that kubelet counts in the capacity although nobody advertises them, by name."""
+    """Return the names of resources in the capacity that are no longer advertised, sorted."""
     return sorted(name for name in above_zero(capacity) if not allocatable.get(name))
 
 
@@ -67,7 +71,7 @@ def _follow(changes: list[ResourceChange], name: str, count: int, left: int) -> 
     later = [change for change in changes if change.sequence >= left]
     forgotten = (change.time for change in later if _is(change, "capacity", zero=True))
     back = (change.time for change in later if _is(change, "allocatable", zero=False))
-    # What was gone before the watch began is given the whole grace from there.
+    # If the resource was gone before the watch began (time 0), the full grace counts from there.
     return Leftover(name, count, fell[-1] if fell else 0.0, next(forgotten, None), next(back, None))
 
 

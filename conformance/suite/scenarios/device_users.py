@@ -1,4 +1,4 @@
-"""Pods that ask for one device each, several at the same time."""
+"""Scenario: several pods hold one device each at the same time, and report which device they see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.expect.observed import ObservedGpu
 from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
 
 AT_MOST: Final = 3
-"""Pods of one resource: with three, a device that is handed out again only after another pod came is seen as well."""
+"""Maximum number of pods for each resource. With three, a device that the third pod gets again is noticed as well."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DeviceUsers:
     """Pods that held devices of a node at the same time.
 
     Attributes:
-        users: The pods, for each resource that the node must advertise up to `AT_MOST`.
+        users: The pods: for each resource that the node must advertise, up to `AT_MOST`.
         gpus: The GPUs of the node as NVML describes them.
     """
 
@@ -29,7 +29,7 @@ class DeviceUsers:
 
 
 class UseDevices(Scenario[list[tuple[str, PodView]], DeviceUsers]):
-    """Starts pods for every resource of the node, and reads from inside which device each of them got."""
+    """Starts pods for every resource of the node, and reads which device each of them got."""
 
     summary: ClassVar = "start pods that ask for one device each"
     effect: ClassVar = Effect.WORKLOAD
@@ -37,7 +37,7 @@ class UseDevices(Scenario[list[tuple[str, PodView]], DeviceUsers]):
     cost: ClassVar = 6.0
 
     def start(self, node: NodeInCell) -> list[tuple[str, PodView]]:
-        """Start the pods, all at once."""
+        """Create all pods without waiting."""
         return [
             (resource, node.workloads.start(resource))
             for resource, count in sorted(node.expected.resources.items())

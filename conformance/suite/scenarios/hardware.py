@@ -1,4 +1,4 @@
-"""Reading the GPUs of a node, and what is said of them: the labels and the configurations on offer."""
+"""Scenario: read the GPUs of a node, its labels, and the configurations that it offers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Hardware:
     Attributes:
         gpus: As NVML describes them.
         listing: As `nvidia-smi -L` lists them.
-        driver: Versions of the driver; None where they were not read.
-        labels: All labels of the node, once they had time to follow.
-        configurations: Everything that the node is offered.
+        driver: Versions of the driver; None if they were not read.
+        labels: All labels of the node, after `limits.labels` to become as expected.
+        configurations: All configurations of the mig-parted file of the node.
     """
 
     gpus: tuple[ObservedGpu, ...]
@@ -39,10 +39,10 @@ class ReadHardware(Scenario[None, Hardware]):
     cost: ClassVar = 3.0
 
     def start(self, node: NodeInCell) -> None:
-        """Nothing: the GPUs of a node are read once in a cell, for all scenarios."""
+        """Do nothing: `Provisioner.read_gpus` reads the GPUs once per cell, for all scenarios."""
 
     def observe(self, node: NodeInCell, started: None) -> Hardware:
-        """Give what was read."""
+        """Return what was read."""
         del started
         if (seen := node.observed) is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")

@@ -1,4 +1,4 @@
-"""What a node shows of itself once it is at rest in a cell."""
+"""Scenario: read resources and labels of a node at rest, that is once its operands are back."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CONTAINER: Final = "nvidia-device-plugin"
 
 @dataclass(frozen=True)
 class PluginEnd:
-    """The last end of the device plugin's container.
+    """How the container of the device plugin last ended.
 
     Attributes:
-        exit_code: Its exit code; None where it never ended.
-        restarts: How often it was started again.
-        log: Its log; empty where it may not be read or is gone.
+        exit_code: Its exit code; None if it never ended.
+        restarts: How often it was restarted.
+        log: Log of the container that ended; empty if it cannot be read.
     """
 
     exit_code: int | None = None
@@ -38,7 +38,7 @@ class Rest:
     Attributes:
         allocatable: Resources that pods may ask for.
         labels: All labels.
-        plugin_end: How the device plugin ended; not looked at where it must run.
+        plugin_end: How the device plugin ended; empty if it is expected to run.
     """
 
     allocatable: Mapping[str, int]
@@ -47,16 +47,16 @@ class Rest:
 
 
 class LookAtRest(Scenario[None, Rest]):
-    """Reads resources and labels of the node, and how a device plugin ended that cannot advertise the geometry."""
+    """Reads resources and labels. If the plugin must refuse the geometry, also reads how it ended."""
 
     summary: ClassVar = "read resources and labels"
     effect: ClassVar = Effect.READONLY
 
     def start(self, node: NodeInCell) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def observe(self, node: NodeInCell, started: None) -> Rest:
-        """Read what is there now; where the device plugin must crash-loop, wait until it was started again."""
+        """Read the node; if the device plugin must refuse the geometry, first wait until it was restarted."""
         del started
         end = plugin_end(node.cluster, node.name) if node.expected.refusal else PluginEnd()
         view = node.cluster.node(node.name)
@@ -64,8 +64,8 @@ class LookAtRest(Scenario[None, Rest]):
 
 
 def plugin_end(cluster: Cluster, node: str) -> PluginEnd:
-    """Wait until the plugin's container was started again, and say how it ended before."""
-    with suppress(WaitTimeout):  # a plugin that runs on is a finding, which the case reports
+    """Wait up to `limits.operands_ready` for a restart of the device plugin, and return how it ended before."""
+    with suppress(WaitTimeout):  # a plugin that does not end is a finding of the case
         cluster.wait(
             lambda: (pod := _plugin(cluster, node)) is not None and pod.restarts > 0,
             "the device plugin to be started again",

@@ -1,4 +1,8 @@
-"""What happened on a node from the request that led into a cell to the one that leads out."""
+"""Scenario: collect everything that happened on a node during its stay in a cell.
+
+The stay lasts from the request that leads into the cell to the one that leads out. The watches record everything in
+the timeline, so this scenario only extracts its part of it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from conformance.suite.arrival import Arrival
 from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 
 _A_FEW: Final = 2
-"""Restarts of a container that may happen while a node comes to rest; a loop, which is Ready now and then, has more."""
+"""Restarts that are tolerated while a node comes to rest. A crash loop, even one that is Ready at times, has more."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +28,16 @@ class Stay:
     """The history of one node in one cell.
 
     Attributes:
-        label_changes: What happened to the labels, the suite's own writes left out.
-        resource_changes: What happened to allocatable and capacity.
-        pods: Lives of the operands' pods, those that were there and stayed included.
-        operands: Apps whose pods a change of geometry must renew.
-        crashing: Operands that crash-loop at the end; not the validator, which waits for resources that may rightly
-            not come.
-        users_before: Name to UID of the user's pod before any change.
-        users_after: Name to UID of the user's pod where it is alive at the end.
+        label_changes: Changes of labels, without those that the suite wrote.
+        resource_changes: Changes of allocatable and capacity.
+        pods: Lives of the pods of operands, including pods that existed before and stayed.
+        operands: Apps whose pods must be replaced by a change of geometry.
+        crashing: Operands in a crash loop at the end, without the validator: it waits for resources, which some
+            geometries do not advertise.
+        users_before: UID of the bystander pod by name, before any change.
+        users_after: UID of the bystander pod by name at the end; empty if it is not Ready.
         gpus: The GPUs as NVML describes them.
-        manager_log: What mig-manager logged since the request; empty where it may not be read.
+        manager_log: Log lines of mig-manager since the request; empty if the log cannot be read.
     """
 
     label_changes: tuple[LabelChange, ...]
@@ -55,10 +59,10 @@ class WatchStay(Scenario[None, Stay]):
     moment: ClassVar = Moment.WHEN_LEFT
 
     def start(self, node: NodeInCell) -> None:
-        """Nothing: the timeline remembers."""
+        """Do nothing: the timeline records the changes."""
 
     def observe(self, node: NodeInCell, started: None) -> Stay:
-        """Sum up."""
+        """Extract the stay from the timeline."""
         del started
         arrival, seen = node.arrival, node.observed
         if arrival is None or seen is None:

@@ -1,4 +1,7 @@
-"""The change of strategy, with pods that wait for what only the strategy to come advertises."""
+"""Scenario: change the strategy while pods wait for a resource that only the new strategy advertises.
+
+`Switching` runs it: it starts a pod on every node, changes the strategy once, and then observes every pod.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from conformance.suite.scenario import Effect, Leaves, Moment, NodeInCell, Scena
 
 @dataclass(frozen=True)
 class StrategySwitch:
-    """One node's pod that waited for the change of strategy; the geometry is the same before and after.
+    """The pod of one node before and after the change of strategy; the geometry stays the same.
 
     Attributes:
-        after: The strategy after it.
-        resource: What the pod asked for: what the geometry is advertised as under the strategy to come.
+        after: The new strategy.
+        resource: The resource that the pod requests; only the new strategy advertises it.
         pending: The pod before the change.
-        running: The pod after it.
+        running: The pod after the change.
     """
 
     after: Strategy
@@ -30,11 +33,11 @@ class StrategySwitch:
 
 @dataclass(frozen=True)
 class WaitingPod:
-    """A pod that waits for the change of strategy.
+    """A Pending pod that waits for the change of strategy.
 
     Attributes:
         pod: The pod.
-        resource: What it asks for.
+        resource: The resource that it requests.
         pending: The pod after it was watched for `limits.stays_pending`.
     """
 
@@ -53,12 +56,15 @@ class SwitchStrategy(Scenario[WaitingPod, StrategySwitch]):
     cost: ClassVar = 15.0
 
     def start(self, node: NodeInCell) -> WaitingPod:
-        """Start the pod and see it Pending; the strategy is changed when that was seen on every node."""
+        """Start the pod and wait until it is known to stay Pending.
+
+        Unlike other scenarios this one waits here: the strategy changes only when all pods are Pending.
+        """
         resource = node.expected.resource_of_other_strategy
         pod = node.workloads.start(resource)
         return WaitingPod(pod, resource, node.workloads.pending(pod))
 
     def observe(self, node: NodeInCell, started: WaitingPod) -> StrategySwitch:
-        """See it run, after the change."""
+        """Wait for the pod to run after the change."""
         running = node.workloads.running(started.pod)
         return StrategySwitch(node.cell.strategy.other, started.resource, started.pending, running)

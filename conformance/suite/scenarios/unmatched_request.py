@@ -1,4 +1,4 @@
-"""A pod that asks for what the other strategy advertises."""
+"""Scenario: a pod requests a resource that the current strategy does not advertise, and must stay Pending."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class UnmatchedRequest:
     """A pod that must not run.
 
     Attributes:
-        resource: What it asks for.
-        pod: The pod after the time for which it was watched, or when it moved.
+        resource: The resource that it requests.
+        pod: The pod after `limits.stays_pending`, or as soon as it was scheduled.
     """
 
     resource: str
@@ -25,7 +25,7 @@ class UnmatchedRequest:
 
 
 class RequestUnmatched(Scenario[tuple[str, PodView], UnmatchedRequest]):
-    """Asks for a whole GPU under `mixed`, for a slice by its profile under `single`."""
+    """Requests a whole GPU under `mixed`, and a slice by its profile under `single`."""
 
     summary: ClassVar = "start a pod that must stay Pending"
     effect: ClassVar = Effect.WORKLOAD
@@ -38,6 +38,6 @@ class RequestUnmatched(Scenario[tuple[str, PodView], UnmatchedRequest]):
         return resource, node.workloads.start(resource)
 
     def observe(self, node: NodeInCell, started: tuple[str, PodView]) -> UnmatchedRequest:
-        """Watch it for `limits.stays_pending`."""
+        """Watch the pod for `limits.stays_pending`."""
         resource, pod = started
         return UnmatchedRequest(resource, node.workloads.pending(pod))
