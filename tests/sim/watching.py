@@ -27,9 +27,9 @@ class Cluster:
         self.apps: Any = client.AppsV1Api(api)
         self.custom: Any = client.CustomObjectsApi(api)
 
-    def configure(self, node: str, name: str) -> None:
-        """Ask mig-manager for a configuration, and forget its former answer."""
-        self.core.patch_node(node, {"metadata": {"labels": {STATE: None, CONFIG: name}}})
+    def configure(self, node: str, name: str) -> Any:
+        """Ask mig-manager for a configuration, and forget its former answer; returns the node as it was then."""
+        return self.core.patch_node(node, {"metadata": {"labels": {STATE: None, CONFIG: name}}})
 
     def advertise(self, strategy: str) -> None:
         """Choose a strategy for the cluster."""
