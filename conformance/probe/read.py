@@ -37,7 +37,7 @@ ATTRIBUTE_SUFFIXES = {
 }
 """NVML profile index to the end of the profile's name; profiles with other indexes have no attributes."""
 MAX_PROFILE_INDEXES = 64
-"""More than any version of NVML attributes. NVML rejects the indexes that it does not know, and the probe leaves them out."""
+"""More than any version of NVML has; the probe leaves out the indexes that NVML rejects as unknown."""
 NO_ANSWER = (
     pynvml.NVML_ERROR_INVALID_ARGUMENT,
     pynvml.NVML_ERROR_NOT_SUPPORTED,

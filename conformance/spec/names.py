@@ -44,7 +44,7 @@ PAUSED_OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-export
 """Deploy labels that mig-manager pauses, without their prefix, in its order; from v0.15.0 also `client`."""
 
 OPERATOR_NAMESPACE: Final = "gpu-operator"
-"""Usual namespace of the operator; on a live cluster the suite reads it from `status.namespace` of the ClusterPolicy."""
+"""Usual namespace of the operator; on a live cluster the suite reads `status.namespace` of the ClusterPolicy."""
 MIG_MANAGER_APP: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN_APP: Final = "nvidia-device-plugin-daemonset"
 FEATURE_DISCOVERY_APP: Final = "gpu-feature-discovery"
