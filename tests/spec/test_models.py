@@ -96,7 +96,7 @@ def test_placements_lie_on_the_axis_and_hold_the_most_instances(model: GpuModel,
 
 @pytest.mark.parametrize(("model", "row"), ROWS)
 def test_memory_gives_the_profile_its_name(model: GpuModel, row: ProfileRow) -> None:
-    """The rule of go-nvlib: share in eighths, rounded up, times total GiB, rounded up; the result is rounded half up."""
+    """go-nvlib multiplies the share in eighths, rounded up, by the total in GiB, rounded up, and rounds half up."""
     if model.memory_total_mib == 0:
         assert row.profile.memory_gb == 0
         return
