@@ -1,5 +1,6 @@
 """Where a pod fits, and why it does not: filters, sums and words of kube-scheduler."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +45,9 @@ def reasons(pod: Object, *nodes: Object) -> list[str]:
     for node in nodes:
         snapshot.set_node(node)
     choice = snapshot.choose(pod)
-    return [choice] if isinstance(choice, str) else [reason for refusal in choice for reason in refusal.reasons]
+    return (
+        [choice] if isinstance(choice, str) else [reason for refusal in choice.elements() for reason in refusal.reasons]
+    )
 
 
 TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
@@ -159,7 +162,7 @@ def test_what_pods_take_is_not_there_for_others_until_they_go() -> None:
         snapshot.place(pod_asking(uid, {GPU: "1"}), "a")
         snapshot.place(pod_asking(uid, {GPU: "1"}), "a")
 
-    assert snapshot.choose(wanted) == [Refusal((f"Insufficient {GPU}",), helpless=False)]
+    assert snapshot.choose(wanted) == {Refusal((f"Insufficient {GPU}",), helpless=False): 1}
     assert snapshot.free("first")
     assert not snapshot.free("first")
     assert snapshot.choose(wanted) == "a"
@@ -172,7 +175,7 @@ def test_pods_count_on_a_node_that_is_seen_later_or_again() -> None:
     assert snapshot.choose(pod_asking("second", {GPU: "1"})) != "a"
 
     snapshot.drop_node("a")
-    assert snapshot.choose(pod_asking("second")) == []
+    assert snapshot.choose(pod_asking("second")) == {}
 
     snapshot.set_node(make_node(gpu="2"))
     assert snapshot.choose(pod_asking("second", {GPU: "1"})) == "a"
@@ -207,6 +210,36 @@ def test_no_more_is_placed_than_there_is(requests: list[tuple[int, bool]], devic
     assert all(used <= devices for used in taken.values())
 
 
+NAMES = st.sampled_from("abc")
+STEPS = st.one_of(
+    st.tuples(st.just("node"), NAMES, st.integers(0, 3)),
+    st.tuples(st.just("drop"), NAMES, st.none()),
+    st.tuples(st.just("place"), NAMES, st.sampled_from("uvw")),
+    st.tuples(st.just("free"), NAMES, st.sampled_from("uvw")),
+)
+
+
+@given(st.lists(STEPS, max_size=30), st.booleans())
+def test_a_pod_that_is_tried_again_is_told_the_same_as_a_new_one(
+    steps: Sequence[tuple[str, str, Any]], pinned: bool
+) -> None:
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    spec = {"affinity": {"nodeAffinity": required}} if pinned else {}
+    snapshot, again = Snapshot(), pod_asking("again", {GPU: "2"}, **spec)
+    for number, (what, name, value) in enumerate(steps):
+        match what:
+            case "node":
+                snapshot.set_node(make_node(name, gpu=str(value)))
+            case "drop":
+                snapshot.drop_node(name)
+            case "place":
+                snapshot.place(pod_asking(value, {GPU: "1"}), name)
+            case _:
+                snapshot.free(value)
+        assert snapshot.choose(again) == snapshot.choose(pod_asking(f"new-{number}", {GPU: "2"}, **spec))
+
+
 @pytest.mark.parametrize(
     ("refusals", "message"),
     [
@@ -234,4 +267,4 @@ def test_no_more_is_placed_than_there_is(requests: list[tuple[int, bool]], devic
     ],
 )
 def test_the_message_of_a_pod_that_fits_nowhere(refusals: Sequence[Refusal], message: str) -> None:
-    assert unschedulable_message(refusals) == message
+    assert unschedulable_message(Counter(refusals)) == message

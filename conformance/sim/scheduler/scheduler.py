@@ -88,6 +88,7 @@ class Scheduler:
         self._pending.pop(uid, None)
         self._due.pop(uid, None)
         self._told.pop(uid, None)
+        self._snapshot.forget(uid)
 
     def _retry_all(self) -> None:
         if self._pending:

@@ -1,8 +1,13 @@
-"""A snapshot of the nodes, the resources that pods take on them, and the choice of a node for a pod."""
+"""A snapshot of the nodes, the resources that pods take on them, and the choice of a node for a pod.
+
+A pod that fits nowhere is evaluated again only on the nodes that have changed since, so that a retry costs the same
+on every cluster size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -77,10 +82,45 @@ class _Node:
             self.taken[resource] -= wanted
 
 
+@dataclass
+class _Search:
+    """The search of one pod for a node.
+
+    Attributes:
+        spec: The pod's spec; another one starts a new search.
+        requests: Requests of the pod.
+        pinned: The only nodes in question; None for all nodes.
+        version: Version of the snapshot at the last evaluation.
+        fitting: Nodes that fit.
+        refused: Refusal of each other node in question.
+        refusals: How many nodes refuse the pod, by refusal.
+    """
+
+    spec: Object
+    requests: dict[str, Decimal]
+    pinned: frozenset[str] | None
+    version: int = 0
+    fitting: set[str] = field(default_factory=set)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    refusals: Counter[Refusal] = field(default_factory=Counter)
+
+    def forget(self, name: str) -> None:
+        self.fitting.discard(name)
+        if refusal := self.refused.pop(name, None):
+            self.refusals[refusal] -= 1
+
+    def refuse(self, name: str, refusal: Refusal) -> None:
+        self.refused[name] = refusal
+        self.refusals[refusal] += 1
+
+
 class Snapshot:
     """All nodes and the pods on them, kept up to date by events."""
 
     def __init__(self) -> None:
+        self._version = 0
+        self._changes: dict[str, int] = {}  # version of the last change by node, the latest change last
+        self._searches: dict[str, _Search] = {}
         self._nodes: dict[str, _Node] = {}
         self._pods: dict[str, tuple[str, dict[str, Decimal]]] = {}
 
@@ -88,6 +128,7 @@ class Snapshot:
         """Record a node that is new or changed."""
         name = node["metadata"]["name"]
         allocatable = amounts(node.get("status", {}).get("allocatable"))
+        self._change(name)
         if known := self._nodes.get(name):
             known.node, known.allocatable = node, allocatable
             return
@@ -99,6 +140,7 @@ class Snapshot:
     def drop_node(self, name: str) -> None:
         """Forget a node."""
         self._nodes.pop(name, None)
+        self._change(name)
 
     def place(self, pod: Object, node: str) -> None:
         """Count a pod on a node; has no effect if it is already counted."""
@@ -109,6 +151,7 @@ class Snapshot:
         self._pods[uid] = (node, requests)
         if known := self._nodes.get(node):
             known.add(uid, requests)
+            self._change(node)
 
     def counts(self, uid: str) -> bool:
         """Return whether the pod is counted on a node."""
@@ -119,22 +162,51 @@ class Snapshot:
         where, _ = self._pods.pop(uid, ("", {}))
         if known := self._nodes.get(where):
             known.remove(uid)
+            self._change(where)
         return bool(where)
 
-    def choose(self, pod: Object, *, ignore_resources: bool = False) -> str | list[Refusal]:
-        """Return the feasible node with the fewest pods or, if there is none, the refusal of each node."""
-        requests, pinned = pod_requests(pod), pinned_nodes(pod)
-        refusals, fitting = [], []
-        candidates = self._nodes.keys() if pinned is None else pinned & self._nodes.keys()
-        for name in candidates:
-            node = self._nodes[name]
-            if refusal := _refusal(pod, node, {} if ignore_resources else requests):
-                refusals.append(refusal)
+    def choose(self, pod: Object, *, ignore_resources: bool = False) -> str | Counter[Refusal]:
+        """Return the feasible node with the fewest pods or, if there is none, how many nodes refuse the pod and why.
+
+        Until `forget`, the next call for the same pod evaluates only the nodes that have changed.
+        """
+        search = self._search(pod)
+        for name in self._changed_since(search.version):
+            search.forget(name)
+            node = self._nodes.get(name)
+            if node is None or (search.pinned is not None and name not in search.pinned):
+                continue
+            if refusal := _refusal(pod, node, {} if ignore_resources else search.requests):
+                search.refuse(name, refusal)
             else:
-                fitting.append((len(node.pods), name))
-        if fitting:
-            return min(fitting)[1]
-        return refusals + [Refusal((PINNED_ELSEWHERE,))] * (len(self._nodes) - len(candidates))
+                search.fitting.add(name)
+        search.version = self._version
+        if search.fitting:
+            return min(search.fitting, key=lambda name: (len(self._nodes[name].pods), name))
+        elsewhere = len(self._nodes) - len(search.refused)
+        return +(search.refusals + Counter({Refusal((PINNED_ELSEWHERE,)): elsewhere}))
+
+    def forget(self, uid: str) -> None:
+        """Forget what `choose` knows of a pod."""
+        self._searches.pop(uid, None)
+
+    def _search(self, pod: Object) -> _Search:
+        uid, spec = pod["metadata"]["uid"], pod["spec"]
+        known = self._searches.get(uid)
+        if known is None or (known.spec is not spec and known.spec != spec):
+            known = self._searches[uid] = _Search(spec, pod_requests(pod), pinned_nodes(pod))
+        return known
+
+    def _change(self, node: str) -> None:
+        self._version += 1
+        self._changes.pop(node, None)
+        self._changes[node] = self._version
+
+    def _changed_since(self, version: int) -> Iterator[str]:
+        for name, changed in reversed(self._changes.items()):
+            if changed <= version:
+                return
+            yield name
 
 
 def _refusal(pod: Object, node: _Node, requests: dict[str, Decimal]) -> Refusal | None:

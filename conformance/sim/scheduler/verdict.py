@@ -7,7 +7,7 @@ comes from plugins/dynamicresources, which is on by default since v1.35.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,22 +32,28 @@ class Refusal:
     helpless: bool = True
 
 
-def unschedulable_message(refusals: Sequence[Refusal], *, give_reasons: bool = True) -> str:
-    """Return the message of condition and event; `refusals` has an entry for every node of the cluster."""
+def unschedulable_message(refusals: Mapping[Refusal, int], *, give_reasons: bool = True) -> str:
+    """Return the message of condition and event; `refusals` counts every node of the cluster once."""
     if not refusals:
         return NO_NODES
-    none = f"0/{len(refusals)} nodes are available"
+    none = f"0/{sum(refusals.values())} nodes are available"
     if not give_reasons:
         return f"{none}:"
-    reasons = _counted(reason for refusal in refusals for reason in refusal.reasons)
+    reasons = _counted((reason, count) for refusal, count in refusals.items() for reason in refusal.reasons)
     preemption = _counted(
-        "Preemption is not helpful for scheduling"
-        if refusal.helpless
-        else "No preemption victims found for incoming pod"
-        for refusal in refusals
+        (
+            "Preemption is not helpful for scheduling"
+            if refusal.helpless
+            else "No preemption victims found for incoming pod",
+            count,
+        )
+        for refusal, count in refusals.items()
     )
     return f"{none}: {reasons}. no new claims to deallocate, preemption: {none}: {preemption}."
 
 
-def _counted(reasons: Iterable[str]) -> str:
-    return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))
+def _counted(reasons: Iterable[tuple[str, int]]) -> str:
+    total: Counter[str] = Counter()
+    for reason, count in reasons:
+        total[reason] += count
+    return ", ".join(sorted(f"{count} {reason}" for reason, count in total.items()))
