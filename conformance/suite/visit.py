@@ -54,8 +54,9 @@ class Visit:
             self._observe(node, [scenario])
 
     def do_exclusive(self, node: NodeInCell) -> None:
-        """Run the exclusive scenarios of the node one after another."""
-        for scenario in self.agenda.scenarios(self.stop, node.name, exclusive=True):
+        """Run the exclusive scenarios of the node one after another; those that leave the cell come last."""
+        exclusive = self.agenda.scenarios(self.stop, node.name, exclusive=True)
+        for scenario in sorted(exclusive, key=lambda scenario: not scenario.leaves.same_cell):
             try:
                 self._start(node, [scenario])
                 self._observe(node, [scenario])

@@ -14,7 +14,7 @@ from conformance.suite.cells import EVERY_CELL, Cell, CellSelection
 from conformance.suite.options import Options
 from conformance.suite.pace import max_unavailable
 from conformance.suite.planning import Planner
-from conformance.suite.scenario import AnyScenario, Effect, Moment, Needs, NodeInCell, Scenario
+from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs, NodeInCell, Scenario
 from conformance.suite.targets import Target
 
 H100: Final = "NVIDIA H100 80GB HBM3"
@@ -111,13 +111,14 @@ def scenario(
     moment: Moment = Moment.IN_CELL,
     needs: Needs | None = None,
     exclusive: bool = False,
+    leaves: Leaves | None = None,
     begin: Callable[[NodeInCell], Any] = _nothing,
     look: Callable[[NodeInCell], Any] = _nothing,
 ) -> AnyScenario:
     """A made-up scenario with this declaration."""
     declared = {
         "summary": name, "effect": effect, "moment": moment, "needs": needs or Needs(), "exclusive": exclusive,
-        "cost": 1.0,
+        "leaves": leaves or Leaves(), "cost": 1.0,
     }  # fmt: skip
     kind = type(name, (MadeUp,), declared)
     return cast("AnyScenario", kind([] if done is None else done, begin, look))

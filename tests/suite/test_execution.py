@@ -18,7 +18,7 @@ from conformance.spec.names import Strategy
 from conformance.suite.agenda import Agenda
 from conformance.suite.cells import Spot, cells
 from conformance.suite.execution import BlockedError, CanaryFailedError, DoesNotApplyError
-from conformance.suite.scenario import AnyScenario, Effect, Moment, Needs, NodeInCell
+from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs, NodeInCell
 from tests.suite.made import DISRUPTIVE, cell, declared, scenario
 from tests.suite.stage import Stage, identify
 
@@ -80,6 +80,15 @@ def test_what_must_have_the_node_for_itself_comes_alone_and_last() -> None:
         "start Together a", "observe Together a",
         "start Alone a", "observe Alone a", "start Other a", "observe Other a",
     ]  # fmt: skip
+
+
+def test_what_leaves_the_cell_comes_after_what_needs_it() -> None:
+    stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    leaving = looking(stage, "Leaving", exclusive=True, leaves=Leaves(same_cell=False))
+    staying = looking(stage, "Staying", exclusive=True)
+    stage.play(declared("x", leaving), declared("y", staying))
+
+    assert stage.steps("start") == ["start Staying a", "start Leaving a"]
 
 
 def test_nodes_of_a_wave_are_worked_on_at_the_same_time() -> None:
