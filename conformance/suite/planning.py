@@ -49,6 +49,7 @@ class Planner:
         strategy: Strategy of the cluster when the run began.
         found: Cell in which each node was found, by name; without the nodes whose state label is not `success`.
         in_use: Reason by name for nodes that must not be changed because pods of other users hold GPUs.
+        simulated: Whether the GPUs are simulated.
         left_out: Number of places at which each case was left out, by case and reason.
     """
 
@@ -58,6 +59,7 @@ class Planner:
     strategy: Strategy
     found: Mapping[str, Cell]
     in_use: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
     left_out: dict[CaseDeclaration, Counter[LeftOut]] = field(default_factory=lambda: defaultdict(Counter))
 
     def __post_init__(self) -> None:
@@ -165,6 +167,8 @@ class Planner:
             return LeftOut("needs --allow-cluster-wide, to change the strategy")
         if (missing := self._missing_permission(effect)) is not None:
             return missing
+        if case.scenario.needs.simulator and not self.simulated:
+            return LeftOut("only a simulated cluster allows what this case does", allowed=True)
         if self._may_change(target.name):
             return None
         if self.found.get(target.name) != cell:

@@ -100,7 +100,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
                 attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
             )
         )
-        planner = _survey(options, cluster, attachment.permissions)
+        planner = _survey(options, cluster, attachment.permissions, simulated=backend.simulated_gpus)
         provisioner = _provisioner(options, cluster, planner, run_id, folder)
         session = Session(
             options=options,
@@ -114,14 +114,14 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
         )
     targets = session.targets
     run.backend = backend.name
-    run.simulated_gpus = backend.simulated_gpus or any(_is_simulated(cluster, name) for name in targets)
+    run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
     run.timelines = lambda: {node: _timeline(cluster, node) for node in targets}
     run.requests = lambda: dict(sorted(cluster.transport.requests.items()))
     return session
 
 
-def _survey(options: Options, cluster: MigCluster, permissions: Permissions) -> Planner:
+def _survey(options: Options, cluster: MigCluster, permissions: Permissions, *, simulated: bool) -> Planner:
     targets = {target.name: target for target in find_targets(cluster, options.nodes)}
     _check_configurations(options, targets)
     strategy = _strategy(cluster)
@@ -132,6 +132,7 @@ def _survey(options: Options, cluster: MigCluster, permissions: Permissions) -> 
         strategy=strategy,
         found=_found(cluster, targets, strategy),
         in_use=_in_use(cluster, targets),
+        simulated=simulated or any(_is_simulated(cluster, name) for name in targets),
     )
 
 

@@ -63,6 +63,7 @@ def planner(
     permissions: Permissions = EVERYTHING,
     found: Mapping[str, str] | None = None,
     in_use: Mapping[str, str] | None = None,
+    simulated: bool = False,
     **chosen: Any,
 ) -> Planner:
     """A planner for these nodes, each found in the cell that `found` names; `chosen` are options."""
@@ -73,6 +74,7 @@ def planner(
         strategy=strategy,
         found={name: cell(text) for name, text in (found or {}).items()},
         in_use=in_use or {},
+        simulated=simulated,
     )
 
 
