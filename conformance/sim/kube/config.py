@@ -1,4 +1,4 @@
-"""From a kubeconfig to an address, a TLS context and credentials, by the rules of the official client."""
+"""Read address, TLS context and credentials from a kubeconfig, with the rules of the official client."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kubernetes.client import Configuration
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach one API server.
+    """Connection settings of one API server.
 
     Attributes:
         url: Address without a trailing slash.
-        tls: Context with the server's authority and the client certificate; None for plain HTTP.
-        headers: Credentials; empty where the client certificate is all there is.
+        tls: Context with the CA and the client certificate; None for plain HTTP.
+        headers: Credentials; empty if only a client certificate is used.
     """
 
     url: str
@@ -26,10 +26,10 @@ class Connection:
 
 
 def load_connection(kubeconfig: Path, context: str | None = None) -> Connection:
-    """Read a kubeconfig; `context` None means its current one.
+    """Read a kubeconfig; `context` None means the current one.
 
     Raises:
-        kubernetes.config.ConfigException: The file is missing, broken, or has no such context.
+        kubernetes.config.ConfigException: The file is missing, invalid, or has no such context.
     """
     loaded = Configuration()
     config.load_kube_config(  # type: ignore[no-untyped-call]
