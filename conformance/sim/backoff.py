@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BackOff:
-    """The wait of one thing that keeps failing; zero until it is first lengthened.
+    """The wait before a failing operation is retried; zero until it is first lengthened.
 
     Args:
         first: First wait, in seconds.
@@ -25,5 +25,5 @@ class BackOff:
         return self.seconds
 
     def reset(self) -> None:
-        """Start again with no wait."""
+        """Reset the wait to zero."""
         self.seconds = 0.0

@@ -1,8 +1,8 @@
-"""The cluster's clock: simulated seconds that run `scale` times as fast as real ones, and never jump.
+"""The cluster's clock: simulated time that runs `scale` times as fast as real time and never jumps.
 
-Simulated time moves in ticks of the event loop. A tick counts for the time it was planned to take and `LATENESS` more,
-whatever the wall clock says: while the process is starved or the loop is busy, simulated time stands still. A limit of
-five simulated minutes therefore measures what the components wait for, not how busy the machine is.
+Simulated time advances in ticks of the event loop. A tick advances it by at most its planned duration plus `LATENESS`,
+even if it comes later: while the process gets no CPU or the loop is busy, simulated time stands still. A limit of five
+simulated minutes therefore measures how long components wait, not how busy the host is.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Final, TypeVar, overload
 T = TypeVar("T")
 
 LONGEST_TICK: Final = 0.02
-"""Real seconds between two looks at the timers when none is due earlier: the price of an idle cluster."""
+"""Maximum real seconds between two ticks; it determines the CPU time of an idle cluster."""
 LONGEST_STEP: Final = 2.5
-"""Simulated seconds that a tick is planned for at most: a fast clock ticks often, so that work counts for little."""
+"""Maximum simulated seconds per tick: a fast clock ticks more often, so that work delays it little."""
 LATENESS: Final = 0.002
-"""Real seconds by which a tick may come late and still count whole."""
+"""Real seconds by which a tick may be late without losing simulated time."""
 
 
 class Timer:
-    """A callback that waits for its moment; see `Clock.call_later`."""
+    """A scheduled callback; see `Clock.call_later`."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
-        """Forget the callback; nothing happens when it has run already."""
+        """Cancel the callback; has no effect if it has already run."""
         self._callback = None
 
     def fire(self) -> None:
@@ -45,14 +45,14 @@ class Timer:
 class Clock:
     """Simulated time of one cluster.
 
-    Everything but `now` and `time` belongs to the event loop that made the first timer. Time stands still until
-    then, or until `start`.
+    `now` and `time` may be called from any thread, everything else only in the event loop that started the clock.
+    The clock starts with `start` or with the first timer.
 
     Args:
-        scale: Simulated seconds per real second; 1 is real time. More than zero.
+        scale: Simulated seconds per real second, more than zero; 1 is real time.
 
     Attributes:
-        tick: Real seconds between two ticks at most.
+        tick: Maximum real seconds between two ticks.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
@@ -61,23 +61,23 @@ class Clock:
         self.scale = scale
         self.tick = min(LONGEST_TICK, LONGEST_STEP / scale)
         self._origin = datetime.now(UTC)
-        self._tick_start = (0.0, 0.0, 0.0)  # real and simulated time of the last tick, longest real time it counts for
+        self._tick_start = (0.0, 0.0, 0.0)  # real and simulated time of the last tick, real limit until the next
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
-        """Return the simulated seconds since the start; any thread may ask."""
+        """Return the simulated seconds since the start."""
         real, simulated, longest = self._tick_start
         return simulated + min(time.monotonic() - real, longest) * self.scale
 
     def time(self) -> datetime:
-        """Return date and time in the cluster (UTC): those of construction plus `now`; any thread may ask."""
+        """Return the cluster's date and time (UTC): the real time of construction plus `now`."""
         return self._origin + timedelta(seconds=self.now())
 
     def start(self) -> None:
-        """Let time pass, in the running event loop; does nothing when it passes already."""
+        """Start the clock in the running event loop; has no effect if it is already running there."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
@@ -85,14 +85,14 @@ class Clock:
         self._plan_tick()
 
     def stop(self) -> None:
-        """Let time stand still, and with it every timer, until the next start."""
+        """Stop the clock and all timers until the next start."""
         self._tick_start = (0.0, self.now(), 0.0)
         self._loop = None
         if self._wake is not None:
             self._wake.cancel()
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Run `callback` in the event loop after `seconds`; at the next tick where they are zero or less."""
+        """Run `callback` in the event loop after `seconds`; at the next tick if they are not positive."""
         self.start()
         timer = Timer(callback)
         heapq.heappush(self._timers, (self.now() + seconds, next(self._order), timer))
@@ -101,7 +101,7 @@ class Clock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many simulated seconds; only yield to the loop where they are zero or less."""
+        """Wait for simulated seconds; only yield to the event loop if they are not positive."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -119,10 +119,10 @@ class Clock:
     async def wait(self, awaited: Awaitable[T], seconds: float) -> T: ...
 
     async def wait(self, awaited: Awaitable[T] | asyncio.Event, seconds: float) -> T | bool:
-        """Return the result of `awaited` (True for an event); cancel it after so many simulated seconds.
+        """Return the result of `awaited` (True for an event); cancel it after `seconds` of simulated time.
 
         Raises:
-            TimeoutError: It was not done in time.
+            TimeoutError: It did not finish in time.
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as limit:
@@ -133,7 +133,7 @@ class Clock:
                 timer.cancel()
 
     def _plan_tick(self) -> None:
-        """Plan the next tick: when the first timer is due, and at the latest after `tick`."""
+        """Schedule the next tick for the first timer, but at the latest after `tick`."""
         if self._wake is not None:
             self._wake.cancel()
         now = self.now()
@@ -143,7 +143,7 @@ class Clock:
         self._wake = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
-        """Run what is due, in the order in which it is due."""
+        """Run the callbacks that are due, in order of their time."""
         now = self.now()
         due = []
         while self._timers and self._timers[0][0] <= now:

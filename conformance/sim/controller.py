@@ -1,4 +1,4 @@
-"""What the controllers that are clients of the API server share: informers in, a queue that retries, reconciles out."""
+"""Shared parts of the controllers: a work queue with retries, and subscriptions to informers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from conformance.sim.kube import Handler, Informer, KubeError
 from conformance.sim.workqueue import KeyT, WorkQueue
 
 RETRY_SECONDS: Final = 1.0
-"""Cluster seconds after which a key comes back whose reconcile failed at the API server."""
+"""Cluster seconds before a reconcile that failed at the API server is retried."""
 
 logger = logging.getLogger(__name__)
 
 
 class ReconcileQueue(WorkQueue[KeyT]):
-    """A work queue that adds a key again when its reconcile fails at the API server.
+    """A work queue that adds a key again if its reconcile fails at the API server.
 
     Args:
-        reconcile: Brings what the key names to its desired state. An error of the API server or of the connection
-            brings the key back after `RETRY_SECONDS`; any other exception ends `run`.
+        reconcile: Reconciles the object of a key. An error of the API server or the connection adds the key again after
+            `RETRY_SECONDS`; any other exception ends `run`.
         clock: Measures delays.
-        reaction: Real seconds, at least, between the first key that arrives and the work on it.
+        reaction: Minimum real seconds between the first key and the work on it.
     """
 
     def __init__(self, reconcile: Callable[[KeyT], Awaitable[None]], clock: Clock, reaction: float = 0.0) -> None:
@@ -36,20 +36,20 @@ class ReconcileQueue(WorkQueue[KeyT]):
         self._clock = clock
 
     def add_later(self, key: KeyT, seconds: float) -> None:
-        """Request work on `key` after so many cluster seconds."""
+        """Request work on `key` after `seconds` of cluster time."""
         self._clock.call_later(seconds, lambda: self.add(key))
 
     async def _attempt(self, key: KeyT) -> None:
         try:
             await self._reconcile(key)
         except (KubeError, aiohttp.ClientError, TimeoutError) as error:
-            logger.debug("%s comes back: %r", key, error)
+            logger.debug("retry %s: %r", key, error)
             self.add_later(key, RETRY_SECONDS)
 
 
 @asynccontextmanager
 async def subscribed(*handlers: tuple[Informer, Handler]) -> AsyncIterator[None]:
-    """Wait until all informers are synced, then call the handlers for every object and change until the block ends."""
+    """Wait until all informers are synced; call the handlers for existing objects and changes until the block ends."""
     await asyncio.gather(*(informer.synced.wait() for informer, _ in handlers))
     with ExitStack() as subscriptions:
         for informer, handler in handlers:

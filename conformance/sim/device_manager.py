@@ -48,7 +48,7 @@ class _Devices:
 
 @dataclass
 class Grant:
-    """What one container was allocated: the responses of the plugins, for the runtime."""
+    """The allocation of one container: the responses of the plugins, for the runtime."""
 
     answers: list[AllocateResponse] = field(default_factory=list)
 
@@ -77,7 +77,7 @@ class DeviceManager:
         self.on_change()
 
     def unregister(self, resource: str, plugin: DevicePluginServer) -> None:
-        """Unregister a plugin: nothing is allocatable any more, unless another plugin has taken over."""
+        """Unregister a plugin; its devices are no longer allocatable. No effect if another plugin has replaced it."""
         devices = self._resources.get(resource)
         if devices is None or devices.plugin is not plugin:
             return
@@ -90,7 +90,7 @@ class DeviceManager:
         await self._restarted.wait()
 
     def restart(self) -> None:
-        """Restart from the checkpoint: resource names and allocations are known, devices are not."""
+        """Restart from the checkpoint, which contains resource names and allocations, but no devices."""
         lost = _Devices(lost_at=self._clock.now())
         self._resources = dict.fromkeys(self._resources, lost)
         self._restarted.set()
@@ -98,7 +98,7 @@ class DeviceManager:
         self.on_change()
 
     def quantities(self) -> dict[str, Quantity]:
-        """Return capacity and allocatable by resource; a name that once existed stays, with zeros."""
+        """Return capacity and allocatable by resource; a resource that no longer has devices stays, with zeros."""
         counted = {}
         for name, devices in self._resources.items():
             total = 0 if self._expired(devices) else len(devices.healthy) + len(devices.unhealthy)

@@ -68,4 +68,4 @@ class EventRecorder:
         try:
             await insist(lambda: self._kube.create(EVENTS, event))
         except KubeError as error:
-            logger.debug("event dropped, as its namespace is going away: %s", error)
+            logger.debug("event dropped because its namespace is terminating: %s", error)

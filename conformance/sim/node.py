@@ -48,5 +48,5 @@ class SimNode:
             RuntimeError: The node has no kubelet yet.
         """
         if self.on_reboot is None:
-            raise RuntimeError(f"node {self.name} has no kubelet yet that could reboot it")
+            raise RuntimeError(f"node {self.name} has no kubelet yet and cannot reboot")
         self.on_reboot()

@@ -1,4 +1,4 @@
-"""What a simulated cluster is made of; its fields are the options of `python -m conformance.sim` and of the suite."""
+"""The options of a simulated cluster, for `python -m conformance.sim` and for the suite."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from typing import Final
 
 from conformance.flags import OptionError, flag, number, path, whole_number
 from conformance.sim.faults import Faults
+from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.models import Board, GpuModel, find_board
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 
 FASTEST: Final = 500.0
-"""Cluster seconds per real second unless asked for: five minutes of grace take 0.6 s, GFD's minute 0.12 s."""
+"""Default of cluster seconds per real second: five minutes take 0.6 s, the minute between two GFD runs 0.12 s."""
 FAST_NODES: Final = 2
-"""Nodes up to which a cluster runs that fast. More nodes mean more work for the same simulated second, and limits of
-components (five minutes for a pod to go) must not run out while the machine is still at it."""
+"""Number of nodes up to which a cluster runs at `FASTEST`. More nodes mean more work per simulated second, and the time
+limits of components (five minutes for a pod to terminate) must not expire while the host is still working."""
 ON_ANOTHER_SERVER: Final = 0.2
-"""Share of that speed for nodes that join a real API server. A write takes that about five times as long, 5 ms, and
-kube-scheduler tries again after a real second. Measured with the cases on two cores: they pass at full speed too, 20 s
-faster, but under load nothing is left of the limits."""
+"""Fraction of that speed for nodes that join a real API server. There a write takes about 5 ms, five times as long, and
+kube-scheduler retries after a real second. Measured with the cases on two cores: at full speed they pass too, 20 s
+faster, but time limits expire as soon as the host is under load."""
 MOST_GPUS: Final = 16
-"""GPUs that one node can have."""
+"""Maximum number of GPUs per node."""
 
 
 def _text_of(file: str) -> str:
@@ -33,31 +34,31 @@ def _text_of(file: str) -> str:
 
 @dataclass(frozen=True)
 class SimOptions:
-    """The make-up of a simulated cluster. The suite offers the options that are not `shared=False` too.
+    """The options of a simulated cluster. The suite has them too, except those with `shared=False`.
 
     Attributes:
-        gpu_model: Board of the GPUs, as `find_board` names them; several, with commas between, are dealt out in turn.
-        gpus_per_node: GPUs of each node, 1 to 16.
-        gpu_nodes: Nodes with GPUs; 0 makes a cluster without any.
-        faults: Names of the defects to switch on.
-        seed: What UUIDs are made of; the same options give the same UUIDs.
-        scale: Cluster seconds per real second; 1 is real time. None chooses: `time_scale`, `attached_time_scale`.
-        operator: Whether the GPU Operator is installed, with what it brings; without it the nodes have GPUs that nobody
-            advertises, and what follows here but `node_labels` and `reaction` has no effect.
-        release: Operator release whose components the simulated ones behave as.
-        strategy: ClusterPolicy `spec.mig.strategy` at the start; empty leaves it out.
+        gpu_model: Board of the GPUs, as `find_board` names it; several, separated by commas, alternate on each node.
+        gpus_per_node: Number of GPUs per node, 1 to 16.
+        gpu_nodes: Number of nodes with GPUs; 0 creates a cluster without nodes.
+        faults: Names of the faults to switch on.
+        seed: Seed of the UUIDs; the same options give the same UUIDs.
+        scale: Cluster seconds per real second; 1 is real time. None chooses one by the number of nodes; see
+            `time_scale` and `attached_time_scale`.
+        operator: Whether the GPU Operator is installed. Without it nobody advertises the GPUs of the nodes, and of the
+            options below only `audit_log`, `node_labels` and `reaction` have an effect.
+        release: Operator release to simulate.
+        strategy: Initial `spec.mig.strategy` of the ClusterPolicy; empty to omit it.
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
-        custom_config: Text of a mig-parted file for `migManager.config.name`; None: configurations are generated.
+        custom_config: Text of a mig-parted file for `migManager.config.name`; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
-        audit_log: File to which the embedded API server adds a line for every request; None for no log.
-        node_labels: Labels that the nodes have from the start.
-        reaction: Real seconds that scheduler, DaemonSet controller and operator let pass before they answer to what is
-            new. A person, or a program that creates an object and writes to it again, then comes first, as with the
-            real ones. 0 for none.
+        audit_log: File to which the embedded API server appends a line per request; None for no log.
+        node_labels: Initial labels of the nodes.
+        reaction: Minimum real seconds before scheduler, DaemonSet controller and operator react to a change, so that a
+            client that creates an object and then updates it finishes first, as in a real cluster. 0 for none.
 
     Raises:
         OptionError: A number or a strategy is out of range.
-        UnknownModelError, UnknownFaultError, UnknownReleaseError: No such name; the message lists those there are.
+        UnknownModelError, UnknownFaultError, UnknownReleaseError: A name is unknown; the message lists the known ones.
     """
 
     gpu_model: str = field(
@@ -65,22 +66,21 @@ class SimOptions:
         metadata=flag(
             "--gpu-model",
             metavar="NAME[,NAME]",
-            help="model of the simulated GPUs, or several that are dealt out in turn; a wrong name lists all there are",
+            help="model of the simulated GPUs, or several that alternate; an unknown name lists all models",
         ),
     )
     gpus_per_node: int = field(
         default=8,
-        metadata=flag("--gpus-per-node", metavar="N", read=whole_number, help=f"GPUs of each node, 1 to {MOST_GPUS}"),
+        metadata=flag("--gpus-per-node", metavar="N", read=whole_number, help=f"GPUs per node, 1 to {MOST_GPUS}"),
     )
     gpu_nodes: int = field(
-        default=2, metadata=flag("--gpu-nodes", metavar="N", read=whole_number, help="simulated nodes with GPUs")
+        default=2,
+        metadata=flag("--gpu-nodes", metavar="N", read=whole_number, help="number of simulated nodes with GPUs"),
     )
     faults: tuple[str, ...] = field(
-        default=(), metadata=flag("--fault", metavar="NAME", help="switch a defect on, see --list-faults")
+        default=(), metadata=flag("--fault", metavar="NAME", help="switch on a fault, see --list-faults")
     )
-    seed: int = field(
-        default=0, metadata=flag("--seed", metavar="N", read=whole_number, help="seed of everything random")
-    )
+    seed: int = field(default=0, metadata=flag("--seed", metavar="N", read=whole_number, help="seed of the UUIDs"))
     scale: float | None = field(
         default=None,
         metadata=flag(
@@ -93,26 +93,26 @@ class SimOptions:
     )
     operator: bool = field(
         default=True,
-        metadata=flag("--no-operator", help="a cluster before the GPU Operator is installed", shared=False),
+        metadata=flag("--no-operator", help="do not install the GPU Operator", shared=False),
     )
     release: str = field(
         default=DEFAULT_RELEASE,
         metadata=flag(
-            "--release", metavar="NAME", help="operator release to behave as; a wrong name lists all there are"
+            "--release", metavar="NAME", help="operator release to simulate; an unknown name lists all releases"
         ),
     )
     strategy: str = field(
         default=Strategy.SINGLE,
-        metadata=flag("--strategy", help=f"MIG strategy at the start: {', '.join(Strategy)}", shared=False),
+        metadata=flag("--strategy", help=f"initial MIG strategy: {', '.join(Strategy)}", shared=False),
     )
-    config_default: str = "all-disabled"
+    config_default: str = ALL_DISABLED
     custom_config: str | None = field(
         default=None,
         metadata=flag(
             "--config-file",
             metavar="FILE",
             read=_text_of,
-            help="mig-parted configuration for mig-manager",
+            help="file with mig-parted configurations for mig-manager",
             shared=False,
         ),
     )
@@ -125,7 +125,7 @@ class SimOptions:
             "--audit-log",
             metavar="FILE",
             read=path,
-            help="write a line of JSON for every request to the API server: method, path, query, user agent",
+            help="append a JSON line for every request to the API server: method, path, query, user agent",
             shared=False,
         ),
     )
@@ -141,27 +141,27 @@ class SimOptions:
             raise OptionError(f"the time scale must be more than zero, not {self.scale}")
         if self.strategy and self.strategy not in tuple(Strategy):
             raise OptionError(f"no strategy {self.strategy}; there are: {', '.join(Strategy)}")
-        if self.config_default not in ("all-disabled", ""):
-            raise OptionError(f"the default configuration is all-disabled or empty, not {self.config_default}")
+        if self.config_default not in (ALL_DISABLED, ""):
+            raise OptionError(f"the default configuration must be {ALL_DISABLED} or empty, not {self.config_default}")
         Faults(self.faults)
         self.boards()
         self.find_release()
 
     @property
     def time_scale(self) -> float:
-        """Cluster seconds per real second: `scale` if given, else 500 for two nodes and less in proportion for more."""
+        """Cluster seconds per real second: `scale` if given, else 500 for up to two nodes and less for more."""
         return self.scale or FASTEST * FAST_NODES / max(self.gpu_nodes, FAST_NODES)
 
     @property
     def attached_time_scale(self) -> float:
-        """The same for nodes that join another server: `scale` if given, else a fifth of that speed."""
+        """The same for nodes that join another API server: `scale` if given, else a fifth of `time_scale`."""
         return self.scale or self.time_scale * ON_ANOTHER_SERVER
 
     def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
-        """Return model and board of each GPU of a node."""
+        """Return the model and board of each GPU of a node."""
         named = [find_board(name.strip()) for name in self.gpu_model.split(",")]
         return tuple(islice(cycle(named), self.gpus_per_node))
 
     def find_release(self) -> Release:
-        """Return what the release ships."""
+        """Return the release to simulate."""
         return find_release(self.release)

@@ -36,7 +36,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Mount:
-    """A host path that appears in the container."""
+    """A host path that is mounted into the container."""
 
     container_path: str
     host_path: str
@@ -45,7 +45,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class DeviceNode:
-    """A device file that appears in the container; `permissions` as in the cgroup device controller (`rw`)."""
+    """A device file that is created in the container; `permissions` as in the cgroup device controller (`rw`)."""
 
     container_path: str
     host_path: str

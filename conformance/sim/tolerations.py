@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 
 def tolerates(tolerations: Iterable[Mapping[str, str]], taint: Mapping[str, str]) -> bool:
-    """Whether one of the tolerations covers the taint."""
+    """Return whether one of the tolerations matches the taint."""
     return any(_covers(toleration, taint) for toleration in tolerations)
 
 

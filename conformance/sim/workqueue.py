@@ -1,4 +1,4 @@
-"""The work queue of every controller: keys in, worked on one at a time, none of them waiting twice."""
+"""The work queue of the controllers: it works on one key at a time and holds each key at most once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 class WorkQueue(Generic[KeyT]):
-    """Keys that wait for work. A key added while it waits is worked on once; added during its work, it comes again.
+    """Keys that wait for work. A key that is added twice is worked on once; one added during its work is queued again.
 
     Args:
-        work: Does the work for one key. An exception ends `run`.
-        reaction: Real seconds, at least, between the first key that arrives and the work on it.
+        work: Works on one key. An exception ends `run`.
+        reaction: Minimum real seconds between the first key and the work on it.
     """
 
     def __init__(self, work: Callable[[KeyT], Awaitable[None]], reaction: float = 0.0) -> None:
@@ -24,7 +24,7 @@ class WorkQueue(Generic[KeyT]):
         self._added = asyncio.Event()
 
     def add(self, key: KeyT) -> None:
-        """Request work on `key` as soon as its turn comes."""
+        """Request work on `key`."""
         self._waiting[key] = None
         self._added.set()
 

@@ -108,10 +108,10 @@ class GarbageCollector:
 
     def _finish_owner(self, served: Served, record: Record) -> None:
         """Carry out the finalizer of an owner that is being deleted, then remove the finalizer."""
-        finalizers = look(record.data, "metadata", "finalizers", default=[])
-        dependents = sorted(self._dependents.get(record.data["metadata"]["uid"], ()))
         if not _waits_for_collector(record.data):
             return
+        finalizers = look(record.data, "metadata", "finalizers", default=[])
+        dependents = sorted(self._dependents.get(record.data["metadata"]["uid"], ()))
         if ORPHAN_FINALIZER in finalizers:
             self._orphan(record, dependents)
         elif dependents:

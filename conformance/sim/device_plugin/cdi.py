@@ -1,4 +1,4 @@
-"""The CDI specification that the device plugin writes at its start.
+"""The CDI specification that the device plugin writes at startup.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, internal/cdi/cdi.go; NVIDIA/nvidia-container-toolkit 1.20.0, pkg/nvcdi.
 """
@@ -15,19 +15,19 @@ KIND: Final = "k8s.device-plugin.nvidia.com/gpu"
 
 
 def qualified_name(device: str) -> str:
-    """Full CDI name of a device; `device` is its UUID or its index."""
+    """Return the full CDI name of a device; `device` is its UUID or index."""
     return f"{KIND}={device}"
 
 
 def cdi_spec(gpus: Sequence[Gpu], device_id: str) -> dict[str, Any]:
-    """List whole GPUs with MIG off and all MIG devices; a GPU in MIG mode is left out.
+    """Return the specification for all GPUs with MIG off and all MIG devices.
 
     Args:
         gpus: All GPUs of the node.
-        device_id: `uuid` or `index`, how devices are called.
+        device_id: `uuid` or `index`: how devices are named.
 
     Returns:
-        The specification without the edits of each device: containers of the simulator have no file system.
+        The specification without edits per device, since simulated containers have no file system.
     """
     by_index = device_id == "index"
     whole = [str(gpu.index) if by_index else gpu.uuid for gpu in gpus if not gpu.mig_enabled]

@@ -1,7 +1,7 @@
-"""Which devices are advertised under which resource name.
+"""The device map: advertised devices by resource name.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, internal/rm/device_map.go and rm.go; before v0.20.0 the name of a profile was
-searched for anywhere in the name of a MIG device (api/config/v1/resources.go, commit 0dfdfb97).
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/rm/device_map.go and rm.go; before v0.20.0 a profile matched if
+its name was a substring of the name of the MIG device (api/config/v1/resources.go, commit 0dfdfb97).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _WALK: Final = (
     "error visiting devices: error visiting device: error visiting device: "
     "error visiting MIG device: error visiting MIG device: "
 )
-"""How the real program's walk over MIG devices wraps a failure."""
+"""Prefix of errors while the real program visits MIG devices."""
 
 
 class DeviceMapError(Exception):
-    """The geometry cannot be advertised; the message is the end of what the program logs."""
+    """The geometry cannot be advertised; the message is the last part of the log line."""
 
 
 @dataclass(frozen=True)
 class AdvertisedDevice:
-    """What one id stands for.
+    """One advertised device.
 
     Attributes:
-        id: The UUID, with sharing followed by `::<replica>`.
-        uuid: Of the GPU or MIG device.
-        index: `<gpu>`, or `<gpu>:<mig>` for a MIG device, in NVML's numbers.
-        gpu: UUID of the GPU itself or of the parent.
-        numa: NUMA node of the GPU; None where the machine names none.
-        nodes: Its device files.
+        id: The UUID; `::<replica>` is appended if the device is shared.
+        uuid: UUID of the GPU or MIG device.
+        index: NVML index: `<gpu>`, or `<gpu>:<mig>` for a MIG device.
+        gpu: UUID of the GPU, for a MIG device of its parent.
+        numa: NUMA node of the GPU; None if unknown.
+        nodes: Device files.
     """
 
     id: str
@@ -66,15 +66,15 @@ DeviceMap = Mapping[str, Sequence[AdvertisedDevice]]
 def build_device_map(
     gpus: Sequence[Gpu], strategy: Strategy, sharing: Sharing, *, whole_names: bool, faults: Faults, log: Klog
 ) -> DeviceMap:
-    """Sort the devices of a node by resource name; a name without devices does not occur.
+    """Group the devices of a node by resource name; names without devices are omitted.
 
     Args:
         gpus: All GPUs.
         strategy: MIG strategy.
-        sharing: What is handed out several times over.
-        whole_names: Whether a profile must match in whole, as from v0.20.0, or may be part of a device's name.
-        faults: Defects that are switched on.
-        log: Takes a warning for each empty GPU under `mixed`.
+        sharing: Sharing of resources.
+        whole_names: Whether a profile must match exactly (from v0.20.0) or may be a substring of the device's profile.
+        faults: The faults that are switched on.
+        log: Log for warnings about GPUs without MIG devices with strategy `mixed`.
 
     Raises:
         DeviceMapError: The geometry does not fit the strategy; the process ends with exit code 1.
@@ -134,10 +134,10 @@ def _advertised(gpu: Gpu, device: MigDevice) -> AdvertisedDevice:
 
 
 def _capabilities(gpu: Gpu, device: MigDevice) -> tuple[int, int]:
-    """Minor numbers of the GPU instance's and the compute instance's capability.
+    """Return the minor numbers of the capabilities of GPU instance and compute instance.
 
     Source: MIG User Guide, "Device Nodes and Capabilities" (/proc/driver/nvidia-caps/mig-minors): config 1, monitor 2,
-    then per GPU 15 GPU instances of one number each and eight more for compute instances.
+    then for each GPU 15 GPU instances with one number for the instance and eight for its compute instances.
     """
     of_instance = 1 + 8
     instance = 3 + of_instance * (15 * gpu.minor + device.gpu_instance)

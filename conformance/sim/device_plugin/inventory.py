@@ -23,7 +23,7 @@ _MIB: Final = 2**20
 
 @dataclass(frozen=True)
 class Attributes:
-    """NVML's attribute record of a MIG device; the engines are those of its GPU instance."""
+    """NVML attributes of a MIG device; engines belong to its GPU instance."""
 
     memory_mib: int
     multiprocessors: int
@@ -38,15 +38,15 @@ class Attributes:
 
 @dataclass(frozen=True)
 class MigDevice:
-    """A compute instance, which is what users get.
+    """A MIG device: a compute instance.
 
     Attributes:
-        index: NVML's MIG index below the parent; it can have gaps.
+        index: NVML index on the parent GPU; indexes can have gaps.
         uuid: `MIG-` and a UUID.
-        gpu_instance: Id of the GPU instance on its GPU.
-        compute_instance: Id within the GPU instance.
-        profile: Its kind.
-        attributes: What NVML says it has.
+        gpu_instance: Id of the GPU instance.
+        compute_instance: Id of the compute instance in the GPU instance.
+        profile: Profile of the device.
+        attributes: NVML attributes.
     """
 
     index: int
@@ -62,17 +62,17 @@ class Gpu:
     """One GPU.
 
     Attributes:
-        index: NVML's index.
+        index: NVML index.
         minor: Number of its device file, `/dev/nvidia<minor>`.
         uuid: `GPU-` and a UUID.
         name: Product name, such as `NVIDIA H100 80GB HBM3`.
-        numa: NUMA node; None where the machine names none.
-        memory_mib: Whole memory in MiB.
+        numa: NUMA node; None if unknown.
+        memory_mib: Total memory in MiB.
         capability: CUDA compute capability, major and minor.
-        mig_capable: Whether NVML knows a MIG mode for it.
-        mig_enabled: The current mode; a pending one counts for nothing.
-        offered: Full profiles it offers, in the order of NVML's indexes; empty if it is not capable.
-        devices: MIG devices in NVML's order; a GPU instance without a compute instance gives none.
+        mig_capable: Whether NVML reports a MIG mode.
+        mig_enabled: The current mode; a pending mode is ignored.
+        offered: Profiles that it offers, by NVML index; empty if it is not MIG capable.
+        devices: MIG devices by NVML index. A GPU instance without compute instances has none.
     """
 
     index: int
@@ -89,16 +89,16 @@ class Gpu:
 
 
 _READ: Final[WeakKeyDictionary[NodeHardware, dict[Hashable, Gpu]]] = WeakKeyDictionary()
-"""What was read of each node, by the state it was read in. It stays true: whatever NVML answers about a GPU follows
-from what `Nvml.state` holds and from what a node never changes, its boards and its faults."""
+"""Cache of GPUs by node and state. It is always valid: NVML's answers depend only on `Nvml.state` and on the node's
+boards and faults, which never change."""
 
 
 def read_gpus(nvml: Nvml) -> tuple[Gpu, ...]:
     """Read every GPU; NVML must be initialised.
 
     Raises:
-        pynvml.NVMLError: NVML refuses something other than an unsupported profile or an absent device.
-        ProfileNameError: A profile has an index that the library does not know.
+        pynvml.NVMLError: NVML fails, other than for an unsupported profile or a missing device.
+        ProfileNameError: A profile has an index that go-nvlib does not know.
     """
     known = _READ.setdefault(nvml.hardware, {})
     gpus = []
@@ -141,7 +141,7 @@ def _read_gpu(nvml: Nvml, index: int) -> Gpu:
 def _mig_device(
     nvml: Nvml, gpu: Any, profiles: Mapping[int, Any], computes: dict[int, Mapping[int, Any]], index: int, device: Any
 ) -> MigDevice:
-    """Read one MIG device; `computes` keeps the compute instance profiles by GPU instance profile, for all of a GPU."""
+    """Read one MIG device; `computes` caches the compute instance profiles of the GPU by GPU instance profile."""
     total = nvml.nvmlDeviceGetMemoryInfo(gpu).total
     record = nvml.nvmlDeviceGetAttributes_v2(device)
     gpu_instance_id = nvml.nvmlDeviceGetGpuInstanceId(device)
@@ -189,7 +189,7 @@ def _index_of(profiles: Mapping[int, Any], wanted: int) -> int:
 
 
 def _present(indexes: Iterable[int], ask: Callable[..., Any], owner: Any, *more: Any) -> dict[int, Any]:
-    """Ask `ask(owner, index, *more)` for every index; what NVML does not support or does not have is left out."""
+    """Call `ask(owner, index, *more)` for every index; omit what NVML does not support or find."""
     answers = ((index, _unless_absent(ask, owner, index, *more)) for index in indexes)
     return {index: answer for index, answer in answers if answer is not None}
 

@@ -1,7 +1,7 @@
-"""Log lines in the form of klog, which both programs of the device plugin's image write.
+"""Log lines in klog format, as both programs of the device plugin image write them.
 
-The place in the source (`main.go:198`) is part of a line because people search logs for it; the numbers are those of
-NVIDIA/k8s-device-plugin v0.20.0, whatever the version that is simulated.
+Each line contains the place in the source (`main.go:198`), because users search logs for it. Line numbers are those of
+NVIDIA/k8s-device-plugin v0.20.0 for all versions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ class Klog:
     """Writes `<severity><month><day> <time> <process> <place>] <text>`.
 
     Args:
-        write: Takes one line.
-        now: Wall time of the cluster.
+        write: Writes one line.
+        now: Returns the date and time of the cluster.
     """
 
     def __init__(self, write: Callable[[str], None], now: Callable[[], datetime]) -> None:
@@ -23,15 +23,15 @@ class Klog:
         self._now = now
 
     def info(self, place: str, text: str) -> None:
-        """Log what happened in the normal course."""
+        """Log an informational message."""
         self._line("I", place, text)
 
     def warning(self, place: str, text: str) -> None:
-        """Log what is odd and does not stop the program."""
+        """Log a warning."""
         self._line("W", place, text)
 
     def failure(self, place: str, text: str) -> None:
-        """Log a failure."""
+        """Log an error."""
         self._line("E", place, text)
 
     def _line(self, severity: str, place: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the settings of both programs come from: command line beats environment beats configuration file.
+"""Sources of the settings of both programs: command line, environment and configuration file, in this priority.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, api/config/v1/config.go and flags.go, cmd/nvidia-device-plugin/main.go,
 cmd/gpu-feature-discovery/main.go.
@@ -17,24 +17,24 @@ CONFIG_FILE: Final = "config-file"
 FILE_ERROR: Final = (
     "unable to load config: unable to finalize config: unable to parse config file: error parsing config file: "
 )
-"""What the programs log before the reason why the content of the file cannot be used."""
+"""Prefix of errors about the content of the configuration file."""
 _SHELLS: Final = ("sh", "bash")
 _TRUE: Final = ("1", "t", "true")
 _FALSE: Final = ("0", "f", "false")
 
 
 class SettingsError(Exception):
-    """The program cannot start with these settings; the message is what it logs."""
+    """The program cannot start with these settings; the message is the log line."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """Where one setting may come from.
+    """Sources of one setting.
 
     Attributes:
-        default: Value in the spelling of the command line where it is given nowhere.
-        file: Path below `flags` of the configuration file; empty where the file has no such field.
-        switch: Whether the flag stands alone on the command line and means true.
+        default: Default value, as on the command line.
+        file: Path under `flags` in the configuration file; empty if the file has no such field.
+        switch: Whether the flag is boolean and needs no value on the command line.
     """
 
     default: str
@@ -56,24 +56,24 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "no-timestamp": Option("false", ("gfd", "noTimestamp"), switch=True),
     "sleep-interval": Option("60s", ("gfd", "sleepInterval")),
 }
-"""By command-line flag; the environment variable is the flag in capitals with `_` for `-`.
+"""Options by command-line flag; the environment variable is the flag in upper case with `_` for `-`.
 
-Options on which nothing in a simulated node depends are left out: given in the environment or the file they have no
-effect, on the command line they are refused.
+Options that do not affect a simulated node are missing: they are ignored in environment and file, and rejected on the
+command line.
 """
 
 
 class Sources:
-    """The three places together.
+    """The settings of one program from all three sources.
 
     Args:
-        command: Entry point and arguments; a shell as entry point passes none on.
+        command: Entry point and arguments; arguments of a shell are ignored.
         env: Environment.
-        read_file: Text of a mounted file; None if there is no such file.
-        env_prefixes: What may stand before a variable's name; the first that is set wins.
+        read_file: Returns the text of a mounted file; None if there is no such file.
+        env_prefixes: Prefixes of variables; the first variable that is set wins.
 
     Attributes:
-        file: Content of the configuration file; empty where none is named.
+        file: Content of the configuration file; empty if there is none.
 
     Raises:
         SettingsError: A flag is unknown, or the configuration file cannot be read.
@@ -93,14 +93,14 @@ class Sources:
         self.file = _read_config(path, read_file) if path else {}
 
     def text(self, flag: str) -> str:
-        """Value of an option in the spelling of the command line."""
+        """Return the value of an option, as on the command line."""
         return self._given(flag) or self._from_file(OPTIONS[flag])
 
     def truth(self, flag: str) -> bool:
-        """Value of a switch.
+        """Return the value of a boolean option.
 
         Raises:
-            SettingsError: What is given is neither true nor false.
+            SettingsError: The value is neither true nor false.
         """
         text = self.text(flag).lower()
         if text not in _TRUE + _FALSE:

@@ -1,4 +1,4 @@
-"""How a MIG device gets its profile name from what NVML says of it.
+"""Profile names of MIG devices, derived from NVML.
 
 Source: go-nvlib 0.12.0, pkg/nvlib/device/mig_profile.go, as vendored by NVIDIA/k8s-device-plugin v0.20.0.
 """
@@ -31,10 +31,10 @@ _GPU_PROFILES: Final[dict[int, tuple[int, tuple[str, ...], tuple[str, ...]]]] = 
     pynvml.NVML_GPU_INSTANCE_PROFILE_1_SLICE_ALL_ME: (1, ("me.all",), ()),
     pynvml.NVML_GPU_INSTANCE_PROFILE_2_SLICE_ALL_ME: (2, ("me.all",), ()),
 }
-"""NVML's index of a GPU-instance profile: slices, attributes with `+`, attributes with `-`."""
+"""GPU instance profiles by NVML index: slices, attributes with `+`, attributes with `-`."""
 
 _COMPUTE_PROFILES: Final = {0: 1, 1: 2, 2: 3, 3: 4, 4: 7, 5: 8, 6: 6, 7: 1, 8: 7}
-"""NVML's index of a compute-instance profile: slices."""
+"""Compute instance profiles by NVML index: slices."""
 
 _MEMORY_PARTS: Final = 8
 _MIB: Final = 2**20
@@ -46,22 +46,22 @@ class ProfileNameError(Exception):
 
 
 def full_profile(gpu_index: int, memory_mib: int, gpu_memory: int) -> Profile:
-    """Name a GPU-instance profile with one compute instance that fills it.
+    """Return the name of a GPU instance profile with one compute instance that fills it.
 
     Args:
-        gpu_index: NVML's index of the GPU-instance profile, not the id that `nvidia-smi mig -lgip` prints.
+        gpu_index: NVML index of the GPU instance profile, not the id that `nvidia-smi mig -lgip` prints.
         memory_mib: Memory of the profile in MiB.
-        gpu_memory: Whole memory of the GPU in bytes.
+        gpu_memory: Total memory of the GPU in bytes.
 
     Raises:
-        ProfileNameError: The library does not know the index: 17 is a graphics profile of newer drivers.
+        ProfileNameError: go-nvlib does not know the index, for example 17, a graphics profile of newer drivers.
     """
     slices, plus, minus = _attributes(gpu_index)
     return Profile(slices, slices, _memory_gb(memory_mib, gpu_memory), plus, minus)
 
 
 def profile(gpu_index: int, compute_index: int, memory_mib: int, gpu_memory: int) -> Profile:
-    """Name a MIG device by the indexes of both its profiles; otherwise as `full_profile`."""
+    """Return the name of a MIG device by the indexes of both profiles; see `full_profile`."""
     slices, plus, minus = _attributes(gpu_index)
     return Profile(_COMPUTE_PROFILES[compute_index], slices, _memory_gb(memory_mib, gpu_memory), plus, minus)
 
@@ -73,7 +73,7 @@ def _attributes(gpu_index: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
 
 
 def _memory_gb(memory_mib: int, gpu_memory: int) -> int:
-    """Take the eighths of the GPU that the memory fills, rounded up, of its whole GiB, rounded up; half goes up."""
+    """Return the GiB of a profile: its eighths of the GPU (rounded up) times the GPU's GiB (rounded up), rounded."""
     parts = math.ceil(memory_mib * _MIB * _MEMORY_PARTS / gpu_memory)
     whole_gib = math.ceil(gpu_memory / _GIB)
     return math.floor(parts * whole_gib / _MEMORY_PARTS + 0.5)

@@ -1,4 +1,4 @@
-"""The program `nvidia-device-plugin`: enumerate once, register, stay; anew only when the kubelet restarts."""
+"""The program `nvidia-device-plugin`: enumerates devices at startup and after each restart of the kubelet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conformance.sim.nvml import Nvml
 from conformance.spec.releases import at_least
 
 WHOLE_NAMES_SINCE: Final = "v0.20.0"
-"""From here on profiles are matched in whole, and shared devices can be packed (k8s-device-plugin CHANGELOG.md)."""
+"""First version with exact profile matching and the policy `packed` (k8s-device-plugin CHANGELOG.md)."""
 _SOCKETS: Final = "/var/lib/kubelet/device-plugins"
 _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 
@@ -27,10 +27,10 @@ _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-t
 async def device_plugin(container: Container) -> int:
     """Serve the devices of the container's node until SIGTERM.
 
-    A geometry that changes meanwhile is not noticed: only a new start enumerates again.
+    It does not notice changes of the geometry: only a restart enumerates again.
 
     Returns:
-        0 after SIGTERM; 1 where the settings or the geometry cannot be served, with the reason in the log.
+        0 after SIGTERM; 1 if the settings or the geometry cannot be served, with the reason in the log.
     """
     log = Klog(container.log, container.clock.time)
     again = True
@@ -66,7 +66,7 @@ def _as_before(settings: Settings) -> Settings:
 
 
 async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:
-    """Keep the servers registered; returns True when the kubelet restarted and all has to begin anew."""
+    """Keep the servers registered; return True if the kubelet restarted and the plugin has to start again."""
     devices = container.node.devices
     for server in servers:
         devices.register(server.resource, server)
@@ -93,5 +93,5 @@ async def _serve(container: Container, servers: Sequence[ResourceServer], log: K
 
 
 def socket_name(resource: str) -> str:
-    """File name of the socket on which the plugin serves `resource`."""
+    """Return the file name of the socket for `resource`."""
     return f"nvidia-{resource.partition('/')[2]}.sock"

@@ -1,4 +1,4 @@
-"""One resource of the NVIDIA device plugin: its device list and its answers to the kubelet.
+"""One resource of the NVIDIA device plugin: its device list and its responses to the kubelet.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, internal/plugin/server.go and mps.go, internal/rm/rm.go and allocate.go.
 """
@@ -21,14 +21,14 @@ _LIST_DIRECTORY: Final = "/var/run/nvidia-container-devices"
 
 
 class ResourceServer:
-    """Serves one resource; its devices are those of the moment at which the plugin started.
+    """Serves one resource; its devices are those at the start of the plugin.
 
     Args:
         resource: Name of the extended resource.
-        devices: What is advertised.
-        settings: Of the plugin.
-        faults: Defects that are switched on.
-        control_nodes: Device files that every container gets with PASS_DEVICE_SPECS, as far as the node has them.
+        devices: The advertised devices.
+        settings: Settings of the plugin.
+        faults: The faults that are switched on.
+        control_nodes: Device files of the node that every container gets with PASS_DEVICE_SPECS.
     """
 
     def __init__(
@@ -46,17 +46,17 @@ class ResourceServer:
         self._control_nodes = control_nodes
 
     def devices(self) -> Sequence[Device]:
-        """List every device; all are healthy, since a simulated GPU reports no XID errors."""
+        """Return all devices; they are healthy, since simulated GPUs report no XID errors."""
         listed = [
             Device(device.id, numa=() if device.numa is None else (device.numa,)) for device in self._devices.values()
         ]
         return listed[:-1] if self._faults.on("plugin-count-off-by-one") else listed
 
     def allocate(self, ids: Sequence[str]) -> AllocateResponse:
-        """Answer for one container.
+        """Return the response for one container.
 
         Raises:
-            AllocateError: An id is unknown, or several replicas are asked for and the configuration forbids it.
+            AllocateError: An id is unknown, or more replicas are requested than the configuration permits.
         """
         self._validate(ids)
         chosen = [self._devices[one] for one in ids]
@@ -75,7 +75,7 @@ class ResourceServer:
         )
 
     def preferred(self, available: Collection[str], required: Collection[str], size: int) -> Sequence[str]:
-        """Choose devices: whole GPUs near each other, MIG and shared devices by the allocation policy.
+        """Choose devices: whole GPUs by NUMA node, MIG and shared devices by the allocation policy.
 
         Raises:
             AllocateError: Fewer than `size` are available.
@@ -148,7 +148,7 @@ class ResourceServer:
         return {key: ",".join(cdi)}
 
     def _by_use(self, candidates: Sequence[str], missing: int) -> list[str]:
-        """Take from the physical device with the fewest (`packed`: the most) replicas in use, again and again."""
+        """Choose one by one from the device with the fewest replicas in use (`packed`: the most)."""
         totals = Counter(device.uuid for device in self._devices.values())
         free = Counter(self._devices[one].uuid for one in candidates)
         sign = -1 if self._settings.allocation_policy == "packed" else 1
@@ -168,9 +168,9 @@ class ResourceServer:
         return sign * used[owner], picked[owner]
 
     def _by_distance(self, candidates: Sequence[str], required: Collection[str]) -> list[str]:
-        """Order by NUMA node: that of the required GPUs first, then the one with the most candidates.
+        """Sort by NUMA node: first that of the required GPUs, then the one with the most candidates.
 
-        The real plugin also weighs NVLink; on the boards that are simulated every GPU reaches every other alike.
+        The real plugin also considers NVLink; on the simulated boards, all GPUs are connected equally.
         """
         near = {self._devices[one].numa for one in required}
         size = Counter(self._devices[one].numa for one in candidates)

@@ -1,4 +1,4 @@
-"""Settings of the device plugin and of GPU Feature Discovery, which share one configuration file, and their validation.
+"""Settings of the device plugin and GPU Feature Discovery, which share a configuration file, and their validation.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, api/config/v1 (config.go, flags.go, duration.go),
 cmd/nvidia-device-plugin/main.go (validateFlags).
@@ -20,27 +20,27 @@ _WITHOUT_EFFECT: Final = {
     "rename": ("replicas.go:60", "Setting the 'rename' field"),
     "devices": ("replicas.go:63", "Customizing the 'devices' field"),
 }
-"""Fields of a shared resource that the programs ignore: place and begin of the warning."""
+"""Fields of a shared resource that the programs ignore: place and first words of the warning."""
 _DEVICE_LISTS: Final = ("envvar", "volume-mounts", "cdi-annotations", "cdi-cri")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What both programs read.
+    """Settings of both programs.
 
     Attributes:
-        strategy: MIG strategy as given; each program refuses an unknown one later, in its own words.
-        fail_on_init_error: Whether a failing NVML initialisation ends the program; if not it idles.
-        sharing: What is handed out several times over.
-        device_list: Ways in which a container is told its devices.
+        strategy: MIG strategy, not validated: each program rejects an unknown one later, with its own message.
+        fail_on_init_error: Whether the program exits if NVML cannot be initialised; otherwise it idles.
+        sharing: Sharing of resources.
+        device_list: Ways to pass devices to a container.
         device_id: `uuid` or `index`.
-        pass_device_specs: Whether answers name device nodes.
+        pass_device_specs: Whether responses contain device nodes.
         allocation_policy: `distributed` or `packed`, for MIG and shared devices.
-        cdi_annotation_prefix: Begin of the key of a CDI annotation.
+        cdi_annotation_prefix: Prefix of the keys of CDI annotations.
         mps_root: Host directory of the MPS daemon; empty for none.
-        oneshot: Whether GFD labels once and ends.
-        no_timestamp: Whether GFD leaves its timestamp label out.
-        sleep_seconds: Pause between two runs of GFD; None for one run and then rest.
+        oneshot: Whether GFD labels the node once and exits.
+        no_timestamp: Whether GFD omits the timestamp label.
+        sleep_seconds: Seconds between two runs of GFD; None for a single run, after which it idles.
     """
 
     strategy: str = "none"
@@ -64,17 +64,17 @@ def read_settings(
     log: Klog,
     env_prefixes: Sequence[str] = ("",),
 ) -> Settings:
-    """Collect the settings of a program.
+    """Read the settings of a program.
 
     Args:
-        command: Entry point and arguments; a shell as entry point passes none on.
+        command: Entry point and arguments; arguments of a shell are ignored.
         env: Environment.
-        read_file: Text of a mounted file; None if there is no such file.
-        log: Takes the warnings about fields without effect.
-        env_prefixes: What may stand before a variable's name; the first that is set wins.
+        read_file: Returns the text of a mounted file; None if there is no such file.
+        log: Log for warnings about fields without effect.
+        env_prefixes: Prefixes of variables; the first variable that is set wins.
 
     Raises:
-        SettingsError: A flag, the file or a value in it cannot be used.
+        SettingsError: A flag, the file or a value in it is invalid.
     """
     sources = Sources(command, env, read_file, env_prefixes)
     settings = Settings(
@@ -104,7 +104,7 @@ def _sharing(sources: Sources) -> Sharing:
 
 
 def _seconds(text: str) -> float | None:
-    """Read `60s`, `5m`, `1h` or bare seconds; None for `infinite`."""
+    """Parse `60s`, `5m`, `1h` or plain seconds; None for `infinite`."""
     if text == "infinite":
         return None
     unit = text[-1:] if text[-1:] in _UNITS else ""
@@ -124,14 +124,14 @@ def _warn(sources: Sources, sharing: Sharing, log: Klog) -> None:
 
 
 def validate(settings: Settings, *, has_library: bool) -> Strategy:
-    """Return the MIG strategy of settings that can be used.
+    """Validate the settings and return the MIG strategy.
 
     Args:
-        settings: Of the plugin.
-        has_library: Whether NVML's library is there, without which CDI cannot be.
+        settings: Settings of the plugin.
+        has_library: Whether the NVML library is present, which CDI requires.
 
     Raises:
-        SettingsError: The first setting that cannot be used.
+        SettingsError: A setting is invalid; the message names the first one.
     """
     for way in settings.device_list:
         if way not in _DEVICE_LISTS:
@@ -153,5 +153,5 @@ def validate(settings: Settings, *, has_library: bool) -> Strategy:
 
 
 def uses_cdi(settings: Settings) -> bool:
-    """Whether devices are handed over through CDI, alone or beside another way."""
+    """Return whether devices are passed through CDI, possibly in addition to other ways."""
     return any(way.startswith("cdi-") for way in settings.device_list)

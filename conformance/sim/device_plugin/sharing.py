@@ -1,4 +1,4 @@
-"""The part `sharing` of the configuration file: which resources are handed out several times over.
+"""The section `sharing` of the configuration file: which resources are shared by several containers.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, api/config/v1/replicas.go and sharing.go; documented in README.md,
 "Shared Access to GPUs".
@@ -18,17 +18,17 @@ _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 
 
 class ConfigFileError(ValueError):
-    """The configuration file cannot be used; the message is the end of what the program logs."""
+    """The configuration file is invalid; the message is the last part of the log line."""
 
 
 @dataclass(frozen=True)
 class Shared:
-    """One resource that is shared.
+    """One shared resource.
 
     Attributes:
-        resource: Name before any renaming.
-        replicas: How often each device is advertised, 2 or more.
-        rename: Name under which the replicas are advertised; None keeps `resource`.
+        resource: Name before renaming.
+        replicas: Number of replicas per device, 2 or more.
+        rename: Name of the replicas; None for the same name.
     """
 
     resource: str
@@ -38,13 +38,13 @@ class Shared:
 
 @dataclass(frozen=True)
 class Sharing:
-    """What the active way of sharing says; the default shares nothing.
+    """The active sharing configuration; by default nothing is shared.
 
     Attributes:
         strategy: `none`, `time-slicing` or `mps`, the value of the label `sharing-strategy`.
-        resources: What is shared.
-        one_at_most: Whether a request for two or more replicas is refused at admission.
-        ignored: Fields of the file that were set and have no effect, as (`rename` or `devices`, section).
+        resources: The shared resources.
+        one_at_most: Whether a request for more than one replica is rejected at admission.
+        ignored: Fields of the file without effect, as (`rename` or `devices`, section).
     """
 
     strategy: str = "none"
@@ -53,12 +53,12 @@ class Sharing:
     ignored: tuple[tuple[str, str], ...] = ()
 
     def of(self, resource: str) -> Shared | None:
-        """How `resource` is shared; None if it is not."""
+        """Return how `resource` is shared; None if it is not shared."""
         return next((shared for shared in self.resources if shared.resource == resource), None)
 
 
 def read_sharing(section: Mapping[str, Any]) -> Sharing:
-    """Read `sharing`; `mps` wins where both ways are given.
+    """Parse the section `sharing`; `mps` takes precedence over `timeSlicing`.
 
     Raises:
         ConfigFileError: Fewer than two replicas, no resources, or a malformed resource name.

@@ -1,4 +1,4 @@
-"""One start of the device plugin: from settings and NVML to the resources that it will serve, or the reason why not.
+"""The start of the device plugin: enumerates devices and builds a server for each resource, or fails with a reason.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, cmd/nvidia-device-plugin/main.go and plugin-manager.go,
 internal/plugin/factory.go, internal/rm/rm.go.
@@ -36,16 +36,16 @@ _NO_LIBRARY: Final = "libnvidia-ml.so.1: cannot open shared object file: No such
 
 
 class StartError(Exception):
-    """The plugin ends with exit code 1; the message is what it logs after `error starting plugins: `."""
+    """The plugin exits with code 1; the message is the log line after `error starting plugins: `."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """What a start came to.
+    """Result of a start.
 
     Attributes:
-        servers: One per resource with devices; empty where the plugin idles.
-        cdi: The CDI specification; None where no CDI strategy is set.
+        servers: One server per resource with devices; empty if the plugin idles.
+        cdi: The CDI specification; None without a CDI strategy.
     """
 
     servers: Sequence[ResourceServer] = ()
@@ -64,15 +64,15 @@ def start(
     """Enumerate the devices and build a server for each resource.
 
     Args:
-        nvml: The node's NVML; need not be initialised.
-        settings: Of the plugin.
+        nvml: NVML of the node; need not be initialised.
+        settings: Settings of the plugin.
         whole_names: See `build_device_map`.
-        faults: Defects that are switched on.
-        log: Takes warnings and errors.
+        faults: The faults that are switched on.
+        log: Log for warnings and errors.
         control_nodes: See `ResourceServer`.
 
     Raises:
-        StartError: The settings or the geometry cannot be served.
+        StartError: The settings are invalid, or the geometry cannot be served.
     """
     failure = _initialise(nvml)
     has_library = failure is None or failure.value != pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
@@ -97,7 +97,7 @@ def start(
 
 
 def error_text(error: pynvml.NVMLError) -> str:
-    """Return go-nvml's words for an error: NVML's own, or the constant's name while there is no library to ask."""
+    """Return the text of go-nvml for an error: that of NVML, or without the library the name of the constant."""
     if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
         return "ERROR_LIBRARY_NOT_FOUND"
     return str(error)
@@ -121,7 +121,7 @@ def _usable_strategy(settings: Settings, has_library: bool) -> Strategy:
 def _check_patterns(
     strategy: Strategy, settings: Settings, failure: pynvml.NVMLError | None, has_library: bool, log: Klog
 ) -> None:
-    """Under `mixed` the profiles are asked for before anything else, so that is where a dead NVML shows first."""
+    """Check NVML for strategy `mixed`, which lists the profiles before anything else and so fails first."""
     if strategy is not Strategy.MIXED or failure is None:
         return
     if not has_library:

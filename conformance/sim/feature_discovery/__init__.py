@@ -1,6 +1,6 @@
-"""GPU Feature Discovery: labels a node by its GPUs and MIG devices, through Node Feature Discovery.
+"""GPU Feature Discovery: node labels for GPUs and MIG devices, through Node Feature Discovery.
 
-Behaviour: NVIDIA/k8s-device-plugin v0.20.0, whose image holds this program too.
+Behaviour: NVIDIA/k8s-device-plugin v0.20.0, whose image contains this program.
 """
 
 from conformance.sim.feature_discovery.program import feature_discovery

@@ -1,4 +1,4 @@
-"""The labels that GPU Feature Discovery computes from the GPUs and MIG devices of a node.
+"""The labels for the GPUs and MIG devices of a node.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm (mig-strategy.go, resource.go, nvml.go).
 """
@@ -22,7 +22,7 @@ Labels = dict[str, str]
 _INVALID: Final = "MIG-INVALID"
 _UNKNOWN_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9\-_. ]")
 _FAMILIES: Final[Mapping[int, str]] = {9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}
-"""By major compute capability; 8 is shared by two families."""
+"""Families by major compute capability; 8 covers two families."""
 _ADA_MINOR: Final = 9
 
 
@@ -32,13 +32,13 @@ class LabelError(Exception):
 
 @dataclass(frozen=True)
 class Labelling:
-    """What decides the labels beside the GPUs.
+    """The inputs of the labels apart from the GPUs.
 
     Attributes:
-        strategy: MIG strategy as given.
-        sharing: What is handed out several times over.
-        faults: Defects that are switched on.
-        warn: Takes the place in the source and the text of a warning.
+        strategy: MIG strategy, not validated.
+        sharing: Sharing of resources.
+        faults: The faults that are switched on.
+        warn: Logs a warning: place in the source, and text.
     """
 
     strategy: str
@@ -48,13 +48,13 @@ class Labelling:
 
 
 def resource_labels(gpus: Sequence[Gpu], labelling: Labelling, last: str | None = None) -> Labels:
-    """Labels of whole GPUs and MIG devices: everything below `gpu.` and `mig-<profile>.`, and the strategy.
+    """Return the labels of GPUs and MIG devices: all under `gpu.` and `mig-<profile>.`, and the strategy.
 
     Args:
         gpus: All GPUs, at least one.
         labelling: Strategy and sharing.
-        last: Which model's labels are written last, over those of the others, on a node with several models: the
-            real program follows the order of a Go map, which is random. None takes the model that NVML names last.
+        last: On a node with several models, the one whose labels overwrite those of the others; in the real program
+            the random order of a Go map decides. None for the last model in NVML order.
 
     Raises:
         LabelError: The strategy is unknown.
@@ -76,7 +76,7 @@ def resource_labels(gpus: Sequence[Gpu], labelling: Labelling, last: str | None 
 
 
 def whole_gpu_labels(gpus: Sequence[Gpu], labelling: Labelling) -> dict[str, Labels]:
-    """Labels below `gpu.` by model, as if it were the only one; a GPU with MIG on counts and is not shared."""
+    """Return the labels under `gpu.` that each model would have alone; a GPU with MIG on counts, but is not shared."""
     counts = Counter(gpu.name for gpu in gpus)
     if len(counts) > 1:
         labelling.warn("mig-strategy.go:152", f"Multiple device types detected: [{' '.join(counts)}]")
@@ -141,7 +141,7 @@ def _invalid(gpu: Gpu) -> Labels:
 
 
 def _of_devices(prefix: str, devices: Sequence[tuple[Gpu, MigDevice]], labelling: Labelling) -> Labels:
-    """Labels of one kind of MIG device; model and attributes are those of the first one."""
+    """Return the labels of one kind of MIG device; model and attributes are those of the first device."""
     gpu, device = devices[0]
     suffix = [] if labelling.faults.on("gfd-wrong-product") else ["MIG", device.profile.suffix]
     base = _resource(prefix, [gpu.name, *suffix], len(devices), labelling, shared=labelling.sharing)
@@ -165,7 +165,7 @@ def _attributes(attributes: Attributes) -> dict[str, int]:
 def _resource(
     prefix: str, product: Sequence[str], count: int, labelling: Labelling, *, shared: Sharing | None
 ) -> Labels:
-    """Labels that every resource has; `shared` is None where sharing does not apply, which gives 0 replicas."""
+    """Return the labels that every resource has; if sharing does not apply, `shared` is None and replicas are 0."""
     entry = shared.of(prefix) if shared else None
     parts = [cleaned(part) for part in product]
     if entry and not entry.rename:
@@ -185,5 +185,5 @@ def _family(major: int, minor: int) -> str:
 
 
 def cleaned(text: str) -> str:
-    """Make a label value of a product name: odd characters go, white space becomes `-`."""
+    """Convert a product name to a label value: drop invalid characters, replace white space by `-`."""
     return "-".join(_UNKNOWN_CHARACTERS.sub("", text).split())

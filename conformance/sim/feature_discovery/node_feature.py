@@ -1,7 +1,7 @@
-"""The NodeFeature object through which GPU Feature Discovery hands its labels to Node Feature Discovery.
+"""The NodeFeature object that passes labels from GPU Feature Discovery to Node Feature Discovery.
 
-Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm/output.go. Before v0.19 a file carried the labels, which NFD read
-once a minute; that detour is not simulated.
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm/output.go. Before v0.19 the labels went through a
+file that NFD read once a minute; the file is not simulated.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Object = dict[str, Any]
 
 
 class NodeFeature:
-    """The object of one node.
+    """The NodeFeature object of one node.
 
     Args:
         kube: Client of the component.
         node: Name of the node.
-        pod: The Pod object of the program; its namespace is the object's, its DaemonSet and itself own the object.
+        pod: The Pod object of the program. It determines the namespace; the pod and its DaemonSet own the object.
     """
 
     def __init__(self, kube: Kube, node: str, pod: Mapping[str, Any]) -> None:
@@ -34,7 +34,7 @@ class NodeFeature:
         self._namespace = str(pod["metadata"]["namespace"])
 
     async def read(self) -> Object | None:
-        """Return the object as the API server has it; None if there is none.
+        """Return the object from the API server; None if there is none.
 
         Raises:
             KubeError: The API server refuses.
@@ -47,7 +47,7 @@ class NodeFeature:
             raise
 
     async def write(self, labels: Mapping[str, str], before: Object | None) -> bool:
-        """Create the object or replace what `before` holds; an equal one is left alone.
+        """Create the object, or replace `before` if it differs.
 
         Returns:
             Whether anything was written.
@@ -89,7 +89,7 @@ class NodeFeature:
 
 
 def labels_of(feature: Object | None) -> dict[str, str]:
-    """Labels that the object holds; empty if there is no object."""
+    """Return the labels in the object; empty if there is no object."""
     return dict(feature["spec"].get("labels") or {}) if feature else {}
 
 

@@ -1,4 +1,4 @@
-"""The whole label set of one run of GPU Feature Discovery.
+"""All labels of one run of GPU Feature Discovery.
 
 Source: NVIDIA/k8s-device-plugin v0.20.0, internal/lm (labeler.go, nvml.go, machine-type.go, timestamp.go, vgpu.go) and
 internal/resource/fallback.go.
@@ -25,7 +25,7 @@ _CUDA_MAJOR: Final = 1000
 _CUDA_MINOR: Final = 10
 _VGPU_PRESENT: Final = "nvidia.com/vgpu.present"
 _MODE: Final = "compute"
-"""Every board that is simulated is a 3D controller (PCI class 0x0302), which counts as compute."""
+"""All simulated boards are 3D controllers (PCI class 0x0302), which count as compute."""
 
 
 def labels(
@@ -41,16 +41,16 @@ def labels(
     """Compute the labels of a node.
 
     Args:
-        nvml: The node's NVML; need not be initialised.
-        settings: MIG strategy, sharing, and what to do when NVML cannot be initialised.
+        nvml: NVML of the node; need not be initialised.
+        settings: Settings of the program.
         machine: DMI product name.
         timestamp: Unix seconds at which the process started; None for no timestamp label.
-        faults: Defects that are switched on.
-        log: Takes warnings.
+        faults: The faults that are switched on.
+        log: Log for warnings.
         last: See `resource_labels`.
 
     Raises:
-        LabelError: NVML cannot be initialised or read, the strategy is unknown, or MPS meets a GPU with MIG on.
+        LabelError: NVML cannot be initialised or read, the strategy is unknown, or MPS is configured while MIG is on.
     """
     found: Labels = {} if timestamp is None else {names.GFD_TIMESTAMP: str(timestamp)}
     try:

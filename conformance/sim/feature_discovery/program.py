@@ -1,4 +1,4 @@
-"""The program `gpu-feature-discovery`: compute the labels every minute, write them when they changed."""
+"""The program `gpu-feature-discovery`: computes the labels every minute and writes them if they changed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from conformance.spec import names
 
 
 async def feature_discovery(container: Container) -> int:
-    """Label the container's node until SIGTERM; the NodeFeature object stays behind.
+    """Label the container's node until SIGTERM; the NodeFeature object remains.
 
     Returns:
-        0 after SIGTERM or a single run; 1 where the labels cannot be computed or written, with the reason in the log.
+        0 after SIGTERM or a single run; 1 if the labels cannot be computed or written, with the reason in the log.
     """
     log = Klog(container.log, container.clock.time)
     try:

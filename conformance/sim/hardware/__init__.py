@@ -1,6 +1,6 @@
-"""The GPUs of one simulated node, as silicon and driver together: pure state, no clock, no input or output.
+"""The GPUs and the driver of one simulated node: pure state, without clock, input or output.
 
-`NodeHardware` is the entry; `conformance.sim.nvml` and `conformance.sim.nvidia_smi` are the faces that programs see.
+The entry point is `NodeHardware`. Programs access it through `conformance.sim.nvml` and `conformance.sim.nvidia_smi`.
 """
 
 from conformance.sim.hardware.errors import DriverError, ErrorCode, ResetRefusedError, ResetUnsupportedError

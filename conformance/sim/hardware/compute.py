@@ -1,7 +1,7 @@
-"""Which compute instances a GPU instance can be cut into.
+"""The compute instances that a GPU instance can contain.
 
-The numbers follow one rule on all parts: an instance of g slices offers itself whole and every smaller size c of 1 to 4
-with 2c <= g + 1, as often as it fits. Source: docs/reference/nvidia-smi.md#compute-instances.
+One rule covers all models: an instance of g slices offers one compute instance of g slices, and every smaller size c
+from 1 to 4 with 2c <= g + 1 as often as it fits. Source: docs/reference/nvidia-smi.md#compute-instances.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SIZES = {0: 1, 1: 2, 2: 3, 3: 4, 4: 7, 5: 8, 6: 6}
 
 
 def offered(instance: GpuInstance, profile: int) -> int | None:
-    """Slices of compute profile `profile` (index and id), None if `instance` does not offer it."""
+    """Return the slices of the compute profile `profile` (index and id); None if `instance` does not offer it."""
     slices, whole = SIZES.get(profile), instance.row.slices
     if slices is None:
         return None
@@ -22,17 +22,17 @@ def offered(instance: GpuInstance, profile: int) -> int | None:
 
 
 def capacity(row: ProfileRow, slices: int) -> int:
-    """How many compute instances of `slices` a GPU instance of that profile holds when it is empty."""
+    """Return how many compute instances of `slices` an empty GPU instance of this profile can hold."""
     return row.slices // slices
 
 
 def free_slices(instance: GpuInstance) -> int:
-    """Compute slices that no compute instance owns."""
+    """Return the number of compute slices that no compute instance owns."""
     return instance.row.slices - sum(compute.slices for compute in instance.compute_instances)
 
 
 def multiprocessors(model: GpuModel, instance: GpuInstance, slices: int) -> int:
-    """SMs of a compute instance: all of the GPU instance's for a whole one, else as many 1g instances would have.
+    """Return the SMs of a compute instance: all SMs of the GPU instance, or for a part, those of as many 1g instances.
 
     Source: tests/recordings/data/feature-labels.json.gz, cases compute-instances-* (1c.3g of an H100 has 16 SMs of 60).
     """

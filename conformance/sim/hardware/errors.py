@@ -1,4 +1,4 @@
-"""What the driver answers when it refuses something."""
+"""Errors of the driver."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ErrorCode(IntEnum):
-    """Return codes of NVML that the simulated driver uses; numbers from nvml.h (nvmlReturn_t)."""
+    """NVML return codes of the simulated driver; values from nvml.h (nvmlReturn_t)."""
 
     INVALID_ARGUMENT = 2
     NOT_SUPPORTED = 3
@@ -17,7 +17,7 @@ class ErrorCode(IntEnum):
 
 
 class DriverError(Exception):
-    """A refused request; `code` is what NVML returns for it."""
+    """A request that the driver rejects; `code` is the return code of NVML."""
 
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code.name)
@@ -25,7 +25,7 @@ class DriverError(Exception):
 
 
 class ResetRefusedError(Exception):
-    """No GPU was reset because processes hold some of them; `busy` has the PCI bus ids of those, in index order."""
+    """No GPU was reset because processes use some of them; `busy` lists their PCI bus ids by index."""
 
     def __init__(self, busy: tuple[str, ...]) -> None:
         super().__init__(", ".join(busy))

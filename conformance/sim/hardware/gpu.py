@@ -1,4 +1,4 @@
-"""One GPU: its MIG mode, its instances and who holds them."""
+"""One GPU: its MIG mode, its instances, and the processes that use them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.spec.models import Board, GpuModel, ProfileRow
 
 @dataclass(frozen=True)
 class Client:
-    """A process that holds a GPU, or one of its MIG devices; None for an instance id means all of them."""
+    """A process that uses a GPU or one of its MIG devices; an instance id of None means all instances."""
 
     pid: int
     gi_id: int | None = None
@@ -25,18 +25,18 @@ class Gpu:
     """One GPU of a node.
 
     Attributes:
-        index: Position among the GPUs of the node, as NVML counts.
+        index: NVML index on the node.
         minor: Number of its device file, `/dev/nvidia<minor>`.
         uuid: `GPU-` and a UUID.
-        model: What it is as MIG sees it.
+        model: The GPU model, which determines the MIG profiles.
         board: The product.
         pci_bus_id: Like `00000000:07:00.0`.
         numa_node: NUMA node of its PCI slot.
-        mig_capable: False makes every MIG call end in `NOT_SUPPORTED`.
+        mig_capable: Whether it supports MIG; if not, every MIG call fails with `NOT_SUPPORTED`.
         mode_current: Whether MIG is on.
-        mode_pending: The mode after the next reset or reboot; equal to `mode_current` when nothing waits.
-        clients: Processes that hold it.
-        loses_newest: The fault `hardware-loses-instance`: the newest instance is gone when somebody looks.
+        mode_pending: The mode after the next reset or reboot; equal to `mode_current` if no change is pending.
+        clients: Processes that use it.
+        loses_newest: Whether the newest instance disappears (fault `hardware-loses-instance`).
     """
 
     index: int
@@ -56,22 +56,22 @@ class Gpu:
 
     @property
     def created(self) -> list[GpuInstance]:
-        """The instances in the order of their creation."""
+        """The instances in order of creation."""
         self._lose_newest()
         return list(self._instances)
 
     @property
     def instances(self) -> list[GpuInstance]:
-        """The instances in the order in which NVML enumerates them: by id, so large profiles come first."""
+        """The instances in NVML order: by id, so that large profiles come first."""
         return sorted(self.created, key=lambda instance: instance.id)
 
     @property
     def switches_at_once(self) -> bool:
-        """Whether a mode change needs no reset; Hopper and later. The mode is then lost in a reboot."""
+        """Whether a mode change takes effect without a reset (Hopper and later). A reboot then resets the mode."""
         return self.model.compute_capability[0] >= 9
 
     def instance(self, gi_id: int) -> GpuInstance:
-        """The GPU instance of that id.
+        """Return the GPU instance with this id.
 
         Raises:
             DriverError: `NOT_FOUND`.
@@ -82,10 +82,10 @@ class Gpu:
         raise DriverError(ErrorCode.NOT_FOUND)
 
     def set_mode(self, wanted: bool, *, needs_reboot: bool) -> bool:
-        """Switch MIG on or off and return whether that took effect.
+        """Switch MIG on or off; return whether the change took effect.
 
-        It stays pending while instances or clients are there, on Ampere until a reset, and with `needs_reboot` until a
-        reboot. This is no error to NVML: the call succeeds.
+        The change stays pending while there are instances or clients, on Ampere until a reset, and with `needs_reboot`
+        until a reboot. NVML does not treat that as an error.
 
         Raises:
             DriverError: `NOT_SUPPORTED` on a GPU without MIG.
@@ -99,7 +99,7 @@ class Gpu:
         return self.mode_current == wanted
 
     def create_instance(self, row: ProfileRow, start: int | None = None) -> GpuInstance:
-        """Create a GPU instance; with `start` None the driver picks the highest free start.
+        """Create a GPU instance; if `start` is None, the driver chooses the highest free start.
 
         Raises:
             DriverError: `NOT_SUPPORTED` while MIG is off, `INSUFFICIENT_RESOURCES` when it does not fit,
@@ -120,7 +120,7 @@ class Gpu:
         """Remove a GPU instance.
 
         Raises:
-            DriverError: `IN_USE` while it has compute instances or a process holds it.
+            DriverError: `IN_USE` while it has compute instances or a process uses it.
         """
         if instance.compute_instances or self._held(instance.id, None):
             raise DriverError(ErrorCode.IN_USE)
@@ -130,8 +130,8 @@ class Gpu:
         """Create a compute instance of `profile` (see `compute.SIZES`) with the lowest free id.
 
         Raises:
-            DriverError: `INVALID_ARGUMENT` for a profile the instance does not offer, `INSUFFICIENT_RESOURCES` when
-                too few slices are left.
+            DriverError: `INVALID_ARGUMENT` for a profile that the instance does not offer, `INSUFFICIENT_RESOURCES` if
+                too few slices are free.
         """
         slices = compute.offered(instance, profile)
         if slices is None:
@@ -149,7 +149,7 @@ class Gpu:
         """Remove a compute instance.
 
         Raises:
-            DriverError: `IN_USE` while a process holds it, `NOT_FOUND` if there is none of that id.
+            DriverError: `IN_USE` while a process uses it, `NOT_FOUND` if there is none with this id.
         """
         found = [existing for existing in instance.compute_instances if existing.id == ci_id]
         if not found:
@@ -159,16 +159,19 @@ class Gpu:
         instance.compute_instances.remove(found[0])
 
     def remaining(self, row: ProfileRow) -> int:
-        """How many more instances of `row` fit; all that the profile allows while MIG is off, as on a real H100."""
+        """Return how many more instances of `row` fit; while MIG is off, the profile's maximum, as on a real H100."""
         return remaining(self.model, row, self._instances)
 
     def reset(self) -> None:
-        """Lose the instances and take on the pending mode."""
+        """Reset the GPU: instances are lost and the pending mode takes effect."""
         self._instances.clear()
         self.mode_current = self.mode_pending
 
     def reboot(self) -> None:
-        """Lose processes and instances; the mode is lost where it switches at once, else the pending one applies."""
+        """Reboot: processes and instances are lost.
+
+        Afterwards MIG is off if the GPU switches modes at once; otherwise the pending mode takes effect.
+        """
         self.clients.clear()
         if self.switches_at_once:
             self.mode_pending = False

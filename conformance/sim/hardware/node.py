@@ -1,4 +1,4 @@
-"""All GPUs of one node, with the driver that rules them."""
+"""All GPUs of one node, and their driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.sim.hardware.gpu import Client, Gpu
 from conformance.spec.models import Board, GpuModel, find_board
 
 PCI_BUSES = ("07", "0F", "47", "4E", "87", "90", "B7", "BD")
-"""PCI buses of the eight GPUs of a DGX A100; further GPUs repeat them in the next PCI domain."""
+"""PCI buses of the eight GPUs of a DGX A100; further GPUs use the same buses in the next PCI domain."""
 
 
 class NodeHardware:
@@ -20,14 +20,14 @@ class NodeHardware:
 
     Attributes:
         gpus: In index order.
-        faults: Those that are switched on; its faces ask here too.
-        driver_version: As NVML says it.
+        faults: The faults that are switched on, also for NVML and nvidia-smi.
+        driver_version: Version of the driver.
         cuda: Highest CUDA version of the driver.
         machine: DMI product name of the node.
         boot_id: Changes with each reboot.
-        init_error: Code that initialising NVML fails with (9: driver not loaded); None when the driver is well.
-        mode_needs_reboot: A mode change waits for a reboot on every GPU, and resets are impossible.
-        profiles_need_mig: As old drivers, profiles cannot be listed while MIG is off.
+        init_error: Return code of NVML's initialisation (9: driver not loaded); None if the driver works.
+        mode_needs_reboot: Whether a mode change needs a reboot on every GPU; resets are then unsupported.
+        profiles_need_mig: Whether profiles can be listed only while MIG is on, as with old drivers.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class NodeHardware:
 
     @property
     def boot_id(self) -> str:
-        """Kernel's boot id, `/proc/sys/kernel/random/boot_id`."""
+        """The boot id of the kernel, `/proc/sys/kernel/random/boot_id`."""
         return str(self._uuid(f"boot/{self._boots}"))
 
     def hold(self, gpu_index: int, pid: int, gi_id: int | None = None, ci_id: int | None = None) -> None:
-        """Let a process hold a GPU, or with the ids one of its GPU instances or MIG devices."""
+        """Let a process use a GPU or, with instance ids, one of its GPU instances or MIG devices."""
         self.gpus[gpu_index].clients.append(Client(pid, gi_id, ci_id))
 
     def release(self, pid: int | None = None) -> None:
-        """End what process `pid` holds; None ends all processes."""
+        """Release what process `pid` uses; None ends all processes."""
         for gpu in self.gpus:
             gpu.clients = [client for client in gpu.clients if pid is not None and client.pid != pid]
 
     def set_mode(self, gpu: Gpu, wanted: bool) -> bool:
-        """Switch MIG on or off on one GPU and return whether that took effect; see `Gpu.set_mode`.
+        """Switch MIG on or off on one GPU; return whether the change took effect. See `Gpu.set_mode`.
 
         Raises:
             DriverError: `NOT_SUPPORTED` on a GPU without MIG.
@@ -71,11 +71,11 @@ class NodeHardware:
         return gpu.set_mode(wanted, needs_reboot=self.mode_needs_reboot)
 
     def reset(self, indices: Collection[int] | None = None) -> None:
-        """Reset GPUs, all of them for None: instances are lost and pending modes take effect. All or nothing.
+        """Reset all of these GPUs or none; None means all GPUs. Instances are lost and pending modes take effect.
 
         Raises:
             ResetUnsupportedError: With `mode_needs_reboot`.
-            ResetRefusedError: Processes hold some of these GPUs.
+            ResetRefusedError: Processes use some of these GPUs.
         """
         chosen = [gpu for gpu in self.gpus if indices is None or gpu.index in indices]
         if self.mode_needs_reboot:
@@ -86,7 +86,7 @@ class NodeHardware:
             gpu.reset()
 
     def reboot(self) -> None:
-        """Restart the node: no process is left, and each GPU reboots as its generation does."""
+        """Restart the node: all processes end, and each GPU reboots as its generation does."""
         self._boots += 1
         for gpu in self.gpus:
             gpu.reboot()

@@ -1,6 +1,6 @@
-"""Where GPU instances lie on the memory axis of a GPU, and what number they get there.
+"""The placement of GPU instances on the memory axis of a GPU.
 
-The driver is the only judge of what fits: mig-parted has no table of its own and learns from refusals. The placement
+Only the driver decides what fits: mig-parted has no table of its own and relies on the driver's errors. The placement
 rule (highest free start) is the one that tests/recordings show in `mig_after`. Real drivers place the first
 instance of a profile in the same way, but not always the later ones.
 """
@@ -21,16 +21,16 @@ MEDIA_ENGINES: tuple[Callable[[Engines], int], ...] = (
 
 
 def free_starts(row: ProfileRow, taken: Iterable[GpuInstance]) -> tuple[int, ...]:
-    """Starts at which an instance of `row` would overlap none of `taken`, in rising order."""
+    """Return the starts at which an instance of `row` overlaps none of `taken`, in ascending order."""
     used = {unit for instance in taken for unit in instance.units}
     size = row.placements.size
     return tuple(start for start in sorted(row.placements.starts) if used.isdisjoint(range(start, start + size)))
 
 
 def may_add(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) -> bool:
-    """Whether counts and media engines leave room for one more instance of `row`; says nothing of the memory axis.
+    """Return whether counts and media engines permit one more instance of `row`, regardless of the memory axis.
 
-    A GPU has one OFA, so one instance with media extensions, and `+me.all` leaves its neighbours none at all.
+    A GPU has one OFA, so at most one instance with media extensions; `+me.all` takes all media engines.
     Source: MIG User Guide, profiles with media extensions.
     """
     if sum(instance.row is row for instance in taken) >= row.max_instances:
@@ -40,7 +40,7 @@ def may_add(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) -> b
 
 
 def remaining(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) -> int:
-    """How many more instances of `row` could be created, 0 to `row.max_instances`."""
+    """Return how many more instances of `row` can be created, 0 to `row.max_instances`."""
     added = list(taken)
     while may_add(model, row, added) and (starts := free_starts(row, added)):
         added.append(GpuInstance.at(model, row, starts[-1]))
@@ -48,5 +48,5 @@ def remaining(model: GpuModel, row: ProfileRow, taken: Sequence[GpuInstance]) ->
 
 
 def _engines_of_gpu(model: GpuModel, count: Callable[[Engines], int]) -> int:
-    """Engines of one kind on the whole GPU: as many as any uniform geometry uses."""
+    """Return the number of engines of one kind on the whole GPU: the maximum that a uniform geometry uses."""
     return max(count(row.engines) * row.max_instances for row in model.profiles)

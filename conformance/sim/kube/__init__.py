@@ -1,4 +1,4 @@
-"""The simulator's way to a Kubernetes API server: client, shared informers, names of kinds."""
+"""The simulator's access to a Kubernetes API server: client, shared informers and resource types."""
 
 from conformance.sim.kube.client import Kube, PatchKind
 from conformance.sim.kube.errors import KubeError

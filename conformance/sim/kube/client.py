@@ -1,4 +1,4 @@
-"""An asynchronous Kubernetes client, as small as the simulator's components need it."""
+"""A minimal asynchronous Kubernetes client for the simulator's components."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from conformance.sim.kube.informer import Informer
 from conformance.sim.kube.resources import PODS, Object, ObjectList, Resource
 
 REQUEST_SECONDS: Final = 60
-"""Real seconds after which a request that is no watch counts as failed."""
+"""Real seconds after which a request other than a watch fails."""
 CONNECTIONS: Final = 8
-"""Connections for requests, beside one for every watch. More would only queue in the server."""
+"""Maximum number of connections for requests; watches come on top. More would only queue in the server."""
 
 
 class PatchKind(StrEnum):
-    """Ways to write a patch: its content type."""
+    """Content types of patches."""
 
     MERGE = "application/merge-patch+json"
-    """RFC 7396: maps merge, lists replace, null deletes."""
+    """RFC 7396: merges maps, replaces lists; null deletes a field."""
     STRATEGIC = "application/strategic-merge-patch+json"
-    """As MERGE, but lists of the built-in kinds merge by their keys; not for custom resources."""
+    """As MERGE, but merges lists by their merge keys; only for built-in kinds."""
     JSON = "application/json-patch+json"
     """RFC 6902: a list of operations."""
     APPLY = "application/apply-patch+yaml"
-    """Server-side apply of the fields that the field manager wants; needs `field_manager`."""
+    """Server-side apply; needs `field_manager`."""
 
 
 class Kube:
-    """A connection to one API server under one name.
+    """A client of one API server with the name of one component.
 
-    Objects made by `named` share the connection and the informers, so a component costs nothing. Requests raise
+    Clients made by `named` share connections and informers. Requests raise
     `KubeError` where the server refuses, `aiohttp.ClientError` or `TimeoutError` where it does not answer.
     """
 
@@ -53,17 +53,17 @@ class Kube:
 
     @classmethod
     async def connect(cls, kubeconfig: Path, context: str | None = None, user_agent: str = "mig-sim") -> Kube:
-        """Open a client from a kubeconfig; `context` None means its current one. Asks the server nothing yet."""
+        """Return a client for a kubeconfig; `context` None means the current one. Sends no request yet."""
         return cls(load_connection(kubeconfig, context), user_agent)
 
     def named(self, user_agent: str) -> Kube:
-        """Return the same client under another name, which becomes the field manager of what it writes."""
+        """Return the same client with another name, which becomes the field manager of its writes."""
         other = copy.copy(self)
         other.user_agent = user_agent
         return other
 
     async def close(self) -> None:
-        """End all informers and connections."""
+        """Stop all informers and close all connections."""
         for informer in self._informers.values():
             await informer.stop()
         self._informers.clear()
@@ -81,19 +81,19 @@ class Kube:
         label_selector: str | None = None,
         field_selector: str | None = None,
     ) -> ObjectList:
-        """Read the objects of a namespace, or of the whole cluster where it is None."""
+        """List the objects of a namespace; None for the whole cluster."""
         query = _query(labelSelector=label_selector, fieldSelector=field_selector)
         answer = await self._call("GET", resource.path(namespace), query)
         return ObjectList(answer.get("items") or [], answer["metadata"].get("resourceVersion", ""))
 
     async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        """Create an object; the namespace comes from its metadata where it is not given."""
+        """Create an object; the namespace defaults to that of its metadata."""
         namespace = namespace or body["metadata"].get("namespace")
         typed = {"apiVersion": resource.api_version, "kind": resource.kind} | body
         return await self._call("POST", resource.path(namespace), {"fieldManager": self.user_agent}, typed)
 
     async def replace(self, resource: Resource, body: Object, subresource: str | None = None) -> Object:
-        """Write a whole object; a stale `metadata.resourceVersion` is a conflict."""
+        """Replace an object; an outdated `metadata.resourceVersion` is a conflict."""
         meta = body["metadata"]
         path = resource.path(meta.get("namespace"), meta["name"], subresource)
         typed = {"apiVersion": resource.api_version, "kind": resource.kind} | body
@@ -109,7 +109,7 @@ class Kube:
         kind: PatchKind = PatchKind.MERGE,
         field_manager: str | None = None,
     ) -> Object:
-        """Change parts of an object; `field_manager` None means this client's name. APPLY takes over conflicts."""
+        """Patch an object; `field_manager` None means this client's name. APPLY forces conflicts."""
         query = {"fieldManager": field_manager or self.user_agent}
         if kind is PatchKind.APPLY:
             query["force"] = "true"
@@ -129,8 +129,8 @@ class Kube:
             resource: Its kind.
             name: Its name.
             namespace: Its namespace; None for cluster-scoped kinds.
-            grace_seconds: Time for a pod to end; None means the pod's own, 0 removes the object at once.
-            uid: Delete only this very object, and not a later one of the same name; else the answer is a conflict.
+            grace_seconds: Grace period of a pod; None for the pod's own, 0 removes the object at once.
+            uid: Precondition: uid of the object. If a newer object has the name, the request is a conflict.
         """
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if grace_seconds is not None:
@@ -140,7 +140,7 @@ class Kube:
         await self._call("DELETE", resource.path(namespace, name), None, options)
 
     async def bind(self, namespace: str, name: str, node: str, uid: str) -> None:
-        """Put a pod on a node, as a scheduler does."""
+        """Bind a pod to a node."""
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         binding = {"metadata": {"name": name, "namespace": namespace, "uid": uid}, "target": target}
         body = {"apiVersion": "v1", "kind": "Binding"} | binding
@@ -153,7 +153,7 @@ class Kube:
         label_selector: str | None = None,
         field_selector: str | None = None,
     ) -> Informer:
-        """Return the shared, running copy of these objects; components that ask for the same get the same."""
+        """Return the shared, running informer for these objects; the same arguments return the same informer."""
         scope = (resource, namespace, label_selector, field_selector)
         if scope not in self._informers:
             self._informers[scope] = Informer(self, *scope)
@@ -164,7 +164,7 @@ class Kube:
     async def open_watch(
         self, resource: Resource, namespace: str | None, query: dict[str, str]
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """Open a watch and yield its bytes: one event a line."""
+        """Open a watch and yield its stream: one event per line."""
         url = self._connection.url + resource.path(namespace)
         headers = {"User-Agent": self.user_agent}
         async with self._watches.get(url, params={"watch": "true"} | query, headers=headers) as answer:

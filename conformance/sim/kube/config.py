@@ -1,4 +1,4 @@
-"""From a kubeconfig to an address, a TLS context and credentials, by the rules of the official client."""
+"""Read address, TLS context and credentials from a kubeconfig, with the rules of the official client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Call = Callable[[str, str, Mapping[str, str], Mapping[str, str], bytes], Awaitab
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach one API server.
+    """Connection settings of one API server.
 
     Attributes:
         url: Address without a trailing slash.
@@ -32,10 +32,10 @@ class Connection:
 
 
 def load_connection(kubeconfig: Path, context: str | None = None) -> Connection:
-    """Read a kubeconfig; `context` None means its current one.
+    """Read a kubeconfig; `context` None means the current one.
 
     Raises:
-        kubernetes.config.ConfigException: The file is missing, broken, or has no such context.
+        kubernetes.config.ConfigException: The file is missing, invalid, or has no such context.
     """
     loaded = Configuration()
     config.load_kube_config(  # type: ignore[no-untyped-call]

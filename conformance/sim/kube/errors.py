@@ -1,4 +1,4 @@
-"""What an API server answers when it refuses."""
+"""Errors of an API server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 
 class KubeError(Exception):
-    """The API server refused a request.
+    """The API server rejected a request.
 
     Attributes:
         status: HTTP status code.
-        reason: Machine-readable reason of the Status object, for example `NotFound`; empty where there was none.
-        message: The server's words.
+        reason: Machine-readable reason of the Status object, for example `NotFound`; empty if there is none.
+        message: Message of the Status object.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -22,7 +22,7 @@ class KubeError(Exception):
 
     @classmethod
     def from_answer(cls, status: int, body: str) -> KubeError:
-        """Read the Status object that the server sent; a body that is none becomes the message."""
+        """Parse the Status object of a response; any other body becomes the message."""
         try:
             answer = json.loads(body)
         except json.JSONDecodeError:
@@ -36,15 +36,15 @@ class KubeError(Exception):
 
     @property
     def conflict(self) -> bool:
-        """Whether the object changed in the meantime (a precondition or a resourceVersion did not hold)."""
+        """Whether the object has changed: a precondition or resourceVersion does not match."""
         return self.status == 409 and self.reason != "AlreadyExists"
 
     @property
     def already_exists(self) -> bool:
-        """Whether an object of that name is there already."""
+        """Whether an object of that name already exists."""
         return self.reason == "AlreadyExists"
 
     @property
     def expired(self) -> bool:
-        """Whether the requested resourceVersion is older than the server remembers (410 Gone)."""
+        """Whether the requested resourceVersion is too old (410 Gone)."""
         return self.status == 410

@@ -1,4 +1,4 @@
-"""A local copy of objects that follows the server: list, then watch, again and again."""
+"""Informers: local copies of objects that follow the server with list and watch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from conformance.sim.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 300
-"""Real seconds after which the server ends a watch by itself, so that a dead connection is noticed."""
+"""Real seconds after which the server ends a watch, so that a dead connection is noticed."""
 FIRST_RETRY: Final = 0.05
 LAST_RETRY: Final = 5.0
-"""Real seconds before the first and, doubling, any later attempt after a watch that ended soon."""
+"""Real seconds before the first retry of a watch that ended early, and the limit as they double."""
 SOON: Final = 1.0
-"""Real seconds that a watch has to last to count as one that worked."""
+"""Real seconds that a watch must last to reset the back-off."""
 
 
 class Event(StrEnum):
-    """What happened to an object, as a watch says it."""
+    """Type of a watch event."""
 
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
@@ -39,29 +39,29 @@ class Event(StrEnum):
 
 
 Handler = Callable[[Event, Object | None, Object], None]
-"""Called with the event, the former object (None when it is new to the cache) and the present one, which after a
-deletion is the last that was known."""
+"""Called with the event, the former object (None if it is new to the cache) and the current one; after a deletion, the
+latter is the last known object."""
 
 
 class Source(Protocol):
-    """Where an informer reads; `Kube` is one."""
+    """Source of an informer; `Kube` implements it."""
 
     async def list(
         self, resource: Resource, namespace: str | None, label_selector: str | None, field_selector: str | None
     ) -> ObjectList:
-        """Read all objects of a scope."""
+        """List all objects of a scope."""
 
     def open_watch(
         self, resource: Resource, namespace: str | None, query: dict[str, str]
     ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
-        """Open a watch: bytes, one event a line."""
+        """Open a watch: a stream with one event per line."""
 
 
 class Informer:
-    """Objects of one kind and scope, kept up to date. Made by `Kube.informer`.
+    """Objects of one kind and scope, kept up to date. Created by `Kube.informer`.
 
     Attributes:
-        synced: Set once the first list is in the cache.
+        synced: Set as soon as the cache contains the first list.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Informer:
         return MappingProxyType(self._cache)
 
     def get(self, name: str, namespace: str = "") -> Object | None:
-        """One object of the cache; None where there is none."""
+        """Return an object of the cache; None if there is none."""
         return self._cache.get((namespace, name))
 
     def select(self, by: Callable[[Object], str], value: str) -> Collection[Object]:
-        """Return the objects of which `by` says `value`, without a look at all the others.
+        """Return the objects for which `by` returns `value`, from an index.
 
         Args:
-            by: A function at module level, as its index is kept from the first use on.
-            value: What it has to return.
+            by: A function at module level; its index is kept from the first use on.
+            value: The value to look up.
         """
         if by not in self._indexes:
             self._indexes[by] = defaultdict(dict)
@@ -108,12 +108,12 @@ class Informer:
         return self._indexes[by].get(value, {}).values()
 
     def on_change(self, handler: Handler) -> Callable[[], None]:
-        """Call `handler` for every object that is there, as ADDED, and for every later change.
+        """Call `handler` for every existing object, as ADDED, and for every later change.
 
-        Handlers run in the event loop, one after the other; they must be quick and must not raise.
+        Handlers run in the event loop, one after the other; they must not block or raise.
 
         Returns:
-            A function that ends it.
+            A function that unsubscribes the handler.
         """
         self._handlers.append(handler)
         for item in list(self._cache.values()):
@@ -126,7 +126,7 @@ class Informer:
         return unsubscribe
 
     def on_change_of(self, name: str, handler: Handler, namespace: str = "") -> Callable[[], None]:
-        """As `on_change`, for one object; what happens to others costs nothing."""
+        """Call `handler` as `on_change` does, but only for one object."""
         key = (namespace, name)
         self._handlers_of_one.setdefault(key, []).append(handler)
         if key in self._cache:
@@ -142,11 +142,11 @@ class Informer:
         return unsubscribe
 
     def start(self) -> None:
-        """Begin to follow the server."""
+        """Start to follow the server."""
         self._tasks.spawn(self._follow(), f"informer {self._resource.plural}")
 
     async def stop(self) -> None:
-        """End; the cache stays as it was."""
+        """Stop; the cache is kept."""
         await self._tasks.stop()
 
     async def _follow(self) -> None:
@@ -168,7 +168,7 @@ class Informer:
             await asyncio.sleep(back_off.lengthen())
 
     async def _list(self) -> None:
-        """Bring the cache to the server's present state, telling the differences as events."""
+        """Bring the cache up to date with a list; differences become events."""
         listed = await self._source.list(self._resource, self._namespace, self._label_selector, self._field_selector)
         present = {key_of(item): item for item in listed.items}
         for key in [key for key in self._cache if key not in present]:
@@ -224,7 +224,7 @@ def _reindex(
     former: Object | None,
     present: Object | None,
 ) -> None:
-    """Bring one index to what became of an object; one that keeps its value keeps its place."""
+    """Update one index after a change; an object whose value is unchanged keeps its position."""
     if former is not None and (present is None or by(former) != by(present)):
         del index[by(former)][key]
         if not index[by(former)]:
@@ -234,7 +234,7 @@ def _reindex(
 
 
 async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
-    """Cut a stream into its lines and read each; lines may be longer than the reader's own limit."""
+    """Parse a stream line by line; lines may be longer than the limit of the stream reader."""
     rest = b""
     async for chunk in stream.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")

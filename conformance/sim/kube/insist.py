@@ -1,4 +1,4 @@
-"""Requests that have to reach the server, whatever happens to the connection meanwhile."""
+"""Requests that are retried until the server has handled them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 FIRST_RETRY: Final = 0.1
 LAST_RETRY: Final = 5.0
-"""Real seconds before the first and, doubling, any later attempt."""
+"""Real seconds before the first retry, and the limit as they double."""
 
 
 async def insist(request: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a request until the server gives an answer that is about the request itself.
+    """Retry a request until the server has handled it: despite connection errors, 5xx answers and 429.
 
     Raises:
-        KubeError: The server refused it (a 4xx answer other than 429).
+        KubeError: The server rejected it (a 4xx answer other than 429).
     """
     retry = FIRST_RETRY
     while True:
@@ -36,7 +36,7 @@ async def insist(request: Callable[[], Awaitable[T]]) -> T:
 
 
 async def insist_unless_gone(request: Callable[[], Awaitable[T]]) -> T | None:
-    """As `insist`, but return None where the object is gone or is another one by now (404, 409)."""
+    """As `insist`, but return None if the object is gone or has been replaced (404, 409)."""
     try:
         return await insist(request)
     except KubeError as error:

@@ -1,4 +1,4 @@
-"""The kinds of objects that the simulator talks about, and how the API server spells their paths."""
+"""The resource types that the simulator uses, and their paths on the API server."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from urllib.parse import quote
 from conformance.spec import names
 
 Object = dict[str, Any]
-"""One API object as JSON. Objects from an informer are shared: read them, never change them."""
+"""One API object as JSON. Objects from an informer are shared and must not be modified."""
 Key = tuple[str, str]
 """Namespace (empty for cluster-scoped objects) and name."""
 
 
 class ObjectList(NamedTuple):
-    """Objects of one kind and the version of the collection at that moment."""
+    """Objects of one kind, and the resourceVersion of the list."""
 
     items: list[Object]
     resource_version: str
 
 
 def key_of(item: Object) -> Key:
-    """Return what tells the object from the others of its kind."""
+    """Return namespace and name of an object."""
     meta = item["metadata"]
     return meta.get("namespace", ""), meta["name"]
 
 
 def node_of(pod: Object) -> str:
-    """Return the node that a pod is bound to; empty while it is not."""
+    """Return the node that a pod is bound to; empty if it is not bound."""
     name: str = pod["spec"].get("nodeName") or ""
     return name
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of object.
+    """One resource type.
 
     Attributes:
         group: API group; empty for the core group.
         version: Version of the group, for example `v1`.
-        plural: How paths name it.
-        kind: How objects name it.
-        namespaced: Whether objects live in a namespace.
+        plural: Name in paths.
+        kind: Name in objects.
+        namespaced: Whether its objects belong to a namespace.
     """
 
     group: str
@@ -57,9 +57,9 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """Path below the server's address: of the collection, or of one object where `name` is given.
+        """Return the path of the collection or, if `name` is given, of one object.
 
-        Without a namespace the collection is that of all namespaces.
+        Without a namespace, the collection covers all namespaces.
         """
         parts = ["apis" if self.group else "api", self.api_version]
         if namespace and self.namespaced:

@@ -1,4 +1,4 @@
-"""One node at work: which pods it runs, and the machine's restart."""
+"""The kubelet of one node: its pods, and reboots of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from conformance.sim.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 REBOOT_SECONDS: Final = 90.0
-"""From the request to reboot until the kubelet is back: firmware, kernel and services of a small server."""
+"""Cluster seconds from the request to reboot until the kubelet runs again: firmware, kernel and services."""
 DEFAULT_GRACE_SECONDS: Final = 30
 
 
@@ -34,21 +34,21 @@ class NodeAgent:
         self._down = False
 
     async def start(self) -> None:
-        """Register the node and begin to run what is bound to it."""
+        """Register the node and start the pods that are bound to it."""
         await self._status.register()
         self.node.on_reboot = self._begin_reboot
         for pod in self._own_pods():
             self.pod_seen(pod)
 
     async def stop(self) -> None:
-        """End all programs without a word to the server, as if the machine lost its network."""
+        """End all programs without updating the API server, as if the machine lost its network."""
         self._down = True
         await self._tasks.stop()
         await self._status.stop()
         await self._end_all()
 
     def pod_seen(self, pod: Object) -> None:
-        """Take note of a pod of this node that is new or changed."""
+        """Handle a pod of this node that is new or changed."""
         if self._down:
             return
         worker = self.workers.get(pod["metadata"]["uid"])
@@ -61,7 +61,7 @@ class NodeAgent:
             worker.terminate(pod["metadata"].get("deletionGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
 
     def pod_gone(self, pod: Object) -> None:
-        """Take note that the object of a pod is gone: at the end, or because somebody forced it."""
+        """Handle the removal of a Pod object, after its termination or by a forced deletion."""
         uid = pod["metadata"]["uid"]
         if worker := self.workers.pop(uid, None):
             self._tasks.spawn(worker.gone(), f"end of pod {worker.description}")
@@ -82,7 +82,7 @@ class NodeAgent:
             self._tasks.spawn(self._reboot(), f"reboot of node {self.node.name}")
 
     async def _reboot(self) -> None:
-        """Go down, come up with a new boot id, and start again all pods that are still bound to the node."""
+        """Reboot with a new boot id, and restart all pods that are still bound to the node."""
         logger.info("node %s reboots", self.node.name)
         restarts = {uid: max(runner.restarts for runner in w.containers) + 1 for uid, w in self.workers.items()}
         await self._status.not_ready()

@@ -1,4 +1,4 @@
-"""The commands that every image of the simulated cluster has."""
+"""The commands that every image of the simulated cluster contains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDED_BY_SIGTERM: Final = 143
 
 
 async def smi(container: Container) -> int:
-    """Print what `nvidia-smi` prints about the GPUs that the container sees."""
+    """Run `nvidia-smi` for the GPUs that the container sees."""
     code, output = nvidia_smi.run(
         container.command[1:], container.node.hardware, container.visible, now=container.clock.time()
     )
@@ -23,7 +23,7 @@ async def smi(container: Container) -> int:
 
 
 async def sleep(container: Container) -> int:
-    """Wait for so many seconds, or for ever (`infinity`); SIGTERM ends it at once."""
+    """Wait for a number of seconds or forever (`infinity`); SIGTERM ends it at once."""
     amount = container.command[1] if len(container.command) > 1 else ""
     if amount == "infinity":
         await container.stop.wait()
@@ -41,17 +41,17 @@ async def sleep(container: Container) -> int:
 
 
 async def pause(container: Container) -> int:
-    """Be there until SIGTERM."""
+    """Run until SIGTERM."""
     return await container.stopped()
 
 
 async def succeed(container: Container) -> int:  # noqa: ARG001 - programs take a container
-    """End with exit code 0."""
+    """Exit with code 0."""
     return 0
 
 
 async def fail(container: Container) -> int:  # noqa: ARG001 - programs take a container
-    """End with exit code 1."""
+    """Exit with code 1."""
     return 1
 
 
@@ -91,4 +91,4 @@ COMMANDS: Final[Mapping[str, Program]] = {
     "sleep": sleep,
     "true": succeed,
 }
-"""Programs by the base name of their executable; the shell is added where the whole table is known."""
+"""Programs by the base name of their executable; `Programs` adds the shell, which needs the whole table."""

@@ -1,4 +1,4 @@
-"""A container's environment and the GPUs that the container runtime lets it see."""
+"""The environment of a container, and the GPUs that the container runtime makes visible."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHELL_REFERENCE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z
 
 
 def environment(pod: Object, container: Object, config_maps: ConfigMaps, grant: Grant) -> dict[str, str]:
-    """Return the variables of a container: those of its spec, then those of the device plug-ins' answers.
+    """Return the variables of a container: those of its spec, then those of the device plugins' responses.
 
-    Where two plug-ins set the same variable, the first one wins (kubelet, pod_devices.go). A plug-in that names CDI
-    devices sets none; `void` comes from the CDI specification then.
+    If two plugins set the same variable, the first one wins (kubelet, pod_devices.go). A plugin that returns CDI
+    devices sets none; then `void` comes from the CDI specification.
     """
     variables: dict[str, str] = {}
     for source in container.get("envFrom") or []:
@@ -39,20 +39,20 @@ def environment(pod: Object, container: Object, config_maps: ConfigMaps, grant: 
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` by the variable; a name that is not set stays as it is written."""
+    """Replace `$(NAME)` by the variable; an unset name stays unchanged."""
     return REFERENCE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text)
 
 
 def expand_shell(text: str, variables: Mapping[str, str]) -> str:
-    """Replace `$NAME` and `${NAME}` by the variable, as a shell does; a name that is not set gives nothing."""
+    """Replace `$NAME` and `${NAME}` by the variable, as a shell does; an unset name becomes empty."""
     return SHELL_REFERENCE.sub(lambda found: variables.get(found[1] or found[2], ""), text)
 
 
 def visible_gpus(pod: Object, container: Object, variables: Mapping[str, str], grant: Grant) -> frozenset[str] | None:
-    """Return the UUIDs that the runtime injects; None means every GPU of the node, an empty set none.
+    """Return the UUIDs that the runtime injects; None for all GPUs of the node.
 
-    A container with devices sees those. Without, a privileged one sees all, as the operands do through the driver's
-    root; one of runtime class `nvidia` sees what NVIDIA_VISIBLE_DEVICES says.
+    A container with allocated devices sees only these. Without devices, a privileged container sees all GPUs, as
+    operands do through the driver root, and one of runtime class `nvidia` sees those in NVIDIA_VISIBLE_DEVICES.
     """
     if grant.answers:
         return frozenset().union(*(answer.uuids for answer in grant.answers))

@@ -1,6 +1,6 @@
-"""Commands that somebody runs in a running container: the WebSocket protocol of `kubectl exec`.
+"""Commands in running containers: the WebSocket protocol of `kubectl exec`.
 
-Every message starts with a byte that names its channel. Source: kubernetes v1.36,
+Every message starts with a byte for its channel. Source: kubernetes v1.36,
 staging/src/k8s.io/apimachinery/pkg/util/remotecommand (v4 and v5 of channel.k8s.io).
 """
 
@@ -27,7 +27,7 @@ NOT_FOUND: Final = 127
 
 
 async def serve_exec(request: web.Request, container: Container, programs: Programs) -> web.WebSocketResponse:
-    """Run the command of a request in the container and send what it writes, then how it ended."""
+    """Run the command of a request in the container; send its output, then its status."""
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
     running = asyncio.create_task(_run(socket, container, request.query.getall("command", []), programs))
@@ -44,7 +44,7 @@ async def serve_exec(request: web.Request, container: Container, programs: Progr
 
 
 def ended(exit_code: int) -> Object:
-    """Return the Status object that tells how a command ended."""
+    """Return the Status object for the exit code of a command."""
     if exit_code == 0:
         return {"metadata": {}, "status": "Success"}
     return {
@@ -57,7 +57,7 @@ def ended(exit_code: int) -> Object:
 
 
 async def _run(socket: web.WebSocketResponse, container: Container, command: Sequence[str], programs: Programs) -> int:
-    """Run the command beside the container's own program, and return its exit code."""
+    """Run the command in addition to the container's program; return its exit code."""
     written: asyncio.Queue[str | None] = asyncio.Queue()
     inner = replace(container, command=list(command), log=written.put_nowait, stop=asyncio.Event())
     program = programs.find(inner) if command else None
@@ -81,7 +81,7 @@ async def _send(socket: web.WebSocketResponse, written: asyncio.Queue[str | None
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:
-    """Read until the other side is gone; what it types is not used."""
+    """Read until the client disconnects; its input is ignored."""
     async for message in socket:
         if message.type is WSMsgType.ERROR:
             return

@@ -1,4 +1,4 @@
-"""The kubelets of all simulated nodes of one process."""
+"""The kubelets of all simulated nodes in one process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Kubelet:
     Args:
         kube: API client.
         clock: The cluster's clock.
-        programs: What containers run.
+        programs: The programs of containers.
     """
 
     def __init__(self, kube: Kube, clock: Clock, programs: Programs) -> None:
@@ -44,7 +44,7 @@ class Kubelet:
         self._shared: Shared | None = None
 
     async def start(self, nodes: Iterable[SimNode] = ()) -> None:
-        """Open the endpoint, follow the cluster, and join these nodes; more may follow through `add`."""
+        """Open the endpoint, start the informers and join these nodes; `add` can join more."""
         pods, config_maps = self._kube.informer(PODS), self._kube.informer(CONFIG_MAPS)
         port = await self._server.start()
         await asyncio.gather(pods.synced.wait(), config_maps.synced.wait())
@@ -72,7 +72,7 @@ class Kubelet:
         await self._leases.add(node.name)
 
     async def stop(self) -> None:
-        """End all programs and leave the cluster as it is: to it, the nodes have gone silent."""
+        """End all programs without updating the cluster, as if the nodes had lost their network."""
         await asyncio.gather(*(agent.stop() for agent in self._agents.values()))
         await self._leases.stop()
         await self._statuses.stop()
@@ -80,7 +80,7 @@ class Kubelet:
         await self._server.stop()
 
     async def leave(self) -> None:
-        """Remove the nodes from the cluster, with the pods that run on them; call it before `stop`."""
+        """Remove the nodes and their pods from the cluster; call it before `stop`."""
         for agent in self._agents.values():
             for worker in tuple(agent.workers.values()):
                 await agent.runtime.remove(worker.pod)
@@ -88,7 +88,7 @@ class Kubelet:
             await insist_unless_gone(lambda name=name: self._kube.delete(NODES, name))  # type: ignore[misc]
 
     def find_worker(self, namespace: str, name: str) -> PodWorker | None:
-        """Return the pod of this name at work; None where no node of this process runs it."""
+        """Return the running pod of this name; None if no node of this process runs it."""
         pod = self._kube.informer(PODS).get(name, namespace)
         if pod is None or (agent := self._agents.get(pod["spec"].get("nodeName", ""))) is None:
             return None

@@ -1,7 +1,6 @@
-"""Node leases: the heartbeat by which a control plane knows that its nodes live.
+"""Node leases: the heartbeats that tell the control plane that its nodes are alive.
 
-Leases are renewed in real time whatever the clock's scale: it is the real control plane, where there is one, that would
-take a node for dead.
+Leases are renewed in real time, regardless of the scale of the clock, because a real control plane checks them.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from conformance.spec.times import api_micro_time
 NAMESPACE: Final = "kube-node-lease"
 DURATION_SECONDS: Final = 40
 RENEWAL_SECONDS: Final = 10.0
-"""Real seconds between two renewals of a lease (a quarter of its duration, as a kubelet does)."""
+"""Real seconds between two renewals of a lease: a quarter of its duration, as in the kubelet."""
 
 
 class Leases:
-    """The leases of all nodes of the process, renewed in turn by one task."""
+    """The leases of all nodes of the process; one task renews them in turn."""
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
@@ -30,7 +29,7 @@ class Leases:
         self._tasks = Tasks()
 
     async def add(self, node: str) -> None:
-        """Take a lease for a node, and renew it from now on."""
+        """Create the lease of a node and renew it from now on."""
         lease: Object = {
             "metadata": {"name": node, "namespace": NAMESPACE},
             "spec": {"holderIdentity": node, "leaseDurationSeconds": DURATION_SECONDS, "renewTime": _now()},
@@ -46,7 +45,7 @@ class Leases:
             self._tasks.spawn(self._renew_all(), "node leases")
 
     async def stop(self) -> None:
-        """Let the leases run out."""
+        """Stop renewing the leases, so that they expire."""
         await self._tasks.stop()
 
     async def _renew_all(self) -> None:

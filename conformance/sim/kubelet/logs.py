@@ -1,4 +1,4 @@
-"""What a container wrote, and how the kubelet hands it out."""
+"""Container logs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Final
 from conformance.spec.times import log_time
 
 KEPT_LINES: Final = 10_000
-"""Lines of one run that are remembered; older ones are dropped, as log rotation does."""
+"""Maximum number of lines per run; older ones are dropped, as with log rotation."""
 
 
 @dataclass(frozen=True)
 class LogOptions:
-    """What a reader wants to see.
+    """Options of a reader.
 
     Attributes:
-        tail: Only so many of the last lines; None means all.
-        since: Only lines from this moment on; None means all.
-        timestamps: Put the time before each line.
-        follow: Go on until the container ends.
+        tail: Number of last lines; None for all.
+        since: Time of the first line; None for all.
+        timestamps: Whether to prefix each line with its time.
+        follow: Whether to continue until the container ends.
     """
 
     tail: int | None = None
@@ -43,23 +43,23 @@ class ContainerLog:
         self._news = asyncio.Event()
 
     def append(self, moment: datetime, text: str) -> None:
-        """Add a text, which may have several lines."""
+        """Append a text of one or more lines."""
         for line in text.splitlines() or [""]:
             self._lines.append((moment, line))
             self._written += 1
         self._news.set()
 
     def close(self) -> None:
-        """Note that the container ended: nothing follows any more."""
+        """Close the log, because the container has ended."""
         self._closed = True
         self._news.set()
 
     def lines(self) -> list[str]:
-        """Return all remembered lines."""
+        """Return all lines that are kept."""
         return [line for _, line in self._lines]
 
     async def read(self, options: LogOptions) -> AsyncIterator[str]:
-        """Yield the text, as many lines at a time as are there, each with its line end."""
+        """Yield the text, as many lines at a time as are available, each with its line ending."""
         start = self._written - len(self._lines)
         if options.tail is not None:
             start = max(start, self._written - options.tail)

@@ -10,9 +10,9 @@ from conformance.spec.names import HOSTNAME
 from conformance.spec.times import api_time
 
 KUBELET_VERSION: Final = "v1.36.2"
-"""What the behaviour of this kubelet was read from."""
+"""Version of the kubelet that is simulated."""
 HOST_IP: Final = "127.0.0.1"
-"""Address of every simulated node: its kubelet answers on the machine that runs the simulation, and nowhere else."""
+"""Address of every simulated node: its kubelet listens only on the host of the simulation."""
 STANDING: Final = {
     "cpu": "224",
     "ephemeral-storage": "1843217020Ki",
@@ -21,13 +21,13 @@ STANDING: Final = {
     "memory": "2113455796Ki",
     "pods": "110",
 }
-"""What a machine of this class offers beside devices: two 56-core processors with hyper-threading, 2 TiB."""
+"""Resources of a typical machine, without devices: two 56-core processors with hyper-threading, 2 TiB."""
 RESERVED_MEMORY_KIB: Final = 102400
-"""Memory that allocatable leaves to the system (kubelet's hard eviction limit, 100 MiB)."""
+"""Memory that is not allocatable: the kubelet's hard eviction threshold, 100 MiB."""
 
 
 def node_object(node: SimNode, port: int) -> Object:
-    """Return what the kubelet registers; `port` is that of its own endpoint."""
+    """Return the Node object that the kubelet registers; `port` is the port of its endpoint."""
     system = {
         HOSTNAME: node.name,
         "kubernetes.io/os": "linux",
@@ -43,7 +43,7 @@ def node_object(node: SimNode, port: int) -> Object:
 
 
 def node_status(node: SimNode, port: int) -> Object:
-    """Return the whole status of a node that is ready."""
+    """Return the complete status of a ready node."""
     return {
         "addresses": [{"type": "InternalIP", "address": HOST_IP}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
@@ -62,7 +62,7 @@ def node_status(node: SimNode, port: int) -> Object:
 
 
 def quantities(node: SimNode) -> Object:
-    """Return `capacity` and `allocatable`, devices included."""
+    """Return `capacity` and `allocatable`, including devices."""
     devices = node.devices.quantities()
     memory = int(STANDING["memory"].removesuffix("Ki")) - RESERVED_MEMORY_KIB
     return {
@@ -74,7 +74,7 @@ def quantities(node: SimNode) -> Object:
 
 
 def ready_condition(node: SimNode, *, ready: bool) -> Object:
-    """Return the condition Ready, as of now."""
+    """Return the condition Ready with the current time."""
     if ready:
         return _condition(node, "Ready", "True", "KubeletReady", "kubelet is posting ready status")
     return _condition(node, "Ready", "False", "KubeletNotReady", "node is shutting down")

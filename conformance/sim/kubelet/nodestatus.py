@@ -1,4 +1,4 @@
-"""Keeps the Node object true: registration, and the status as often as a kubelet looks at it."""
+"""Registration and status of the Node object."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from conformance.sim.node import SimNode
 from conformance.sim.tasks import Tasks
 
 PERIOD_SECONDS: Final = 10.0
-"""How often a kubelet computes the status of its node (nodeStatusUpdateFrequency)."""
+"""Cluster seconds between two updates of the status (nodeStatusUpdateFrequency)."""
 
 
 class NodeStatus:
     """The Node object of one node.
 
-    Quantities are looked at on a grid of ten seconds, which is another one for each node. Moments of the grid at which
-    nothing can have changed are left out, so an idle node costs nothing; an unchanged status is not written.
+    Device quantities are read every ten seconds, at a different offset for each node. Updates are skipped while nothing
+    can have changed, so that an idle node costs nothing; an unchanged status is not written.
     """
 
     def __init__(self, kube: Kube, node: SimNode, port: int) -> None:
@@ -34,7 +34,7 @@ class NodeStatus:
         self._phase = zlib.crc32(node.name.encode()) % 1000 / 1000 * PERIOD_SECONDS
 
     async def register(self) -> None:
-        """Create the Node object, or take over the one that is there: its labels and its status."""
+        """Create the Node object, or adopt an existing one: set its labels and its status."""
         self._written = quantities(self._node)
         body = node_object(self._node, self._port)
         try:
@@ -49,24 +49,24 @@ class NodeStatus:
         self.plan()
 
     def plan(self) -> None:
-        """Look at the quantities at the next moment of the grid, and once more when a grace period is over."""
+        """Schedule an update at the next interval, and another one when a grace period ends."""
         self._plan_at(self._node.clock.now())
 
     async def not_ready(self) -> None:
-        """Say that the node goes down, and nothing more until `ready`."""
+        """Set the node not ready, and write nothing until `ready`."""
         self._forget_timer()
         self._node.devices.on_change = lambda: None
         await self._patch({"conditions": [ready_condition(self._node, ready=False)]})
 
     async def ready(self) -> None:
-        """Say that the node is back."""
+        """Set the node ready again."""
         self._written = quantities(self._node)
         await self._patch(node_status(self._node, self._port))
         self._node.devices.on_change = self.plan
         self.plan()
 
     async def stop(self) -> None:
-        """Write nothing any more, even as the plug-ins end."""
+        """Write nothing from now on, even when device plugins stop."""
         self._node.devices.on_change = lambda: None
         self._forget_timer()
         await self._tasks.stop()

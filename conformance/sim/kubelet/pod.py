@@ -1,4 +1,4 @@
-"""One pod on a node, from its first container to the removal of its object, and what it needs of the node."""
+"""One pod on a node, from its admission to the removal of its object."""
 
 from __future__ import annotations
 

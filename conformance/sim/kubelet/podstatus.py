@@ -1,4 +1,4 @@
-"""The `status` of a Pod object, put together from the states of its containers."""
+"""The `status` of a Pod object, built from the states of its containers."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ NOTHING_RAN = {
     **dict.fromkeys(("containerStatuses", "initContainerStatuses", "hostIP", "hostIPs", "podIP", "podIPs")),
     "conditions": [{"$patch": "delete", "type": kind} for kind in KUBELET_CONDITIONS],
 }
-"""What a rejection takes out of a status, also where the pod ran before the node's restart (kubelet, rejectPod)."""
+"""Fields that a rejection removes from the status, even if the pod ran before a reboot (kubelet, rejectPod)."""
 
 
 class PodAtWork(Protocol):
-    """What is told of a pod; a `PodWorker` is one, which describes the attributes."""
+    """A pod as its status sees it; see `PodWorker` for the attributes."""
 
     pod: Object
     uid: str
@@ -43,7 +43,7 @@ class PodAtWork(Protocol):
 
 
 class StatusBuilder:
-    """Puts the status of one pod together."""
+    """Builds the status of one pod."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -52,11 +52,11 @@ class StatusBuilder:
         self._failure: Object = {}
 
     def fail(self, reason: str, message: str) -> None:
-        """Let the pod fail as a whole, whatever its containers say."""
+        """Fail the whole pod, regardless of its containers."""
         self._failure = {"phase": "Failed", "reason": reason, "message": message}
 
     def phase_of(self, pod: PodAtWork) -> str:
-        """Return the phase: Pending until every container was started once, final when none will be again."""
+        """Return the phase: Pending until all containers have started, final when none will restart."""
         if self._failure or any(init.done and not _succeeded(init) for init in pod.inits):
             return "Failed"
         if all(main.done for main in pod.mains):
@@ -65,7 +65,7 @@ class StatusBuilder:
         return "Running" if started else "Pending"
 
     def build(self, pod: PodAtWork, host_ip: str) -> Object:
-        """Return the status as a strategic merge patch writes it: what others wrote into it stays."""
+        """Return the status for a strategic merge patch, which keeps the fields of other components."""
         started = pod.pod.get("status", {}).get("startTime") or self._started
         if self._failure and not pod.ip:
             return {**NOTHING_RAN, **self._failure, "startTime": started}
@@ -85,7 +85,7 @@ class StatusBuilder:
         return status | self._failure
 
     def _dated(self, kind: str, condition: Condition) -> Object:
-        """Return a condition as JSON, with the moment at which its status last changed."""
+        """Return a condition as JSON, with the time of the last change of its status."""
         if self._since.get(kind, ("", ""))[0] != condition.status:
             self._since[kind] = (condition.status, api_time(self._clock.time()))
         written = {"type": kind, "status": condition.status, "lastTransitionTime": self._since[kind][1]}
@@ -129,5 +129,5 @@ def _conditions(pod: PodAtWork, phase: str) -> dict[str, Condition]:
 
 
 def _was_scheduled(pod: Object) -> bool:
-    """Whether a scheduler bound the pod; one that was made for its node has no such condition yet."""
+    """Return whether a scheduler bound the pod. A pod created with a node has no such condition yet."""
     return any(condition["type"] == "PodScheduled" for condition in pod.get("status", {}).get("conditions") or [])

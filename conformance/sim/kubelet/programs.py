@@ -1,7 +1,7 @@
-"""The table of programs: what a container runs, by its image or by its command.
+"""The table of programs, by image and by command.
 
-The kubelet knows no component of the cluster. Whoever builds the cluster adds what its images run; the commands of
-every image (`nvidia-smi`, `sleep`, `sh`, `python3`, ...) are in `conformance.sim.kubelet.commands`.
+The kubelet does not know the components of the cluster: the simulation adds the programs of its images. The commands
+of every image (`nvidia-smi`, `sleep`, `sh`, `python3`, ...) are in `conformance.sim.kubelet.commands`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from conformance.sim.kubelet.shell import shell
 
 
 class Programs:
-    """What images and commands run.
+    """The programs of images and commands.
 
     Args:
-        images: Program by image name without registry, path, tag and digest (`k8s-mig-manager`): the image's entry
-            point. It also stands for a script that a ConfigMap brings into the container. Any other image just stays.
-        commands: Program by base name of the executable (`nvidia-device-plugin`), beside those of every image.
+        images: Entry points by image name without registry, path, tag and digest (`k8s-mig-manager`). The entry point
+            also runs in place of a mounted script. Other images run until SIGTERM.
+        commands: Programs by base name of the executable (`nvidia-device-plugin`), in addition to those of every image.
     """
 
     def __init__(self, images: Mapping[str, Program], commands: Mapping[str, Program]) -> None:
@@ -29,7 +29,7 @@ class Programs:
         self._commands = {**COMMANDS, **commands, "sh": self._shell, "bash": self._shell}
 
     def find(self, container: Container) -> Program | None:
-        """Return what a container's command runs; None where its image has no such executable."""
+        """Return the program of a container's command; None if its image has no such executable."""
         if not container.command or container.files(container.command[0]) is not None:
             return self._images.get(image_name(container.image), pause)
         name = PurePosixPath(container.command[0]).name
@@ -38,7 +38,7 @@ class Programs:
         return self._commands.get(name)
 
     async def _shell(self, container: Container) -> int:
-        """Run a shell, whose commands are those of this table."""
+        """Run a shell with the commands of this table."""
         return await shell(container, self._run)
 
     async def _run(self, container: Container, command: Sequence[str]) -> int | None:
@@ -53,5 +53,5 @@ def image_name(image: str) -> str:
 
 
 def _has_driver(container: Container) -> bool:
-    """Whether the runtime, or the image itself, brings the driver's tools: wherever a GPU is visible."""
+    """Return whether runtime or image provide the driver's tools: if any GPU is visible."""
     return container.visible is None or bool(container.visible)

@@ -1,4 +1,4 @@
-"""What the node does for its pods: devices, volumes, programs, addresses, and word of them to the API server."""
+"""The services of a node for its pods: devices, volumes, programs, addresses, events and status."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from conformance.sim.node import SimNode
 
 @dataclass(frozen=True)
 class Shared:
-    """What the nodes of one process have in common.
+    """Shared parts of all nodes of one process.
 
     Attributes:
         kube: API client.
         clock: The cluster's clock.
-        programs: What containers run.
+        programs: The programs of containers.
         pods: All pods of the cluster.
         config_maps: All ConfigMaps of the cluster.
-        events: The kubelets' events.
-        statuses: Where the status of pods is written.
+        events: Recorder of the kubelets' events.
+        statuses: Writer of the status of pods.
         port: Port of the kubelets' endpoint.
-        addresses: Numbers for the addresses of pods.
+        addresses: Numbers of the next pod addresses.
     """
 
     kube: Kube
@@ -65,10 +65,10 @@ class Runtime:
         return self._shared.clock
 
     def admit(self, pod: Object) -> dict[str, Grant]:
-        """Give all containers of the pod their devices; init containers leave theirs to those after them.
+        """Allocate devices for all containers of the pod; later containers can reuse those of init containers.
 
         Raises:
-            DeviceError: They cannot be had; nothing is held then.
+            DeviceError: The devices are not available; then none are allocated.
         """
         uid, devices = pod["metadata"]["uid"], self._node.devices
         reusable: dict[str, set[str]] = {}
@@ -88,7 +88,7 @@ class Runtime:
         return grants
 
     async def mount(self, pod: Object) -> None:
-        """Wait until all ConfigMaps of the pod's volumes are there."""
+        """Wait until all ConfigMaps of the pod's volumes exist."""
         if (missing := missing_config_map(pod, self._config_map)) is None:
             return
         message = f'MountVolume.SetUp failed for volume "{missing[0]}" : configmap "{missing[1]}" not found'
@@ -106,7 +106,7 @@ class Runtime:
             unsubscribe()
 
     def prepare(self, pod: Object, spec: Object, grant: Grant, log: ContainerLog, ip: str) -> Launch:
-        """Put together what a container of the pod is to run now."""
+        """Return what a container of the pod runs next."""
         addressed = pod | {"status": pod.get("status", {}) | {"podIP": ip, "hostIP": HOST_IP}}
         variables = environment(addressed, spec, self._config_map, grant)
         command = [expand(word, variables) for word in [*(spec.get("command") or []), *(spec.get("args") or [])]]
@@ -129,14 +129,14 @@ class Runtime:
         return Launch(self._shared.programs.find(container), container)
 
     def new_address(self, pod: Object) -> str:
-        """Return the IP address of a new pod: that of the node in its network, else one of its own."""
+        """Return the IP address of a new pod: that of the node with host network, else a new one."""
         if pod["spec"].get("hostNetwork"):
             return HOST_IP
         number = next(iter(self._shared.addresses))
         return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
     def warn(self, pod: Object, reason: str, message: str) -> None:
-        """Tell people by an event of the pod."""
+        """Write a warning event for the pod."""
         self._shared.events.warn(PODS, pod, reason, message, self._node.name)
 
     def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
@@ -144,11 +144,11 @@ class Runtime:
         self._shared.statuses.touch(worker, soon=soon)
 
     def released(self, pod: Object) -> None:
-        """Take back the devices that the pod held."""
+        """Release the devices of the pod."""
         self._node.devices.release(pod["metadata"]["uid"])
 
     async def remove(self, pod: Object) -> None:
-        """Remove the object of a pod that has ended."""
+        """Remove the object of a pod that has terminated."""
         meta = pod["metadata"]
         delete = partial(self._shared.kube.delete, PODS, meta["name"], meta["namespace"], 0, meta["uid"])
         await insist_unless_gone(delete)

@@ -1,7 +1,7 @@
-"""Python scripts that a ConfigMap brings into a container, such as the suite's probe.
+"""Python scripts in mounted ConfigMaps, such as the suite's probe.
 
-The script runs in this process, with its own `sys` and with the container's NVML as `pynvml`. It is trusted as the
-suite itself is: on a simulated cluster whoever writes the ConfigMap also started the simulation.
+The script runs in this process, with its own `sys` and with the container's NVML as `pynvml`. It is trusted
+like the suite itself: on a simulated cluster, the author of the ConfigMap also started the simulation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def python(container: Container) -> int:
 
 
 def run_script(source: str, argv: Sequence[str], nvml: Nvml, output: io.StringIO) -> int:
-    """Run a script as `__main__` and return its exit code; both of its output streams end up in `output`."""
+    """Run a script as `__main__` and return its exit code; `output` receives stdout and stderr."""
     own_sys = _own_sys(argv, output)
 
     def import_module(name: str, *details: Any) -> Any:
@@ -50,7 +50,7 @@ def run_script(source: str, argv: Sequence[str], nvml: Nvml, output: io.StringIO
         exec(compile(source, argv[0], "exec", dont_inherit=True), scope)  # noqa: S102 - see the module's docstring
     except SystemExit as ended:
         return _exit_code(ended.code, output)
-    except Exception:  # noqa: BLE001 - as the interpreter does: print the traceback and end with 1
+    except Exception:  # noqa: BLE001 - like the interpreter: print the traceback and exit with 1
         output.write(traceback.format_exc())
         return 1
     return 0
@@ -63,7 +63,7 @@ def _own_sys(argv: Sequence[str], output: io.StringIO) -> ModuleType:
 
 
 def _exit_code(code: object, output: io.StringIO) -> int:
-    """Return the exit code that `sys.exit` asked for: None is 0, a text is printed and is 1."""
+    """Return the exit code of `sys.exit`: None means 0; a text is printed and means 1."""
     if code is None or isinstance(code, int):
         return code or 0
     output.write(f"{code}\n")

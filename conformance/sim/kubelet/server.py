@@ -1,4 +1,4 @@
-"""The HTTPS endpoint at which an API server asks for logs and runs commands: one for all nodes of the process."""
+"""The HTTPS endpoint for logs and exec, shared by all nodes of the process."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from conformance.sim.kubelet.pod import PodWorker
 from conformance.sim.kubelet.programs import Programs
 
 SHUTDOWN_SECONDS: Final = 0.2
-"""Real seconds that open log and exec streams get to end when the endpoint closes."""
+"""Real seconds for which the endpoint waits for open log and exec streams when it closes."""
 
 
 class KubeletServer:
-    """The kubelet API as far as an API server proxies it: `/containerLogs` and `/exec`.
+    """The part of the kubelet API that an API server proxies: `/containerLogs` and `/exec`.
 
-    It listens on the loopback address with a certificate of its own, which API servers do not verify unless told to.
+    It listens on the loopback address with a self-signed CA; by default API servers do not verify the certificate.
 
     Args:
-        find_worker: Looks up a pod at work by namespace and name.
-        programs: What commands run.
+        find_worker: Looks up a running pod by namespace and name.
+        programs: The programs of commands.
         clock: The cluster's clock.
     """
 
@@ -42,7 +42,7 @@ class KubeletServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
-        """Listen, and return the port."""
+        """Start to listen; return the port."""
         app = web.Application()
         app.router.add_get("/healthz", _healthy)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
@@ -61,10 +61,10 @@ class KubeletServer:
             await self._runner.cleanup()
 
     def _container(self, request: web.Request) -> ContainerRunner:
-        """Return the container that a path names.
+        """Return the container in the path of a request.
 
         Raises:
-            HTTPNotFound: No pod of this process has it.
+            HTTPNotFound: No pod of this process has this container.
         """
         where = request.match_info
         worker = self._find_worker(where["namespace"], where["pod"])
@@ -87,7 +87,7 @@ class KubeletServer:
         left = int(request.query["limitBytes"]) if "limitBytes" in request.query else None
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        with suppress(ConnectionResetError):  # the reader has seen enough
+        with suppress(ConnectionResetError):  # the client has disconnected
             async for text in log.read(options):
                 data = text.encode()[:left]
                 await response.write(data)

@@ -1,4 +1,4 @@
-"""As much of a shell as a pod's command line needs: commands in a row, with `;`, `&&`, `||` and quotes."""
+"""A minimal shell for the command lines of pods: sequences of commands with `;`, `&&`, `||` and quotes."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ async def shell(container: Container, run: Runner) -> int:
 
 
 def split(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Cut a command line into commands, each with the operator before it (`;` for the first).
+    """Split a command line into commands, each with the operator before it (`;` for the first).
 
     Raises:
-        ValueError: The text uses more of the shell's language, or a quote is not closed.
+        ValueError: The text uses other shell syntax, or a quote is not closed.
     """
     lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";&|<>()")
     lexer.whitespace_split = True
@@ -62,7 +62,7 @@ def split(text: str) -> Iterator[tuple[str, list[str]]]:
                 yield operator, words
             operator, words = word, []
         elif word[0] in "&|<>()" or (not words and word in KEYWORDS):
-            raise ValueError(f"`{word}` is not simulated: commands in a row, with ; && ||, are")
+            raise ValueError(f"`{word}` is not simulated; only commands separated by ; && || are")
         elif words or word != "exec":
             words.append(word)
     if words:

@@ -1,4 +1,4 @@
-"""States of a container, and how the Pod object shows them."""
+"""States of a container, and their representation in the Pod object."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ START_FAILED: Final = 128
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not running, but going to.
+    """Waiting to run.
 
     Attributes:
         reason: `ContainerCreating`, `PodInitializing`, `CrashLoopBackOff` or `CreateContainerConfigError`.
-        message: More about it; empty for none.
+        message: Details; empty for none.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Terminated:
-    """Ended with an exit code; `reason` empty means `Completed` for code 0 and `Error` for any other."""
+    """Terminated with an exit code; an empty `reason` means `Completed` for code 0 and `Error` for any other."""
 
     exit_code: int
     started: datetime

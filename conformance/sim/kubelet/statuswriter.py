@@ -1,4 +1,4 @@
-"""Writes the status of pods with as few requests as can be."""
+"""Writes the status of pods with as few requests as possible."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from conformance.sim.kubelet.podstatus import PodAtWork
 from conformance.sim.tasks import Tasks
 
 PATIENCE_SECONDS: Final = 5.0
-"""How long progress before the start of a pod may go untold; a pod that starts meanwhile needs one request."""
+"""Maximum delay of progress before the start of a pod; if the pod starts in time, one request is enough."""
 
 
 class StatusWriter:
-    """Status of all pods of one kubelet: at most one request for a pod at a time, which tells its latest state."""
+    """Writes the status of all pods of the kubelets: one request per pod at a time, with the latest state."""
 
     def __init__(self, kube: Kube, clock: Clock, host_ip: str) -> None:
         self._kube = kube
@@ -27,7 +27,7 @@ class StatusWriter:
         self._tasks = Tasks()
 
     def touch(self, worker: PodAtWork, *, soon: bool) -> None:
-        """Write the status of a pod: `soon` at the latest after `PATIENCE_SECONDS`, else now."""
+        """Write the status of a pod: with `soon` at the latest after `PATIENCE_SECONDS`, else now."""
         if worker.uid in self._writing:
             self._writing[worker.uid] = True
         elif not soon:
@@ -38,12 +38,12 @@ class StatusWriter:
             self._planned[worker.uid] = self._clock.call_later(PATIENCE_SECONDS, lambda: self.touch(worker, soon=False))
 
     def forget(self, uid: str) -> None:
-        """Drop what is known of a pod that is gone."""
+        """Forget a pod that is gone."""
         self._forget_timer(uid)
         self._written.pop(uid, None)
 
     async def stop(self) -> None:
-        """Write nothing any more."""
+        """Stop writing."""
         for uid in tuple(self._planned):
             self._forget_timer(uid)
         await self._tasks.stop()

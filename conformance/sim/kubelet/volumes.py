@@ -1,6 +1,6 @@
-"""What a container sees mounted: ConfigMaps, directories of the host, and directories of its own pod.
+"""Mounted files of a container: ConfigMaps, host directories, and directories of its pod.
 
-Secrets and tokens are not served: the simulator's programs need none, so it never asks the server for one.
+Secrets and tokens are not mounted, because the programs of the simulator need none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ConfigMaps = Callable[[str, str], Object | None]
 
 
 def missing_config_map(pod: Object, config_maps: ConfigMaps) -> tuple[str, str] | None:
-    """Return volume and ConfigMap of the first mount that cannot be made yet; None where all can."""
+    """Return volume and ConfigMap of the first missing ConfigMap; None if none is missing."""
     namespace = pod["metadata"]["namespace"]
     for volume in pod["spec"].get("volumes") or []:
         source = volume.get("configMap")
@@ -25,12 +25,12 @@ def missing_config_map(pod: Object, config_maps: ConfigMaps) -> tuple[str, str] 
 
 
 class Files:
-    """The mounted files of one container, looked up anew at each access.
+    """The mounted files of one container, looked up at each access.
 
     Args:
         pod: The Pod object.
-        container: The container's part of its spec.
-        config_maps: Where ConfigMaps are looked up.
+        container: The container's part of the pod spec.
+        config_maps: Looks up a ConfigMap.
         host: Files of the node by path.
     """
 
@@ -47,7 +47,7 @@ class Files:
         self._mounts = sorted(mounts, key=lambda mount: len(mount[0].parts), reverse=True)
 
     def read(self, path: str) -> str | None:
-        """Return the content of a mounted file; None where there is no such file."""
+        """Return the content of a mounted file; None if there is no such file."""
         asked = PurePosixPath(path)
         for mounted_at, sub_path, volume in self._mounts:
             if asked.is_relative_to(mounted_at):

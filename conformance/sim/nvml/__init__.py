@@ -1,4 +1,4 @@
-"""NVML over the simulated hardware, spoken as the module `pynvml` (nvidia-ml-py 13) speaks it."""
+"""NVML for the simulated hardware, with the interface of the module `pynvml` (nvidia-ml-py 13)."""
 
 from conformance.sim.nvml.face import Nvml
 

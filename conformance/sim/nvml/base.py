@@ -1,4 +1,4 @@
-"""What every NVML call shares: initialisation, the view of a container, errors."""
+"""Shared parts of all NVML calls: initialisation, visibility of devices, errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ S = TypeVar("S", bound="NvmlBase")
 
 
 def nvml_call(function: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Mark a function of NVML: it needs an initialised library and raises the errors of `pynvml`."""
+    """Decorate an NVML function: it needs an initialised library and raises the errors of `pynvml`."""
 
     @functools.wraps(function)
     def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -36,9 +36,9 @@ class NvmlBase:
 
     Attributes:
         hardware: The node's GPUs.
-        visible: UUIDs of GPUs and MIG devices that the process may use; None for all of them and for the right to
-            configure and monitor MIG, as privileged operands have.
-        initialised: Whether `nvmlInit` succeeded and `nvmlShutdown` did not follow.
+        visible: UUIDs of the GPUs and MIG devices that the process may use. None for all of them, with permission to
+            configure and monitor MIG, as for privileged operands.
+        initialised: Whether the library is initialised: after `nvmlInit` and before `nvmlShutdown`.
     """
 
     def __init__(self, hardware: NodeHardware, visible: frozenset[str] | None = None) -> None:
@@ -47,17 +47,17 @@ class NvmlBase:
         self.initialised = False
 
     def gpus(self) -> list[Gpu]:
-        """The GPUs that this process can open, in index order: those it may use and parents of its MIG devices."""
+        """Return the GPUs that this process can open, by index: those it may use and the parents of its MIG devices."""
         if self.visible is None:
             return self.hardware.gpus
         return [gpu for gpu in self.hardware.gpus if self.may_use(gpu) or self.mig_devices(gpu)]
 
     def may_use(self, gpu: Gpu) -> bool:
-        """Whether this process may use the GPU itself, not only MIG devices of it."""
+        """Return whether this process may use the GPU itself and not only its MIG devices."""
         return self.visible is None or gpu.uuid in self.visible
 
     def mig_devices(self, gpu: Gpu) -> list[tuple[GpuInstance, ComputeInstance]]:
-        """The MIG devices of `gpu` that this process may use, in the order of their index."""
+        """Return the MIG devices of `gpu` that this process may use, by index."""
         return [
             (instance, compute)
             for instance in gpu.instances
@@ -66,35 +66,35 @@ class NvmlBase:
         ]
 
     def state(self, index: int) -> Hashable:
-        """All that can change in what this process reads of one GPU, its clients aside; equal states read alike."""
+        """Return the variable state of one GPU, without its clients; equal states mean equal results of all reads."""
         gpu = self.gpus()[index]
         instances = tuple((each.id, each.row.name, tuple(each.compute_instances)) for each in gpu.instances)
         return self.visible, self.hardware.profiles_need_mig, gpu.index, gpu.mig_capable, gpu.mode_current, instances
 
     def gpu_of(self, handle: Any) -> Gpu:
-        """The GPU behind the handle of a GPU; a MIG device's handle is refused with `INVALID_ARGUMENT`."""
+        """Return the GPU of a GPU handle; the handle of a MIG device raises `INVALID_ARGUMENT`."""
         return self._gpu_at(handles.unpack(handle, handles.Kind.GPU).gpu)
 
     def parent_of(self, handle: Any) -> Gpu:
-        """The GPU behind the handle of a GPU or of a MIG device."""
+        """Return the GPU of a GPU handle or MIG device handle."""
         return self._gpu_at(handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE).gpu)
 
     def mig_device_of(self, handle: Any) -> tuple[Gpu, GpuInstance, ComputeInstance]:
-        """GPU, GPU instance and compute instance behind the handle of a MIG device."""
+        """Return GPU, GPU instance and compute instance of a MIG device handle."""
         return self._compute(handle, handles.Kind.MIG_DEVICE)
 
     def gpu_instance_of(self, handle: Any) -> tuple[Gpu, GpuInstance]:
-        """GPU and GPU instance behind the handle of a GPU instance."""
+        """Return GPU and GPU instance of a GPU instance handle."""
         at = handles.unpack(handle, handles.Kind.GPU_INSTANCE)
         gpu = self._gpu_at(at.gpu)
         return gpu, gpu.instance(at.gpu_instance)
 
     def compute_instance_of(self, handle: Any) -> tuple[Gpu, GpuInstance, ComputeInstance]:
-        """GPU, GPU instance and compute instance behind the handle of a compute instance."""
+        """Return GPU, GPU instance and compute instance of a compute instance handle."""
         return self._compute(handle, handles.Kind.COMPUTE_INSTANCE)
 
     def require_privilege(self) -> None:
-        """Refuse what only a process with access to all of the node may do, with `NO_PERMISSION`."""
+        """Raise `NO_PERMISSION` unless the process has access to the whole node."""
         if self.visible is not None:
             raise DriverError(ErrorCode.NO_PERMISSION)
 

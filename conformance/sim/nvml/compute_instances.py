@@ -1,8 +1,8 @@
 # ruff: noqa: N802 - the functions have the names of NVML
 # ruff: noqa: N803 - and the arguments those of pynvml
-"""Compute instances: what a GPU instance offers, and making and removing them.
+"""Compute instances: profiles, creation and removal.
 
-Index NVML_COMPUTE_INSTANCE_PROFILE_* and the driver's id are the same number here.
+The index NVML_COMPUTE_INSTANCE_PROFILE_* and the driver's profile id are the same number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ComputeInstanceCalls(NvmlBase):
     def nvmlGpuInstanceGetComputeInstanceProfileInfo(
         self, device: Any, profile: int, engProfile: int, version: int = 2
     ) -> Any:
-        """What a compute profile is made of inside the GPU instance `device`, the name pynvml gives the argument.
+        """Return a compute profile of the GPU instance `device` (the argument has the name that pynvml uses).
 
         Raises:
             NVMLError: `NOT_SUPPORTED` for a profile that this instance does not offer, `INVALID_ARGUMENT` for an
@@ -52,13 +52,13 @@ class ComputeInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlGpuInstanceGetComputeInstanceRemainingCapacity(self, gpuInstance: Any, profileId: int) -> int:
-        """How many more compute instances of the profile fit."""
+        """Return how many more compute instances of the profile fit."""
         instance = self.gpu_instance_of(gpuInstance)[1]
         return free_slices(instance) // _slices(instance, profileId)
 
     @nvml_call
     def nvmlGpuInstanceCreateComputeInstance(self, gpuInstance: Any, profileId: int) -> Any:
-        """Create a compute instance; `INSUFFICIENT_RESOURCES` when too few slices are left."""
+        """Create a compute instance; `INSUFFICIENT_RESOURCES` if too few slices are free."""
         self.require_privilege()
         gpu, instance = self.gpu_instance_of(gpuInstance)
         created = gpu.create_compute_instance(instance, profileId)
@@ -66,7 +66,7 @@ class ComputeInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlComputeInstanceDestroy(self, computeInstance: Any) -> int:
-        """Remove a compute instance; `IN_USE` while a client holds it."""
+        """Remove a compute instance; `IN_USE` while a process uses it."""
         self.require_privilege()
         gpu, instance, compute = self.compute_instance_of(computeInstance)
         gpu.destroy_compute_instance(instance, compute.id)
@@ -76,7 +76,7 @@ class ComputeInstanceCalls(NvmlBase):
     def nvmlGpuInstanceGetComputeInstances(
         self, gpuInstance: Any, profileId: int, computeInstancesRef: Any, countRef: Any
     ) -> int:
-        """The compute instances of one profile by rising id, into an array of `c_nvmlComputeInstance_t`."""
+        """Write the compute instances of one profile, by id, into an array of `c_nvmlComputeInstance_t`."""
         self.require_privilege()
         gpu, instance = self.gpu_instance_of(gpuInstance)
         slices = _slices(instance, profileId)
@@ -90,7 +90,7 @@ class ComputeInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlGpuInstanceGetComputeInstanceById(self, gpuInstance: Any, computeInstanceId: int) -> Any:
-        """Handle of the compute instance with that id; `NOT_FOUND` if there is none."""
+        """Return the handle of the compute instance with this id; `NOT_FOUND` if there is none."""
         self.require_privilege()
         gpu, instance = self.gpu_instance_of(gpuInstance)
         for compute in instance.compute_instances:
@@ -100,7 +100,7 @@ class ComputeInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlComputeInstanceGetInfo_v2(self, computeInstance: Any) -> Any:
-        """Device, GPU instance, id, profile id and placement of a compute instance."""
+        """Return device, GPU instance, id, profile id and placement of a compute instance."""
         gpu, instance, compute = self.compute_instance_of(computeInstance)
         earlier = sum(each.slices for each in instance.compute_instances if each.id < compute.id)
         return pynvml.c_nvmlComputeInstanceInfo_t(
@@ -125,7 +125,7 @@ def _slices(instance: GpuInstance, profile_id: int) -> int:
 
 @cache
 def _profile_info(row: ProfileRow, slices: int, sms: int, version: int) -> Any:
-    """The structure of NVML, made once, as rows of the table never change; callers get copies."""
+    """Return the NVML structure of a profile, cached; callers get copies."""
     if version not in {1, 2}:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     info = (

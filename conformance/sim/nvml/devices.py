@@ -1,5 +1,5 @@
 # ruff: noqa: N802 - the functions have the names of NVML
-"""GPUs: finding them and what they are. MIG devices answer where real ones do."""
+"""GPUs: enumeration and properties. Functions accept MIG devices where the real ones do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARCHITECTURES = {
 
 
 class DeviceCalls(NvmlBase):
-    """Functions on the handle of a GPU."""
+    """Functions on GPU handles."""
 
     @nvml_call
     def nvmlDeviceGetCount(self) -> int:
@@ -34,7 +34,7 @@ class DeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Any:
-        """Handle of a GPU by its position; `INVALID_ARGUMENT` beyond the last."""
+        """Handle of a GPU by its index; `INVALID_ARGUMENT` if out of range."""
         gpus = self.gpus()
         if not 0 <= index < len(gpus):
             raise DriverError(ErrorCode.INVALID_ARGUMENT)
@@ -69,12 +69,12 @@ class DeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetIndex(self, handle: Any) -> int:
-        """Position of the GPU among those that the process can open."""
+        """Index of the GPU among those that the process can open."""
         return self.gpus().index(self.gpu_of(handle))
 
     @nvml_call
     def nvmlDeviceGetName(self, handle: Any) -> str:
-        """Product name; that of a MIG device adds its profile, `NVIDIA H100 80GB HBM3 MIG 1g.10gb`."""
+        """Product name; for a MIG device with its profile, `NVIDIA H100 80GB HBM3 MIG 1g.10gb`."""
         if handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE).kind is handles.Kind.GPU:
             return self.gpu_of(handle).board.name
         gpu, instance, compute = self.mig_device_of(handle)
@@ -107,7 +107,7 @@ class DeviceCalls(NvmlBase):
     def nvmlDeviceGetMemoryInfo(self, handle: Any, version: int | None = None) -> Any:
         """Framebuffer in bytes, all of it free; `version` is None or `nvmlMemory_v2`.
 
-        A container that sees MIG devices alone may not ask for their GPU's (`NO_PERMISSION`).
+        `NO_PERMISSION` for the GPU in a container that sees only MIG devices of it.
         """
         if handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE).kind is handles.Kind.GPU:
             gpu = self.gpu_of(handle)
@@ -151,7 +151,7 @@ class DeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetDisplayMode(self, handle: Any) -> int:
-        """1, as a real H100 without any display says."""
+        """1, as on a real H100 without a display."""
         self.gpu_of(handle)
         return int(pynvml.NVML_FEATURE_ENABLED)
 
@@ -169,7 +169,7 @@ class DeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> list[Any]:
-        """Processes on the GPU or MIG device, with the ids of their instances where they use MIG."""
+        """Processes on the GPU or MIG device; with instance ids if they use MIG."""
         at = handles.unpack(handle, handles.Kind.GPU, handles.Kind.MIG_DEVICE)
         processes = []
         for client in self.parent_of(handle).clients:

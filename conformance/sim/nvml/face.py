@@ -1,4 +1,4 @@
-"""The whole face: every function that is simulated, and the constants and types of `pynvml` itself."""
+"""The whole library: all simulated functions, and the constants and types of `pynvml`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from conformance.sim.nvml.system import SystemCalls
 
 
 class Nvml(SystemCalls, DeviceCalls, MigDeviceCalls, GpuInstanceCalls, ComputeInstanceCalls):
-    """Stands in for the module `pynvml`: same names, arguments, results and errors.
+    """Replaces the module `pynvml`: same names, arguments, results and errors.
 
-    What is not simulated fails with `NVMLError_FunctionNotFound`, as a function does that the installed driver is too
-    old for; it never reaches a real library.
+    A function that is not simulated raises `NVMLError_FunctionNotFound`, as with a driver that is too old for it. The
+    real library is never called.
     """
 
     def __getattr__(self, name: str) -> Any:
-        """Constants, structures and errors come from `pynvml`; an unknown name raises AttributeError as there."""
+        """Return constants, structures and errors of `pynvml`; an unknown name raises AttributeError."""
         value = getattr(pynvml, name)
         if name.startswith("nvml") and callable(value) and not isinstance(value, type):
             return _missing

@@ -1,8 +1,8 @@
 # ruff: noqa: N802 - the functions have the names of NVML
 # ruff: noqa: N803 - and the arguments those of pynvml
-"""GPU instances: what the GPU offers, and making and removing them.
+"""GPU instances: profiles, creation and removal.
 
-`profile` is an index NVML_GPU_INSTANCE_PROFILE_*, `profileId` the driver's id (19, 14 ...) from the profile's info.
+`profile` is an index NVML_GPU_INSTANCE_PROFILE_*; `profileId` is the driver's id (19, 14 ...) from the profile info.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from conformance.sim.nvml.base import NvmlBase, nvml_call
 from conformance.spec.models import ProfileRow
 
 UNKNOWN_FROM = pynvml.NVML_GPU_INSTANCE_PROFILE_3_SLICE_GFX
-"""First profile index that driver 580 does not know on a data-centre GPU; read on a real H100."""
+"""First profile index that driver 580 does not know on a data-centre GPU; observed on a real H100."""
 
 
 class GpuInstanceCalls(NvmlBase):
@@ -26,7 +26,7 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetGpuInstanceProfileInfo(self, device: Any, profile: int, version: int = 2) -> Any:
-        """What a profile is made of; memory in MiB.
+        """Return a profile; memory in MiB.
 
         Raises:
             NVMLError: `NOT_SUPPORTED` for a profile that this GPU does not have, `INVALID_ARGUMENT` for an index that
@@ -45,7 +45,7 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetGpuInstanceRemainingCapacity(self, device: Any, profileId: int) -> int:
-        """How many more instances of the profile fit beside those that are there."""
+        """Return how many more instances of the profile fit beside the existing ones."""
         gpu = self._with_profiles(device)
         return gpu.remaining(row_by_id(gpu, profileId))
 
@@ -53,7 +53,7 @@ class GpuInstanceCalls(NvmlBase):
     def nvmlDeviceGetGpuInstancePossiblePlacements(
         self, device: Any, profileId: int, placementsRef: Any, countRef: Any
     ) -> int:
-        """All placements of the profile, taken or not, into an array of `c_nvmlGpuInstancePlacement_t`."""
+        """Write all placements of the profile, free or not, into an array of `c_nvmlGpuInstancePlacement_t`."""
         row = row_by_id(self._with_profiles(device), profileId)
         size = row.placements.size
         found = [pynvml.c_nvmlGpuInstancePlacement_t(start=start, size=size) for start in row.placements.starts]
@@ -62,14 +62,14 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceCreateGpuInstance(self, device: Any, profileId: int) -> Any:
-        """Create an instance where the driver likes; `INSUFFICIENT_RESOURCES` when it does not fit."""
+        """Create an instance at a start that the driver chooses; `INSUFFICIENT_RESOURCES` if it does not fit."""
         self.require_privilege()
         gpu = self.gpu_of(device)
         return handles.pack(handles.Kind.GPU_INSTANCE, gpu, gpu.create_instance(row_by_id(gpu, profileId)))
 
     @nvml_call
     def nvmlDeviceCreateGpuInstanceWithPlacement(self, device: Any, profileId: int, placement: Any) -> Any:
-        """Create an instance at the start that `placement` (bare or through `byref`) names."""
+        """Create an instance at the start of `placement`, a structure or a reference (`byref`) to one."""
         self.require_privilege()
         gpu = self.gpu_of(device)
         start = int(getattr(placement, "_obj", placement).start)
@@ -77,7 +77,7 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlGpuInstanceDestroy(self, gpuInstance: Any) -> int:
-        """Remove an instance; `IN_USE` while it has compute instances or a client."""
+        """Remove an instance; `IN_USE` while it has compute instances or a process uses it."""
         self.require_privilege()
         gpu, instance = self.gpu_instance_of(gpuInstance)
         gpu.destroy_instance(instance)
@@ -85,7 +85,7 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetGpuInstances(self, device: Any, profileId: int, gpuInstancesRef: Any, countRef: Any) -> int:
-        """The instances of one profile by rising id, into an array of `c_nvmlGpuInstance_t`; none while MIG is off."""
+        """Write the instances of one profile, by id, into an array of `c_nvmlGpuInstance_t`; none while MIG is off."""
         self.require_privilege()
         gpu = self._with_profiles(device)
         row = row_by_id(gpu, profileId)
@@ -95,14 +95,14 @@ class GpuInstanceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetGpuInstanceById(self, device: Any, gpuInstanceId: int) -> Any:
-        """Handle of the instance with that id; `NOT_FOUND` if there is none."""
+        """Return the handle of the instance with this id; `NOT_FOUND` if there is none."""
         self.require_privilege()
         gpu = self.gpu_of(device)
         return handles.pack(handles.Kind.GPU_INSTANCE, gpu, gpu.instance(gpuInstanceId))
 
     @nvml_call
     def nvmlGpuInstanceGetInfo(self, gpuInstance: Any) -> Any:
-        """Device, id, profile id and placement of an instance."""
+        """Return device, id, profile id and placement of an instance."""
         gpu, instance = self.gpu_instance_of(gpuInstance)
         shifted = self.hardware.faults.on("nvml-wrong-placement") and instance.row.slices >= 2
         return pynvml.c_nvmlGpuInstanceInfo_t(
@@ -120,10 +120,10 @@ class GpuInstanceCalls(NvmlBase):
 
 
 def row_by_id(gpu: Gpu, profile_id: int) -> ProfileRow:
-    """The profile with the driver's id.
+    """Return the profile with this driver id.
 
     Raises:
-        DriverError: `INVALID_ARGUMENT`; an NVML index in place of the id is the usual reason.
+        DriverError: `INVALID_ARGUMENT`: the id is unknown, for example because it is an NVML index.
     """
     for row in gpu.model.profiles:
         if row.gi_profile_id == profile_id:
@@ -132,14 +132,14 @@ def row_by_id(gpu: Gpu, profile_id: int) -> ProfileRow:
 
 
 def profile_info(row: ProfileRow, version: int) -> Any:
-    """The structure of NVML for a profile, without a name in version 1; a copy, which belongs to the caller."""
+    """Return a new NVML structure for a profile; version 1 has no name."""
     info = _profile_info(row, version)
     return type(info).from_buffer_copy(info)
 
 
 @cache
 def _profile_info(row: ProfileRow, version: int) -> Any:
-    """The same, made once: rows of the table never change."""
+    """Return the same, cached."""
     if version not in {1, 2}:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     info = pynvml.c_nvmlGpuInstanceProfileInfo_t() if version == 1 else pynvml.c_nvmlGpuInstanceProfileInfo_v2_t()

@@ -1,4 +1,4 @@
-"""Opaque handles of NVML: ctypes pointers, as `pynvml` has them, whose address says what they stand for."""
+"""Opaque NVML handles: ctypes pointers as in `pynvml`, whose address encodes the object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.sim.hardware import ComputeInstance, DriverError, ErrorCode, Gp
 
 
 class Kind(IntEnum):
-    """What a handle stands for; 0 is left to the null pointer."""
+    """Type of a handle's object; 0 is reserved for the null pointer."""
 
     GPU = 1
     MIG_DEVICE = 2
@@ -32,7 +32,7 @@ POINTERS: dict[Kind, Any] = {
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a handle says: index of the GPU on the node, and the ids of the instances (0 where it has none)."""
+    """Content of a handle: index of the GPU on the node, and ids of the instances (0 if there is none)."""
 
     kind: Kind
     gpu: int
@@ -41,16 +41,16 @@ class CheckContext:
 
 
 def pack(kind: Kind, gpu: Gpu, instance: GpuInstance | None = None, compute: ComputeInstance | None = None) -> Any:
-    """The handle of a thing; equal things have handles with equal addresses."""
+    """Return the handle of an object; the same object always has the same address."""
     numbers = (kind, gpu.index, instance.id if instance else 0, compute.id if compute else 0)
     return ctypes.cast(ctypes.c_void_p(int.from_bytes(bytes(numbers))), POINTERS[kind])
 
 
 def unpack(handle: Any, *kinds: Kind) -> CheckContext:
-    """What `handle` stands for.
+    """Return the content of a handle.
 
     Raises:
-        DriverError: `INVALID_ARGUMENT` for something that is no handle of these kinds.
+        DriverError: `INVALID_ARGUMENT` if it is not a handle of one of these kinds.
     """
     try:
         place = _place(ctypes.cast(handle, ctypes.c_void_p).value or 0)
@@ -70,8 +70,8 @@ def _place(address: int) -> CheckContext:
 def fill(array_ref: Any, count_ref: Any, items: list[Any]) -> None:
     """Write `items` into a caller's array and their number into its counter.
 
-    Both may be given bare or through `byref`; an array of None asks for the number alone. A short array is filled as
-    far as it reaches: a real driver does not ask for its length.
+    Both may be objects or references (`byref`). If the array is None, only the number is written. A shorter array is
+    filled up to its end; a real driver does not know its length.
     """
     array, count = getattr(array_ref, "_obj", array_ref), getattr(count_ref, "_obj", count_ref)
     count.value = len(items)

@@ -1,6 +1,6 @@
 # ruff: noqa: N802 - the functions have the names of NVML
 # ruff: noqa: N803 - and the arguments those of pynvml
-"""MIG mode, and MIG devices: the compute instances as programs see them."""
+"""MIG mode, and MIG devices, which are the compute instances as programs see them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from conformance.sim.nvml.base import NvmlBase, nvml_call
 
 
 class MigDeviceCalls(NvmlBase):
-    """Functions on MIG mode and on handles of MIG devices."""
+    """Functions on the MIG mode and on MIG device handles."""
 
     @nvml_call
     def nvmlDeviceGetMigMode(self, device: Any) -> list[int]:
-        """Current and pending mode, 1 for on; `NOT_SUPPORTED` on a GPU without MIG."""
+        """Return current and pending mode, 1 for on; `NOT_SUPPORTED` on a GPU without MIG."""
         gpu = self.gpu_of(device)
         if not gpu.mig_capable:
             raise DriverError(ErrorCode.NOT_SUPPORTED)
@@ -28,10 +28,10 @@ class MigDeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceSetMigMode(self, device: Any, mode: int) -> int:
-        """Ask for a mode; the call succeeds also when the change has to wait.
+        """Set the mode; the call succeeds even if the change stays pending.
 
         Returns:
-            Activation status: NVML_SUCCESS, `IN_USE` when something holds the GPU, else `RESET_REQUIRED`.
+            Activation status: NVML_SUCCESS, `IN_USE` if the GPU is in use, else `RESET_REQUIRED`.
         """
         self.require_privilege()
         gpu = self.gpu_of(device)
@@ -43,13 +43,13 @@ class MigDeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetMaxMigDeviceCount(self, device: Any) -> int:
-        """Most MIG devices that the GPU can have; 0 while MIG is off (read on a real H100) or not possible."""
+        """Return the maximum number of MIG devices; 0 while MIG is off (as on a real H100) or not supported."""
         gpu = self.gpu_of(device)
         return gpu.model.max_mig_devices if gpu.mode_current and gpu.mig_capable else 0
 
     @nvml_call
     def nvmlDeviceGetMigDeviceHandleByIndex(self, device: Any, index: int) -> Any:
-        """Handle of the MIG device at a position below its GPU; `NOT_FOUND` beyond the last one."""
+        """Return the handle of a MIG device by its index on the GPU; `NOT_FOUND` if out of range."""
         gpu = self.gpu_of(device)
         devices = self.mig_devices(gpu)
         if not 0 <= index < len(devices):
@@ -58,12 +58,12 @@ class MigDeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self, migDevice: Any) -> Any:
-        """Handle of the GPU that a MIG device is a part of."""
+        """Return the handle of the GPU of a MIG device."""
         return handles.pack(handles.Kind.GPU, self.mig_device_of(migDevice)[0])
 
     @nvml_call
     def nvmlDeviceIsMigDeviceHandle(self, device: Any) -> Any:
-        """Whether it is the handle of a MIG device, in a `c_uint` as pynvml returns it."""
+        """Return whether it is the handle of a MIG device, as a `c_uint` like pynvml."""
         kind = handles.unpack(device, handles.Kind.GPU, handles.Kind.MIG_DEVICE).kind
         return ctypes.c_uint(kind is handles.Kind.MIG_DEVICE)
 
@@ -90,7 +90,7 @@ class MigDeviceCalls(NvmlBase):
 
     @nvml_call
     def nvmlDeviceGetAttributes_v2(self, device: Any) -> Any:
-        """What a MIG device consists of; memory in MiB. `NOT_SUPPORTED` for a whole GPU."""
+        """Return the attributes of a MIG device; memory in MiB. `NOT_SUPPORTED` for a whole GPU."""
         if not self.nvmlDeviceIsMigDeviceHandle(device):
             raise DriverError(ErrorCode.NOT_SUPPORTED)
         gpu, instance, compute = self.mig_device_of(device)

@@ -23,11 +23,11 @@ ERROR_TEXTS = {
     pynvml.NVML_ERROR_IN_USE: "In use by another client",
     pynvml.NVML_ERROR_INSUFFICIENT_RESOURCES: "Insufficient Resources",
 }
-"""What `nvmlErrorString` says; read from driver 580.159.04."""
+"""Texts of `nvmlErrorString`, from driver 580.159.04."""
 
 
 class SystemCalls(NvmlBase):
-    """Functions that take no device."""
+    """Functions without a device."""
 
     def nvmlInit(self) -> None:
         """Initialise the library.
@@ -40,7 +40,7 @@ class SystemCalls(NvmlBase):
         self.initialised = True
 
     def nvmlInitWithFlags(self, flags: int) -> None:
-        """Initialise the library; the flags change nothing here."""
+        """Initialise the library; the flags have no effect."""
         del flags
         self.nvmlInit()
 

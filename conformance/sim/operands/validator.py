@@ -6,8 +6,9 @@ Source: NVIDIA/gpu-operator v26.7.0, cmd/nvidia-validator/main.go and validator/
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
@@ -113,9 +114,17 @@ def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
     ]
 
 
+@cache
+def _cuda_pod_template() -> Object:
+    template: Object = yaml.safe_load(
+        (resources.files(__package__) / "cuda-validator.yaml").read_text(encoding="utf-8")
+    )
+    return template
+
+
 def _cuda_pod(image: str, namespace: str, node: str, owners: list[Object]) -> Object:
     """Return the pod with the validator's node and image, owned by the owner of its DaemonSet."""
-    pod: Object = yaml.safe_load((resources.files(__package__) / "cuda-validator.yaml").read_text(encoding="utf-8"))
+    pod = copy.deepcopy(_cuda_pod_template())
     pod["metadata"] |= {"namespace": namespace, "ownerReferences": owners}
     pod["spec"]["nodeName"] = node
     for part in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):

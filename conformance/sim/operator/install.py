@@ -26,6 +26,7 @@ from conformance.sim.kube import (
 )
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operator.manifests import STATES, load
+from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
 from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
 
@@ -55,7 +56,7 @@ class Installation:
     release: Release = field(default_factory=lambda: find_release(DEFAULT_RELEASE))
     namespace: str = OPERATOR_NAMESPACE
     strategy: str = "single"
-    default_configuration: str = "all-disabled"
+    default_configuration: str = ALL_DISABLED
     custom_configuration: str | None = None
     with_reboot: bool = False
 

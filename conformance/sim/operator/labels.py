@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import (
     DEPLOY_CLIENT,
     DEPLOY_MIG_MANAGER,
@@ -109,4 +110,4 @@ def _default_configuration(policy: Mapping[str, Any]) -> str:
     """Return the default configuration for nodes without the label; empty for none."""
     manager = policy["spec"].get("migManager", {})
     default = manager.get("config", {}).get("default", "")
-    return default if manager.get("enabled", True) and default == "all-disabled" else ""
+    return default if manager.get("enabled", True) and default == ALL_DISABLED else ""

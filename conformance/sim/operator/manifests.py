@@ -78,7 +78,7 @@ def daemon_sets(policy: Manifest, namespace: str) -> dict[str, Manifest]:
 
 def config_maps(namespace: str) -> list[Manifest]:
     """Return the ConfigMaps that the operator owns."""
-    contents = {DEFAULT_CONFIG_MAP: {CONFIG_KEY: static_text()}, **_read("config-maps.yaml")}
+    contents = {DEFAULT_CONFIG_MAP: {CONFIG_KEY: _static_text()}, **_read("config-maps.yaml")}
     return [
         {
             "apiVersion": "v1",
@@ -187,6 +187,11 @@ def _owner(policy: Manifest) -> Manifest:
 
 def _cdi(spec: Mapping[str, Any]) -> bool:
     return bool(spec.get("cdi", {}).get("enabled"))
+
+
+@cache
+def _static_text() -> str:
+    return static_text()
 
 
 @cache

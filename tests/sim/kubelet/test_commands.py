@@ -83,7 +83,11 @@ def test_nvidia_smi_is_not_there_without_a_gpu() -> None:
         (["sleep", "5"], 0, []),
         (["sleep", "soon"], 1, ["sleep: invalid time interval 'soon'"]),
         (["sleep"], 1, ["sleep: invalid time interval ''"]),
-        (["sh", "-c", "echo $A ${A}x '$B' > c"], 2, ["sh: `>` is not simulated: commands in a row, with ; && ||, are"]),
+        (
+            ["sh", "-c", "echo $A ${A}x '$B' > c"],
+            2,
+            ["sh: `>` is not simulated; only commands separated by ; && || are"],
+        ),
         (["sh", "-c", 'echo "$A ${A}x" $B'], 0, ["1 1x "]),
         (["sh", "-c", "true && echo yes; false && echo no; echo end"], 0, ["yes", "end"]),
         (["sh", "-c", "false || echo rescued"], 0, ["rescued"]),
