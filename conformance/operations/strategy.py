@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from conformance.cluster.changes import PodChange, PodEvent
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
@@ -77,7 +78,7 @@ def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: 
     nodes = max((one.before.desired for one in updated), default=0)
     with suppress(WaitTimeout):
         cluster.wait(
-            lambda: all(not one.problem() or one.stalled for one in updated),
+            lambda: all(one.is_over() for one in updated),
             f"DaemonSets to roll to strategy {strategy}",
             cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
         )
@@ -92,6 +93,23 @@ class _Rollout:
         self.name = before.name
         self.before = before
         self._pods_before = self._pods()
+        self._seen = cluster.timeline.mark()
+        self._restarted = False
+
+    def is_over(self) -> bool:
+        """Whether the roll is complete or will not proceed.
+
+        Pods are examined only when one of the two is possible: examining all pods after every change of a large
+        cluster would cost nodes times changes.
+        """
+        for change in self._cluster.timeline.since(self._seen):
+            self._seen = change.sequence + 1
+            if isinstance(change, PodChange) and change.app == self.name:
+                self._restarted = self._restarted or change.event is PodEvent.RESTARTED
+        now = self._now
+        if now is not None and now.rolled and not self.problem():
+            return True
+        return self._restarted and self.stalled
 
     @property
     def template_updated(self) -> bool:
