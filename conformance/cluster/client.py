@@ -177,7 +177,7 @@ class Cluster(ObservedCluster):
 
         Raises:
             ApiError: The server rejected the pod.
-            WaitTimeout: The watch did not deliver the pod within `limits.request` seconds.
+            WaitTimeout: The watch did not deliver the pod within `limits.request` real seconds.
         """
         namespace = manifest["metadata"].get("namespace", self.namespace)
         meta = self.transport.create(paths.pods(namespace), manifest)["metadata"]
@@ -187,7 +187,9 @@ class Cluster(ObservedCluster):
             view = self.pod(name, namespace)
             return view if view is not None and view.uid == uid else None
 
-        return self.wait(shown, f"pod {namespace}/{name} to appear", self.limits.request)
+        # Real seconds: it is the suite's own watch that is awaited, not the cluster.
+        limit = self.limits.request * max(self.clock.scale, 1.0)
+        return self.wait(shown, f"pod {namespace}/{name} to appear", limit)
 
     def delete_pod(self, pod: PodView, *, grace: int | None = None) -> None:
         """Delete a pod without waiting for its end; succeeds if it no longer exists.
