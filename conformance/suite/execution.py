@@ -302,5 +302,5 @@ class Execution:
 
 
 def _cause(error: Exception, node: str) -> str:
-    """What broke, whatever the node: the same cause on many nodes is told once."""
+    """Return the error as text without the name of the node, so that the same error on many nodes is reported once."""
     return f"{type(error).__name__}: {error}".replace(node, "")

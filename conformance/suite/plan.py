@@ -85,8 +85,6 @@ class Plan:
             yield f"{scenario.name} ({scenario.effect}), {times} times: {scenario.summary}"
 
     def _changes(self) -> Iterator[str]:
-        effects = {scenario.effect for scenario in self._scenarios(self.agenda.stops)}
-        effects |= {scenario.effect for scenario, _ in self.agenda.switch.values()}
         if not any(stop.changes for stop in self.agenda.stops):
             yield "nothing"
             return
@@ -95,7 +93,7 @@ class Plan:
         yield "namespace mig-conformance with pods, a Lease, and ConfigMaps (journal, probe)"
         if self._strategy_changes([stop for stop in self.agenda.stops if stop.changes]):
             yield "ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node"
-        if Effect.REBOOT in effects:
+        if any(scenario.effect is Effect.REBOOT for scenario in self._scenarios(self.agenda.stops)):
             yield "reboots of nodes"
         yield "everything is put back at the end"
 

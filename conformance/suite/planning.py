@@ -103,10 +103,6 @@ class Planner:
             for case, spot in pairs
         }
 
-    def wave_nodes(self, wave: int) -> list[str]:
-        """Return the names of the nodes of a wave, in order."""
-        return [name for name, number in self.waves.items() if number == wave]
-
     # Inside --------------------------------------------------------------------------------------------------------
 
     def _sample(self) -> frozenset[str]:

@@ -48,7 +48,7 @@ class Visit:
         self._observe(node, self.agenda.scenarios(self.stop, node.name, exclusive=exclusive, moment=moment))
 
     def look_at_arrival(self, node: NodeInCell) -> None:
-        """Complete, on a node that did not arrive, the evidence of how it did not; nothing else is looked at."""
+        """Complete the evidence of the arrival on a node that did not reach its cell; nothing else runs there."""
         if (scenario := self.agenda.arrivals.get((self.stop, node.name))) is not None:
             self._start(node, [scenario])
             self._observe(node, [scenario])
