@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 _KEY: Final = "flag"
 _Table = TypeVar("_Table")
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class OptionError(ValueError):
@@ -129,6 +131,12 @@ def one_of(*values: str) -> Callable[[str], str]:
         return text
 
     return read_word
+
+
+def member_of(words: type[_Word]) -> Callable[[str], _Word]:
+    """Make the reader of an option that takes the value of a `StrEnum` member."""
+    read_word = one_of(*words)
+    return lambda text: words(read_word(text))
 
 
 def path(text: str) -> Path:

@@ -95,21 +95,26 @@ class _Rollout:
         self._pods_before = self._pods()
         self._seen = cluster.timeline.mark()
         self._restarted = False
+        self._judged: DaemonSetView | None = None
+        self._complete = False
 
     def is_over(self) -> bool:
         """Whether the roll is complete or will not proceed.
 
-        Pods are examined only when one of the two is possible: examining all pods after every change of a large
-        cluster would cost nodes times changes.
+        Pods are examined only when one of the two is possible, and for completeness only after a change of this
+        DaemonSet or of its pods: examining all pods after every change of a cluster would cost nodes times changes.
         """
+        now = self._now
+        changed = now is not self._judged
         for change in self._cluster.timeline.since(self._seen):
             self._seen = change.sequence + 1
             if isinstance(change, PodChange) and change.app == self.name:
+                changed = True
                 self._restarted = self._restarted or change.event is PodEvent.RESTARTED
-        now = self._now
-        if now is not None and now.rolled and not self.problem():
-            return True
-        return self._restarted and self.stalled
+        if changed:
+            self._judged = now
+            self._complete = now is not None and now.rolled and not self.problem()
+        return self._complete or (self._restarted and self.stalled)
 
     @property
     def template_updated(self) -> bool:

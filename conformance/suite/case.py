@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from conformance.spec.requirements import REQUIREMENTS
 from conformance.suite.cells import CellSelection
 from conformance.suite.scenario import AnyScenario, Needs
 
@@ -28,3 +29,9 @@ class CaseDeclaration:
     cells: CellSelection
     needs: Needs = field(default_factory=Needs)
     tells_arrival: bool = False
+
+    @property
+    def core(self) -> bool:
+        """Whether the case belongs to `--profile core`: what a healthy cluster shows as long as nothing is broken."""
+        levels = {REQUIREMENTS[name].level for name in self.requirements}
+        return "core" in levels and not self.scenario.full_profile_only

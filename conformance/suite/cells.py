@@ -60,11 +60,13 @@ class CellSelection:
         strategies: The strategies.
         kinds: The kinds of geometry.
         exclude: Combinations of strategy and kind in which the case does not run although both are listed above.
+        once: Whether the case runs in only one of these cells on each node: its rule does not depend on the cell.
     """
 
     strategies: tuple[Strategy, ...] = CERTIFIED_STRATEGIES
     kinds: tuple[GeometryKind, ...] = EVERY_KIND
     exclude: frozenset[tuple[Strategy, GeometryKind]] = frozenset()
+    once: bool = False
 
     def takes(self, strategy: Strategy, kind: GeometryKind) -> bool:
         """Whether the case runs in a cell of this strategy whose geometry is of this kind."""
@@ -76,12 +78,15 @@ def cells(
     strategies: Iterable[Strategy] = CERTIFIED_STRATEGIES,
     kinds: Iterable[GeometryKind] = EVERY_KIND,
     exclude: Iterable[tuple[Strategy, GeometryKind]] = (),
+    once: bool = False,
 ) -> CellSelection:
     """Select the cells of a case; without arguments, every configuration under both strategies."""
-    return CellSelection(tuple(strategies), tuple(kinds), frozenset(exclude))
+    return CellSelection(tuple(strategies), tuple(kinds), frozenset(exclude), once)
 
 
 EVERY_CELL: Final = cells()
+ANY_UNIFORM_CELL: Final = cells(kinds=[GeometryKind.UNIFORM], once=True)
+"""One cell for each node, in which every GPU has MIG devices of the same profile."""
 
 
 def strategy_order(found: Strategy) -> tuple[Strategy, ...]:

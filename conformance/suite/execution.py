@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -188,6 +188,14 @@ class Execution:
                 raise outcome
             if isinstance(outcome, Exception):
                 visit.broken[name] = outcome
+        self._run_cluster_wide(visit)
+        self._count_requests(visit)
+
+    def _count_requests(self, visit: Visit) -> None:
+        """Count the configurations that scenarios requested: each is a state that the run asked for, on all nodes."""
+        asked = {f"{visit.stop}, then {at}. {name}" for node in visit.nodes.values() for at, name in _numbered(node)}
+        self._run.asked |= asked
+        self._run.made += len(asked)
 
     def _count_reconfigurations(self, visit: Visit) -> None:
         """Move the time of the slowest reconfiguration at a stop from `Spent.SCENARIOS` to its own entry.
@@ -213,7 +221,26 @@ class Execution:
             visit.observe(node, Moment.IN_CELL, exclusive=False)
         finally:
             node.workloads.remove()
-        visit.do_exclusive(node)
+        self._run_exclusive(visit, node)
+
+    def _run_exclusive(self, visit: Visit, node: NodeInCell) -> None:
+        """Run the exclusive scenarios of a node, and bring it back to its cell where one of them has left it."""
+        for scenario in visit.exclusive(node):
+            self._provisioner.return_to_cell(node)
+            visit.do_exclusive(node, scenario)
+            if scenario.ends_stay:
+                self._provisioner.forget(node.name)
+
+    def _run_cluster_wide(self, visit: Visit) -> None:
+        """Run the scenarios that change the whole cluster, one after another on all nodes at the stop."""
+        provisioner = self._provisioner
+        for scenario in visit.cluster_wide():
+            self.tell(self._run.made, self.agenda.states, f"{visit.stop}: {scenario.summary}")
+            with self._run.spending(Spent.SCENARIOS):
+                side_by_side(self._cluster, visit.nodes, lambda name: provisioner.return_to_cell(visit.nodes[name]))
+                visit.do_cluster_wide(scenario, self._cluster)
+            for name in provisioner.targets:
+                provisioner.forget(name)
 
     def _switched(self, name: str, stop: Stop) -> Visit:
         """Change the strategy on the first call, for all nodes at once because it is a setting of the cluster."""
@@ -299,6 +326,10 @@ class Execution:
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:
         return lambda done, of: self.tell(self._run.made, self.agenda.states, f"{stop}: {done} of {of} nodes done")
+
+
+def _numbered(node: NodeInCell) -> Iterator[tuple[int, str]]:
+    return enumerate(node.requested, start=1)
 
 
 def _cause(error: Exception, node: str) -> str:

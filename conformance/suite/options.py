@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,20 @@ from conformance.backends.backend import Permissions
 from conformance.backends.names import BACKENDS, DEFAULT_BACKEND
 from conformance.backends.simulation import SimOptions
 from conformance.cluster.limits import Limits, load_limits
-from conformance.flags import flag, one_of, path, positive_number
+from conformance.flags import flag, member_of, one_of, path, positive_number
 from conformance.suite.pace import MaxUnavailable, max_unavailable
 
 DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
 """Image of the pods of the suite: the probe needs Python 3, the container runtime adds nvidia-smi and NVML."""
+
+
+class Profile(StrEnum):
+    """Which cases a run contains."""
+
+    CORE = "core"
+    """What a healthy cluster shows as long as nothing is broken."""
+    FULL = "full"
+    """All cases: failures, reboots and changes of the cluster as well."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Options:
         context: Context of the kubeconfig; None for its current one.
         nodes: Names of the nodes to test; empty for every MIG-capable node.
         configurations: Names of the configurations to test; empty for all that a node offers.
+        profile: Which cases the run contains.
         sample: How many nodes of each GPU model may be changed; others are only read. None for all.
         max_unavailable: How many nodes are reconfigured at the same time; None for all.
         canary: How many nodes form the first wave; if a case fails there, no other wave begins. None: no canary.
@@ -65,6 +76,14 @@ class Options:
             metavar="NAME",
             help="test only this configuration",
             default="all that the nodes offer",
+        ),
+    )
+    profile: Profile = field(
+        default=Profile.FULL,
+        metadata=flag(
+            "--profile",
+            read=member_of(Profile),
+            help="core: what a healthy cluster shows; full: failures, reboots and changes of the cluster as well",
         ),
     )
     sample: int | None = field(

@@ -95,6 +95,8 @@ class Plan:
             yield "ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node"
         if any(scenario.effect is Effect.REBOOT for scenario in self._scenarios(self.agenda.stops)):
             yield "reboots of nodes"
+        scenarios = self._scenarios(self.agenda.stops)
+        yield from dict.fromkeys(change for scenario in scenarios for change in scenario.changes)
         yield "everything is put back at the end"
 
     def _left_out(self) -> Iterator[str]:

@@ -15,7 +15,7 @@ from conformance.expect.kinds import GeometryKind
 from conformance.spec.names import Strategy
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
-from conformance.suite.options import Options
+from conformance.suite.options import Options, Profile
 from conformance.suite.scenario import Effect, Moment
 from conformance.suite.targets import Target
 
@@ -69,9 +69,25 @@ class Planner:
 
     def spots(self, case: CaseDeclaration) -> list[Spot]:
         """Return the places where a case runs, and count those that are left out in `left_out`."""
+        if self.options.profile is Profile.CORE and not case.core:
+            return []
         if case.scenario.moment is Moment.AT_SWITCH:
             return self._switches(case)
         return [spot for nodes in self._alike for spot in self._spots(case, nodes)]
+
+    def once(self, selected: Iterable[Selected]) -> list[Selected]:
+        """Return the selected cases without the second place of each case that runs only once on a node.
+
+        The order is kept.
+
+        Args:
+            selected: The cases that remain after all selection by the user and other plug-ins.
+        """
+        pairs, order = list(selected), strategy_order(self.strategy)
+        first: dict[tuple[CaseDeclaration, str], Spot] = {}
+        for case, spot in sorted(pairs, key=lambda pair: order.index(pair[1].cell.strategy)):
+            first.setdefault((case, spot.node), spot)
+        return [(case, spot) for case, spot in pairs if not case.cells.once or first[case, spot.node] == spot]
 
     def order(self, selected: Iterable[Selected]) -> dict[Selected, tuple[int, ...]]:
         """Rank the selected cases so that the run changes as little as possible and visits each state once.
@@ -140,7 +156,7 @@ class Planner:
 
     def _spots(self, case: CaseDeclaration, nodes: Sequence[Target]) -> Iterator[Spot]:
         first = nodes[0]
-        for cell in self._cells(case, first):
+        for cell in self._candidates(case, first) if case.cells.once else self._cells(case, first):
             if (why := self._objection(case, first, cell)) is not None:
                 self.left_out[case][why] += len(nodes)
                 continue
@@ -152,6 +168,15 @@ class Planner:
             for name, kind in target.kinds.items():
                 if self._wanted(name) and case.cells.takes(strategy, kind):
                     yield Cell(strategy, name)
+
+    def _candidates(self, case: CaseDeclaration, target: Target) -> list[Cell]:
+        """Return the first cell of each strategy where a case with `once` may run, or the first one if it may not run.
+
+        `once` chooses among the strategies, after the user's selection (`-m mixed`) was applied.
+        """
+        cells = list(self._cells(case, target))
+        allowed = [cell for cell in cells if self._objection(case, target, cell) is None]
+        return list({cell.strategy: cell for cell in reversed(allowed)}.values()) or cells[:1]
 
     def _wanted(self, configuration: str) -> bool:
         return not self.options.configurations or configuration in self.options.configurations

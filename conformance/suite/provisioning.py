@@ -14,7 +14,7 @@ from conformance.operations.evidence import Outcome, StrategyChange
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
 from conformance.operations.strategy import change_strategy
-from conformance.spec.names import GFD_TIMESTAMP, MIG_MANAGER_APP, Strategy
+from conformance.spec.names import GFD_TIMESTAMP, MIG_CONFIG, MIG_CONFIG_STATE, MIG_MANAGER_APP, State, Strategy
 from conformance.suite.arrival import Arrival
 from conformance.suite.as_found import gpus_as_found
 from conformance.suite.cells import Cell
@@ -114,6 +114,20 @@ class Provisioner:
         if node.expected.needs_work and reconfiguration.outcome is Outcome.SUCCESS:
             self._succeeded[name] = self._manager_process(name)
         return node
+
+    def return_to_cell(self, node: NodeInCell) -> None:
+        """Bring a node back to the configuration of its cell if a scenario has left it with another one.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        labels = self.cluster.node(node.name).labels
+        if (labels.get(MIG_CONFIG), labels.get(MIG_CONFIG_STATE)) != (node.cell.configuration, State.SUCCESS):
+            node.request(node.cell.configuration)
+
+    def forget(self, name: str) -> None:
+        """Forget the GPUs of a node, because something has changed them since they were read."""
+        self._seen.pop(name, None)
 
     def find(self, name: str, cell: Cell) -> NodeInCell:
         """Describe a node in the cell in which it was found, without changing anything."""

@@ -6,7 +6,8 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -14,7 +15,9 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.node import ExpectedNode
+from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure_node
 from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
 from conformance.suite.observer import Observation
@@ -122,6 +125,7 @@ class NodeInCell:
         observed: The GPUs as read in this cell; None before that, or if the suite must not start pods on the node.
         timeline: Renders what happened to the node in this cell.
         view_when_left: The node when it left the cell; None while it is there.
+        requested: Configurations that scenarios requested in this cell, in order.
     """
 
     cluster: MigCluster
@@ -134,6 +138,7 @@ class NodeInCell:
     bystander: PodView | None = None
     observed: Observation | None = None
     view_when_left: NodeView | None = None
+    requested: list[str] = field(default_factory=list)
 
     @property
     def mark(self) -> int:
@@ -144,6 +149,17 @@ class NodeInCell:
     def left(self) -> int | None:
         """Timeline mark when the node left the cell; None while it is there."""
         return self.timeline.left
+
+    def request(self, configuration: str) -> Reconfiguration:
+        """Request a configuration, wait for the answer and for the operands, and return what happened.
+
+        Misbehaviour of mig-manager is part of the evidence. See `conformance.operations.reconfigure`.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        self.requested.append(configuration)
+        return reconfigure_node(self.cluster, self.name, configuration)
 
     def leave(self) -> None:
         """Record that the node is about to leave the cell."""
@@ -165,7 +181,10 @@ class Scenario(ABC, Generic[Started, Evidence]):
         moment: When its evidence is complete.
         needs: What the node must have.
         leaves: In which cell it leaves the node.
-        exclusive: Whether no other scenario may run on the node at the same time.
+        exclusive: Whether no other scenario may run on the node at the same time. If its effect is more than
+            `WORKLOAD`, the stay of the node in its cell ends before the first such scenario starts.
+        changes: What it changes beyond labels of the node and pods of the suite; shown by `--plan`.
+        full_profile_only: Whether its cases are left out of `--profile core`.
         cost: Seconds that it takes on real hardware when it runs alone; for the estimate of `--plan`.
     """
 
@@ -175,12 +194,19 @@ class Scenario(ABC, Generic[Started, Evidence]):
     needs: ClassVar[Needs] = Needs()
     leaves: ClassVar[Leaves] = Leaves()
     exclusive: ClassVar[bool] = False
+    changes: ClassVar[Sequence[str]] = ()
+    full_profile_only: ClassVar[bool] = False
     cost: ClassVar[float] = 0.0
 
     @property
     def name(self) -> str:
         """Name for the plan and messages."""
         return type(self).__name__
+
+    @property
+    def ends_stay(self) -> bool:
+        """Whether the stay of the node in its cell ends before this scenario: it writes labels or changes the node."""
+        return self.exclusive and self.effect not in (Effect.READONLY, Effect.WORKLOAD)
 
     @abstractmethod
     def start(self, node: NodeInCell) -> Started:
@@ -200,7 +226,54 @@ class Scenario(ABC, Generic[Started, Evidence]):
         """
 
 
+class FailureScenario(Scenario[Started, Evidence]):
+    """A scenario that provokes a failure or interrupts the life of a node, and ends with the node in its cell again.
+
+    It runs alone on the node after all other scenarios of the cell, and belongs to `--profile full`. Use
+    `NodeInCell.request` to ask for configurations. The way back to the cell is part of the evidence.
+    """
+
+    effect: ClassVar = Effect.DISRUPTIVE
+    exclusive: ClassVar = True
+    full_profile_only: ClassVar = True
+
+
+class ClusterScenario(Scenario[Started, Evidence]):
+    """A scenario that changes the cluster for all of its nodes at once, and takes the change back.
+
+    It runs when every node of the stop has finished its own scenarios. The steps, in order, of which those on nodes
+    run in parallel: `start` on each node, `change`, `observe` on each node, `undo`, `settle` on each node. `undo` runs
+    even if an earlier step failed.
+    """
+
+    effect: ClassVar = Effect.CLUSTER_WIDE
+    exclusive: ClassVar = True
+    full_profile_only: ClassVar = True
+
+    @abstractmethod
+    def change(self, cluster: MigCluster) -> None:
+        """Change the cluster.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+
+    @abstractmethod
+    def undo(self, cluster: MigCluster) -> None:
+        """Take the change back.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+
+    def settle(self, node: NodeInCell, evidence: Evidence) -> Evidence:
+        """Wait until the node is in its cell again, and complete the evidence with what was seen on the way."""
+        del node
+        return evidence
+
+
 AnyScenario = Scenario[Any, Any]
+AnyClusterScenario = ClusterScenario[Any, Any]
 
 
 @cache

@@ -9,8 +9,10 @@ from typing import Any
 
 from conformance.cluster.errors import UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
-from conformance.suite.scenario import AnyScenario, Moment, Needs, NodeInCell
+from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
 
 ENDS_THE_RUN = (ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
@@ -53,15 +55,57 @@ class Visit:
             self._start(node, [scenario])
             self._observe(node, [scenario])
 
-    def do_exclusive(self, node: NodeInCell) -> None:
-        """Run the exclusive scenarios of the node one after another; those that leave the cell come last."""
-        exclusive = self.agenda.scenarios(self.stop, node.name, exclusive=True)
-        for scenario in sorted(exclusive, key=lambda scenario: not scenario.leaves.same_cell):
-            try:
-                self._start(node, [scenario])
-                self._observe(node, [scenario])
-            finally:
-                node.workloads.remove()
+    def exclusive(self, node: NodeInCell) -> list[AnyScenario]:
+        """Return the exclusive scenarios of the node in the order in which they run: the least invasive first.
+
+        Those that change the whole cluster are not among them; see `cluster_wide`.
+        """
+        found = self.agenda.scenarios(self.stop, node.name, exclusive=True)
+        own = [scenario for scenario in found if not isinstance(scenario, ClusterScenario)]
+        return sorted(own, key=lambda scenario: (scenario.ends_stay, not scenario.leaves.same_cell))
+
+    def do_exclusive(self, node: NodeInCell, scenario: AnyScenario) -> None:
+        """Run an exclusive scenario on the node, after the end of its stay if the scenario changes the node."""
+        if scenario.ends_stay:
+            self.end_stay(node)
+        try:
+            self._start(node, [scenario])
+            self._observe(node, [scenario])
+        finally:
+            node.workloads.remove()
+
+    def cluster_wide(self) -> list[AnyClusterScenario]:
+        """Return the scenarios that change the whole cluster, for the nodes that reached their cell."""
+        found = (scenario for node in self.nodes.values() for scenario in self._cluster_wide_on(node))
+        return list(dict.fromkeys(found))
+
+    def do_cluster_wide(self, scenario: AnyClusterScenario, cluster: MigCluster) -> None:
+        """Run a scenario that changes the whole cluster, on all of its nodes at the same time."""
+        names = [name for name, node in self.nodes.items() if scenario in self._cluster_wide_on(node)]
+
+        def settle(name: str) -> None:
+            key = (scenario, name)
+            found = self._evidence.get(key)
+            if not isinstance(found, Exception):
+                self._keep(self._evidence, key, partial(scenario.settle, self.nodes[name], found))
+
+        for name in names:
+            self.end_stay(self.nodes[name])
+        try:
+            results(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
+            self._together(scenario, names, partial(scenario.change, cluster))
+            results(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
+        finally:
+            self._together(scenario, names, partial(scenario.undo, cluster))
+            results(side_by_side(cluster, names, settle))
+            results(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
+
+    def end_stay(self, node: NodeInCell) -> None:
+        """Complete the evidence of the stay of a node, unless that was done before."""
+        if node.left is None:
+            node.leave()
+            if _arrived(node):
+                self.observe(node, Moment.WHEN_LEFT)
 
     def leave(self) -> None:
         """Complete the evidence of the stay; the nodes stay where they are until the next stop."""
@@ -69,9 +113,7 @@ class Visit:
             return
         self.left = True
         for node in self.nodes.values():
-            node.leave()
-            if node.arrival is None or node.arrival.reached:
-                self.observe(node, Moment.WHEN_LEFT)
+            self.end_stay(node)
 
     def forget_details(self) -> None:
         """Drop the evidence that no case asks for after the stop was left, to save memory."""
@@ -94,6 +136,21 @@ class Visit:
                 started = self._started[key]
                 self._keep(self._evidence, key, partial(scenario.observe, node, started))
 
+    def _cluster_wide_on(self, node: NodeInCell) -> list[AnyClusterScenario]:
+        if not _arrived(node) or node.name in self.broken:
+            return []
+        found = self.agenda.scenarios(self.stop, node.name, exclusive=True)
+        return [it for it in found if isinstance(it, ClusterScenario) and unmet(it.needs, node) is None]
+
+    def _together(self, scenario: AnyClusterScenario, names: Iterable[str], work: Callable[[], None]) -> None:
+        """Change the cluster; an error is kept as the evidence of every node."""
+        try:
+            work()
+        except ENDS_THE_RUN:
+            raise
+        except Exception as error:  # noqa: BLE001 - the first case of the scenario reports the error
+            self._evidence.update(dict.fromkeys(((scenario, name) for name in names), error))
+
     def _keep(
         self, where: dict[tuple[AnyScenario, str], Any], key: tuple[AnyScenario, str], work: Callable[[], Any]
     ) -> None:
@@ -103,6 +160,10 @@ class Visit:
             raise
         except Exception as error:  # noqa: BLE001 - the first case of the scenario reports the error
             self._evidence[key] = error
+
+
+def _arrived(node: NodeInCell) -> bool:
+    return node.arrival is None or node.arrival.reached
 
 
 def unmet(needs: Needs, node: NodeInCell) -> str | None:

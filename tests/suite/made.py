@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 from conformance.backends.backend import EVERYTHING, Permissions
 from conformance.expect.kinds import GeometryKind
+from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.mig_parted import parse
 from conformance.spec.names import Strategy
 from conformance.suite.case import CaseDeclaration
@@ -14,7 +15,16 @@ from conformance.suite.cells import EVERY_CELL, Cell, CellSelection
 from conformance.suite.options import Options
 from conformance.suite.pace import max_unavailable
 from conformance.suite.planning import Planner
-from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs, NodeInCell, Scenario
+from conformance.suite.scenario import (
+    AnyScenario,
+    ClusterScenario,
+    Effect,
+    Leaves,
+    Moment,
+    Needs,
+    NodeInCell,
+    Scenario,
+)
 from conformance.suite.targets import Target
 
 H100: Final = "NVIDIA H100 80GB HBM3"
@@ -105,6 +115,22 @@ class MadeUp(Scenario[Any, Any]):
         return self.look(node) or started
 
 
+class MadeUpForAll(MadeUp, ClusterScenario[Any, Any]):
+    """Does what a test says, on all nodes at once."""
+
+    def change(self, cluster: MigCluster) -> None:
+        del cluster
+        self.done.append(f"change {self.name}")
+
+    def undo(self, cluster: MigCluster) -> None:
+        del cluster
+        self.done.append(f"undo {self.name}")
+
+    def settle(self, node: NodeInCell, evidence: Any) -> Any:
+        self.done.append(f"settle {self.name} {node.name}")
+        return evidence
+
+
 def scenario(
     name: str = "Look",
     done: list[str] | None = None,
@@ -114,6 +140,7 @@ def scenario(
     needs: Needs | None = None,
     exclusive: bool = False,
     leaves: Leaves | None = None,
+    cluster_wide: bool = False,
     begin: Callable[[NodeInCell], Any] = _nothing,
     look: Callable[[NodeInCell], Any] = _nothing,
 ) -> AnyScenario:
@@ -122,7 +149,7 @@ def scenario(
         "summary": name, "effect": effect, "moment": moment, "needs": needs or Needs(), "exclusive": exclusive,
         "leaves": leaves or Leaves(), "cost": 1.0,
     }  # fmt: skip
-    kind = type(name, (MadeUp,), declared)
+    kind = type(name, (MadeUpForAll if cluster_wide else MadeUp,), declared)
     return cast("AnyScenario", kind([] if done is None else done, begin, look))
 
 

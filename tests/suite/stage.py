@@ -80,6 +80,16 @@ class Stage:
         self._step(f"find {name} in {cell}")
         return node_in(self.memory, str(cell), name)
 
+    def return_to_cell(self, node: NodeInCell) -> None:
+        self._step(f"return {node.name} to {node.cell}")
+
+    def forget(self, name: str) -> None:
+        self._step(f"forget {name}")
+
+    @property
+    def targets(self) -> Any:
+        return self.planner.targets
+
     def settle_resources(self, node: NodeInCell) -> None:
         del node
 
@@ -95,7 +105,7 @@ class Stage:
 
     def selected(self, *cases: CaseDeclaration) -> list[tuple[CaseDeclaration, Spot]]:
         """The cases at all their places, in the order of the plan."""
-        pairs = [(case, spot) for case in cases for spot in self.planner.spots(case)]
+        pairs = self.planner.once((case, spot) for case in cases for spot in self.planner.spots(case))
         ranks = self.planner.order(pairs)
         return sorted(pairs, key=lambda pair: ranks[pair])
 

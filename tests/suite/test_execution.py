@@ -91,6 +91,29 @@ def test_what_leaves_the_cell_comes_after_what_needs_it() -> None:
     assert stage.steps("start") == ["start Staying a", "start Leaving a"]
 
 
+def test_a_stay_ends_before_the_first_scenario_that_changes_the_node() -> None:
+    stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    stay = looking(stage, "Stay", moment=Moment.WHEN_LEFT)
+    alone = looking(stage, "Alone", exclusive=True, effect=Effect.WORKLOAD)
+    breaking = looking(stage, "Breaking", exclusive=True, effect=Effect.DISRUPTIVE)
+    stage.play(declared("x", stay, SINGLE), declared("y", breaking, SINGLE), declared("z", alone, SINGLE))
+
+    assert stage.steps("observe", "return", "forget") == [
+        f"return a to {ONE}", "observe Alone a",
+        f"return a to {ONE}", "observe Stay a", "observe Breaking a", "forget a",
+    ]  # fmt: skip
+
+
+def test_what_changes_the_cluster_is_done_once_for_all_nodes_and_taken_back() -> None:
+    stage = Stage("a", "b", configurations=("all-1g.10gb",))
+    case = declared("x", looking(stage, "All", cluster_wide=True, exclusive=True), cells(once=True))
+    answers = stage.play(case)
+
+    assert sorted(answers.values()) == [f"a in {ONE}", f"b in {ONE}"]
+    steps = [step.split()[0] for step in stage.steps("start", "change", "observe", "undo", "settle")]
+    assert steps == ["start", "start", "change", "observe", "observe", "undo", "settle", "settle"]
+
+
 def test_nodes_of_a_wave_are_worked_on_at_the_same_time() -> None:
     """Each node's look waits for all others': one after another they would wait for ever."""
     stage = Stage("a", "b", "c", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
