@@ -1,193 +1,196 @@
-"""The journal: records the original state before the first change, in the cluster and in a local file.
+"""The journal: records what was found and what is written, before each change, in the cluster and in a local file.
 
 What is recorded: docs/reference/gpu-operator.md#what-to-put-back.
 
-There is one ConfigMap for each node and one for the ClusterPolicy, so that the size limit of a ConfigMap does not limit
-the number of nodes, and each is written only once.
+There is one ConfigMap for each changed object, so that the size limit of a ConfigMap does not limit the number of
+nodes. The local file has one line for each state of an entry; the last line of an object counts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.cluster import paths
+from conformance.cluster.client import Cluster
 from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.pod_view import RUN_LABEL
-from conformance.operations.mig_cluster import MigCluster
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE
+from conformance.cluster.views import Raw, node_view
+from conformance.operations.entry import Entry, Found
+from conformance.operations.errors import ForeignChangeError
+from conformance.operations.fields import Field, Value, look_up
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
-_KEY = "journal.json"
-_POLICY = "mig-conformance-journal-policy"
-_NODE = "mig-conformance-journal-node-"
-
-
-@dataclass(frozen=True)
-class NodeRecord:
-    """A node before its first change.
-
-    Attributes:
-        name: Name of the node.
-        run: Id of the run that recorded it; an earlier run's if that run was killed before its restore.
-        labels: All `nvidia.com/` labels. Those selected by `restorable` are put back; the operator and its operands
-            write the others, so these must return by themselves.
-        unschedulable: Whether the node was cordoned.
-        taints: Taints as `key=value:effect`.
-        advertised: Allocatable resources above 0; they show whether the configuration was really applied.
-    """
-
-    name: str
-    run: str
-    labels: Mapping[str, str]
-    unschedulable: bool
-    taints: tuple[str, ...]
-    advertised: Mapping[str, int]
-
-    @property
-    def configuration(self) -> str | None:
-        """Value of `mig.config`; None if it was absent."""
-        return self.labels.get(MIG_CONFIG)
-
-    @property
-    def state(self) -> str | None:
-        """Value of the state label; None if it was absent."""
-        return self.labels.get(MIG_CONFIG_STATE)
-
-
-@dataclass(frozen=True)
-class PolicyRecord:
-    """The ClusterPolicy before its first change.
-
-    Attributes:
-        name: Name of the object.
-        run: Id of the run that recorded it.
-        strategy: Strategy; None if the field was absent.
-    """
-
-    name: str
-    run: str
-    strategy: str | None
-
-
-def restorable(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return only the labels that a reconfiguration writes: `mig.config`, the state label and the deploy labels."""
-    return {k: v for k, v in labels.items() if k in (MIG_CONFIG, MIG_CONFIG_STATE) or k.startswith(DEPLOY_PREFIX)}
+KEY: Final = "journal.json"
+_PREFIX: Final = "mig-conformance-journal"
 
 
 class Journal:
-    """What a run must put back. Entries of a killed run are taken over and never overwritten.
+    """What one run must put back.
 
     Attributes:
-        nodes: Recorded nodes, by name.
-        policy: The recorded ClusterPolicy; None if it was not recorded.
+        run: Id of the run.
+        holder: Who started it.
+        begun: When it began to change the cluster, ISO 8601 in UTC.
+        entries: One entry for each changed object, by its path.
+        finishing: Whether everything is being put back. An entry that cannot be saved then prevents no change: what was
+            found is on record already, and the namespace may have been deleted by somebody else.
     """
 
-    def __init__(self, cluster: MigCluster, run: str, file: Path | None = None) -> None:
-        """Read the entries that a killed run may have left in the cluster. The namespace must exist.
+    def __init__(
+        self,
+        cluster: Cluster,
+        run: str,
+        file: Path | None = None,
+        *,
+        holder: str = "",
+        entries: Iterable[Entry] = (),
+    ) -> None:
+        """Prepare the journal; nothing is written before the first change.
 
         Args:
             cluster: The cluster.
-            run: Id of this run; must be a valid label value.
+            run: Id of the run; must be a valid label value.
             file: Path of the local copy; None for no local copy.
+            holder: Who started the run.
+            entries: What is recorded already, of a run that was killed.
         """
         self._cluster = cluster
-        self._run = run
         self._file = file
-        self._lock = threading.Lock()
-        self.nodes: dict[str, NodeRecord] = {}
-        self.policy: PolicyRecord | None = None
-        self._load()
+        self._file_lock = threading.Lock()
+        self._locks: dict[str, threading.RLock] = {}
+        self.run = run
+        self.entries = {entry.object: entry for entry in entries}
+        first = next(iter(self.entries.values()), None)
+        self.holder = first.holder if first else holder
+        self.begun = first.begun if first else datetime.now(UTC).isoformat(timespec="seconds")
+        self.finishing = False
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was recorded, which means that nothing was changed."""
-        return not self.nodes and self.policy is None
+        """Whether nothing is recorded, which means that nothing was changed or that everything is put back."""
+        return not self.entries
 
-    def remember(self, node: str | None) -> None:
-        """Record a node before it is changed, unless it is already recorded. None means the ClusterPolicy.
+    @contextmanager
+    def changing(self, raw: Raw | None, values: Mapping[Field, Value]) -> Iterator[None]:
+        """Record values that are about to be written to one object, then let the caller write them.
+
+        Args:
+            raw: The object as it is now; None if the suite is about to create it.
+            values: New values, by field of this object. None removes a field.
 
         Raises:
+            ForeignChangeError: Somebody else changed one of the fields since the suite wrote it; nothing was recorded.
             ClusterError: The entry could not be written, so the change must not be made.
         """
-        with self._lock:
-            if node is None and self.policy is None:
-                self._remember_policy()
-            elif node is not None and node not in self.nodes:
-                self._remember_node(node)
+        (path,) = {field.object for field in values}
+        with self._locks.setdefault(path, threading.RLock()):
+            before = self.entries.get(path) or self._new(path, raw)
+            self._refuse_foreign(before, raw, values)
+            entry = before.intending(raw, values)
+            if entry != before:
+                self._save(entry)
+            self.entries[path] = entry
+            try:
+                yield
+            except ApiError:  # the server rejected the change
+                self.entries[path] = before
+                raise
+            self.entries[path] = entry.settled(values)
 
-    def clear(self) -> None:
-        """Delete all entries, in the cluster and the local file. Call this only after an exact restore."""
-        for name in self._names():
-            self._cluster.transport.delete(paths.config_map(self._cluster.namespace, name))
-        self.nodes, self.policy = {}, None
+    def forget(self, path: str) -> None:
+        """Delete the entry of one object, in the cluster and in the local file."""
+        self._cluster.transport.delete(paths.config_map(self._cluster.namespace, _name(self.run, path)))
+        self.entries.pop(path, None)
         if self._file is not None:
-            self._file.unlink(missing_ok=True)
+            if self.entries:
+                self._append({"forgotten": path, "run": self.run})
+            else:
+                self._file.unlink(missing_ok=True)
 
     def location(self) -> str:
         """Describe where the journal is stored, for messages."""
         local = f" and {self._file}" if self._file else ""
         return f"ConfigMaps labelled {JOURNAL_LABEL} in namespace {self._cluster.namespace}{local}"
 
-    def _remember_policy(self) -> None:
-        policy = self._cluster.policy()
-        record = PolicyRecord(policy.name, self._run, policy.strategy)
-        self._save(_POLICY, asdict(record))
-        self.policy = record
+    def _new(self, path: str, raw: Raw | None) -> Entry:
+        uid = raw["metadata"]["uid"] if raw is not None else ""
+        return Entry(self.run, self.holder, self.begun, path, uid, self._found(path, raw))
 
-    def _remember_node(self, node: str) -> None:
-        view = self._cluster.node(node)
-        record = NodeRecord(
-            name=node,
-            run=self._run,
-            labels=nvidia_labels(view.labels),
-            unschedulable=view.unschedulable,
-            taints=view.taints,
-            advertised=view.advertised,
-        )
-        self._save(_NODE + node, asdict(record))
-        self.nodes[node] = record
+    def _found(self, path: str, raw: Raw | None) -> Found | None:
+        if raw is None:
+            return None
+        if path.startswith(paths.nodes()):
+            view = node_view(raw)
+            ready = {pod.app for pod in self._cluster.operands(view.name) if pod.ready}
+            return Found(nvidia_labels(view.labels), lasting_taints(view.taints), view.advertised, tuple(sorted(ready)))
+        if path.startswith(paths.policies()):
+            return Found({}, (), {}, tuple(one.name for one in self._cluster.daemon_sets() if one.rolled))
+        return None
 
-    def _names(self) -> list[str]:
-        return [_NODE + node for node in self.nodes] + ([_POLICY] if self.policy else [])
+    @staticmethod
+    def _refuse_foreign(entry: Entry, raw: Raw | None, values: Mapping[Field, Value]) -> None:
+        for field in values:
+            known, now = entry.changes.get(field), look_up(raw, field.keys)
+            if known is not None and not known.owns(field, now):
+                raise ForeignChangeError(
+                    f"somebody else changed {field}: {known.written[-1]} -> {now}{by(raw, field)}. It was not changed "
+                    "again; stop whatever made the change (a GitOps controller, another tool), then run again"
+                )
 
-    def _load(self) -> None:
-        query = {"labelSelector": JOURNAL_LABEL}
-        items = self._cluster.transport.get(paths.config_maps(self._cluster.namespace), query)["items"]
-        for item in items:
-            data = json.loads(item["data"][_KEY])
-            if item["metadata"]["name"] == _POLICY:
-                self.policy = PolicyRecord(**data)
-            else:
-                record = NodeRecord(**(data | {"taints": tuple(data["taints"])}))
-                self.nodes[record.name] = record
-
-    def _save(self, name: str, data: dict[str, Any]) -> None:
+    def _save(self, entry: Entry) -> None:
+        name = _name(entry.run, entry.object)
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": {JOURNAL_LABEL: "true", RUN_LABEL: self._run}},
-            "data": {_KEY: json.dumps(data, sort_keys=True)},
+            "metadata": {"name": name, "labels": {JOURNAL_LABEL: "true", RUN_LABEL: entry.run}},
+            "data": {KEY: json.dumps(entry.as_dict(), sort_keys=True)},
         }
+        transport, namespace = self._cluster.transport, self._cluster.namespace
         try:
-            self._cluster.transport.create(paths.config_maps(self._cluster.namespace), body)
-            self._save_locally(name, data)
-        except (ApiError, OSError) as error:
+            try:
+                transport.replace(paths.config_map(namespace, name), body)
+            except ApiError as error:
+                if not error.not_found or entry.object in self.entries:
+                    raise
+                transport.create(paths.config_maps(namespace), body)
+            self._append({"entry": entry.as_dict()})
+        except (ClusterError, OSError) as error:
+            if self.finishing:
+                return
             raise ClusterError(
                 f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error
 
-    def _save_locally(self, name: str, data: dict[str, Any]) -> None:
+    def _append(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
             return
-        known = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        # Written to a second file and renamed, so that a killed run never leaves half a file.
-        draft = self._file.with_suffix(".tmp")
-        draft.write_text(json.dumps(known | {name: data}, indent=2, sort_keys=True), encoding="utf-8")
-        draft.replace(self._file)
+        with self._file_lock:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, sort_keys=True) + "\n")
+
+
+def by(raw: Raw | None, field: Field) -> str:
+    """Return ` (by MANAGER)` for the field manager that owns a field; empty if the server reports none."""
+    for manager in reversed(look_up(raw, ("metadata", "managedFields")) or ()):
+        owned = look_up(manager.get("fieldsV1"), tuple(f"f:{key}" for key in field.keys))
+        if owned is not None:
+            return f" (by {manager.get('manager', '')})"
+    return ""
+
+
+def lasting_taints(taints: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the taints of a node without those that the node controller adds and removes by itself."""
+    return tuple(taint for taint in taints if not taint.startswith("node.kubernetes.io/"))
+
+
+def _name(run: str, path: str) -> str:
+    return f"{_PREFIX}-{run}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"

@@ -21,7 +21,7 @@ class RunLease:
     """The lease of one run. Once it is acquired, a thread renews it; if it is lost, the guard fails every wait.
 
     Attributes:
-        taken_over: Whether another run holds the lease now. That run puts back what this one changed.
+        taken_over: Whether the lease names another run now. That run puts back what this one changed.
     """
 
     def __init__(self, cluster: MigCluster, holder: str) -> None:
@@ -34,29 +34,44 @@ class RunLease:
         self._cluster = cluster
         self._holder = holder
         self._seconds = cluster.limits.lease
+        self._namespace = cluster.namespace
         self._path = paths.lease(cluster.namespace, LEASE_NAME)
         self._version = ""
         self.taken_over = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="renew lease", daemon=True)
 
-    def acquire(self) -> None:
+    def acquire(self, *, patiently: bool = False) -> None:
         """Acquire the lease and start to renew it.
 
         An expired lease is not taken at once, because the clocks of two machines may differ: this run first waits a
         third of the lease duration, and fails if the holder renews the lease meanwhile.
+
+        Args:
+            patiently: Whether to wait until a lease expires whose holder does not renew it: that run was killed.
 
         Raises:
             LeaseHeldError: Another run holds the lease; the message names it, its last renewal, and the time until the
                 lease expires if that run was killed.
         """
         held = self._read()
-        if held is not None and not self._expired(held):
+        left = self._seconds_left(held) if held is not None else 0.0
+        if held is not None and left and not patiently:
             raise LeaseHeldError(self._held_message(held))
         if held is not None and held["spec"].get("holderIdentity"):
-            self._stopped.wait(self._seconds / 3)
+            self._stopped.wait(left + self._seconds / 3)
         self._write(held["metadata"]["resourceVersion"] if held else None)
         self._thread.start()
+
+    def another_holds_it(self) -> bool:
+        """Whether the lease names another run, which has not stopped to renew it. False if it cannot be read."""
+        try:
+            held = self._read()
+        except ClusterError:
+            return self.taken_over
+        return (
+            held is not None and held["spec"].get("holderIdentity") != self._holder and bool(self._seconds_left(held))
+        )
 
     def release(self) -> None:
         """Stop renewing and delete the lease. A lease that another run took over is left alone."""
@@ -74,7 +89,6 @@ class RunLease:
             try:
                 self._write(self._version)
             except LeaseHeldError as error:
-                self.taken_over = True
                 self._cluster.guard.fail(error)
                 return
             except ClusterError as error:
@@ -115,23 +129,28 @@ class RunLease:
             if not (error.not_found or error.conflict):
                 raise
             held = self._read()
-            raise LeaseHeldError(self._held_message(held) if held else "the lease of this run was deleted") from error
+            if held is None:
+                raise LeaseHeldError(f"somebody deleted lease {LEASE_NAME} or namespace {self._namespace}") from error
+            if held["spec"].get("holderIdentity") != self._holder:
+                self.taken_over = self._thread.is_alive()
+                raise LeaseHeldError(self._held_message(held)) from error
+            written = held  # an answer was lost, but the write was not
         self._version = written["metadata"]["resourceVersion"]
 
     @staticmethod
-    def _expired(held: dict[str, Any]) -> bool:
+    def _seconds_left(held: dict[str, Any]) -> float:
+        """Seconds until the lease expires; 0 if it has expired or nobody holds it."""
         spec = held["spec"]
         if not spec.get("holderIdentity") or not spec.get("renewTime"):
-            return True
-        return _free_at(spec) < datetime.now(UTC)
+            return 0.0
+        return max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
 
     def _held_message(self, held: dict[str, Any]) -> str:
-        spec = held["spec"]
-        left = max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
+        spec, left = held["spec"], self._seconds_left(held)
         return (
             f"another run is using this cluster: {spec.get('holderIdentity')} (last renewal {spec['renewTime']}). "
             f"Wait until it ends; if it was killed, the cluster is free in {left:.0f} s "
-            f"(lease {LEASE_NAME} in namespace {self._cluster.namespace})"
+            f"(lease {LEASE_NAME} in namespace {self._namespace})"
         )
 
 

@@ -1,4 +1,4 @@
-"""Puts back what the journal recorded, verifies the result, and reports the differences.
+"""Puts back what a journal recorded, verifies the result, and reports the differences.
 
 A failed step does not prevent the others: everything that can be put back is put back.
 """
@@ -9,26 +9,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from conformance.cluster.diff import nvidia_labels
+from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError, WaitTimeout
-from conformance.operations.journal import Journal, NodeRecord, restorable
+from conformance.cluster.transport import PatchKind
+from conformance.cluster.views import Raw
+from conformance.operations.comparison import Comparison, compare, describe_foreign
+from conformance.operations.entry import Change
+from conformance.operations.errors import ForeignChangeError
+from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
+from conformance.operations.journal import Journal, lasting_taints
 from conformance.operations.mig_cluster import MigCluster
-from conformance.operations.reconfigure import reconfigure
-from conformance.operations.strategy import change_strategy
+from conformance.operations.offers import offers
+from conformance.operations.reconfigure import reconfigure_node
+from conformance.operations.side_by_side import side_by_side
+from conformance.operations.strategy import CARRIERS
 from conformance.operations.users import gpu_users
+from conformance.operations.verification import verify
 from conformance.spec.mig_parted import ALL_DISABLED
-from conformance.spec.names import GFD_TIMESTAMP, MIG_CONFIG, Strategy
-
-_CORDON_TAINT = "node.kubernetes.io/unschedulable"
-"""Taint that the node controller adds and removes with the cordon."""
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, Strategy
 
 
 class RestoreOutcome(StrEnum):
     """How the restore ended."""
 
     EXACT = "exact"
-    """The cluster is as it was found."""
+    """The cluster is as it was found, except for what others changed since."""
     FAILED = "failed"
     """The cluster differs from what was found, or the restore could not be completed."""
     NOT_NEEDED = "not-needed"
@@ -42,152 +49,253 @@ class Restore:
     Attributes:
         outcome: How the restore ended.
         differences: What differs from the original state or went wrong, one line each; empty unless it failed.
+        changed_since: What others changed since the suite did, one line each; it stays as it is.
+        put_back: What was put back, one line each.
+        earlier: One line for each earlier run whose changes were found: whether they were put back.
     """
 
     outcome: RestoreOutcome = RestoreOutcome.NOT_NEEDED
     differences: tuple[str, ...] = ()
+    changed_since: tuple[str, ...] = ()
+    put_back: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
-def restore(cluster: MigCluster, journal: Journal, *, at_once: int | None = None) -> Restore:
-    """Put back strategy, configurations, labels and cordons, and clear the journal if everything is as it was.
+def restore(
+    cluster: MigCluster, journal: Journal, *, at_once: int | None = None, hurried: Callable[[], bool] = lambda: False
+) -> Restore:
+    """Put back every field that still has a value of the suite, and forget the entries of what is as it was.
 
-    The strategy is put back first, unless it was `single`. Under `single` an uneven configuration is an error, so in
-    that case the nodes come first. The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are
-    not compared.
+    The order is: ConfigMaps and other objects, the ClusterPolicy, `mig.config` of the nodes, other fields of the nodes;
+    once all that is verified, cordons; then objects that the suite created. The strategy `single` comes after the
+    nodes, because an uneven configuration is an error under it. Between these steps, mig-manager's answers are awaited,
+    and nothing else: what is on the way there need not become Ready.
 
     Args:
-        cluster: The cluster.
-        journal: The original state.
+        cluster: The cluster; its journal must be `journal`, or None.
+        journal: What was found and changed.
         at_once: Maximum number of nodes to reconfigure at the same time; None means the limit of `side_by_side`.
+        hurried: Whether to make all changes without waiting for their effect. The caller also ends the waits that are
+            in progress.
 
     Returns:
-        The report. A ClusterError becomes a difference in it; other exceptions, such as KeyboardInterrupt, propagate.
+        The report. A ClusterError becomes a difference in it; other exceptions propagate.
     """
     if journal.empty:
         return Restore(RestoreOutcome.NOT_NEEDED)
     cluster.guard.forgive()
+    journal.finishing = True
     try:
         cluster.transport.probe()
     except ClusterError as error:
         return Restore(RestoreOutcome.FAILED, (f"nothing was put back: {error}",))
-    differences: list[str] = []
-    steps: list[Callable[[], None]] = [
-        lambda: _strategy(cluster, journal, differences),
-        lambda: _configurations(cluster, journal, differences, at_once),
-    ]
-    if journal.policy and journal.policy.strategy == Strategy.SINGLE:
-        steps.reverse()
-    for step in steps:
-        with _recording_errors(differences):
+    before, cluster.journal = cluster.journal, journal
+    try:
+        return _Restoring(cluster, journal, at_once, hurried).run()
+    finally:
+        cluster.journal = before
+
+
+class _Restoring:
+    def __init__(self, cluster: MigCluster, journal: Journal, at_once: int | None, hurried: Callable[[], bool]) -> None:
+        self._cluster = cluster
+        self._journal = journal
+        self._at_once = at_once
+        self._hurried = hurried
+        self._compared: list[Comparison] = []
+        self._differences: list[str] = []
+        self._since: dict[Field, str] = {}
+        self._put_back: list[str] = []
+
+    def run(self) -> Restore:
+        for entry in list(self._journal.entries.values()):
+            with self._recording(Field(entry.object, ())):
+                self._compared.append(compare(self._cluster, entry))
+        for one in self._compared:
+            self._since.update(one.changed_since)
+        nodes = [one for one in self._compared if one.entry.object.startswith(paths.nodes())]
+        policies = [one for one in self._compared if one.entry.object.startswith(paths.policies())]
+        others = [one for one in self._compared if one not in nodes and one not in policies]
+        for one in others:
+            self._fields(one, lambda field: bool(field.keys))
+        steps: list[Callable[[], None]] = [lambda: self._policies(policies), lambda: self._configurations(nodes)]
+        if any(change.original == Strategy.SINGLE for one in policies for change in self._strategy(one).values()):
+            steps.reverse()
+        for step in steps:
             step()
-    for record in journal.nodes.values():
-        with _recording_errors(differences):
-            _labels_and_cordon(cluster, record)
-    with _recording_errors(differences):
-        differences += _verify(cluster, journal)
-    if not differences:
-        with _recording_errors(differences):
-            journal.clear()
-    outcome = RestoreOutcome.FAILED if differences else RestoreOutcome.EXACT
-    return Restore(outcome, tuple(differences))
+        for one in nodes:
+            self._fields(one, lambda field: not field.is_cordon and field.label != MIG_CONFIG)
+            self._absent_configuration(one)
+        self._verify()
+        for one in nodes:
+            if not self._hurried() or self._is_back(one):
+                self._fields(one, lambda field: field.is_cordon)
+        for one in others:
+            self._delete_created(one)
+        return self._report()
 
+    # Steps ---------------------------------------------------------------------------------------------------------
 
-@contextmanager
-def _recording_errors(differences: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except ClusterError as error:
-        differences.append(str(error))
+    def _policies(self, policies: list[Comparison]) -> None:
+        for one in policies:
+            strategies = self._strategy(one)
+            self._fields(one, lambda _: True)
+            for change in strategies.values():
+                if change.original and not self._hurried():
+                    self._await_templates(change.original)
 
+    def _await_templates(self, strategy: str) -> None:
+        """Wait until the operator has taken over the strategy; the pods are awaited at the end, with everything."""
+        carriers = [view for view in self._cluster.daemon_sets() if view.name in CARRIERS]
 
-def _strategy(cluster: MigCluster, journal: Journal, differences: list[str]) -> None:
-    record = journal.policy
-    if record is None or cluster.policy().strategy == record.strategy:
-        return
-    if record.strategy:
-        change = change_strategy(cluster, Strategy(record.strategy))
-        differences += [change.problem] if change.problem else []
-    else:
-        cluster.set_strategy(record.strategy)
+        def taken_over() -> bool:
+            views = [self._cluster.daemon_set(view.name) for view in carriers]
+            return all(view is None or view.strategy == strategy for view in views)
 
+        with self._recording():
+            what = f"the operator to write strategy {strategy} into its DaemonSets"
+            self._cluster.wait(taken_over, what, self._cluster.limits.strategy_seen)
 
-def _configurations(cluster: MigCluster, journal: Journal, differences: list[str], at_once: int | None) -> None:
-    """Reconfigure the nodes whose configuration or state changed.
+    def _configurations(self, nodes: list[Comparison]) -> None:
+        wanted = {one.name: target for one in nodes if (target := self._wanted(one)) is not None}
+        outcomes = side_by_side(
+            self._cluster, wanted, lambda name: self._reconfigure(name, wanted[name]), at_once=self._at_once
+        )
+        for name, outcome in outcomes.items():
+            if isinstance(outcome, Exception):
+                with self._recording(label(name, MIG_CONFIG)):
+                    raise outcome
 
-    A node that had no `mig.config` gets `all-disabled`; `_labels_and_cordon` removes the label afterwards.
-    """
-    existing = {node.name for node in cluster.nodes()}
-    wanted: dict[str, str] = {}
-    for record in journal.nodes.values():
-        if record.name not in existing:
-            differences.append(f"node {record.name} is gone")
-        elif _changed(cluster, record):
-            wanted[record.name] = record.configuration or ALL_DISABLED
-    for name in list(wanted):
-        if users := gpu_users(cluster, name):
-            names = ", ".join(map(str, users))
-            differences.append(f"node {name} keeps its current configuration: pods of other users hold GPUs ({names})")
-            del wanted[name]
-    for name, evidence in reconfigure(cluster, wanted, at_once=at_once).items():
-        if evidence.problem and evidence.state != journal.nodes[name].state:
-            differences.append(f"node {name}: {evidence.problem}")
+    def _wanted(self, one: Comparison) -> str | None:
+        """The configuration to ask for; None if the node has it, must keep what others set, or cannot get it back.
 
+        A node without `mig.config` gets `all-disabled`; the label is removed afterwards.
+        """
+        field = label(one.name, MIG_CONFIG)
+        change = one.entry.changes.get(field)
+        if one.raw is None or change is None or not one.untouched(field):
+            return None
+        state = self._cluster.node(one.name).labels.get(MIG_CONFIG_STATE)
+        if field not in one.own and state == (one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)):
+            return None
+        target = str(change.original or ALL_DISABLED)
+        problem = ""
+        with self._recording():
+            if users := gpu_users(self._cluster, one.name):
+                problem = f"pods of other users hold GPUs ({', '.join(map(str, users))})"
+            elif not offers(self._cluster, one.name, target):
+                problem = f"its mig-parted file has no configuration {target}"
+        if problem:
+            self._differences.append(f"node {one.name} keeps its current configuration: {problem}")
+        return None if problem else target
 
-def _changed(cluster: MigCluster, record: NodeRecord) -> bool:
-    labels = cluster.node(record.name).labels
-    watched = set(restorable(record.labels)) & {MIG_CONFIG, f"{MIG_CONFIG}.state"} | {MIG_CONFIG}
-    return any(labels.get(key) != record.labels.get(key) for key in watched)
+    def _reconfigure(self, name: str, target: str) -> None:
+        cluster = self._cluster
+        self._put_back.append(f"configuration of node {name}: {target}")
+        if not self._hurried():
+            try:
+                evidence = reconfigure_node(cluster, name, target, settle=False, again=False)
+            except (ForeignChangeError, WaitTimeout):
+                raise
+            except ClusterError:
+                if not self._hurried():
+                    raise
+            else:
+                if not evidence.applied:
+                    self._differences.append(f"node {name}: {evidence.problem}")
+                return
+        cluster.set_labels(name, {MIG_CONFIG: target})
 
+    def _absent_configuration(self, one: Comparison) -> None:
+        """Remove `mig.config` and its state from a node that had none."""
+        field = label(one.name, MIG_CONFIG)
+        change = one.entry.changes.get(field)
+        if one.raw is None or change is None or change.original is not None or not one.untouched(field):
+            return
+        if self._cluster.node(one.name).labels.get(MIG_CONFIG) not in (None, ALL_DISABLED) or self._hurried():
+            return
+        with self._recording(field):
+            self._cluster.set_labels(one.name, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
 
-def _labels_and_cordon(cluster: MigCluster, record: NodeRecord) -> None:
-    view = cluster.node(record.name)
-    if patch := _label_patch(restorable(record.labels), restorable(view.labels)):
-        cluster.set_labels(record.name, patch)
-    if view.unschedulable != record.unschedulable:
-        cluster.set_unschedulable(record.name, unschedulable=record.unschedulable)
+    def _fields(self, one: Comparison, choose: Callable[[Field], bool]) -> None:
+        """Put back the chosen fields of an object, each only if it still has the suite's value."""
+        for field, change in one.own.items():
+            if one.raw is not None and choose(field):
+                with self._recording(field):
+                    self._cluster.rewrite(field.object, partial(self._field, field, change))
 
+    def _field(self, field: Field, change: Change, raw: Raw) -> None:
+        now, value = look_up(raw, field.keys), change.original
+        if now == value:
+            return
+        if not change.owns(field, now):
+            raise ForeignChangeError(describe_foreign(raw, field, change))
+        target = field
+        if value is None:
+            target = Field(field.object, shortest_absent(raw, field.keys, change.existed))
+        self._cluster.patch(field.object, guarded_patch(raw, {target: value}, {}), PatchKind.JSON)
+        self._put_back.append(f"{field}: {'removed' if value is None else value}")
 
-def _label_patch(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:
-    changed = {key: wanted.get(key) for key in wanted.keys() | found.keys()}
-    return {key: value for key, value in sorted(changed.items()) if found.get(key) != value}
+    def _delete_created(self, one: Comparison) -> None:
+        whole = Field(one.entry.object, ())
+        if whole in one.own:
+            with self._recording(whole):
+                self._cluster.transport.delete(one.entry.object)
+                self._put_back.append(f"{whole}: deleted")
 
+    def _verify(self) -> None:
+        if self._hurried():
+            return
+        with self._recording():
+            self._differences += verify(self._cluster, self._compared)
 
-def _verify(cluster: MigCluster, journal: Journal) -> list[str]:
-    """Wait until everything is as recorded, including what the operator writes. Return the remaining differences."""
-    limit = cluster.limits.operands_ready + cluster.limits.labels
-    try:
-        cluster.wait(lambda: not _differences(cluster, journal), "the cluster to be as it was found", limit)
-    except WaitTimeout:
-        return _differences(cluster, journal)
-    return []
+    def _report(self) -> Restore:
+        if self._hurried():
+            self._differences.append("interrupted before it was certain that everything is back")
+        for one in self._compared:
+            self._note_taints(one)
+        if not self._differences:
+            for path in list(self._journal.entries):
+                with self._recording():
+                    self._journal.forget(path)
+        return Restore(
+            RestoreOutcome.FAILED if self._differences else RestoreOutcome.EXACT,
+            tuple(self._differences),
+            tuple(self._since.values()),
+            tuple(self._put_back),
+        )
 
+    # Inside --------------------------------------------------------------------------------------------------------
 
-def _differences(cluster: MigCluster, journal: Journal) -> list[str]:
-    found: list[str] = []
-    if journal.policy and (now := cluster.policy().strategy) != journal.policy.strategy:
-        found.append(f"strategy was {journal.policy.strategy}, is {now}")
-    names = {node.name for node in cluster.nodes()}
-    for record in journal.nodes.values():
-        if record.name in names:
-            found += [f"node {record.name}: {line}" for line in _node_differences(cluster, record)]
-    return found
+    @staticmethod
+    def _strategy(one: Comparison) -> Mapping[Field, Change]:
+        field = policy_field(one.name, "mig", "strategy")
+        return {field: one.own[field]} if field in one.own else {}
 
+    def _is_back(self, one: Comparison) -> bool:
+        if one.raw is None or one.entry.found is None:
+            return True
+        labels, found = self._cluster.node(one.name).labels, one.entry.found.labels
+        return all(labels.get(key) == found.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
 
-def _node_differences(cluster: MigCluster, record: NodeRecord) -> list[str]:
-    view = cluster.node(record.name)
-    labels = nvidia_labels(view.labels)
-    lines = [
-        f"label {key} was {record.labels.get(key, 'absent')}, is {labels.get(key, 'absent')}"
-        for key in sorted(record.labels.keys() | labels.keys())
-        if key != GFD_TIMESTAMP and record.labels.get(key) != labels.get(key)
-    ]
-    pairs = {
-        "allocatable": (dict(record.advertised), view.advertised),
-        "unschedulable": (record.unschedulable, view.unschedulable),
-        "taints": (_without_cordon(record.taints), _without_cordon(view.taints)),
-    }
-    return lines + [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
+    def _note_taints(self, one: Comparison) -> None:
+        if one.raw is None or one.entry.found is None or not one.entry.object.startswith(paths.nodes()):
+            return
+        with self._recording():
+            was, now = one.entry.found.taints, lasting_taints(self._cluster.node(one.name).taints)
+            if was != now:
+                text = f"taints of node {one.name} are {', '.join(now) or 'none'}, were {', '.join(was) or 'none'}"
+                self._since[Field(one.entry.object, ("spec", "taints"))] = text
 
-
-def _without_cordon(taints: tuple[str, ...]) -> list[str]:
-    return [taint for taint in taints if not taint.startswith(_CORDON_TAINT)]
+    @contextmanager
+    def _recording(self, field: Field | None = None) -> Iterator[None]:
+        """Turn an error into a difference, and a change that somebody else made meanwhile into a change since."""
+        try:
+            yield
+        except ForeignChangeError as error:
+            if field is None:
+                self._differences.append(str(error))
+            else:
+                self._since[field] = str(error)
+        except ClusterError as error:
+            self._differences.append(str(error))

@@ -8,55 +8,30 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
-from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError
-from conformance.cluster.pod_view import RUN_LABEL
+from conformance.cluster.errors import ClusterError
 from conformance.operations.journal import Journal
+from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
+from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.namespace import ensure_namespace, remove_namespace
 from conformance.operations.restore import Restore, RestoreOutcome, restore
-
-
-def ensure_namespace(cluster: MigCluster, run: str) -> bool:
-    """Create the suite's namespace if it does not exist. Return whether it was created.
-
-    Raises:
-        ClusterError: The namespace cannot be read, or it does not exist and cannot be created; the message says how to
-            fix that.
-    """
-    body = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": cluster.namespace, "labels": {RUN_LABEL: run}},
-    }
-    try:
-        cluster.transport.get(paths.namespace(cluster.namespace))
-    except ApiError as error:
-        if not error.not_found:
-            raise ClusterError(f"cannot read namespace {cluster.namespace}: {error}") from error
-    else:
-        return False
-    try:
-        cluster.transport.create(paths.namespaces(), body)
-    except ApiError as error:
-        raise ClusterError(
-            f"cannot create namespace {cluster.namespace}: {error}; create it once with an account that may"
-        ) from error
-    return True
 
 
 class Safekeeping:
     """Context manager within which a run may change a cluster.
 
-    On entry it creates the namespace, acquires the lease, and makes the cluster record everything in the journal before
-    it is changed. On exit, also after a failure or Ctrl-C, it puts everything back and releases the lease.
+    On entry it creates the namespace, acquires the lease, finishes the restore of runs that were killed, and makes the
+    cluster record every change in the journal. On exit, also after a failure or Ctrl-C, it puts everything back and
+    releases the lease.
 
     Attributes:
-        journal: The original state, including entries of killed runs, whose restore this run finishes.
+        journal: What this run found and changed.
+        earlier: One line for each earlier run whose journal was in the cluster.
+        unfinished: Why an object that an earlier run changed could not be put back, by path of the object. This run
+            must not change these objects.
         report: Report of the restore; None before the exit.
     """
-
-    journal: Journal
 
     def __init__(self, cluster: MigCluster, run: str, file: Path | None = None, *, at_once: int | None = None) -> None:
         """Prepare the context. Nothing is written before it is entered.
@@ -69,48 +44,94 @@ class Safekeeping:
         """
         self._cluster = cluster
         self._run = run
-        self._file = file
-        self._at_once = at_once
-        self._made_namespace = False
-        self._lease = RunLease(cluster, f"{_user()}@{socket.gethostname()}, process {os.getpid()}, run {run}")
+        self._hurried = False
+        holder = f"{_user()}@{socket.gethostname()}, process {os.getpid()}, run {run}"
+        self._lease = RunLease(cluster, holder)
+        self.at_once = at_once
+        self.journal = Journal(cluster, run, file, holder=holder)
+        self.earlier: list[str] = []
+        self.unfinished: dict[str, str] = {}
         self.report: Restore | None = None
 
     def __enter__(self) -> Safekeeping:
-        self._made_namespace = ensure_namespace(self._cluster, self._run)
-        self._lease.acquire()
+        return self.enter()
+
+    def enter(self, *, patiently: bool = False) -> Safekeeping:
+        """Take the lease and finish earlier runs; see `RunLease.acquire` for `patiently`.
+
+        Raises:
+            LeaseHeldError: Another run holds the lease; nothing was changed.
+            ClusterError: The namespace, the lease or an earlier journal cannot be read or written.
+        """
+        ensure_namespace(self._cluster, self._run)
+        self._lease.acquire(patiently=patiently)
         try:
-            self.journal = Journal(self._cluster, self._run, self._file)
+            remove_leftovers(self._cluster)  # of runs that were killed: their pods hold GPUs
+            for journal in journals_in_cluster(self._cluster):
+                self.finish(journal)
         except BaseException:
             self._lease.release()
             raise
-        self._cluster.remember = self.journal.remember
+        self._cluster.journal = self.journal
         return self
 
+    def finish(self, journal: Journal) -> Restore:
+        """Put back what an earlier run changed. The lease must be held."""
+        report = restore(self._cluster, journal, at_once=self.at_once, hurried=lambda: self._hurried)
+        self.earlier += described(journal, report)
+        if report.outcome is RestoreOutcome.FAILED:
+            why = f"run {journal.run} changed it and could not be put back: {'; '.join(report.differences)}"
+            self.unfinished |= dict.fromkeys(journal.entries, why)
+        return report
+
+    def hurry(self) -> None:
+        """End every wait, and make the restore put back what is left without waiting for its effect."""
+        self._hurried = True
+        self._cluster.stop_waiting(ClusterError("interrupted"))
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._lease.taken_over:
+        if self._lease.another_holds_it():
             self.report = _failed("another run took over this cluster and puts back what this one changed")
+            self._cluster.journal = None
             return
         try:
-            self.report = restore(self._cluster, self.journal, at_once=self._at_once)
-        except BaseException:
-            location = self.journal.location()
-            self.report = _failed(f"the restore was interrupted; the next run finishes it from {location}")
-            raise
+            self.report = restore(self._cluster, self.journal, at_once=self.at_once, hurried=lambda: self._hurried)
+        except BaseException as problem:
+            self.report = _failed(
+                f"the restore was not completed ({type(problem).__name__}: {problem}); "
+                f"`mig-conformance restore apply` completes it from {self.journal.location()}"
+            )
+            if not isinstance(problem, Exception):
+                raise
         finally:
             self._give_back()
 
     def _give_back(self) -> None:
-        """Release the lease and delete the namespace if it was created and the journal is empty.
+        """Release the lease and delete the namespace if the suite created it and no journal is left.
 
         A failure goes to the report instead of being raised, so that it does not hide the error that ended the run.
         """
-        self._cluster.remember = lambda _: None
+        self._cluster.journal = None
         try:
             self._lease.release()
-            if self._made_namespace and self.journal.empty:
-                self._cluster.transport.delete(paths.namespace(self._cluster.namespace))
+            if self.journal.empty and not self.unfinished:
+                remove_namespace(self._cluster, wait=not self._hurried)
         except ClusterError as error:
-            self.report = _failed(*(self.report.differences if self.report else ()), str(error))
+            before = self.report or Restore()
+            self.report = _failed(*before.differences, str(error))
+
+
+def described(journal: Journal, report: Restore) -> list[str]:
+    """Describe what became of the journal of an earlier run, for reports."""
+    who = f"run {journal.run} of {journal.holder.partition(', run ')[0]}, begun {journal.begun}"
+    if report.outcome is RestoreOutcome.FAILED:
+        return [f"{who}, was not put back: {line}" for line in report.differences] + _since(who, report)
+    done = "; ".join(report.put_back) or "nothing was left to put back"
+    return [f"{who}, was finished: {done}", *_since(who, report)]
+
+
+def _since(who: str, report: Restore) -> list[str]:
+    return [f"{who}, changed since by others: {line}" for line in report.changed_since]
 
 
 def _failed(*differences: str) -> Restore:

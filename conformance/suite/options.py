@@ -41,6 +41,7 @@ class Options:
         sample: How many nodes of each GPU model may be changed; others are only read. None for all.
         max_unavailable: How many nodes are reconfigured at the same time; None for all.
         canary: How many nodes form the first wave; if a case fails there, no other wave begins. None: no canary.
+        cordon: Whether to cordon nodes while they are changed, so that no pod of a user is scheduled there.
         plan: Whether to print what a run would do and exit.
         image: Image of the pods of the suite.
         limits: Time limits of all waits.
@@ -114,6 +115,12 @@ class Options:
             read=positive_number,
             help="reconfigure N nodes first; end the run before any other node is changed if a case has failed there",
             default="none",
+        ),
+    )
+    cordon: bool = field(
+        default=True,
+        metadata=flag(
+            "--no-cordon", help="do not cordon the nodes under test, for example because they are drained already"
         ),
     )
     plan: bool = field(

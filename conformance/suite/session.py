@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from conformance.backends.backend import Permissions
 from conformance.backends.choice import Choice, make_backend
-from conformance.cluster.errors import ClusterError
+from conformance.cluster import paths
+from conformance.cluster.errors import ApiError, ClusterError
+from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.users import gpu_users
@@ -33,6 +36,7 @@ from conformance.suite.observer import Observer
 from conformance.suite.options import Options
 from conformance.suite.planning import Planner
 from conformance.suite.provisioning import Provisioner
+from conformance.suite.starting_state import why_not_restorable
 from conformance.suite.targets import Target, find_targets
 from conformance.suite.versions import find_environment, find_versions
 from conformance.suite.witnesses import Witnesses
@@ -72,6 +76,10 @@ class Session:
         finally:
             self._resources.close()
 
+    def hurry(self) -> None:
+        """End every wait, and restore without waiting for the effect: the user interrupted the run a second time."""
+        self.provisioner.keeping.hurry()
+
     def _with_gpus(self, environment: Environment) -> Environment:
         """Replace the numbers of GPUs, which came from labels, by those that were read from the GPUs."""
         counts = self.provisioner.gpu_counts
@@ -79,13 +87,16 @@ class Session:
         return environment.model_copy(update={"nodes": tuple(nodes)})
 
 
-def open_session(options: Options, run: Run, folder: Path) -> Session:
-    """Start the backend, connect, and read what a run needs to know; changes nothing on a live cluster.
+def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool = False) -> Session:
+    """Start the backend, connect, and read what a run needs to know.
+
+    Changes nothing on a live cluster, except that a run that may change it first finishes runs that were killed.
 
     Args:
         options: The options of the run.
         run: Record for the report; backend and environment are filled in.
         folder: Report directory, for the local copy of the journal.
+        only_shows: Whether the run ends without running a case, so that nothing may be changed.
 
     Raises:
         BackendError, ClusterError: There is no cluster, or it cannot be tested; the message says how to fix that.
@@ -100,8 +111,12 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
                 attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
             )
         )
-        planner = _survey(options, cluster, attachment.permissions, simulated=backend.simulated_gpus)
-        provisioner = _provisioner(options, cluster, planner, run_id, folder)
+        permissions = attachment.permissions
+        keeping = Keeping(cluster, run_id, folder / f"journal-{run_id}.jsonl", cordon=options.cordon)
+        resources.callback(keeping.end)
+        refused = _look_at_earlier_runs(cluster, keeping, permissions, only_shows=only_shows)
+        planner = _survey(options, cluster, permissions, refused, simulated=backend.simulated_gpus)
+        provisioner = _provisioner(options, cluster, planner, run_id, keeping)
         session = Session(
             options=options,
             cluster=cluster,
@@ -121,7 +136,47 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
     return session
 
 
-def _survey(options: Options, cluster: MigCluster, permissions: Permissions, *, simulated: bool) -> Planner:
+def _look_at_earlier_runs(
+    cluster: MigCluster, keeping: Keeping, permissions: Permissions, *, only_shows: bool
+) -> dict[str, str]:
+    """Finish earlier runs if this run may change the cluster; otherwise note that they are not finished.
+
+    Returns:
+        Why a node must not be changed, by name; the empty name stands for every node.
+
+    Raises:
+        ClusterError: An earlier run changed what this one may not change, or another run is active.
+    """
+    try:
+        pending = journals_in_cluster(cluster)
+    except ApiError:
+        return {}  # an account that only reads need not see the namespace of the suite
+    if not pending:
+        return {}
+    if permissions.disruptive and not only_shows:
+        strategy = any(path.startswith(paths.policies()) for journal in pending for path in journal.entries)
+        if strategy and not permissions.cluster_wide:
+            raise ClusterError(
+                f"run {pending[0].run} was killed after it had changed the ClusterPolicy: run "
+                "`mig-conformance restore apply`, or add --allow-cluster-wide"
+            )
+        return keeping.start()
+    for journal in pending:
+        keeping.notes.append(
+            f"run {journal.run} of {journal.holder.partition(', run ')[0]}, begun {journal.begun}, is not finished: "
+            f"{len(journal.entries)} objects are to be put back; see `mig-conformance restore show`"
+        )
+    return {}
+
+
+def _survey(
+    options: Options,
+    cluster: MigCluster,
+    permissions: Permissions,
+    refused: Mapping[str, str] = MappingProxyType({}),
+    *,
+    simulated: bool,
+) -> Planner:
     targets = {target.name: target for target in find_targets(cluster, options.nodes)}
     _check_configurations(options, targets)
     strategy = _strategy(cluster)
@@ -131,19 +186,20 @@ def _survey(options: Options, cluster: MigCluster, permissions: Permissions, *, 
         permissions=permissions,
         strategy=strategy,
         found=_found(cluster, targets, strategy),
-        in_use=_in_use(cluster, targets),
+        in_use=_must_not_change(cluster, targets, refused),
         simulated=simulated or any(_is_simulated(cluster, name) for name in targets),
     )
 
 
-def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id: str, folder: Path) -> Provisioner:
+def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id: str, keeping: Keeping) -> Provisioner:
     waves = planner.waves.values()
     largest = max((sum(1 for wave in waves if wave == number) for number in set(waves) if number), default=1)
+    keeping.limit(largest)
     return Provisioner(
         cluster=cluster,
         targets=planner.targets,
         observer=Observer(cluster, run_id, options.image, use_exec=planner.permissions.execute),
-        keeping=Keeping(cluster, run_id, folder / f"journal-{run_id}.json", at_once=largest),
+        keeping=keeping,
         witnesses=Witnesses(cluster, run_id, options.image),
         versions=find_versions(cluster),
         run=run_id,
@@ -201,12 +257,17 @@ def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strateg
     return found
 
 
-def _in_use(cluster: MigCluster, targets: Mapping[str, Target]) -> dict[str, str]:
+def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused: Mapping[str, str]) -> dict[str, str]:
+    """Why a node must not be changed, by name: it is in use, or it could not be put back."""
     found = {}
-    for name in targets:
+    for name, target in targets.items():
         if users := gpu_users(cluster, name):
             pods = ", ".join(map(str, users))
             found[name] = f"node {name} is in use: {pods} hold GPUs; end them or choose another --node"
+        elif why := refused.get(name, refused.get("")):
+            found[name] = f"node {name} is left as it is: {why}"
+        elif why := why_not_restorable(cluster.node(name), target):
+            found[name] = f"node {name} could not be put back: {why}"
     return found
 
 

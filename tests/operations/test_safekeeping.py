@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,13 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.journal import Journal
+from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
 from conformance.operations.lease import LEASE_NAME, RunLease
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.namespace import ensure_namespace
 from conformance.operations.reconfigure import reconfigure
 from conformance.operations.restore import RestoreOutcome
-from conformance.operations.safekeeping import Safekeeping, ensure_namespace
+from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
 from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
@@ -112,49 +113,54 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -
     assert keeping.report.outcome is RestoreOutcome.FAILED
     assert "node a: allocatable was {'nvidia.com/gpu': 8}, is {'nvidia.com/gpu': 7}" in keeping.report.differences
     assert any(line.startswith("node a: mig-manager said") for line in keeping.report.differences)
-    assert f"label {MIG_CONFIG}" not in " ".join(keeping.report.differences)
+    assert f"label {MIG_CONFIG} was" not in " ".join(keeping.report.differences)
 
 
 def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: MigCluster, tmp_path: Path) -> None:
     before = snapshot(stand)
     with Manager(stand, succeeds):
         ensure_namespace(lived_in, "killed")
-        lived_in.remember = Journal(lived_in, "killed").remember
+        lived_in.journal = Journal(lived_in, "killed", holder="alice@there, process 7, run killed")
         reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        begun = lived_in.journal.begun
 
-        keeping = Safekeeping(lived_in, "next", tmp_path / "journal.json")
+        keeping = Safekeeping(lived_in, "next", tmp_path / "journal.jsonl")
         with keeping:
-            assert keeping.journal.nodes["a"].run == "killed"
+            assert snapshot(stand) == before
             reconfigure(lived_in, {"a": "all-2g.20gb"}, settle=False)
 
     assert keeping.report is not None
     assert keeping.report.outcome is RestoreOutcome.EXACT
     assert snapshot(stand) == before
+    (line, *_) = keeping.earlier
+    assert line.startswith(f"run killed of alice@there, process 7, begun {begun}, was finished: ")
+    assert "configuration of node a: all-disabled" in line
 
 
 def test_it_is_written_before_the_change_in_cluster_and_file(stand: Stand, cluster: MigCluster, tmp_path: Path) -> None:
-    file = tmp_path / "reports" / "journal.json"
+    file = tmp_path / "reports" / "journal.jsonl"
     ensure_namespace(cluster, "run-1")
-    journal = Journal(cluster, "run-1", file)
-    cluster.remember = journal.remember
+    journal = cluster.journal = Journal(cluster, "run-1", file)
 
     cluster.set_strategy("mixed")
     cluster.set_labels("a", {MIG_CONFIG: "x"})
     cluster.set_labels("a", {MIG_CONFIG: "y"})
 
-    local = json.loads(file.read_text())
-    assert local["mig-conformance-journal-policy"]["strategy"] == "single"
-    assert local["mig-conformance-journal-node-a"]["labels"][MIG_CONFIG] == "all-disabled"
-    assert Journal(cluster, "run-2").nodes["a"] == journal.nodes["a"]
-    journal.clear()
+    for (read,) in (journals_in_cluster(cluster), journals_in_file(cluster, file)):
+        changes = {str(field): change for entry in read.entries.values() for field, change in entry.changes.items()}
+        strategy = changes["spec.mig.strategy of clusterpolicy cluster-policy"]
+        assert (strategy.original, strategy.written) == ("single", ("mixed",))
+        label = changes[f"label {MIG_CONFIG} of node a"]
+        assert (label.original, label.written) == ("all-disabled", ("x", "y"))
+    for path in list(journal.entries):
+        journal.forget(path)
     assert not file.exists()
     assert names(stand, paths.config_maps(cluster.namespace)) <= {"kube-root-ca.crt"}
 
 
 def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: MigCluster) -> None:
     ensure_namespace(cluster, "run-1")
-    journal = Journal(cluster, "run-1")
-    cluster.remember = journal.remember
+    journal = cluster.journal = Journal(cluster, "run-1")
     stand.hand.delete(paths.namespace(cluster.namespace))
 
     with pytest.raises(ClusterError, match="so the change was not made"):

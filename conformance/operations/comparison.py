@@ -1,0 +1,123 @@
+"""Compares an entry of a journal with the cluster: what is still the suite's, and what others changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.cluster.client import Cluster
+from conformance.cluster.errors import ApiError
+from conformance.cluster.views import Raw
+from conformance.operations.entry import Change, Entry
+from conformance.operations.fields import Field, Value, label, look_up, object_name, turned_into
+from conformance.operations.journal import by
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One object of the journal as it is now.
+
+    Attributes:
+        entry: The entry.
+        raw: The object; None if it does not exist, or if there is another object of that name.
+        own: Fields that have a value of the suite, or what the product made of it, and must be put back.
+        changed_since: What others changed since, by field, one line each. These stay as they are. The field without
+            keys stands for the object as a whole.
+    """
+
+    entry: Entry
+    raw: Raw | None
+    own: Mapping[Field, Change] = field(default_factory=dict)
+    changed_since: Mapping[Field, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return self.entry.object.rpartition("/")[2]
+
+    def untouched(self, field: Field) -> bool:
+        """Whether nobody else changed the field or deleted the object."""
+        return field not in self.changed_since and Field(self.entry.object, ()) not in self.changed_since
+
+
+def compare(cluster: Cluster, entry: Entry) -> Comparison:
+    """Read the object of an entry and compare.
+
+    Raises:
+        ClusterError: The object cannot be read.
+    """
+    try:
+        raw: dict[str, Any] | None = cluster.transport.get(entry.object)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        raw = None
+    whole = Field(entry.object, ())
+    if whole in entry.changes:
+        return _compare_created(entry, raw, whole)
+    if raw is None:
+        return Comparison(entry, None, {}, {whole: f"{object_name(entry.object)} is gone"} if entry.changes else {})
+    if raw["metadata"]["uid"] != entry.uid:
+        line = f"{object_name(entry.object)} is another object of the same name, which stays as it is"
+        return Comparison(entry, None, {}, {whole: line})
+    return _compare_fields(entry, raw)
+
+
+def _compare_created(entry: Entry, raw: Raw | None, whole: Field) -> Comparison:
+    change = entry.changes[whole]
+    if raw is None:
+        return Comparison(entry, None)
+    if any(_contains(raw, body) for body in change.written):
+        return Comparison(entry, raw, {whole: change})
+    return Comparison(entry, raw, {}, {whole: f"{whole} is not as the suite created it, and stays as it is"})
+
+
+def _compare_fields(entry: Entry, raw: Raw) -> Comparison:
+    own: dict[Field, Change] = {}
+    since: dict[Field, str] = {}
+    for one, change in {**entry.changes, **_by_products(entry, raw)}.items():
+        now = look_up(raw, one.keys)
+        if now == change.original:
+            continue
+        if change.owns(one, now):
+            own[one] = change
+        else:
+            since[one] = describe_foreign(raw, one, change)
+    return Comparison(entry, raw, own, since)
+
+
+def _by_products(entry: Entry, raw: Raw) -> dict[Field, Change]:
+    """Deploy labels that mig-manager changed because the suite asked it for a configuration."""
+    name = entry.object.rpartition("/")[2]
+    if entry.found is None or label(name, MIG_CONFIG) not in entry.changes:
+        return {}
+    now = look_up(raw, ("metadata", "labels")) or {}
+    found = {}
+    for key in entry.found.labels.keys() | now.keys():
+        one, original = label(name, key), entry.found.labels.get(key)
+        if key.startswith(DEPLOY_PREFIX) and one not in entry.changes and now.get(key) in turned_into(one, original):
+            found[one] = Change(original, (), len(one.keys))
+    return found
+
+
+def describe_foreign(raw: Raw, field: Field, change: Change) -> str:
+    """Describe in one line that a field has a value of somebody else."""
+    now = look_up(raw, field.keys)
+    return f"{field} is {_text(now)}{by(raw, field)}, was {_text(change.original)}{_written(change)}"
+
+
+def _written(change: Change) -> str:
+    return f", and the suite had set {_text(change.written[-1])}" if change.written else ""
+
+
+def _text(value: Value) -> str:
+    return "absent" if value is None else str(value)
+
+
+def _contains(now: Value, written: Value) -> bool:
+    """Whether an object is as the suite created it; the server may have added fields."""
+    if isinstance(written, Mapping):
+        return isinstance(now, Mapping) and all(_contains(now.get(key), value) for key, value in written.items())
+    return bool(now == written)

@@ -1,0 +1,136 @@
+"""One entry of the journal: what a run found in one object, and what it wrote there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from conformance.cluster.views import Raw
+from conformance.operations.fields import Field, Value, depth, look_up, turned_into
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the suite changed in one field.
+
+    Attributes:
+        original: Value before the first change; None if the field was absent.
+        written: The value that the suite wrote last, after the one it wrote before that. Both count as its own, since
+            a run may be killed between the entry and the write. Not empty.
+        existed: How many keys of the field existed before, from the root of the object down.
+    """
+
+    original: Value
+    written: tuple[Value, ...]
+    existed: int
+
+    def owns(self, field: Field, now: Value) -> bool:
+        """Whether a value of the field was written by the suite, or is what the product made of such a value."""
+        products = [one for value in (self.original, *self.written) for one in turned_into(field, value)]
+        return any(now == value for value in (*self.written, *products))
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object before the first change: what must be there again once it is restored.
+
+    Attributes:
+        labels: All `nvidia.com/` labels of a node. The operator and its operands write most of them, so these must
+            return by themselves.
+        taints: Taints of a node as `key=value:effect`, without that of a cordon.
+        advertised: Allocatable resources of a node above 0; they show whether the configuration was really applied.
+        ready: For a node, the operands (values of the label `app`) that had a Ready pod; for the ClusterPolicy, the
+            DaemonSets of the operator that were rolled out on all nodes.
+    """
+
+    labels: Mapping[str, str]
+    taints: tuple[str, ...]
+    advertised: Mapping[str, int]
+    ready: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one run found and changed in one object.
+
+    Attributes:
+        run: Id of the run.
+        holder: Who started it, such as `alice@host, process 12, run 7f3a`.
+        begun: When the run began to change the cluster, ISO 8601 in UTC.
+        object: Path of the object on the API server.
+        uid: UID of the object; empty for an object that the suite creates.
+        found: What was found there; None for an object that is neither a node nor the ClusterPolicy.
+        changes: Changed fields. A field without keys is the object as a whole, which the suite created.
+    """
+
+    run: str
+    holder: str
+    begun: str
+    object: str
+    uid: str
+    found: Found | None = None
+    changes: Mapping[Field, Change] = field(default_factory=dict)
+
+    def intending(self, raw: Raw | None, values: Mapping[Field, Value]) -> Entry:
+        """Return the entry with values that are about to be written; None for `raw` if the object does not exist."""
+        changes = dict(self.changes)
+        for one, value in values.items():
+            known = changes.get(one)
+            if known is None:
+                original = look_up(raw, one.keys)
+                changes[one] = Change(original, (value,), depth(raw, one.keys))
+            elif known.written[-1] != value:
+                changes[one] = replace(known, written=(known.written[-1], value))
+        return replace(self, changes=changes)
+
+    def settled(self, fields: Mapping[Field, Value]) -> Entry:
+        """Return the entry after the values were written: older ones are not the suite's any more."""
+        kept = {one: replace(change, written=change.written[-1:]) for one, change in self.changes.items()}
+        return replace(self, changes={**self.changes, **{one: kept[one] for one in fields if one in kept}})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON data."""
+        found = self.found
+        return {
+            "run": self.run,
+            "holder": self.holder,
+            "begun": self.begun,
+            "object": self.object,
+            "uid": self.uid,
+            "found": found and asdict(found),
+            "changes": [
+                {
+                    "field": list(one.keys),
+                    "original": change.original,
+                    "written": list(change.written),
+                    "existed": change.existed,
+                }
+                for one, change in self.changes.items()
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Entry:
+        """Read an entry from JSON data.
+
+        Raises:
+            KeyError, TypeError: The data is not an entry.
+        """
+        found = data["found"]
+        return cls(
+            **{name: str(data[name]) for name in ("run", "holder", "begun", "object", "uid")},
+            found=found
+            and Found(
+                labels=dict(found["labels"]),
+                taints=tuple(found["taints"]),
+                advertised=dict(found["advertised"]),
+                ready=tuple(found["ready"]),
+            ),
+            changes={
+                Field(data["object"], tuple(one["field"])): Change(
+                    one["original"], tuple(one["written"]), one["existed"]
+                )
+                for one in data["changes"]
+            },
+        )

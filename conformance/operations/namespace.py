@@ -1,0 +1,83 @@
+"""The suite's own namespace: created before the first change, deleted at the end if the suite created it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from conformance.cluster import paths
+from conformance.cluster.client import Cluster
+from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.pod_view import RUN_LABEL
+
+
+def ensure_namespace(cluster: Cluster, run: str) -> None:
+    """Create the suite's namespace if it does not exist.
+
+    Raises:
+        ClusterError: The namespace cannot be read, or it does not exist and cannot be created; the message says how to
+            fix that.
+    """
+    found = _read(cluster)
+    if found is not None and "deletionTimestamp" in found["metadata"]:
+        _await_deletion(cluster, found)
+        found = _read(cluster)
+    if found is not None:
+        return
+    meta = {"name": cluster.namespace, "labels": {RUN_LABEL: run}}
+    try:
+        cluster.transport.create(paths.namespaces(), {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    except ApiError as error:
+        raise ClusterError(
+            f"cannot create namespace {cluster.namespace}: {error}; create it once with an account that may"
+        ) from error
+
+
+def remove_namespace(cluster: Cluster, *, wait: bool = True) -> None:
+    """Delete the suite's namespace if a run of the suite created it and it is not in use.
+
+    It is in use if it has pods that the suite did not create.
+
+    Args:
+        cluster: The cluster.
+        wait: Whether to wait until it is gone.
+
+    Raises:
+        ClusterError: It cannot be read or deleted.
+    """
+    found = _read(cluster)
+    if found is None or RUN_LABEL not in (found["metadata"].get("labels") or {}):
+        return
+    if any(pod.run is None for pod in cluster.pods(namespace=cluster.namespace)):
+        return
+    cluster.transport.delete(paths.namespace(cluster.namespace))
+    if wait:
+        _await_deletion(cluster, found)
+
+
+def _await_deletion(cluster: Cluster, found: dict[str, Any]) -> None:
+    """Wait up to `limits.pod_gone` real seconds until the namespace is gone, which takes its content with it."""
+    query = {
+        "watch": "1",
+        "fieldSelector": f"metadata.name={cluster.namespace}",
+        "resourceVersion": found["metadata"]["resourceVersion"],
+        "timeoutSeconds": str(max(1, round(cluster.limits.pod_gone))),
+    }
+    stream = cluster.transport.stream(paths.namespaces(), query, cluster.limits.pod_gone)
+    try:
+        for line in stream:
+            if json.loads(line)["type"] in ("DELETED", "ERROR"):
+                return
+    except UnreachableError:
+        return
+    finally:
+        stream.close()
+
+
+def _read(cluster: Cluster) -> dict[str, Any] | None:
+    try:
+        return cluster.transport.get(paths.namespace(cluster.namespace))
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise ClusterError(f"cannot read namespace {cluster.namespace}: {error}") from error

@@ -1,0 +1,84 @@
+"""Compares a restored cluster with what was found, including what the components write by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from conformance.cluster import paths
+from conformance.cluster.diff import nvidia_labels
+from conformance.cluster.errors import WaitTimeout
+from conformance.operations.comparison import Comparison
+from conformance.operations.entry import Found
+from conformance.operations.fields import Field, label, policy_field, turned_into
+from conformance.operations.journal import lasting_taints
+from conformance.operations.mig_cluster import MigCluster
+from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PREFIX
+
+_DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
+"""Labels that a reconfiguration or a change of strategy changes, by their prefix; those of others are not compared."""
+
+
+def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
+    """Wait until everything is as it was found, as far as nobody else changed it. Return the remaining differences.
+
+    Only what was Ready at the start is awaited: in a geometry that advertises nothing, the validator is never Ready.
+    The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are not compared.
+
+    Args:
+        cluster: The cluster.
+        compared: The objects of the journal, as they were compared before they were put back.
+    """
+    objects = list(compared)
+    nodes = len(cluster.nodes())
+    limits = cluster.limits
+    limit = limits.operands_ready + limits.labels
+    if any(one.entry.object.startswith(paths.policies()) for one in objects):
+        limit += limits.strategy_roll + limits.strategy_roll_per_node * max(nodes - 1, 0)
+    try:
+        cluster.wait(lambda: not any(_differences(cluster, objects)), "the cluster to be as it was found", limit)
+    except WaitTimeout:
+        return list(_differences(cluster, objects))
+    return []
+
+
+def _differences(cluster: MigCluster, objects: list[Comparison]) -> Iterator[str]:
+    foreign_strategy = False
+    for one in objects:
+        found = one.entry.found
+        if found is None or not one.entry.object.startswith(paths.policies()):
+            continue
+        foreign_strategy = not one.untouched(policy_field(one.name, "mig", "strategy"))
+        late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
+        yield from (f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired}" for view in late)
+    for one in objects:
+        found = one.entry.found
+        if found is None or not one.entry.object.startswith(paths.nodes()) or one.raw is None:
+            continue
+        if not foreign_strategy and one.untouched(label(one.name, MIG_CONFIG)):
+            yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
+
+
+def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:
+    view = cluster.node(one.name)
+    labels = nvidia_labels(view.labels)
+    by_others = False
+    for key in sorted(found.labels.keys() | labels.keys()):
+        was, now = found.labels.get(key), labels.get(key)
+        if was == now or not key.startswith(_DESCRIBED) or key == GFD_TIMESTAMP:
+            continue
+        if key.startswith(DEPLOY_PREFIX) and _set_by_others(one, label(one.name, key), was, now):
+            by_others = True
+        elif one.untouched(label(one.name, key)):
+            yield f"label {key} was {was or 'absent'}, is {now or 'absent'}"
+    if by_others or found.taints != lasting_taints(view.taints):
+        return  # other operands run there now
+    if dict(found.advertised) != view.advertised:
+        yield f"allocatable was {dict(found.advertised)}, is {view.advertised}"
+    back = {pod.app for pod in cluster.operands(one.name) if pod.ready and not pod.terminating}
+    if missing := [app for app in found.ready if app not in back and cluster.daemon_set(app)]:
+        yield f"not Ready: {', '.join(missing)}"
+
+
+def _set_by_others(one: Comparison, field: Field, was: str | None, now: str | None) -> bool:
+    """Whether a deploy label has a value that neither the suite nor mig-manager gave it."""
+    return field not in one.entry.changes and now not in turned_into(field, was)
