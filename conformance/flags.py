@@ -131,6 +131,11 @@ def one_of(*values: str) -> Callable[[str], str]:
     return read_word
 
 
+def on_or_off(text: str) -> bool:
+    """Read `on` as True and `off` as False."""
+    return one_of("on", "off")(text) == "on"
+
+
 def path(text: str) -> Path:
     """Read a path: `~` is the home folder, a relative path is relative to the current folder."""
     return Path(text).expanduser().absolute()
