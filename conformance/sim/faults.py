@@ -101,6 +101,12 @@ FAULTS: tuple[Fault, ...] = (
         "under single an uneven geometry is advertised all the same",
         ("D-06",),
     ),
+    Fault(
+        "plugin-rejects-requests",
+        "device_plugin",
+        "no request for a device is granted: its pod ends in an UnexpectedAdmissionError",
+        ("D-20",),
+    ),
     Fault("plugin-extra-device", "device_plugin", "a container gets one device more than it asked for", ("D-20",)),
     Fault("plugin-gives-whole-gpu", "device_plugin", "a container gets the whole GPU in place of the slice", ("D-20",)),
     Fault("kubelet-hands-out-twice", "kubelet", "two pods get the same device", ("D-20",)),
