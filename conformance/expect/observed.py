@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ from conformance.spec.profile import Profile
 
 _GPU_LINE: Final = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9A-Fa-f-]+)\)")
 _DEVICE_LINE: Final = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):\s*\(UUID: (MIG-\S+)\)")
+_LISTS: Final = re.compile(r"GPU \d+:|\s*MIG \S+\s+Device\b")
+"""How a line begins that lists a GPU or a MIG device, readable or not."""
+_NONE_FOUND: Final = "No devices found."
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -148,21 +153,65 @@ class ListedGpu:
     devices: tuple[ListedDevice, ...] = ()
 
 
-def read_device_list(text: str) -> tuple[ListedGpu, ...]:
-    """Parse the output of `nvidia-smi -L`; return an empty tuple if it lists no GPU.
+@dataclass(frozen=True)
+class DeviceList:
+    """The output of `nvidia-smi -L`.
+
+    Attributes:
+        gpus: The GPUs in the order of the list; empty for none.
+        remarks: Other lines, in order: warnings of nvidia-smi, such as that of a corrupted infoROM, and messages of
+            libraries that it loads.
+    """
+
+    gpus: tuple[ListedGpu, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def read_device_list(text: str) -> DeviceList:
+    """Parse the output of `nvidia-smi -L`, which may have other lines before, between and after those of the list.
 
     Raises:
-        UnreadableError: A line describes neither a GPU nor a MIG device below a GPU.
+        UnreadableError: A line lists a GPU or a MIG device in another form, or a MIG device above all GPUs; or no line
+            belongs to a list, but nvidia-smi says something, such as why it cannot reach the driver.
     """
     found: list[tuple[re.Match[str], list[ListedDevice]]] = []
-    for line in text.splitlines():
-        if gpu := _GPU_LINE.fullmatch(line.rstrip()):
+    remarks, none_found = [], False
+    for line in (_COLOUR.sub("", line).rstrip() for line in text.splitlines()):
+        if gpu := _GPU_LINE.fullmatch(line):
             found.append((gpu, []))
-        elif (device := _DEVICE_LINE.fullmatch(line.rstrip())) and found:
+        elif (device := _DEVICE_LINE.fullmatch(line)) and found:
             found[-1][1].append(ListedDevice(device[1], int(device[2]), device[3]))
-        elif line.strip() and line.strip() != "No devices found.":
+        elif _LISTS.match(line):
             raise UnreadableError(f"unexpected line in the output of nvidia-smi -L: {line!r}")
-    return tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
+        elif line.strip() == _NONE_FOUND:
+            none_found = True
+        elif line.strip():
+            remarks.append(line.strip())
+    if remarks and not found and not none_found:
+        raise UnreadableError(f"unexpected line in the output of nvidia-smi -L: {remarks[0]!r}")
+    gpus = tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
+    return DeviceList(gpus, tuple(remarks))
+
+
+def find_probe_answer(text: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Return the JSON object that the probe printed on a line of its own, and the other lines as remarks.
+
+    Raises:
+        UnreadableError: No line is such an object.
+    """
+    answers, remarks = [], []
+    for line in text.splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if isinstance(content, dict) and "probe" in content:
+            answers.append(content)
+        elif line.strip():
+            remarks.append(line.strip())
+    if len(answers) != 1:
+        raise UnreadableError(f"{len(answers)} lines are answers of the probe, instead of 1")
+    return answers[0], tuple(remarks)
 
 
 def read_probe(data: Mapping[str, Any]) -> tuple[ObservedGpu, ...]:
