@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -89,6 +89,23 @@ class ObservedInstance:
 
 
 @dataclass(frozen=True)
+class ObservedGpuInstance:
+    """One GPU instance as NVML reports it, with or without compute instances.
+
+    Attributes:
+        id: Id of the GPU instance.
+        profile: Name of its profile.
+        start: Start on the memory axis of its GPU.
+        size: Size on that axis.
+    """
+
+    id: int
+    profile: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
 class ObservedGpu:
     """One GPU as NVML reports it.
 
@@ -105,6 +122,7 @@ class ObservedGpu:
         subsystem_id: PCI subsystem and vendor id in one word; None if unknown.
         profiles: GPU-instance profiles that NVML offers, by name; empty if they were not read.
         instances: MIG devices in the order of NVML.
+        gpu_instances: GPU instances by id; None if the process that read them has no access.
     """
 
     index: int
@@ -119,6 +137,13 @@ class ObservedGpu:
     subsystem_id: int | None = None
     profiles: Mapping[str, ObservedProfile] = field(default_factory=dict)
     instances: tuple[ObservedInstance, ...] = ()
+    gpu_instances: tuple[ObservedGpuInstance, ...] | None = None
+
+    @property
+    def bare_instances(self) -> tuple[ObservedGpuInstance, ...]:
+        """GPU instances without a compute instance: they take up room and give no MIG device. Empty if unknown."""
+        used = {device.gpu_instance for device in self.instances}
+        return tuple(instance for instance in self.gpu_instances or () if instance.id not in used)
 
 
 @dataclass(frozen=True)
@@ -261,6 +286,7 @@ def _gpu(gpu: Mapping[str, Any]) -> ObservedGpu:
         subsystem_id=gpu["subsystem_id"],
         profiles={profile["name"]: _profile(profile) for profile in gpu["profiles"] or ()},
         instances=tuple(_instance(instance) for instance in gpu["instances"]),
+        gpu_instances=_gpu_instances(gpu.get("gpu_instances")),
     )
 
 
@@ -273,6 +299,12 @@ def _profile(profile: Mapping[str, Any]) -> ObservedProfile:
         engines=Engines(**engines) if engines else None,
         placements=None if placements is None else frozenset((start, size) for start, size in placements),
     )
+
+
+def _gpu_instances(found: Sequence[Mapping[str, Any]] | None) -> tuple[ObservedGpuInstance, ...] | None:
+    if found is None:
+        return None
+    return tuple(ObservedGpuInstance(each["id"], each["profile"], each["start"], each["size"]) for each in found)
 
 
 def _instance(instance: Mapping[str, Any]) -> ObservedInstance:

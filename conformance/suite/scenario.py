@@ -6,7 +6,8 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -122,6 +123,7 @@ class NodeInCell:
         observed: The GPUs as read in this cell; None before that, or if the suite must not start pods on the node.
         timeline: Renders what happened to the node in this cell.
         view_when_left: The node when it left the cell; None while it is there.
+        observations: The newest observation of every node of the run by name; it grows as nodes are read.
     """
 
     cluster: MigCluster
@@ -134,6 +136,7 @@ class NodeInCell:
     bystander: PodView | None = None
     observed: Observation | None = None
     view_when_left: NodeView | None = None
+    observations: Mapping[str, Observation] = field(default_factory=dict)
 
     @property
     def mark(self) -> int:

@@ -15,6 +15,7 @@ from conformance.expect.observed import (
     Driver,
     ListedDevice,
     ListedGpu,
+    ObservedGpuInstance,
     ObservedInstance,
     ObservedProfile,
     UnreadableError,
@@ -67,6 +68,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "capability": [9, 0],
         "mig": {"capable": True, "current": 1, "pending": 0},
         "profiles": [PROFILE],
+        "gpu_instances": [{"profile": "1g.10gb", "id": 9, "start": 2, "size": 1}],
         "instances": [INSTANCE],
     }
     return {"probe": 1, "driver": "580.159.04", "cuda": "13.0", "gpus": [gpu | changes]}
@@ -166,6 +168,8 @@ def test_probe() -> None:
     assert gpu.instances == (
         ObservedInstance(Profile(1, 1, 10), 9, 0, "MIG-1", 1, 1, 2, 1, 9984, 16, Engines(1, 1, 0, 1, 0)),
     )
+    assert gpu.gpu_instances == (ObservedGpuInstance(9, "1g.10gb", 2, 1),)
+    assert gpu.bare_instances == ()
     assert read_driver(answer()) == Driver("580.159.04", (13, 0))
 
 
@@ -178,6 +182,7 @@ def test_null_in_the_answer_means_unknown() -> None:
             device_id=None,
             subsystem_id=None,
             profiles=[],
+            gpu_instances=None,
             instances=[hidden],
             mig={"capable": False, "current": None, "pending": None},
         )
@@ -186,6 +191,7 @@ def test_null_in_the_answer_means_unknown() -> None:
     assert (gpu.memory_mib, gpu.capability, dict(gpu.profiles)) == (0, (0, 0), {})
     assert (gpu.mig_capable, gpu.mode) == (False, False)
     assert (gpu.instances[0].start, gpu.instances[0].engines) == (None, None)
+    assert (gpu.gpu_instances, gpu.bare_instances) == (None, ())
 
 
 @pytest.mark.parametrize(
