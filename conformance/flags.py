@@ -139,6 +139,11 @@ def member_of(words: type[_Word]) -> Callable[[str], _Word]:
     return lambda text: words(read_word(text))
 
 
+def on_or_off(text: str) -> bool:
+    """Read `on` as True and `off` as False."""
+    return one_of("on", "off")(text) == "on"
+
+
 def path(text: str) -> Path:
     """Read a path: `~` is the home folder, a relative path is relative to the current folder."""
     return Path(text).expanduser().absolute()

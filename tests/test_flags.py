@@ -14,6 +14,7 @@ from conformance.flags import (
     flag,
     flags,
     number,
+    on_or_off,
     one_of,
     path,
     positive_number,
@@ -103,5 +104,8 @@ def test_values() -> None:
     assert one_of("a", "b")("b") == "b"
     with pytest.raises(ValueError, match="takes one of a, b, not c"):
         one_of("a", "b")("c")
+    assert (on_or_off("on"), on_or_off("off")) == (True, False)
+    with pytest.raises(ValueError, match="takes one of on, off, not true"):
+        on_or_off("true")
     assert path("~/x") == Path.home() / "x"
     assert path("x") == Path.cwd() / "x"

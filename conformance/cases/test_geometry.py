@@ -1,17 +1,19 @@
 """The GPUs themselves, read back through NVML and nvidia-smi."""
 
-from conformance.expect.devices import check_device_list, check_same_devices
+from conformance.expect.devices import check_device_list, check_same_devices, check_unique_across_nodes
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
 from conformance.expect.node import ExpectedNode
 from conformance.fixtures.case import case
 from conformance.suite.scenarios.hardware import Hardware, ReadHardware
+from conformance.suite.scenarios.identity import CompareIdentities, Identities
 
 
 @case("D-01", "D-09", scenario=ReadHardware)
 def test_every_gpu_carries_the_configured_geometry(node: ExpectedNode, seen: Hardware) -> None:
     """Every GPU of the node MUST have the MIG mode and exactly the MIG devices of the configuration.
 
-    No mode change MUST be left pending. Source: runbook, "What it is"; mig-parted v0.15.0, configuration format v1.
+    No GPU instance MUST be without a compute instance, and no mode change MUST be left pending.
+    Source: runbook, "What it is"; mig-parted v0.15.0, configuration format v1.
     """
     check_geometry(node.context, seen.gpus, node.wanted)
     check_mode_settled(node.context, seen.gpus)
@@ -35,3 +37,13 @@ def test_nvidia_smi_lists_one_line_for_each_device(node: ExpectedNode, seen: Har
     """
     check_device_list(node.context, seen.listing, node.wanted)
     check_same_devices(node.context, seen.listing, seen.gpus)
+
+
+@case("D-18", scenario=CompareIdentities)
+def test_no_device_has_the_uuid_of_one_on_another_node(node: ExpectedNode, seen: Identities) -> None:
+    """No GPU and no MIG device MUST have a UUID that one on another node has.
+
+    Metrics and the pods of several nodes are told apart by UUID alone.
+    Source: runbook, "Apply & verify", step 3; NVML API reference, nvmlDeviceGetUUID.
+    """
+    check_unique_across_nodes(node.context, seen.uuids)

@@ -2,7 +2,7 @@
 
 from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
-from conformance.expect.operands import check_refused_by_plugin
+from conformance.expect.operands import check_plugin_end, check_refused_by_plugin
 from conformance.expect.resources import check_capacity, check_resources
 from conformance.fixtures.case import case
 from conformance.spec.names import Strategy
@@ -30,12 +30,14 @@ def test_single_advertises_every_device_as_a_gpu(node: ExpectedNode, seen: Rest)
 def test_mixed_advertises_every_profile_by_name(node: ExpectedNode, seen: Rest) -> None:
     """Under `mixed` each profile MUST be advertised as `nvidia.com/mig-<profile>` with its exact count.
 
-    GPUs without MIG MUST stay `nvidia.com/gpu`; a GPU in MIG mode MUST NOT be advertised as a whole.
-    Source: runbook, "Apply & verify", step 4; k8s-device-plugin v0.20.0, internal/rm.
+    GPUs without MIG MUST stay `nvidia.com/gpu`; a GPU in MIG mode MUST NOT be advertised as a whole. A device plugin
+    that cannot advertise the geometry MUST say why.
+    Source: runbook, "Apply & verify", step 4; k8s-device-plugin v0.20.0, internal/rm and internal/cdi.
     """
-    other = node.resources_of_other_strategy
+    end, other = seen.plugin_end, node.resources_of_other_strategy
 
     check_resources(node.context, seen.allocatable, node.resources, other_strategy=other)
+    check_plugin_end(node.context, end.exit_code, end.restarts, end.log, node.refusal)
 
 
 @case("D-06", "D-09", scenario=LookAtRest, cells=cells(strategies=[Strategy.SINGLE], kinds=REFUSED))

@@ -71,7 +71,8 @@ class DaemonSetView:
         ready: Number of nodes whose pod is Ready.
         available: Number of nodes whose pod is available (Ready for at least `minReadySeconds`).
         images: Image of each container, init containers included, by container name.
-        strategy: Value of MIG_STRATEGY in the template; None if no container has it.
+        env: Environment variables of each container, init containers included, by container name. Variables whose value
+            is taken from another object are left out.
         template_hash: The operator's hash of the spec that it applied last; empty if there is none.
     """
 
@@ -85,8 +86,13 @@ class DaemonSetView:
     ready: int
     available: int
     images: Mapping[str, str]
-    strategy: str | None
+    env: Mapping[str, Mapping[str, str]]
     template_hash: str
+
+    @property
+    def strategy(self) -> str | None:
+        """Value of MIG_STRATEGY in the template; None if no container has it."""
+        return next((env[STRATEGY_ENV] for env in self.env.values() if env.get(STRATEGY_ENV)), None)
 
     @property
     def rolled(self) -> bool:
@@ -192,7 +198,7 @@ def daemon_set_view(raw: Raw) -> DaemonSetView:
         ready=status.get("numberReady", 0),
         available=status.get("numberAvailable", 0),
         images={container["name"]: container.get("image", "") for container in containers},
-        strategy=next(filter(None, map(_strategy_of, containers)), None),
+        env={container["name"]: _env(container) for container in containers},
         template_hash=(meta.get("annotations") or {}).get(TEMPLATE_HASH, ""),
     )
 
@@ -224,8 +230,8 @@ def _condition(status: Raw, kind: str) -> str:
     return next((c["status"] for c in status.get("conditions") or () if c["type"] == kind), "Unknown")
 
 
-def _strategy_of(container: Raw) -> str | None:
-    return next((e.get("value") for e in container.get("env") or () if e["name"] == STRATEGY_ENV), None)
+def _env(container: Raw) -> dict[str, str]:
+    return {each["name"]: each.get("value", "") for each in container.get("env") or () if "valueFrom" not in each}
 
 
 def _complains(condition: Raw) -> bool:

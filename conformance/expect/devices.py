@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
@@ -16,6 +18,9 @@ from conformance.expect.hardware import deviations
 from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
 from conformance.expect.scheduling import StartedPod, check_run
 from conformance.spec.profile import Profile
+
+_SHOWN_UUIDS: Final = 8
+"""UUIDs that a message lists; a node may have more than a hundred."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted
 
 
 def check_unique(context: CheckContext, uuids: Sequence[str]) -> None:
-    """Check that no UUID occurs twice, on one node or on several.
+    """Check that no UUID occurs twice on a node.
 
     Raises:
         ConformanceError: A UUID occurs more than once; the message lists all of them.
@@ -118,6 +123,30 @@ def check_unique(context: CheckContext, uuids: Sequence[str]) -> None:
     duplicates = tuple(f"{uuid} ({count} times)" for uuid, count in sorted(Counter(uuids).items()) if count > 1)
     if duplicates:
         raise ConformanceError(context, "UUIDs", Finding(("every UUID once",), duplicates))
+
+
+def check_unique_across_nodes(context: CheckContext, by_node: Mapping[str, AbstractSet[str]]) -> None:
+    """Check that no GPU or MIG device of the node has a UUID that is on another node as well.
+
+    Args:
+        context: Node and state that the check is about.
+        by_node: UUIDs of GPUs and MIG devices by node.
+
+    Raises:
+        ConformanceError: A UUID is on the node and on another; the message names both, for GPUs first.
+    """
+    own = by_node[context.node]
+    alike = {node: uuids & own for node, uuids in by_node.items() if not own.isdisjoint(uuids)}
+    shared = sorted(set().union(*(uuids for node, uuids in alike.items() if node != context.node)))
+    if not shared:
+        return
+    found = [
+        f"{uuid} on nodes {' and '.join(node for node in sorted(alike) if uuid in alike[node])}" for uuid in shared
+    ]
+    rest = [f"and {len(found) - _SHOWN_UUIDS} more UUIDs"] if len(found) > _SHOWN_UUIDS else []
+    finding = Finding(("every UUID on one node only",), (*found[:_SHOWN_UUIDS], *rest))
+    likely = "the nodes are copies of one machine, or their hypervisor gives them the same GPU"
+    raise ConformanceError(context, "UUIDs", finding, (likely,))
 
 
 def check_same_devices(context: CheckContext, listed: Sequence[ListedGpu], gpus: Sequence[ObservedGpu]) -> None:

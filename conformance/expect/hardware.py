@@ -24,13 +24,16 @@ _DRIVERS_DIFFER: Final = Fraction(8, 100)
 
 
 def check_geometry(context: CheckContext, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> None:
-    """Check the MIG mode and the MIG devices of every GPU.
+    """Check the MIG mode and the MIG devices of every GPU, and that no GPU instance lacks a compute instance.
 
     Raises:
         ConformanceError: The geometry of a GPU differs; the message shows every GPU that does.
     """
     expected = {f"GPU {gpu.index}": _geometry(gpu) for gpu in wanted}
-    found = {f"GPU {gpu.index}": _geometry(gpu) for gpu in observed_geometry(gpus)}
+    found = {
+        f"GPU {seen.index}": _geometry(seen) + _bare(gpu)
+        for gpu, seen in zip(gpus, observed_geometry(gpus), strict=True)
+    }
     if finding := compare_mappings(expected, found, only_differences=True):
         raise ConformanceError(context, "geometry", finding, _likely_causes(gpus, wanted))
 
@@ -145,13 +148,12 @@ def _duplicate_uuids(gpus: Sequence[ObservedGpu]) -> list[str]:
 
 
 def _overlaps(gpu: ObservedGpu) -> Iterator[str]:
-    taken = sorted(
-        {
-            (instance.start, instance.start + (instance.size or 0), instance.gpu_instance)
-            for instance in gpu.instances
-            if instance.start is not None
-        }
-    )
+    devices = {
+        (instance.start, instance.start + (instance.size or 0), instance.gpu_instance)
+        for instance in gpu.instances
+        if instance.start is not None
+    }
+    taken = sorted(devices | {(bare.start, bare.start + bare.size, bare.id) for bare in gpu.bare_instances})
     for (_, end, first), (start, _, second) in pairwise(taken):
         if start < end:
             yield f"GPU instances {first} and {second} overlap at {start}"
@@ -160,6 +162,10 @@ def _overlaps(gpu: ObservedGpu) -> Iterator[str]:
 def _geometry(gpu: WantedGpu) -> str:
     instances = ", ".join(f"{count} x {profile}" for profile, count in sorted(gpu.instances.items()))
     return f"MIG {_on(gpu.enabled)}" + (f", {instances or 'no instances'}" if gpu.enabled else "")
+
+
+def _bare(gpu: ObservedGpu) -> str:
+    return "".join(f", GPU instance {bare.id} ({bare.profile}) without compute instance" for bare in gpu.bare_instances)
 
 
 def _on(mode: bool) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from conformance.expect.device_plugin import DevicePlugin, refusal
 from conformance.expect.finding import CheckContext
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
 from conformance.expect.label_changes import ExpectedChange
 from conformance.expect.label_parts import Labels
 from conformance.expect.labels import expected_labels
 from conformance.expect.observed import Driver, ObservedGpu
-from conformance.expect.resources import expected_resources, refusal
+from conformance.expect.resources import expected_resources
 from conformance.expect.transitions import Course, expected_changes
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, MIG_CONFIG_STATE, Strategy
@@ -52,7 +53,7 @@ class ExpectedNode:
         strategy: Strategy of the cluster.
         wanted: The geometry that every GPU must have.
         mig_manager: Image tag of mig-manager; its label changes and the offered configurations depend on it.
-        device_plugin: Image tag of the device plugin; the names of resources depend on it.
+        device_plugin: The device plugin; resources, and the geometries that it refuses, depend on it.
         resources: Resources that the node must advertise, with their counts; empty for none.
         resources_of_other_strategy: Resources that the same geometry gives under the other strategy.
         refusal: Text that the device plugin's log must contain if it cannot advertise the geometry; empty if it can.
@@ -67,7 +68,7 @@ class ExpectedNode:
     strategy: Strategy
     wanted: tuple[WantedGpu, ...]
     mig_manager: str
-    device_plugin: str
+    device_plugin: DevicePlugin
     resources: Mapping[str, int]
     resources_of_other_strategy: Mapping[str, int]
     refusal: str = ""
@@ -119,7 +120,7 @@ def expected_node(
     entries: Sequence[Entry],
     *,
     mig_manager: str,
-    device_plugin: str,
+    device_plugin: DevicePlugin,
     approach: Approach = FOUND_THERE,
 ) -> ExpectedNode:
     """Derive everything that a node must show in a cell.
@@ -129,7 +130,7 @@ def expected_node(
         before: The GPUs before the configuration was applied. GPUs that it does not match keep their geometry.
         entries: Entries of the configuration.
         mig_manager: Image tag of mig-manager.
-        device_plugin: Image tag of the device plugin.
+        device_plugin: The device plugin.
         approach: How the suite brought the node to the cell.
 
     Raises:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ from conformance.spec.profile import Profile
 
 _GPU_LINE: Final = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9A-Fa-f-]+)\)")
 _DEVICE_LINE: Final = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+):\s*\(UUID: (MIG-\S+)\)")
+_LISTS: Final = re.compile(r"GPU \d+:|\s*MIG \S+\s+Device\b")
+"""How a line begins that lists a GPU or a MIG device, readable or not."""
+_NONE_FOUND: Final = "No devices found."
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,23 @@ class ObservedInstance:
 
 
 @dataclass(frozen=True)
+class ObservedGpuInstance:
+    """One GPU instance as NVML reports it, with or without compute instances.
+
+    Attributes:
+        id: Id of the GPU instance.
+        profile: Name of its profile.
+        start: Start on the memory axis of its GPU.
+        size: Size on that axis.
+    """
+
+    id: int
+    profile: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
 class ObservedGpu:
     """One GPU as NVML reports it.
 
@@ -100,6 +122,7 @@ class ObservedGpu:
         subsystem_id: PCI subsystem and vendor id in one word; None if unknown.
         profiles: GPU-instance profiles that NVML offers, by name; empty if they were not read.
         instances: MIG devices in the order of NVML.
+        gpu_instances: GPU instances by id; None if the process that read them has no access.
     """
 
     index: int
@@ -114,6 +137,13 @@ class ObservedGpu:
     subsystem_id: int | None = None
     profiles: Mapping[str, ObservedProfile] = field(default_factory=dict)
     instances: tuple[ObservedInstance, ...] = ()
+    gpu_instances: tuple[ObservedGpuInstance, ...] | None = None
+
+    @property
+    def bare_instances(self) -> tuple[ObservedGpuInstance, ...]:
+        """GPU instances without a compute instance: they take up room and give no MIG device. Empty if unknown."""
+        used = {device.gpu_instance for device in self.instances}
+        return tuple(instance for instance in self.gpu_instances or () if instance.id not in used)
 
 
 @dataclass(frozen=True)
@@ -148,21 +178,65 @@ class ListedGpu:
     devices: tuple[ListedDevice, ...] = ()
 
 
-def read_device_list(text: str) -> tuple[ListedGpu, ...]:
-    """Parse the output of `nvidia-smi -L`; return an empty tuple if it lists no GPU.
+@dataclass(frozen=True)
+class DeviceList:
+    """The output of `nvidia-smi -L`.
+
+    Attributes:
+        gpus: The GPUs in the order of the list; empty for none.
+        remarks: Other lines, in order: warnings of nvidia-smi, such as that of a corrupted infoROM, and messages of
+            libraries that it loads.
+    """
+
+    gpus: tuple[ListedGpu, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def read_device_list(text: str) -> DeviceList:
+    """Parse the output of `nvidia-smi -L`, which may have other lines before, between and after those of the list.
 
     Raises:
-        UnreadableError: A line describes neither a GPU nor a MIG device below a GPU.
+        UnreadableError: A line lists a GPU or a MIG device in another form, or a MIG device above all GPUs; or no line
+            belongs to a list, but nvidia-smi says something, such as why it cannot reach the driver.
     """
     found: list[tuple[re.Match[str], list[ListedDevice]]] = []
-    for line in text.splitlines():
-        if gpu := _GPU_LINE.fullmatch(line.rstrip()):
+    remarks, none_found = [], False
+    for line in (_COLOUR.sub("", line).rstrip() for line in text.splitlines()):
+        if gpu := _GPU_LINE.fullmatch(line):
             found.append((gpu, []))
-        elif (device := _DEVICE_LINE.fullmatch(line.rstrip())) and found:
+        elif (device := _DEVICE_LINE.fullmatch(line)) and found:
             found[-1][1].append(ListedDevice(device[1], int(device[2]), device[3]))
-        elif line.strip() and line.strip() != "No devices found.":
+        elif _LISTS.match(line):
             raise UnreadableError(f"unexpected line in the output of nvidia-smi -L: {line!r}")
-    return tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
+        elif line.strip() == _NONE_FOUND:
+            none_found = True
+        elif line.strip():
+            remarks.append(line.strip())
+    if remarks and not found and not none_found:
+        raise UnreadableError(f"unexpected line in the output of nvidia-smi -L: {remarks[0]!r}")
+    gpus = tuple(ListedGpu(int(gpu[1]), gpu[2], gpu[3], tuple(devices)) for gpu, devices in found)
+    return DeviceList(gpus, tuple(remarks))
+
+
+def find_probe_answer(text: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Return the JSON object that the probe printed on a line of its own, and the other lines as remarks.
+
+    Raises:
+        UnreadableError: No line is such an object.
+    """
+    answers, remarks = [], []
+    for line in text.splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if isinstance(content, dict) and "probe" in content:
+            answers.append(content)
+        elif line.strip():
+            remarks.append(line.strip())
+    if len(answers) != 1:
+        raise UnreadableError(f"{len(answers)} lines are answers of the probe, instead of 1")
+    return answers[0], tuple(remarks)
 
 
 def read_probe(data: Mapping[str, Any]) -> tuple[ObservedGpu, ...]:
@@ -212,6 +286,7 @@ def _gpu(gpu: Mapping[str, Any]) -> ObservedGpu:
         subsystem_id=gpu["subsystem_id"],
         profiles={profile["name"]: _profile(profile) for profile in gpu["profiles"] or ()},
         instances=tuple(_instance(instance) for instance in gpu["instances"]),
+        gpu_instances=_gpu_instances(gpu.get("gpu_instances")),
     )
 
 
@@ -224,6 +299,12 @@ def _profile(profile: Mapping[str, Any]) -> ObservedProfile:
         engines=Engines(**engines) if engines else None,
         placements=None if placements is None else frozenset((start, size) for start, size in placements),
     )
+
+
+def _gpu_instances(found: Sequence[Mapping[str, Any]] | None) -> tuple[ObservedGpuInstance, ...] | None:
+    if found is None:
+        return None
+    return tuple(ObservedGpuInstance(each["id"], each["profile"], each["start"], each["size"]) for each in found)
 
 
 def _instance(instance: Mapping[str, Any]) -> ObservedInstance:

@@ -118,7 +118,7 @@ def check_refused_by_plugin(
         exit_code: Last exit code of the plugin's container; None if the container never exited.
         restarts: Number of restarts of the container.
         log: Log of the container that exited; empty if it is not readable, and then not checked.
-        refusal: Text that the log must contain (`resources.Refusal`).
+        refusal: Text that the log must contain (`device_plugin.Refusal`).
 
     Raises:
         ConformanceError: The plugin still runs, exits without an error, or exits for another reason.
@@ -128,6 +128,26 @@ def check_refused_by_plugin(
     if exit_code != 1 or restarts < 1 or (lines and refusal not in log):
         expected = ("exit code 1 and at least 1 restart", f"log: {refusal}")
         raise ConformanceError(context, "device plugin", Finding(expected, tuple(found)))
+
+
+def check_plugin_end(context: CheckContext, exit_code: int | None, restarts: int, log: str, refusal: str) -> None:
+    """D-07: check that a device plugin which ended did so because it cannot advertise the geometry.
+
+    A plugin that waits instead is right as well: with CDI and no devices at all, versions may differ.
+
+    Args:
+        context: Node and state that the check is about.
+        exit_code: As for `check_refused_by_plugin`, like `restarts` and `log`.
+        restarts: Number of restarts of the container.
+        log: Log of the container that exited.
+        refusal: Text that the log must contain; empty if the plugin can advertise the geometry, and then nothing is
+            checked.
+
+    Raises:
+        ConformanceError: The plugin exited for another reason.
+    """
+    if refusal and (restarts or exit_code is not None):
+        check_refused_by_plugin(context, exit_code, restarts, log, refusal)
 
 
 def _history(pods: Sequence[PodRecord]) -> str:

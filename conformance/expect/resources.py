@@ -1,6 +1,6 @@
 """D-06, D-07, D-19: the extended resources that a node advertises.
 
-Sources: NVIDIA/k8s-device-plugin v0.20.0, internal/rm; for older versions the description in pull request 1807.
+Source: NVIDIA/k8s-device-plugin v0.20.0, internal/rm.
 """
 
 from __future__ import annotations
@@ -8,79 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from conformance.expect.compare import compare_mappings
+from conformance.expect.device_plugin import DevicePlugin, refusal, resource_name
 from conformance.expect.finding import CheckContext, ConformanceError
 from conformance.expect.geometry import WantedGpu
 from conformance.spec.names import DEVICE_PLUGIN_APP, GPU_RESOURCE, PREFIX, Strategy
-from conformance.spec.profile import Profile
-from conformance.spec.releases import at_least
-
-WHOLE_NAME_PATTERNS: Final = "v0.20.0"
-"""First device plugin that compares whole profile names: a MIG device counts only for the resource of its profile."""
 
 
-class Refusal(StrEnum):
-    """Why the device plugin exits and advertises nothing; the value is part of its log message."""
-
-    EMPTY_GPU = "no MIG devices configured"
-    """`single`: a GPU in MIG mode has no instances."""
-    UNLIKE_DEVICES = "more than one MIG device type"
-    """`single`: the MIG devices have several profiles, or are on GPUs of several models."""
-    MIXED_MODES = "same migEnabled value"
-    """`single`: some GPUs are in MIG mode and others are not."""
-    SMALLER_COMPUTE_INSTANCE = "does not match any resource patterns"
-    """`mixed`, from v0.20.0: a compute instance does not fill its GPU instance."""
-
-
-def refusal(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -> Refusal | None:
-    """Return why the device plugin exits on this geometry; None if it can advertise it.
-
-    If there are several reasons, the result is the one that the plugin finds first.
-
-    Args:
-        gpus: The geometry of the node.
-        strategy: Strategy of the cluster.
-        device_plugin: Image tag of the device plugin.
-
-    Raises:
-        VersionError: The tag is not a version.
-    """
-    sliced = [gpu for gpu in gpus if gpu.enabled]
-    if strategy is Strategy.SINGLE and sliced:
-        return _refusal_of_single(gpus, sliced)
-    if strategy is Strategy.MIXED and at_least(device_plugin, WHOLE_NAME_PATTERNS):
-        whole = all(profile.is_full for gpu in sliced for profile in gpu.instances)
-        return None if whole else Refusal.SMALLER_COMPUTE_INSTANCE
-    return None
-
-
-def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -> Refusal | None:
-    # In the order in which the device plugin checks.
-    if any(not gpu.instances for gpu in sliced):
-        return Refusal.EMPTY_GPU
-    if len({(profile, gpu.model) for gpu in sliced for profile in gpu.instances}) > 1:
-        return Refusal.UNLIKE_DEVICES
-    return Refusal.MIXED_MODES if len(sliced) < len(gpus) else None
-
-
-def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, device_plugin: str) -> Mapping[str, int]:
+def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, plugin: DevicePlugin) -> Mapping[str, int]:
     """Return the `nvidia.com/` resources that the node must advertise; empty if the device plugin advertises nothing.
 
     Args:
         gpus: The geometry of the node.
         strategy: Strategy of the cluster.
-        device_plugin: Image tag of the device plugin; the resource names of some profiles depend on it.
+        plugin: The device plugin; the resource names of some profiles depend on its version.
 
     Returns:
         Resource name to count; counts of 0 are left out.
 
     Raises:
-        VersionError: The tag is not a version.
+        VersionError: The tag of the plugin is not a version.
     """
-    if refusal(gpus, strategy, device_plugin):
+    if refusal(gpus, strategy, plugin):
         return {}
     sliced = [gpu for gpu in gpus if gpu.enabled]
     if strategy is Strategy.NONE or not sliced:
@@ -90,7 +40,7 @@ def expected_resources(gpus: Sequence[WantedGpu], strategy: Strategy, device_plu
     counts: Counter[str] = Counter({GPU_RESOURCE: len(gpus) - len(sliced)})
     for gpu in sliced:
         for profile, count in gpu.instances.items():
-            counts[_resource(profile, device_plugin)] += count
+            counts[resource_name(profile, plugin)] += count
     return above_zero(counts)
 
 
@@ -182,16 +132,6 @@ def check_capacity(
     counted = above_zero({name: n for name, n in found.items() if name.startswith(PREFIX) and name not in forgiven})
     if finding := compare_mappings(above_zero(expected), counted):
         raise ConformanceError(context, "capacity", finding, likely)
-
-
-def _resource(profile: Profile, device_plugin: str) -> str:
-    """Return the resource under `mixed`.
-
-    Before v0.20.0 the pattern of `1g.10gb` also matched longer names such as `1g.10gb+me`, and was tried first.
-    """
-    if at_least(device_plugin, WHOLE_NAME_PATTERNS):
-        return profile.resource
-    return Profile(profile.gpu_slices, profile.gpu_slices, profile.memory_gb).resource
 
 
 def above_zero(counts: Mapping[str, int]) -> dict[str, int]:

@@ -7,10 +7,12 @@ access to it. Fields:
     driver       version of the driver
     cuda         highest CUDA version that the driver supports ("13.0")
     gpus         index, name, uuid, device_id and subsystem_id (numbers), memory_mib, capability [9, 0], mig, profiles,
-                 instances
+                 gpu_instances, instances
     mig          capable (boolean), current and pending (MIG mode, 0 or 1; null if the GPU is not MIG-capable)
     profiles     the GPU-instance profiles that the GPU offers: name, id (of the driver), index (of NVML),
                  max_instances, slices, memory_mib, multiprocessors, engines, placements [[start, size], ...]
+    gpu_instances
+                 the GPU instances, whether or not they have compute instances: profile, id, start, size
     instances    the MIG devices: profile, profile_from, gi and ci (ids), start, size, uuid, memory_mib,
                  multiprocessors, slices_gi, slices_ci, engines
     profile_from "memory" if the profile was computed from the figures, as NVIDIA/go-nvlib does
@@ -38,6 +40,8 @@ ATTRIBUTE_SUFFIXES = {
 """NVML profile index to the end of the profile's name; profiles with other indexes have no attributes."""
 MAX_PROFILE_INDEXES = 64
 """More than the attributes of any version of NVML. The probe leaves out the indexes that NVML rejects."""
+MOST_GPU_INSTANCES = 32
+"""More than fit on any GPU."""
 NO_ANSWER = (
     pynvml.NVML_ERROR_INVALID_ARGUMENT,
     pynvml.NVML_ERROR_NOT_SUPPORTED,
@@ -91,6 +95,7 @@ def read_gpu(index: int) -> dict[str, Any]:
         "capability": capability and list(capability),
         "mig": {"capable": mode is not None, "current": mode and mode[0], "pending": mode and mode[1]},
         "profiles": profiles,
+        "gpu_instances": read_gpu_instances(gpu, mode, profiles),
         "instances": read_instances(gpu, memory, profiles),
     }
 
@@ -130,6 +135,30 @@ def read_placements(gpu: Any, profile_id: int) -> list[list[int]] | None:
     if ask(function, gpu, profile_id, found, pynvml.byref(count)) is None:
         return None
     return [[each.start, each.size] for each in found]
+
+
+def read_gpu_instances(gpu: Any, mode: Any, profiles: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return the GPU instances in the order of their ids; None if this process may not see them."""
+    if not mode or not mode[0]:
+        return []
+    found = []
+    for profile in profiles:
+        # NVML writes as many handles as there are, without knowing how many have room.
+        handles = (pynvml.c_nvmlGpuInstance_t * max(profile["max_instances"], MOST_GPU_INSTANCES))()
+        count = pynvml.c_uint()
+        if ask(pynvml.nvmlDeviceGetGpuInstances, gpu, profile["id"], handles, pynvml.byref(count)) is None:
+            return None
+        for handle in handles[: count.value]:
+            info = pynvml.nvmlGpuInstanceGetInfo(handle)
+            found.append(
+                {
+                    "profile": profile["name"],
+                    "id": info.id,
+                    "start": info.placement.start,
+                    "size": info.placement.size,
+                }
+            )
+    return sorted(found, key=lambda each: int(each["id"]))
 
 
 def read_instances(gpu: Any, memory: Any, profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -63,6 +63,10 @@ class NodeEnvironment(_Part):
     gpu_model: str = Field(description="Product name as NVML spells it; several models are joined with ' + '.")
     gpus: int = Field(description="Physical GPUs of the node; 0 if the number is unknown.")
     configurations: tuple[str, ...] = Field(description="Names of mig-parted configurations that the node offers.")
+    remarks: tuple[str, ...] = Field(
+        default=(),
+        description="Lines that nvidia-smi or the probe printed on the node beside their answers, such as warnings.",
+    )
 
 
 class Environment(_Part):

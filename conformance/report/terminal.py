@@ -37,6 +37,7 @@ def summary(report: Report, directory: Path) -> list[Row]:
         Row("cluster", (f"{report.backend}, {gpu_kind(report)} GPUs",)),
         Row("nodes", tuple(_nodes(report.environment.nodes))),
         Row("versions", (_versions(report),)),
+        *_remarks(report.environment.nodes),
         Row("states", tuple(_states(report.reconfigurations.visited)) or ("none: every node stayed as it was found",)),
         _reconfigured(report),
         _cases(report),
@@ -62,6 +63,17 @@ def _nodes(nodes: Iterable[NodeEnvironment]) -> Iterator[str]:
         alike.setdefault(gpus, []).append(node.name)
     for gpus, names in alike.items():
         yield f"{', '.join(capped(names, _LISTED_NODES))}: {gpus}"
+
+
+def _remarks(nodes: Iterable[NodeEnvironment]) -> Iterator[Row]:
+    """One line for each remark, with the nodes on which nvidia-smi or the probe made it."""
+    alike: dict[str, list[str]] = {}
+    for node in nodes:
+        for remark in node.remarks:
+            alike.setdefault(remark, []).append(node.name)
+    lines = [f"{', '.join(capped(names, _LISTED_NODES))}: {remark}" for remark, names in alike.items()]
+    if lines:
+        yield Row("remarks", capped(lines, _LISTED_REASONS), "yellow")
 
 
 def _versions(report: Report) -> str:

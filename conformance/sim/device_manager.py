@@ -6,13 +6,19 @@ Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager/manager.go; docs/referenc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+from kubernetes.utils.quantity import parse_quantity
 
 from conformance.sim.clock import Clock
 from conformance.sim.faults import Faults
 from conformance.sim.plugin_api import HEALTHY, AllocateError, AllocateResponse, DevicePluginServer
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 300.0
 """Cluster seconds for which the devices of a stopped plugin still count for capacity (endpointStopGracePeriod)."""
@@ -124,7 +130,7 @@ class DeviceManager:
         """
         grant = Grant()
         for resource, limit in limits.items():
-            if resource in self._resources and (wanted := int(limit)) > 0:
+            if resource in self._resources and (wanted := _whole(limit)) > 0:
                 ids = self._choose(resource, pod, container, wanted, reusable.get(resource, set()))
                 self._held.setdefault(resource, {})[pod, container] = set(ids)
                 grant.answers.append(self._ask(resource, ids))
@@ -170,9 +176,14 @@ class DeviceManager:
             raise DeviceError(
                 f"requested number of devices unavailable for {resource}. Requested: {needed}, Available: {len(free)}"
             )
-        if len(free) == needed or devices.plugin is None:
+        if needed in (0, len(free)) or (plugin := devices.plugin) is None:
             return free[:needed]
-        return list(devices.plugin.preferred(free, (), needed)) if needed else []
+        try:
+            preferred: Sequence[str] = _call(plugin.preferred, free, (), needed)
+        except DeviceError as error:
+            raise DeviceError(f"device plugin GetPreferredAllocation rpc failed with err: {error}") from error
+        # What is not free is ignored, and what is missing is filled up.
+        return list(dict.fromkeys([*(device for device in preferred if device in free), *free]))[:needed]
 
     def _in_use(self, resource: str) -> set[str]:
         if self._faults.on("kubelet-hands-out-twice"):
@@ -183,7 +194,24 @@ class DeviceManager:
         plugin = self._resources[resource].plugin
         if plugin is None:
             raise DeviceError(f"no healthy devices present; cannot allocate unhealthy devices {resource}")
-        try:
-            return plugin.allocate(ids)
-        except AllocateError as error:
-            raise DeviceError(f"rpc error: code = Unknown desc = {error}") from error
+        return _call(plugin.allocate, ids)
+
+
+def _whole(limit: str) -> int:
+    """Return the value of a limit such as `7` or `1k`."""
+    return int(parse_quantity(limit))  # type: ignore[no-untyped-call] # the client has no annotations
+
+
+def _call(method: Callable[..., T], *args: object) -> T:
+    """Call a method of a plugin as an RPC.
+
+    Raises:
+        DeviceError: The plugin rejects the request or crashes. One pod then fails, and the kubelet goes on.
+    """
+    try:
+        return method(*args)
+    except AllocateError as error:
+        raise DeviceError(f"rpc error: code = Unknown desc = {error}") from error
+    except Exception as error:
+        logger.exception("device plugin crashed in %s", method.__name__)
+        raise DeviceError("rpc error: code = Unavailable desc = error reading from server: EOF") from error

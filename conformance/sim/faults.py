@@ -40,6 +40,15 @@ FAULTS: tuple[Fault, ...] = (
         "the last GPU instance created on GPU 0 is gone at once",
         ("D-01", "D-18", "D-19"),
     ),
+    Fault(
+        "hardware-loses-compute-instance",
+        "hardware",
+        "the compute instance of the last GPU instance created on GPU 0 is gone at once; the GPU instance stays",
+        ("D-01", "D-18", "D-19"),
+    ),
+    Fault(
+        "hardware-same-uuids", "hardware", "the GPUs of all nodes have the same UUIDs, as on cloned machines", ("D-18",)
+    ),
     Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices start one too high", ("D-01",)),
     Fault(
         "nvml-wrong-multiprocessors",
@@ -100,6 +109,12 @@ FAULTS: tuple[Fault, ...] = (
         "device_plugin",
         "under single an uneven geometry is advertised all the same",
         ("D-06",),
+    ),
+    Fault(
+        "plugin-rejects-requests",
+        "device_plugin",
+        "no request for a device is granted: its pod ends in an UnexpectedAdmissionError",
+        ("D-20",),
     ),
     Fault("plugin-extra-device", "device_plugin", "a container gets one device more than it asked for", ("D-20",)),
     Fault("plugin-gives-whole-gpu", "device_plugin", "a container gets the whole GPU in place of the slice", ("D-20",)),

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from conformance.flags import OptionError, flag, number, path, whole_number
+from conformance.flags import OptionError, flag, number, on_or_off, path, whole_number
 from conformance.sim.faults import Faults
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.models import Board, GpuModel, find_board
@@ -51,6 +51,7 @@ class SimOptions:
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
         custom_config: Text of a mig-parted file for `migManager.config.name`; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
+        cdi: `spec.cdi.enabled` of the ClusterPolicy; None for the default of the release's chart.
         audit_log: File to which the embedded API server appends a line per request; None for no log.
         node_labels: Initial labels of the nodes.
         reaction: Minimum real seconds before scheduler, DaemonSet controller and operator react to a change, so that a
@@ -118,6 +119,16 @@ class SimOptions:
     )
     with_reboot: bool = field(
         default=False, metadata=flag("--with-reboot", help="let mig-manager reboot nodes (WITH_REBOOT)", shared=False)
+    )
+    cdi: bool | None = field(
+        default=None,
+        metadata=flag(
+            "--cdi",
+            metavar="on|off",
+            read=on_or_off,
+            help="whether containers get their devices through CDI",
+            default="as the chart of the release has it: on from v25.10",
+        ),
     )
     audit_log: Path | None = field(
         default=None,

@@ -6,7 +6,7 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -126,6 +126,7 @@ class NodeInCell:
         timeline: Renders what happened to the node in this cell.
         view_when_left: The node when it left the cell; None while it is there.
         requested: Configurations that scenarios requested in this cell, in order.
+        observations: The newest observation of every node of the run by name; it grows as nodes are read.
     """
 
     cluster: MigCluster
@@ -139,6 +140,7 @@ class NodeInCell:
     observed: Observation | None = None
     view_when_left: NodeView | None = None
     requested: list[str] = field(default_factory=list)
+    observations: Mapping[str, Observation] = field(default_factory=dict)
 
     @property
     def mark(self) -> int:

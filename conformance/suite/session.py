@@ -67,7 +67,7 @@ class Session:
 
     def close(self) -> None:
         """Restore the cluster, then disconnect and stop the backend."""
-        self.run.environment = self._with_gpus(self.run.environment)
+        self.run.environment = self._as_read(self.run.environment)
         try:
             with self.run.spending(Spent.RESTORE):
                 self.run.restore = self.provisioner.keeping.end()
@@ -80,10 +80,15 @@ class Session:
         """End every wait, and restore without waiting for the effect: the user interrupted the run a second time."""
         self.provisioner.keeping.hurry()
 
-    def _with_gpus(self, environment: Environment) -> Environment:
-        """Replace the numbers of GPUs, which came from labels, by those that were read from the GPUs."""
-        counts = self.provisioner.gpu_counts
-        nodes = [node.model_copy(update={"gpus": counts.get(node.name, node.gpus)}) for node in environment.nodes]
+    def _as_read(self, environment: Environment) -> Environment:
+        """Replace the numbers of GPUs, which came from labels, by those that were read, and add what was remarked."""
+        counts, remarks = self.provisioner.gpu_counts, self.provisioner.observer.remarks
+        nodes = [
+            node.model_copy(
+                update={"gpus": counts.get(node.name, node.gpus), "remarks": remarks.get(node.name, node.remarks)}
+            )
+            for node in environment.nodes
+        ]
         return environment.model_copy(update={"nodes": tuple(nodes)})
 
 

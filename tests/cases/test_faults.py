@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 RED_CASES: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "faults.yaml").read_text(encoding="utf-8"))
 GEOMETRIES = ["all-disabled", "all-1g.10gb", "all-balanced"]
 NOT_OFFERED = {"mig-manager-generates-no-balanced": {"all-balanced"}}
+OPTIONS = {"hardware-same-uuids": ["--gpu-nodes=2"]}
+"""What a fault needs beyond one node."""
 NAMED = {fault.name: fault.requirements for fault in FAULTS}
 AT_ONCE = 4
 """Runs at the same time: on two cores, since half of each run is waiting in vain."""
@@ -35,7 +37,7 @@ def certify(folder: Path, *options: str) -> dict[str, Any]:
 
 def certify_with(fault: str, folder: Path) -> dict[str, Any]:
     geometries = [f"--configuration={name}" for name in GEOMETRIES if name not in NOT_OFFERED.get(fault, ())]
-    return certify(folder, f"--fault={fault}", *geometries)
+    return certify(folder, f"--fault={fault}", *geometries, *OPTIONS.get(fault, ()))
 
 
 @pytest.fixture(scope="session")

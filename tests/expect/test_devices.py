@@ -18,6 +18,7 @@ from conformance.expect.devices import (
     check_size,
     check_slice_users,
     check_unique,
+    check_unique_across_nodes,
     check_whole_gpu,
 )
 from conformance.expect.finding import ConformanceError
@@ -95,6 +96,39 @@ def test_a_duplicate_uuid() -> None:
     assert "MIG-0-1-0 (2 times)" in message_of(
         lambda: check_device_list(context(), [duplicate], observed_geometry([seven]))
     )
+
+
+def across(**by_node: set[str]) -> None:
+    check_unique_across_nodes(context(), {name.replace("_", "-"): uuids for name, uuids in by_node.items()})
+
+
+def test_uuids_of_two_nodes_differ() -> None:
+    across(sim_0={"GPU-0"})
+    across(sim_0={"GPU-0", "MIG-0"}, sim_1={"GPU-1", "MIG-1"}, sim_2={"GPU-2"})
+    across(sim_0={"GPU-0"}, sim_1={"GPU-1"}, sim_2={"GPU-1"})  # the cases of these two nodes report that
+
+
+def test_a_uuid_on_two_nodes_is_told_with_both() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        across(sim_0={"GPU-0", "MIG-0", "MIG-9"}, sim_1={"GPU-0", "MIG-0"}, sim_2={"GPU-2", "MIG-0"})
+
+    assert str(failed.value) == (
+        "D-01 UUIDs of node sim-0 under single, all-1g.10gb\n"
+        "  expected    every UUID on one node only\n"
+        "  found       GPU-0 on nodes sim-0 and sim-1\n"
+        "              MIG-0 on nodes sim-0 and sim-1 and sim-2\n"
+        "  likely      the nodes are copies of one machine, or their hypervisor gives them the same GPU"
+    )
+
+
+def test_of_many_uuids_a_few_are_shown() -> None:
+    uuids = {f"MIG-{number:02}" for number in range(56)}
+
+    with pytest.raises(ConformanceError) as failed:
+        across(sim_0=uuids, sim_1=uuids)
+
+    assert failed.value.finding.found[-1] == "and 48 more UUIDs"
+    assert len(failed.value.finding.found) == 9
 
 
 def test_nvml_and_nvidia_smi_disagree() -> None:

@@ -11,12 +11,13 @@ from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
 from conformance.expect.matching import matching_entries
-from conformance.expect.observed import ObservedGpu, ObservedProfile
+from conformance.expect.observed import ObservedGpu, ObservedGpuInstance, ObservedProfile
 from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.models import Engines, load_models
 from conformance.spec.profile import Profile
 from tests.expect.made import A100_40, A100_80, BALANCED, SEVEN, context, gpu
 
+BARE = ObservedGpuInstance(13, "1g.10gb", 6, 1)
 ONE_G, THREE_G = Profile(1, 1, 10), Profile(3, 3, 40)
 
 
@@ -128,6 +129,29 @@ def test_a_missing_instance() -> None:
         "  expected    GPU 0: MIG on, 7 x 1g.10gb\n"
         "  found       GPU 0: MIG on, 6 x 1g.10gb"
     )
+
+
+def test_a_gpu_instance_without_a_compute_instance() -> None:
+    """It gives no MIG device, so that mig-parted takes the geometry for right."""
+    seen = gpu(SEVEN[:6])
+    every = (*(ObservedGpuInstance(device.gpu_instance, "1g.10gb", 0, 1) for device in seen.instances), BARE)
+    bare = replace(seen, gpu_instances=every)
+
+    with pytest.raises(ConformanceError) as failed:
+        check_geometry(context(), [bare], observed_geometry([seen]))
+
+    assert str(failed.value) == (
+        "D-01 geometry of node sim-0 under single, all-1g.10gb\n"
+        "  expected    GPU 0: MIG on, 6 x 1g.10gb\n"
+        "  found       GPU 0: MIG on, 6 x 1g.10gb, GPU instance 13 (1g.10gb) without compute instance"
+    )
+
+
+def test_a_gpu_instance_without_a_compute_instance_takes_up_room() -> None:
+    bare = replace(gpu(SEVEN), gpu_instances=(BARE,))
+
+    with pytest.raises(ConformanceError, match="GPU 0 GPU instances 7 and 13 overlap at 6"):
+        check_instances(context(), [bare])
 
 
 def test_a_pending_mode() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.expect.device_plugin import DevicePlugin, Refusal
 from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.resources import Refusal
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import (
     DEPLOY_PREFIX,
@@ -39,7 +39,9 @@ def node(
     strategy: Strategy = Strategy.SINGLE,
 ) -> ExpectedNode:
     at = context(strategy=strategy)
-    return expected_node(at, before, entries, mig_manager="v0.15.0", device_plugin="v0.20.0", approach=approach)
+    return expected_node(
+        at, before, entries, mig_manager="v0.15.0", device_plugin=DevicePlugin("v0.20.0"), approach=approach
+    )
 
 
 def states(expected: ExpectedNode) -> list[str]:

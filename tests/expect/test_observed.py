@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conformance.expect.observed import (
+    DeviceList,
     Driver,
     ListedDevice,
     ListedGpu,
+    ObservedGpuInstance,
     ObservedInstance,
     ObservedProfile,
     UnreadableError,
+    find_probe_answer,
     read_device_list,
     read_driver,
     read_probe,
@@ -61,13 +68,14 @@ def answer(**changes: Any) -> dict[str, Any]:
         "capability": [9, 0],
         "mig": {"capable": True, "current": 1, "pending": 0},
         "profiles": [PROFILE],
+        "gpu_instances": [{"profile": "1g.10gb", "id": 9, "start": 2, "size": 1}],
         "instances": [INSTANCE],
     }
     return {"probe": 1, "driver": "580.159.04", "cuda": "13.0", "gpus": [gpu | changes]}
 
 
 def test_device_list() -> None:
-    assert read_device_list(LISTING) == (
+    assert read_device_list(LISTING).gpus == (
         ListedGpu(
             0,
             "NVIDIA H100 80GB HBM3",
@@ -83,13 +91,71 @@ def test_device_list() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", "No devices found.\n"])
 def test_no_devices(text: str) -> None:
-    assert read_device_list(text) == ()
+    assert read_device_list(text) == DeviceList(())
 
 
-@pytest.mark.parametrize("text", ["Failed to initialize NVML", f"  MIG 1g.10gb Device 0: (UUID: MIG-{UUID})"])
+REMARKS = [
+    "WARNING: infoROM is corrupted at gpu 0000:3B:00.0",
+    "Unable to determine the device handle for GPU0000:5E:00.0: Unknown Error",
+    "ERROR: ld.so: object '/opt/x.so' from LD_PRELOAD cannot be preloaded (cannot open shared object file): ignored.",
+    "nvidia-smi: /lib/libnvidia-ml.so.1: no version information available (required by nvidia-smi)",
+    "Warning: MIG is enabled on a GPU",
+]
+OTHER_LINES = st.sampled_from(REMARKS) | st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1
+).filter(lambda text: text.strip() and not re.match(r"GPU \d+:|\s*MIG \S+\s+Device\b", text))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), OTHER_LINES), max_size=4), st.sampled_from(["\n", "\r\n"]))
+def test_other_lines_are_remarks_wherever_they_stand(others: list[tuple[int, str]], ending: str) -> None:
+    lines: list[tuple[int, str]] = [(number + 1, line) for number, line in enumerate(LISTING.splitlines())]
+    mixed = [line for _, line in sorted([*lines, *others], key=lambda item: item[0])]
+
+    found = read_device_list(ending.join(mixed))
+
+    assert found.gpus == read_device_list(LISTING).gpus
+    assert sorted(found.remarks) == sorted(line.strip() for _, line in others if line.strip() != "No devices found.")
+
+
+def test_colours_are_no_part_of_a_line() -> None:
+    assert read_device_list(f"\x1b[33mWARNING: x\x1b[0m\n\x1b[1m{LISTING}\x1b[0m") == DeviceList(
+        read_device_list(LISTING).gpus, ("WARNING: x",)
+    )
+
+
+def test_a_warning_without_any_gpu() -> None:
+    assert read_device_list("WARNING: x\nNo devices found.\n") == DeviceList((), ("WARNING: x",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Failed to initialize NVML",
+        "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.86\n",
+        f"  MIG 1g.10gb Device 0: (UUID: MIG-{UUID})",
+        f"{LISTING}GPU 2: NVIDIA A30\n",
+        f"{LISTING}GPU 2: NVIDIA A30 (UUID: GPU-{UUID}) (lost)\n",
+        f"{LISTING}  MIG 1g.10gb Device 3: (UUID: unknown)\n",
+    ],
+)
 def test_other_output_is_rejected(text: str) -> None:
     with pytest.raises(UnreadableError, match="unexpected line in the output of nvidia-smi -L"):
         read_device_list(text)
+
+
+def test_the_answer_of_the_probe_is_found_among_other_lines() -> None:
+    text = f"{REMARKS[2]}\n{json.dumps(answer())}\n\n{REMARKS[0]}\n"
+
+    content, remarks = find_probe_answer(text)
+
+    assert content == answer()
+    assert remarks == (REMARKS[2], REMARKS[0])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "Traceback", json.dumps(answer()) + "\n" + json.dumps(answer())])
+def test_what_is_no_answer_of_the_probe(text: str) -> None:
+    with pytest.raises(UnreadableError, match="lines are answers of the probe, instead of 1"):
+        find_probe_answer(text)
 
 
 def test_probe() -> None:
@@ -102,6 +168,8 @@ def test_probe() -> None:
     assert gpu.instances == (
         ObservedInstance(Profile(1, 1, 10), 9, 0, "MIG-1", 1, 1, 2, 1, 9984, 16, Engines(1, 1, 0, 1, 0)),
     )
+    assert gpu.gpu_instances == (ObservedGpuInstance(9, "1g.10gb", 2, 1),)
+    assert gpu.bare_instances == ()
     assert read_driver(answer()) == Driver("580.159.04", (13, 0))
 
 
@@ -114,6 +182,7 @@ def test_null_in_the_answer_means_unknown() -> None:
             device_id=None,
             subsystem_id=None,
             profiles=[],
+            gpu_instances=None,
             instances=[hidden],
             mig={"capable": False, "current": None, "pending": None},
         )
@@ -122,6 +191,7 @@ def test_null_in_the_answer_means_unknown() -> None:
     assert (gpu.memory_mib, gpu.capability, dict(gpu.profiles)) == (0, (0, 0), {})
     assert (gpu.mig_capable, gpu.mode) == (False, False)
     assert (gpu.instances[0].start, gpu.instances[0].engines) == (None, None)
+    assert (gpu.gpu_instances, gpu.bare_instances) == (None, ())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from conformance.expect.device_plugin import Refusal
 from conformance.expect.finding import ConformanceError
 from conformance.expect.operands import (
     RENEWED_APPS,
@@ -14,10 +15,10 @@ from conformance.expect.operands import (
     check_operands_kept,
     check_operands_renewed,
     check_operands_run,
+    check_plugin_end,
     check_refused_by_plugin,
     check_user_pods,
 )
-from conformance.expect.resources import Refusal
 from conformance.expect.scheduling import StartedPod, check_run, check_stays_pending
 from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, VALIDATOR_APP
 from tests.expect.made import context
@@ -150,6 +151,33 @@ def test_the_plugin_does_not_refuse(exit_code: int | None, restarts: int, log: s
         "              log: more than one MIG device type\n"
     )
     assert found in message
+
+
+EMPTY_CDI = "failed to write spec: invalid CDI Spec: invalid spec, no devices"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "restarts", "log", "refusal"),
+    [
+        (1, 2, EMPTY_CDI, Refusal.EMPTY_CDI),
+        (1, 2, "", Refusal.EMPTY_CDI),
+        (None, 0, "", Refusal.EMPTY_CDI),
+        (None, 0, "", ""),
+    ],
+    ids=["it ended for that reason", "its log cannot be read", "it waits", "it has devices"],
+)
+def test_a_plugin_without_devices_may_end_and_may_wait(
+    exit_code: int | None, restarts: int, log: str, refusal: str
+) -> None:
+    check_plugin_end(context(), exit_code, restarts, log, refusal)
+
+
+@pytest.mark.parametrize(("exit_code", "log"), [(2, EMPTY_CDI), (0, EMPTY_CDI), (1, "out of memory\n")])
+def test_a_plugin_that_ended_for_another_reason_is_noticed(exit_code: int, log: str) -> None:
+    message = message_of(lambda: check_plugin_end(context(), exit_code, 1, log, Refusal.EMPTY_CDI))
+
+    assert "              log: invalid CDI Spec: invalid spec, no devices\n" in message
+    assert f"  found       exit code {exit_code}, 1 restarts\n" in message
 
 
 SCHEDULER = "0/1 nodes are available: 1 Insufficient {}. preemption: 0/1 nodes are available: 1 No preemption victims."

@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import yaml
 
+from conformance.expect.device_plugin import DevicePlugin, refusal
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.label_checks import check_labels
 from conformance.expect.labels import expected_labels
 from conformance.expect.observed import Driver, ObservedGpu
-from conformance.expect.resources import check_resources, expected_resources, refusal
+from conformance.expect.resources import check_resources, expected_resources
 from conformance.spec.names import PREFIX, Strategy
 from tests.expect.made import context, gpu
 
 RECORDED = yaml.safe_load(Path(__file__).with_name("recorded-nodes.yaml").read_text(encoding="utf-8"))
 NODES = pytest.mark.parametrize("node", RECORDED, ids=lambda node: f"{node['board']}-{node['case']}")
 STRATEGIES = pytest.mark.parametrize("strategy", Strategy)
-PLUGIN = "v0.20.0"
+PLUGIN = DevicePlugin("v0.20.0")
 VERSIONS = {
     "cuda.driver-version.full": "580.159.04",
     "cuda.driver-version.major": "580",

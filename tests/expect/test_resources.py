@@ -6,19 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.expect.device_plugin import DevicePlugin, Refusal, refusal
 from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import WantedGpu, observed_geometry
-from conformance.expect.resources import (
-    Leftover,
-    Refusal,
-    check_capacity,
-    check_resources,
-    expected_resources,
-    refusal,
-)
+from conformance.expect.resources import Leftover, check_capacity, check_resources, expected_resources
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from tests.expect.made import A100_80, BALANCED, SEVEN, context, gpu
+
+PLUGIN, OLDER = DevicePlugin("v0.20.0"), DevicePlugin("v0.19.3")
 
 
 def carrying(**counts: int) -> list[WantedGpu]:
@@ -29,9 +25,9 @@ def carrying(**counts: int) -> list[WantedGpu]:
 def test_seven_slices_on_each_gpu(count: int) -> None:
     gpus = observed_geometry([gpu(SEVEN, index=index) for index in range(count)])
 
-    assert expected_resources(gpus, Strategy.SINGLE, "v0.20.0") == {"nvidia.com/gpu": 7 * count}
-    assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 7 * count}
-    assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is None
+    assert expected_resources(gpus, Strategy.SINGLE, PLUGIN) == {"nvidia.com/gpu": 7 * count}
+    assert expected_resources(gpus, Strategy.MIXED, PLUGIN) == {"nvidia.com/mig-1g.10gb": 7 * count}
+    assert refusal(gpus, Strategy.SINGLE, PLUGIN) is None
 
 
 @pytest.mark.parametrize(
@@ -48,20 +44,48 @@ def test_names_matched_within_longer_ones_before_v0_20(
 ) -> None:
     gpus = carrying(**{profile: 2})
 
-    assert expected_resources(gpus, Strategy.MIXED, "v0.19.3") == before
-    assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == since
+    assert expected_resources(gpus, Strategy.MIXED, OLDER) == before
+    assert expected_resources(gpus, Strategy.MIXED, PLUGIN) == since
 
 
 def test_equal_profiles_of_two_models_are_not_alike() -> None:
     """A100 80 GB and H100 both have 1g.10gb, with other multiprocessors."""
     gpus = observed_geometry([gpu(SEVEN), gpu(SEVEN, board=A100_80, index=1)])
 
-    assert refusal(gpus, Strategy.SINGLE, "v0.20.0") is Refusal.UNLIKE_DEVICES
-    assert expected_resources(gpus, Strategy.MIXED, "v0.20.0") == {"nvidia.com/mig-1g.10gb": 14}
+    assert refusal(gpus, Strategy.SINGLE, PLUGIN) is Refusal.UNLIKE_DEVICES
+    assert expected_resources(gpus, Strategy.MIXED, PLUGIN) == {"nvidia.com/mig-1g.10gb": 14}
+
+
+EMPTY, WHOLE = gpu(mode=True), gpu(index=1)
+
+
+@pytest.mark.parametrize("version", ["v0.18.0", "v0.19.0", "v0.20.0"])
+@pytest.mark.parametrize("strategy", [Strategy.MIXED, Strategy.NONE])
+def test_cdi_without_any_device_ends_the_plugin(strategy: Strategy, version: str) -> None:
+    """Where a GPU has MIG off, or a GPU has a MIG device, the specification has a device."""
+    plugin = DevicePlugin(version, cdi=True)
+
+    assert refusal(observed_geometry([EMPTY]), strategy, plugin) is Refusal.EMPTY_CDI
+    assert expected_resources(observed_geometry([EMPTY]), strategy, plugin) == {}
+    for gpus in ([EMPTY, WHOLE], [EMPTY, gpu(SEVEN, index=1)], [WHOLE]):
+        assert refusal(observed_geometry(gpus), strategy, plugin) is None
+
+
+@pytest.mark.parametrize("plugin", [DevicePlugin("v0.20.0"), DevicePlugin("v0.17.4", cdi=True)])
+def test_without_cdi_or_before_v0_18_the_plugin_waits_for_devices(plugin: DevicePlugin) -> None:
+    assert refusal(observed_geometry([EMPTY]), Strategy.MIXED, plugin) is None
+    assert expected_resources(observed_geometry([EMPTY]), Strategy.MIXED, plugin) == {}
+
+
+def test_under_single_the_empty_gpu_is_noticed_before_the_specification() -> None:
+    plugin = DevicePlugin("v0.20.0", cdi=True)
+
+    assert refusal(observed_geometry([EMPTY]), Strategy.SINGLE, plugin) is Refusal.EMPTY_GPU
 
 
 def test_a_node_without_gpus_advertises_nothing() -> None:
-    assert expected_resources([], Strategy.SINGLE, "v0.20.0") == {}
+    for strategy in Strategy:
+        assert expected_resources([], strategy, DevicePlugin("v0.20.0", cdi=True)) == {}
 
 
 def test_a_count_of_zero_and_other_vendors_are_ignored() -> None:
@@ -86,7 +110,7 @@ def test_any_difference_fails(found: dict[str, int], says: str) -> None:
 
 
 def test_the_message_of_several_resources() -> None:
-    expected = expected_resources(observed_geometry([gpu(BALANCED)]), Strategy.MIXED, "v0.20.0")
+    expected = expected_resources(observed_geometry([gpu(BALANCED)]), Strategy.MIXED, PLUGIN)
 
     with pytest.raises(ConformanceError) as failed:
         check_resources(

@@ -15,7 +15,7 @@ import pynvml
 import pytest
 
 import conformance.probe
-from conformance.expect.observed import read_probe
+from conformance.expect.observed import ObservedGpuInstance, read_probe
 from conformance.probe import read
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.hardware.compute import SIZES
@@ -54,7 +54,9 @@ def test_a_simulated_h100_gives_the_same_answer_as_a_real_one() -> None:
     real = json.loads(RECORDED.read_text())
     hardware = NodeHardware(["h100-80gb-hbm3"])
     hardware.gpus[0].uuid = real["gpus"][0]["uuid"]
-    assert run_probe(hardware) == {key: value for key, value in real.items() if key != "source"}
+    simulated = run_probe(hardware)
+    assert simulated["gpus"][0].pop("gpu_instances") == []  # a field that is newer than the recording; MIG is off
+    assert simulated == {key: value for key, value in real.items() if key != "source"}
 
 
 def test_mig_devices_with_placement_and_computed_profile() -> None:
@@ -68,6 +70,20 @@ def test_mig_devices_with_placement_and_computed_profile() -> None:
     assert {each["profile_from"] for each in found} == {"memory"}
     assert answer["gpus"][0]["instances"] == []
     assert len(read_probe(answer)[1].instances) == 3
+
+
+def test_gpu_instances_are_seen_without_compute_instances_too() -> None:
+    hardware = partitioned()
+    bare = hardware.gpus[1].create_instance(hardware.gpus[1].model.row("1g.10gb"), 0)
+    answer = run_probe(hardware)
+    assert answer["gpus"][0]["gpu_instances"] == []
+    assert answer["gpus"][1]["gpu_instances"] == [
+        {"profile": "3g.40gb", "id": 1, "start": 4, "size": 4},
+        {"profile": "2g.20gb", "id": 6, "start": 2, "size": 2},
+        {"profile": "1g.10gb", "id": bare.id, "start": 0, "size": 1},
+        {"profile": "1g.10gb+me", "id": 12, "start": 1, "size": 1},
+    ]
+    assert read_probe(answer)[1].bare_instances == (ObservedGpuInstance(bare.id, "1g.10gb", 0, 1),)
 
 
 @pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
@@ -89,7 +105,8 @@ def test_values_without_access_are_null_in_a_container_with_one_mig_device() -> 
     device = hardware.gpus[1].instances[2].compute_instances[0]
     (gpu,) = run_probe(hardware, frozenset({device.uuid}))["gpus"]
     (instance,) = gpu["instances"]
-    assert gpu["memory_mib"] is None
+    assert gpu["memory_mib"] is gpu["gpu_instances"] is None
+    assert read_probe(run_probe(hardware, frozenset({device.uuid})))[0].bare_instances == ()
     assert (instance["profile"], instance["profile_from"]) == ("1g.10gb+me", "name")
     assert (instance["start"], instance["size"], instance["uuid"]) == (None, None, device.uuid)
     assert instance["memory_mib"] == 9984
@@ -100,7 +117,7 @@ def test_a_gpu_without_mig() -> None:
     hardware.gpus[0].mig_capable = False
     (gpu,) = run_probe(hardware)["gpus"]
     assert gpu["mig"] == {"capable": False, "current": None, "pending": None}
-    assert gpu["profiles"] == gpu["instances"] == []
+    assert gpu["profiles"] == gpu["gpu_instances"] == gpu["instances"] == []
 
 
 def test_a_driver_that_is_not_loaded_is_reported() -> None:

@@ -218,3 +218,12 @@ def test_long_lines_are_wrapped_and_stay_whole() -> None:
 )
 def test_one_item_too_many_is_shown_rather_than_counted(count: int, expected: tuple[str, ...]) -> None:
     assert capped([str(number) for number in range(count)], 2) == expected
+
+
+def test_what_nvidia_smi_remarked_stands_once_with_its_nodes() -> None:
+    run = whole_run()
+    remarks = {"sim-0": ("WARNING: a", "WARNING: b"), "sim-1": ("WARNING: a",)}
+    nodes = [node.model_copy(update={"remarks": remarks[node.name]}) for node in run.environment.nodes]
+    run.environment = run.environment.model_copy(update={"nodes": tuple(nodes)})
+
+    assert row(report_of(run), "remarks") == "sim-0, sim-1: WARNING: a\nsim-0: WARNING: b\n"

@@ -36,6 +36,8 @@ class Plugin:
     ids: Sequence[str] = ("GPU-a", "GPU-b")
     sick: Collection[str] = ()
     refuses: str = ""
+    crashes: Exception | None = None
+    answers: Sequence[str] | Exception | None = None
     asked: list[Sequence[str]] = field(default_factory=list)
 
     def devices(self) -> Sequence[Device]:
@@ -44,11 +46,17 @@ class Plugin:
     def allocate(self, ids: Sequence[str]) -> AllocateResponse:
         if self.refuses:
             raise AllocateError(self.refuses)
+        if self.crashes is not None:
+            raise self.crashes
         self.asked.append(ids)
         return AllocateResponse(envs={"NVIDIA_VISIBLE_DEVICES": ",".join(ids)}, uuids=frozenset(ids))
 
     def preferred(self, available: Collection[str], required: Collection[str], size: int) -> Sequence[str]:
         assert not required
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        if self.answers is not None:
+            return self.answers
         return sorted(available)[:size]
 
 

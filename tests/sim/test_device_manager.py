@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from conformance.sim.device_manager import GRACE_SECONDS, DeviceError, DeviceManager, Quantity
 from conformance.sim.faults import Faults
+from conformance.sim.plugin_api import AllocateError
 from tests.sim.hand_clock import HandClock
 from tests.sim.stage import GPU, Plugin
 
@@ -189,6 +190,22 @@ def plugin_refuses(manager: DeviceManager, _: HandClock) -> None:
     manager.register(GPU, Plugin(refuses='invalid allocation request for "nvidia.com/gpu"'))
 
 
+def plugin_crashes(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(crashes=KeyError("GPU-a")))
+
+
+def preference_refused(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(ids=("a", "b", "c"), answers=AllocateError("not enough available devices")))
+
+
+def preference_crashes(manager: DeviceManager, _: HandClock) -> None:
+    manager.register(GPU, Plugin(ids=("a", "b", "c"), answers=ZeroDivisionError()))
+
+
+CRASHED = "rpc error: code = Unavailable desc = error reading from server: EOF"
+NO_PREFERENCE = "device plugin GetPreferredAllocation rpc failed with err: "
+
+
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
@@ -198,6 +215,9 @@ def plugin_refuses(manager: DeviceManager, _: HandClock) -> None:
         (plugin_long_gone, f"cannot allocate unregistered device {GPU}"),
         (kubelet_restarted, f"no healthy devices present; cannot allocate unhealthy devices {GPU}"),
         (plugin_refuses, 'rpc error: code = Unknown desc = invalid allocation request for "nvidia.com/gpu"'),
+        (plugin_crashes, CRASHED),
+        (preference_refused, f"{NO_PREFERENCE}rpc error: code = Unknown desc = not enough available devices"),
+        (preference_crashes, f"{NO_PREFERENCE}{CRASHED}"),
     ],
 )
 def test_refusals_have_the_words_of_the_kubelet(
@@ -209,6 +229,33 @@ def test_refusals_have_the_words_of_the_kubelet(
         take(manager, "pod", 2)
 
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("preferred", "held"),
+    [
+        (["c", "b"], {"c", "b"}),
+        (["c"], {"c", "a"}),
+        ([], {"a", "b"}),
+        (["c", "c", "unknown"], {"c", "a"}),
+        (["d", "c", "b", "a"], {"d", "c"}),
+    ],
+    ids=["as asked", "too few", "none", "twice, and one that does not exist", "too many"],
+)
+def test_the_kubelet_takes_of_the_preference_what_is_free_and_fills_up(
+    preferred: list[str], held: set[str], manager: DeviceManager
+) -> None:
+    manager.register(GPU, Plugin(ids=("a", "b", "c", "d"), answers=preferred))
+
+    assert take(manager, "pod", 2) == held
+
+
+def test_a_limit_may_have_a_suffix(manager: DeviceManager) -> None:
+    manager.register(GPU, Plugin(ids=tuple(f"device-{number}" for number in range(1000))))
+
+    manager.allocate("pod", "main", {GPU: "1k"}, {})
+
+    assert len(manager.held("pod", "main")[GPU]) == 1000
 
 
 def test_devices_that_fell_ill_are_not_given_to_their_holder_again(manager: DeviceManager) -> None:

@@ -117,6 +117,26 @@ def test_cdi_specification_leaves_out_gpus_in_mig_mode() -> None:
     assert asyncio.run(scenario()) == ["0:0", "0:1", "1"]
 
 
+@pytest.mark.parametrize("strategy", ["mixed", "none"])
+@pytest.mark.parametrize("ways", ["cdi-annotations,cdi-cri", "envvar,cdi-annotations"])
+@pytest.mark.parametrize("version", ["v0.18.0", "v0.20.0"])
+def test_cdi_without_any_device_ends_the_plugin(version: str, ways: str, strategy: str) -> None:
+    line = fails(partitioned([], []), {"MIG_STRATEGY": strategy, "DEVICE_LIST_STRATEGY": ways}, version)
+
+    assert line == (
+        "error starting plugins: error getting plugins: unable to create cdi spec file: failed to save CDI spec: "
+        "failed to write spec: invalid CDI Spec: invalid spec, no devices"
+    )
+
+
+def test_before_v0_18_a_specification_without_devices_is_written() -> None:
+    env = {"MIG_STRATEGY": "mixed", "DEVICE_LIST_STRATEGY": "envvar,cdi-annotations"}
+    inside = container(partitioned([]), env=env, log=Log(), version="v0.17.4")
+    inside.stop.set()
+
+    assert asyncio.run(device_plugin(inside)) == 0
+
+
 def test_uneven_geometry_under_single_ends_the_plugin_whatever_fail_on_init_error() -> None:
     env = {"MIG_STRATEGY": "single", "FAIL_ON_INIT_ERROR": "false"}
 

@@ -120,11 +120,29 @@ def test_with_reboot_reaches_mig_manager() -> None:
     assert env(spec["containers"][0])["WITH_REBOOT"] == "true"
 
 
-@pytest.mark.parametrize(("release", "strategy"), [("v25.3.4", "envvar"), ("v25.10.1", "cdi-annotations,cdi-cri")])
-def test_cdi_is_on_by_default_from_v25_10(release: str, strategy: str) -> None:
-    assert (
-        env(pod(rendered(policy(release=release))[DEVICE_PLUGIN])["containers"][0])["DEVICE_LIST_STRATEGY"] == strategy
-    )
+@pytest.mark.parametrize(
+    ("release", "cdi", "ways", "prefix"),
+    [
+        ("v25.3.4", None, "envvar", None),
+        ("v25.3.4", False, "envvar", None),
+        ("v25.3.4", True, "envvar,cdi-annotations", "nvidia.cdi.k8s.io/"),
+        ("v25.10.1", None, "cdi-annotations,cdi-cri", "cdi.k8s.io/"),
+        ("v26.7.0", None, "cdi-annotations,cdi-cri", "cdi.k8s.io/"),
+        ("v26.7.0", False, "envvar", None),
+    ],
+)
+def test_cdi_is_on_by_default_from_v25_10(release: str, cdi: bool | None, ways: str, prefix: str | None) -> None:
+    found = env(pod(rendered(policy(release=release, cdi=cdi))[DEVICE_PLUGIN])["containers"][0])
+
+    assert (found["DEVICE_LIST_STRATEGY"], found.get("CDI_ANNOTATION_PREFIX")) == (ways, prefix)
+
+
+@pytest.mark.parametrize(("release", "ways"), [("v25.3.4", "envvar"), ("v25.10.1", "cdi-annotations,cdi-cri")])
+def test_a_policy_that_does_not_mention_cdi_has_the_operators_default(release: str, ways: str) -> None:
+    chosen = policy(release=release)
+    del chosen["spec"]["cdi"]
+
+    assert env(pod(rendered(chosen)[DEVICE_PLUGIN])["containers"][0])["DEVICE_LIST_STRATEGY"] == ways
 
 
 def test_update_strategies() -> None:

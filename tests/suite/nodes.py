@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from conformance.expect.device_plugin import DevicePlugin
 from conformance.expect.finding import CheckContext
 from conformance.expect.node import FOUND_THERE, ExpectedNode, expected_node
 from conformance.expect.observed import ObservedGpu
@@ -18,7 +19,7 @@ from tests.suite.made import cell, target
 from tests.suite.memory import Memory
 
 MIG_MANAGER: Final = "v0.15.0"
-DEVICE_PLUGIN: Final = "v0.20.0"
+DEVICE_PLUGIN: Final = DevicePlugin("v0.20.0")
 
 
 def reconfiguration(outcome: Outcome = Outcome.SUCCESS, **known: Any) -> Reconfiguration:

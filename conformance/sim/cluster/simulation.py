@@ -238,6 +238,7 @@ class Simulation:
             default_configuration=options.config_default,
             custom_configuration=options.custom_config,
             with_reboot=options.with_reboot,
+            cdi=options.cdi,
         )
 
     def _node(self, options: SimOptions, name: str) -> SimNode:

@@ -20,6 +20,9 @@ from conformance.spec.releases import at_least
 
 WHOLE_NAMES_SINCE: Final = "v0.20.0"
 """First version with exact profile matching and the policy `packed` (k8s-device-plugin CHANGELOG.md)."""
+CDI_NEEDS_DEVICES_SINCE: Final = "v0.18.0"
+"""First version whose CDI specification leaves out GPUs in MIG mode and must have devices (vendored
+nvidia-container-toolkit, pkg/nvcdi/lib-nvml.go, and container-device-interface, pkg/cdi/spec.go)."""
 _SOCKETS: Final = "/var/lib/kubelet/device-plugins"
 _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 
@@ -47,11 +50,12 @@ async def device_plugin(container: Container) -> int:
 def _start(container: Container, log: Klog) -> Started:
     node = container.node
     settings = read_settings(container.command, container.env, container.files, log)
-    is_new = not container.version or at_least(container.version, WHOLE_NAMES_SINCE)
+    is_new = _is_at_least(container, WHOLE_NAMES_SINCE)
     started = start(
         Nvml(node.hardware, container.visible),
         settings if is_new else _as_before(settings),
         whole_names=is_new,
+        cdi_needs_devices=_is_at_least(container, CDI_NEEDS_DEVICES_SINCE),
         faults=node.faults,
         log=log,
         control_nodes=_CONTROL_NODES,
@@ -59,6 +63,11 @@ def _start(container: Container, log: Klog) -> Started:
     if started.cdi is not None:
         node.files[FILE] = json.dumps(started.cdi)
     return started
+
+
+def _is_at_least(container: Container, version: str) -> bool:
+    """Return whether the program has this version or a newer one; an image without a version is the newest."""
+    return not container.version or at_least(container.version, version)
 
 
 def _as_before(settings: Settings) -> Settings:

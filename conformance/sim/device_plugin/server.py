@@ -93,7 +93,7 @@ class ResourceServer:
     def _validate(self, ids: Sequence[str]) -> None:
         before = f'invalid allocation request for "{self.resource}": invalid request: '
         for one in ids:
-            if one not in self._devices:
+            if one not in self._devices or self._faults.on("plugin-rejects-requests"):
                 raise AllocateError(f"{before}unknown device: {one}")
         if self._settings.sharing.one_at_most and len(ids) > 1 and any("::" in one for one in ids):
             raise AllocateError(f"{before}maximum request size for shared resources is 1; found {len(ids)}")

@@ -24,7 +24,10 @@ from conformance.sim.faults import Faults
 from conformance.sim.nvml import Nvml
 from conformance.spec.names import Strategy
 
-_NO_MANAGERS: Final = "error getting plugins: unable to create plugins: failed to construct resource managers: "
+_NO_PLUGINS: Final = "error getting plugins: "
+_NO_MANAGERS: Final = f"{_NO_PLUGINS}unable to create plugins: failed to construct resource managers: "
+_NO_CDI_DEVICES: Final = "failed to save CDI spec: failed to write spec: invalid CDI Spec: invalid spec, no devices"
+"""How the library answers a specification without devices: container-device-interface v1.1.0, pkg/cdi/spec.go."""
 _PROJECT: Final = "https://github.com/NVIDIA/k8s-device-plugin"
 _ADVICE: Final = (
     "If this is a GPU node, did you set the docker default runtime to `nvidia`?",
@@ -57,6 +60,7 @@ def start(
     settings: Settings,
     *,
     whole_names: bool,
+    cdi_needs_devices: bool,
     faults: Faults,
     log: Klog,
     control_nodes: Sequence[str] = (),
@@ -67,6 +71,7 @@ def start(
         nvml: NVML of the node; need not be initialised.
         settings: Settings of the plugin.
         whole_names: See `build_device_map`.
+        cdi_needs_devices: Whether a CDI specification without devices is an error (from v0.18.0).
         faults: The faults that are switched on.
         log: Log for warnings and errors.
         control_nodes: See `ResourceServer`.
@@ -93,7 +98,12 @@ def start(
         nvml.nvmlShutdown()
     _check_mps(settings, found)
     servers = [ResourceServer(name, devices, settings, faults, control_nodes) for name, devices in found.items()]
-    return Started(servers, cdi_spec(gpus, settings.device_id) if uses_cdi(settings) else None)
+    if not uses_cdi(settings):
+        return Started(servers)
+    spec = cdi_spec(gpus, settings.device_id)
+    if cdi_needs_devices and not spec["devices"]:
+        raise StartError(f"{_NO_PLUGINS}unable to create cdi spec file: {_NO_CDI_DEVICES}")
+    return Started(servers, spec)
 
 
 def error_text(error: pynvml.NVMLError) -> str:
@@ -144,6 +154,6 @@ def _idle_or_end(failure: pynvml.NVMLError, settings: Settings, log: Klog) -> No
 def _check_mps(settings: Settings, found: DeviceMap) -> None:
     if settings.sharing.strategy == "mps" and any(one.is_mig for devices in found.values() for one in devices):
         raise StartError(
-            "error getting plugins: unable to create plugins: failed to create plugin: "
+            f"{_NO_PLUGINS}unable to create plugins: failed to create plugin: "
             "sharing using MPS is not supported for MIG devices"
         )

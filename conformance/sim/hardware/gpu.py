@@ -37,6 +37,7 @@ class Gpu:
         mode_pending: The mode after the next reset or reboot; equal to `mode_current` if no change is pending.
         clients: Processes that use it.
         loses_newest: Whether the newest instance disappears (fault `hardware-loses-instance`).
+        loses_compute: Whether its compute instances do (fault `hardware-loses-compute-instance`).
     """
 
     index: int
@@ -51,6 +52,7 @@ class Gpu:
     mode_pending: bool = False
     clients: list[Client] = field(default_factory=list)
     loses_newest: bool = False
+    loses_compute: bool = False
     _instances: list[GpuInstance] = field(default_factory=list)
     _unseen: GpuInstance | None = None
 
@@ -187,6 +189,10 @@ class Gpu:
         )
 
     def _lose_newest(self) -> None:
-        if self.loses_newest and self._unseen in self._instances:
-            self._instances.remove(self._unseen)
-        self._unseen = None
+        newest, self._unseen = self._unseen, None
+        if newest is None or newest not in self._instances:
+            return
+        if self.loses_newest:
+            self._instances.remove(newest)
+        if self.loses_compute:
+            newest.compute_instances.clear()

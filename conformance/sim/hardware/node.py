@@ -97,13 +97,15 @@ class NodeHardware:
         return Gpu(
             index=index,
             minor=index,
-            uuid=f"GPU-{self._uuid(f'gpu/{index}/{product.slug}')}",
+            uuid=f"GPU-{self._uuid(f'gpu/{index}/{product.slug}', everywhere=self.faults.on('hardware-same-uuids'))}",
             model=model,
             board=product,
             pci_bus_id=f"{domain:08X}:{PCI_BUSES[slot]}:00.0",
             numa_node=0 if index < (count + 1) // 2 else 1,
             loses_newest=index == 0 and self.faults.on("hardware-loses-instance"),
+            loses_compute=index == 0 and self.faults.on("hardware-loses-compute-instance"),
         )
 
-    def _uuid(self, what: str) -> uuid.UUID:
-        return uuid.UUID(bytes=hashlib.sha256(f"{self._name}/{what}".encode()).digest()[:16], version=4)
+    def _uuid(self, what: str, *, everywhere: bool = False) -> uuid.UUID:
+        name = "" if everywhere else self._name
+        return uuid.UUID(bytes=hashlib.sha256(f"{name}/{what}".encode()).digest()[:16], version=4)

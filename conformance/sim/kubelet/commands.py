@@ -78,7 +78,19 @@ async def cat(container: Container) -> int:
     return code
 
 
+async def test(container: Container) -> int:
+    """Compare two numbers or texts: `[ A -eq B ]`, `[ A -ne B ]`, `[ A = B ]`, `[ A != B ]`."""
+    match list(container.command[1:]):
+        case [left, "-eq" | "=", right, "]"]:
+            return int(left != right)
+        case [left, "-ne" | "!=", right, "]"]:
+            return int(left == right)
+    container.log("[: only comparisons of two values are simulated")
+    return 2
+
+
 COMMANDS: Final[Mapping[str, Program]] = {
+    "[": test,
     "cat": cat,
     "echo": echo,
     "env": env,

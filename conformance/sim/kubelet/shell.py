@@ -1,4 +1,4 @@
-"""A minimal shell for the command lines of pods: sequences of commands with `;`, `&&`, `||` and quotes."""
+"""A minimal shell for the command lines of pods: sequences of commands with `;`, `&&`, `||`, `$?` and quotes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def shell(container: Container, run: Runner) -> int:
     for operator, words in steps:
         if container.stop.is_set() or (operator == "&&" and code) or (operator == "||" and not code):
             continue
-        command = [expand_shell(word, container.env) for word in words]
+        command = [expand_shell(word.replace("$?", str(code)), container.env) for word in words]
         if command[0] == "exit":
             return int(command[1]) if len(command) > 1 else code
         answer = await run(container, command)

@@ -25,16 +25,14 @@ from conformance.sim.kube import (
     Resource,
 )
 from conformance.sim.kube.insist import insist, insist_unless_gone
-from conformance.sim.operator.manifests import STATES, load
+from conformance.sim.operator.manifests import STATES, cdi_by_default, load
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
-from conformance.spec.releases import DEFAULT_RELEASE, Release, at_least, find_release
+from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 
 CUSTOM_CONFIG_MAP: Final = "custom-mig-config"
 """Name of the ConfigMap for a custom mig-parted configuration."""
 _DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml")
-_CDI_BY_DEFAULT: Final = "v0.18.0"
-"""First device plugin whose operator release (v25.10.0) enables CDI in the chart."""
 _SERVED_SECONDS: Final = 10.0
 """Real seconds to wait for a server to serve a new kind."""
 _LOOK_AGAIN: Final = 0.05
@@ -51,6 +49,7 @@ class Installation:
         default_configuration: `migManager.config.default`: `all-disabled`, or empty for none.
         custom_configuration: Text of a mig-parted file for a ConfigMap; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot the node (env WITH_REBOOT).
+        cdi: ClusterPolicy `spec.cdi.enabled`; None for the default of the release's chart.
     """
 
     release: Release = field(default_factory=lambda: find_release(DEFAULT_RELEASE))
@@ -59,6 +58,7 @@ class Installation:
     default_configuration: str = ALL_DISABLED
     custom_configuration: str | None = None
     with_reboot: bool = False
+    cdi: bool | None = None
 
 
 async def install(kube: Kube, wanted: Installation) -> None:
@@ -112,7 +112,7 @@ def cluster_policy(wanted: Installation) -> Object:
     }
     spec = policy["spec"]
     spec["mig"] = {"strategy": wanted.strategy} if wanted.strategy else {}
-    spec["cdi"]["enabled"] = at_least(wanted.release.device_plugin, _CDI_BY_DEFAULT)
+    spec["cdi"]["enabled"] = cdi_by_default(spec) if wanted.cdi is None else wanted.cdi
     manager = spec["migManager"]
     manager["config"]["default"] = wanted.default_configuration
     if wanted.custom_configuration is not None:

@@ -54,6 +54,18 @@ _STRATEGY_CONTAINERS: Final = {
     FEATURE_DISCOVERY_APP: "gpu-feature-discovery",
     MPS_CONTROL_DAEMON_APP: "mps-control-daemon-ctr",
 }
+_CDI_BY_DEFAULT: Final = "v0.18.0"
+_CDI: Final = {
+    "CDI_ENABLED": "true",
+    "DEVICE_LIST_STRATEGY": "cdi-annotations,cdi-cri",
+    "CDI_ANNOTATION_PREFIX": "cdi.k8s.io/",
+}
+_CDI_BEFORE: Final = {
+    "CDI_ENABLED": "true",
+    "DEVICE_LIST_STRATEGY": "envvar,cdi-annotations",
+    "CDI_ANNOTATION_PREFIX": "nvidia.cdi.k8s.io/",
+}
+"""Variables of the device plugin with CDI, from v25.10.0 and before (controllers/object_controls.go at v25.3.4)."""
 _TOLERATION: Final = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 _GENERATES: Final = "v0.14.0"
 """First mig-manager that generates its configuration if no ConfigMap is named."""
@@ -104,7 +116,7 @@ def _daemon_set(name: str, part: str | None, policy: Manifest, namespace: str) -
     if name == MIG_MANAGER_APP:
         _set_mig_manager(pod, spec.get("migManager", {}), cdi=_cdi(spec))
     if name == DEVICE_PLUGIN_APP and _cdi(spec):
-        _set_env(pod["containers"][0], CDI_ENABLED="true", DEVICE_LIST_STRATEGY="cdi-annotations,cdi-cri")
+        _set_env(pod["containers"][0], **(_CDI if cdi_by_default(spec) else _CDI_BEFORE))
     if part:
         _set_env(pod["containers"][0], **{item["name"]: item.get("value", "") for item in spec[part].get("env") or ()})
     content = json.dumps(wanted, sort_keys=True).encode()
@@ -185,8 +197,18 @@ def _owner(policy: Manifest) -> Manifest:
     }
 
 
+def cdi_by_default(spec: Mapping[str, Any]) -> bool:
+    """Return whether the operator enables CDI unless told otherwise, and then uses nothing else.
+
+    True from v25.10.0, the release of device plugin v0.18.0.
+    Source: NVIDIA/gpu-operator v25.10.0 and v25.3.4, api/nvidia/v1/clusterpolicy_types.go, CDIConfigSpec.IsEnabled.
+    """
+    return at_least(spec["devicePlugin"]["version"], _CDI_BY_DEFAULT)
+
+
 def _cdi(spec: Mapping[str, Any]) -> bool:
-    return bool(spec.get("cdi", {}).get("enabled"))
+    enabled = spec.get("cdi", {}).get("enabled")
+    return cdi_by_default(spec) if enabled is None else bool(enabled)
 
 
 @cache

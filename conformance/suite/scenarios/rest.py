@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, WaitTimeout
 from conformance.cluster.pod_view import PodView
-from conformance.spec.names import DEVICE_PLUGIN_APP
+from conformance.spec.names import DEVICE_PLUGIN_APP, DEVICE_PLUGIN_CONTAINER
 from conformance.suite.scenario import Effect, NodeInCell, Scenario
-
-_CONTAINER: Final = "nvidia-device-plugin"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def plugin_end(cluster: Cluster, node: str) -> PluginEnd:
     pod = _plugin(cluster, node)
     if pod is None:
         return PluginEnd()
-    return PluginEnd(pod.exit_codes.get(_CONTAINER), pod.restarts, _log(cluster, pod))
+    return PluginEnd(pod.exit_codes.get(DEVICE_PLUGIN_CONTAINER), pod.restarts, _log(cluster, pod))
 
 
 def _plugin(cluster: Cluster, node: str) -> PodView | None:
@@ -84,6 +82,6 @@ def _plugin(cluster: Cluster, node: str) -> PodView | None:
 
 def _log(cluster: Cluster, pod: PodView) -> str:
     try:
-        return "\n".join(cluster.logs(pod, _CONTAINER, previous=True))
+        return "\n".join(cluster.logs(pod, DEVICE_PLUGIN_CONTAINER, previous=True))
     except ApiError:
         return ""

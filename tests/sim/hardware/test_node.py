@@ -129,3 +129,21 @@ def test_the_fault_loses_the_newest_instance_of_gpu_0_once() -> None:
             fill(gpu)
     assert [len(gpu.instances) for gpu in node.gpus] == [6, 7]
     assert [len(gpu.instances) for gpu in node.gpus] == [6, 7]
+
+
+def test_the_fault_loses_the_compute_instance_of_the_newest_instance_of_gpu_0() -> None:
+    node = NodeHardware(["h100-80gb-hbm3"] * 2, faults=Faults(["hardware-loses-compute-instance"]))
+    for gpu in node.gpus:
+        node.set_mode(gpu, True)
+        for _ in range(7):
+            fill(gpu)
+    found = [[len(instance.compute_instances) for instance in gpu.instances] for gpu in node.gpus]
+    assert [(len(counts), sum(counts)) for counts in found] == [(7, 6), (7, 7)]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_fault_gives_all_nodes_the_same_uuids(same: bool) -> None:
+    faults = Faults(["hardware-same-uuids"] if same else [])
+    first, second = (NodeHardware(["h100-80gb-hbm3"] * 2, node=name, faults=faults) for name in ("a", "b"))
+    assert ({gpu.uuid for gpu in first.gpus} == {gpu.uuid for gpu in second.gpus}) == same
+    assert len({gpu.uuid for gpu in first.gpus}) == 2

@@ -283,6 +283,27 @@ async def test_a_pod_without_its_devices_is_rejected_for_good() -> None:
     assert event["message"] == message
 
 
+@pytest.mark.parametrize(
+    ("plugin", "reason"),
+    [
+        (Plugin(refuses="no"), "rpc error: code = Unknown desc = no"),
+        (Plugin(crashes=KeyError("x")), "rpc error: code = Unavailable desc = error reading from server: EOF"),
+    ],
+    ids=["refuses", "crashes"],
+)
+async def test_an_allocation_that_fails_costs_one_pod_and_the_next_one_runs(plugin: Plugin, reason: str) -> None:
+    async with stage() as it:
+        it.nodes[0].devices.register(GPU, plugin)
+        await it.create(name="first", limits={GPU: "1"})
+        pod = await it.until_phase("first", "Failed")
+        it.nodes[0].devices.register(GPU, Plugin())
+        await it.create(name="second", limits={GPU: "2"})
+        await it.until_phase("second", "Running")
+
+    assert pod["status"]["reason"] == "UnexpectedAdmissionError"
+    assert pod["status"]["message"] == f"Pod was rejected: Allocate failed due to {reason}, which is unexpected"
+
+
 async def test_devices_are_free_again_once_a_pod_has_ended() -> None:
     async with stage() as it:
         it.nodes[0].devices.register(GPU, Plugin(ids=("GPU-a",)))

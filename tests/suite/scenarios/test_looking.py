@@ -12,10 +12,12 @@ from conformance.cluster.errors import ClusterError
 from conformance.expect.devices import DeviceUser
 from conformance.operations.evidence import Outcome
 from conformance.spec.names import DCGM_APP, DEVICE_PLUGIN_APP, MIG_CONFIG_STATE, VALIDATOR_APP
+from conformance.suite.observer import Observation
 from conformance.suite.scenario import AnyScenario, NodeInCell
 from conformance.suite.scenarios.arrival import BringToCell
 from conformance.suite.scenarios.device_users import AT_MOST, UseDevices
 from conformance.suite.scenarios.hardware import ReadHardware
+from conformance.suite.scenarios.identity import CompareIdentities
 from conformance.suite.scenarios.stay import WatchStay
 from tests.expect.made import SEVEN, gpu
 from tests.suite.made import PARSED
@@ -43,7 +45,7 @@ def test_the_way_is_given_as_it_was(memory: Memory) -> None:
     assert look(BringToCell(), node_in(memory, came=came)) is came
 
 
-@pytest.mark.parametrize("scenario", [BringToCell(), WatchStay(), ReadHardware(), UseDevices()])
+@pytest.mark.parametrize("scenario", [BringToCell(), WatchStay(), ReadHardware(), CompareIdentities(), UseDevices()])
 def test_of_a_node_that_was_found_there_and_not_read_there_is_nothing_to_say(
     scenario: AnyScenario, memory: Memory
 ) -> None:
@@ -57,6 +59,18 @@ def test_hardware_is_what_was_read_beside_labels_and_offers(memory: Memory) -> N
     assert (seen.gpus, seen.listing, seen.driver) == (SLICES, (), None)
     assert seen.labels["nvidia.com/gpu.count"] == "8"
     assert seen.configurations == PARSED
+
+
+def test_identities_are_those_of_every_node_that_was_read(memory: Memory) -> None:
+    node = node_in(memory, seen=SLICES)
+    node.observations = {"sim-0": Observation((gpu(),), ()), "sim-1": Observation((gpu(index=1),), ())}
+
+    seen = look(CompareIdentities(), node)
+
+    assert seen.uuids == {
+        "sim-0": {SLICES[0].uuid, *(device.uuid for device in SLICES[0].instances)},
+        "sim-1": {gpu(index=1).uuid},
+    }
 
 
 @pytest.mark.parametrize(
