@@ -213,7 +213,7 @@ def test_a_gpu_with_half_its_memory() -> None:
 
 
 def test_assumed_and_unknown_figures_are_not_compared() -> None:
-    (device,) = gpu([[19, 0, 1, 1]], board="h20").instances
+    (device,) = gpu([[14, 0, 2, 1]], board="h20").instances
     odd = replace(device, start=7, multiprocessors=3, engines=None)
     unread = replace(gpu(board="h20"), mode=True, profiles={})
 
