@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from conformance.expect.observed import ObservedGpu
 from conformance.spec.models import ProfileRow, model_of
 from conformance.spec.profile import Profile
+
+_ONE_SLICE: Final = 0
+"""NVML_GPU_INSTANCE_PROFILE_1_SLICE: the plain 1g profile, without double memory and without attributes."""
 
 
 def profile_counts(gpu: ObservedGpu) -> Mapping[str, int]:
@@ -30,6 +34,20 @@ def profile_row(gpu_name: str, profile: Profile) -> ProfileRow | None:
         return None
     instance = gpu_instance_profile(profile)
     return next((row for row in found[0].profiles if row.profile == instance), None)
+
+
+def multiprocessors(gpu_name: str, profile: Profile) -> int | None:
+    """Return how many multiprocessors a MIG device has by models.yaml; None if no source confirms a figure.
+
+    A device with one slice has those of the plain 1g profile, even if its GPU instance has more of them because of its
+    double memory: docs/reference/mig-manager.md#compute-instances.
+    """
+    found, row = model_of(gpu_name), profile_row(gpu_name, profile)
+    if found is None or row is None or not profile.is_full:
+        return None
+    if profile.compute_slices == 1:
+        row = next(plain for plain in found[0].profiles if plain.nvml_profile == _ONE_SLICE)
+    return None if "multiprocessors" in row.assumed else row.multiprocessors
 
 
 def gpu_instance_profile(profile: Profile) -> Profile:

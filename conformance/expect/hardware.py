@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from conformance.expect.catalogue import gpu_instance_profile, profile_row
+from conformance.expect.catalogue import gpu_instance_profile, multiprocessors, profile_row
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import WantedGpu, observed_geometry
@@ -78,8 +78,7 @@ def deviations(gpu: ObservedGpu, instance: ObservedInstance) -> Iterator[str]:
         yield f"{profile}: {instance.memory_mib} of {gpu.memory_mib} MiB do not give this name"
     elif None not in (instance.memory_mib, offered.memory_mib) and instance.memory_mib != offered.memory_mib:
         yield f"{profile}: {instance.memory_mib} MiB, but {offered.memory_mib} in the driver's profile"
-    if row is not None:
-        yield from _wrong_multiprocessors(row, instance)
+    yield from _wrong_multiprocessors(gpu.name, instance)
     yield from _wrong_engines(offered, instance)
     yield from _wrong_placement(_legal_placements(row, offered), instance)
 
@@ -108,10 +107,10 @@ def _wrong_engines(offered: ObservedProfile, instance: ObservedInstance) -> Iter
             yield f"{instance.profile}: {kind} engines {count}, but {offers[kind]} in the driver's profile"
 
 
-def _wrong_multiprocessors(row: ProfileRow, instance: ObservedInstance) -> Iterator[str]:
-    known = instance.multiprocessors is not None and "multiprocessors" not in row.assumed
-    if known and instance.profile.is_full and instance.multiprocessors != row.multiprocessors:
-        yield f"{instance.profile}: {instance.multiprocessors} multiprocessors instead of {row.multiprocessors}"
+def _wrong_multiprocessors(gpu_name: str, instance: ObservedInstance) -> Iterator[str]:
+    known = multiprocessors(gpu_name, instance.profile)
+    if None not in (instance.multiprocessors, known) and instance.multiprocessors != known:
+        yield f"{instance.profile}: {instance.multiprocessors} multiprocessors instead of {known}"
 
 
 def _wrong_placement(places: Collection[tuple[int, int]] | None, instance: ObservedInstance) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from conformance.expect.catalogue import profile_row
+from conformance.expect.catalogue import multiprocessors
 from conformance.expect.observed import ObservedInstance
 from conformance.spec.models import Engines
 from conformance.spec.names import PREFIX
@@ -48,10 +48,8 @@ def numbers_of(gpu_name: str, seen: ObservedInstance | None) -> Numbers:
     if seen is None:
         return Numbers()
     numbers = Numbers(seen.memory_mib, seen.multiprocessors, seen.engines)
-    row = profile_row(gpu_name, seen.profile)
-    if row is None or "multiprocessors" in row.assumed or not seen.profile.is_full:
-        return numbers
-    return replace(numbers, multiprocessors=row.multiprocessors)
+    known = multiprocessors(gpu_name, seen.profile)
+    return numbers if known is None else replace(numbers, multiprocessors=known)
 
 
 def device_labels(prefix: str, gpu_name: str, profile: Profile, count: int, numbers: Numbers) -> Labels:

@@ -28,6 +28,8 @@ from conformance.spec.names import PREFIX, Strategy
 
 _NOT_OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.(deploy\.|present$|workload\.)|gpu-driver-|mig\.config)")
 _OF_GFD: Final = re.compile(r"nvidia\.com/(gpu\.|mig-|mig\.|cuda\.|mps\.|vgpu\.|gfd\.)")
+_LONGEST: Final = 63
+"""Characters of the longest label value that Kubernetes accepts."""
 OPTIONAL: Final = frozenset({PREFIX + "gpu.clique", PREFIX + "gfd.timestamp"})
 """Labels that a node may lack: the clique needs an NVLink fabric, and the timestamp can be disabled."""
 
@@ -57,10 +59,20 @@ def expected_labels(
         features: Labels of the node, with those of Node Feature Discovery; None if they are unknown.
     """
     models = list(dict.fromkeys(model_name(gpu) for gpu in gpus))
-    return tuple(
-        _common(gpus, strategy, driver, features or {}) | _of_model(model, len(models) > 1, gpus, wanted, strategy)
-        for model in models
-    )
+    common = _common(gpus, strategy, driver, features or {})
+    return tuple(_as_written(common | _of_model(model, len(models) > 1, gpus, wanted, strategy)) for model in models)
+
+
+def _as_written(labels: Labels) -> Labels:
+    """Leave out the labels whose text is no label value, as Node Feature Discovery does: product names can be too long.
+
+    Source: docs/reference/device-plugin.md#labels.
+    """
+    return {name: value for name, value in labels.items() if value is None or _is_label_value(value)}
+
+
+def _is_label_value(text: str) -> bool:
+    return len(text) <= _LONGEST and (not text or (text[0].isalnum() and text[-1].isalnum()))
 
 
 def _common(

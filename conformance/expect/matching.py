@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.expect.observed import ObservedGpu
+from conformance.spec.device_filter import parse_filter
 from conformance.spec.mig_parted import Entry
 
 
@@ -25,9 +26,7 @@ def _by_filter(gpu: ObservedGpu, entry: Entry) -> bool:
 
 
 def _has_ids(gpu: ObservedGpu, wanted: str) -> bool:
-    """Compare a GPU with `0x<device><vendor>` or `0x<device><vendor>:0x<subsystem>`; other filters match no GPU."""
-    device, separator, subsystem = wanted.partition(":")
-    try:
-        return int(device, 0) == gpu.device_id and (not separator or int(subsystem, 0) == gpu.subsystem_id)
-    except ValueError:
+    ids = parse_filter(wanted)
+    if ids is None or ids.device != gpu.device_id:
         return False
+    return ids.subsystem is None or ids.subsystem == gpu.subsystem_id

@@ -5,6 +5,7 @@ Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,8 @@ OWNED_ANNOTATION: Final = "nfd.node.kubernetes.io/feature-labels"
 SETTLE_SECONDS: Final = 1.0
 """Cluster seconds for which the master collects changes before it writes."""
 _PREFIX: Final = "feature.node.kubernetes.io/"
+_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_LONGEST_VALUE: Final = 63
 
 WORKER_LABELS: Final[Mapping[str, str]] = {
     _PREFIX + name: value
@@ -70,9 +73,17 @@ class NfdMaster:
             return
         wanted: dict[str, str] = {}
         for feature in sorted(self._features.select(_subject, name), key=key_of):
-            wanted |= feature["spec"].get("labels") or {}
+            wanted |= writable(feature["spec"].get("labels") or {})
         if patch := label_patch(node, wanted):
             await self._kube.patch(NODES, name, patch)
+
+
+def writable(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels without those whose values the API server would refuse: the master leaves them out.
+
+    Source: pkg/nfd-master/nfd-master.go, filterFeatureLabel.
+    """
+    return {name: value for name, value in labels.items() if len(value) <= _LONGEST_VALUE and _VALUE.fullmatch(value)}
 
 
 def label_patch(node: Object, wanted: Mapping[str, str]) -> Object | None:

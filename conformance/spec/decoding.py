@@ -1,14 +1,21 @@
 """Type checks for the values in a mig-parted configuration, as strict as mig-parted itself.
 
 Each function raises ConfigurationError if Go's JSON decoder would reject the value, with the message of that decoder.
+The decoder takes null for every type and then keeps the zero value of that type: `""`, 0 or false.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, Final, TypeVar
 
 Value = TypeVar("Value")
+
+_INT: Final = range(-(2**63), 2**63)
+"""Values of Go's type `int`."""
+_SMALLEST_PLAIN: Final = 1e-6
+_LARGEST_PLAIN: Final = 1e21
 
 
 class ConfigurationError(ValueError):
@@ -23,12 +30,12 @@ def reject_unknown(fields: Mapping[str, object], *known: str) -> None:
 
 
 def mapping(value: object, go_type: str) -> dict[str, Any]:
-    """Return a mapping with its keys as strings, spelled as in JSON; null is an empty mapping."""
+    """Return a copy of a mapping; null is an empty mapping."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise _mismatch(value, go_type)
-    return {key if isinstance(key, str) else str(key).lower(): item for key, item in value.items()}
+    return dict(value)
 
 
 def sequence(value: object, go_type: str) -> list[object]:
@@ -50,24 +57,39 @@ def text_or_list(value: object, read: Callable[[object], Value], go_type: str) -
 
 
 def string(value: object) -> str:
-    """Return a string; null is rejected."""
+    """Return a string; null is the empty string."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise _mismatch(value, "string")
     return value
 
 
 def integer(value: object) -> int:
-    """Return an integer; true and false are rejected."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Return an integer; null is 0, and 7.0 is 7 because JSON has one type for all numbers."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _mismatch(value, "int")
-    return value
+    literal = _literal(value)
+    if not literal.removeprefix("-").isdigit() or int(literal) not in _INT:
+        raise ConfigurationError(f"json: cannot unmarshal number {literal} into Go value of type int")
+    return int(literal)
 
 
 def boolean(value: object) -> bool:
-    """Return a boolean; null is False, because Go's decoder then keeps the field's zero value."""
+    """Return a boolean; null is False."""
     if value is None or isinstance(value, bool):
         return bool(value)
     raise _mismatch(value, "bool")
+
+
+def _literal(number: float) -> str:
+    """Return a number as Go writes it in JSON: with an exponent only if it is very large or very small."""
+    if isinstance(number, int):
+        return str(number)
+    plain = number == 0 or _SMALLEST_PLAIN <= abs(number) < _LARGEST_PLAIN
+    return f"{Decimal(repr(number)):f}".removesuffix(".0") if plain else repr(number)
 
 
 def _mismatch(value: object, go_type: str) -> ConfigurationError:

@@ -64,7 +64,7 @@ class ProfileRow:
         max_instances: Number of instances that fit on an empty GPU.
         placements: Legal placements.
         memory_mib: Framebuffer of one instance in MiB; differs by a few percent between driver branches.
-        multiprocessors: Multiprocessors of one instance.
+        multiprocessors: Multiprocessors of one GPU instance; a MIG device in it may have fewer.
         engines: Engines of one instance.
         assumed: Names of the attributes above that no source confirms: for the simulated cluster, not for expectations.
     """

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-import yaml
-
 from conformance.spec.decoding import (
     ConfigurationError,
     boolean,
@@ -24,6 +22,7 @@ from conformance.spec.decoding import (
     string,
     text_or_list,
 )
+from conformance.spec.go_yaml import YamlError, read_first_document
 from conformance.spec.profile import Profile, ProfileError
 
 __all__ = ["ALL_BALANCED", "ALL_DISABLED", "ALL_ENABLED", "ConfigurationError", "Configurations", "Entry", "parse"]
@@ -32,8 +31,6 @@ VERSION: Final = "v1"
 ALL_DISABLED: Final = "all-disabled"
 ALL_ENABLED: Final = "all-enabled"
 ALL_BALANCED: Final = "all-balanced"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The loader based on libyaml, if PyYAML has it: its error messages are the same as those of mig-parted."""
 _EVERY_GPU: Final = "all"
 _FIELDS: Final = "map[string]json.RawMessage"
 
@@ -77,13 +74,13 @@ class Configurations:
             ConfigurationError: The name is unknown, or there is no name and the file does not have exactly one
                 configuration.
         """
-        if name:
-            if name not in self.entries:
-                raise ConfigurationError(f"selected mig-config not present: {name}")
-            return self.entries[name]
-        if len(self.entries) != 1:
+        if not name and len(self.entries) == 1:
+            return next(iter(self.entries.values()))
+        if not name and self.entries:
             raise ConfigurationError("missing required flag 'selected-config' when more than one config available")
-        return next(iter(self.entries.values()))
+        if name is None or name not in self.entries:
+            raise ConfigurationError(f"selected mig-config not present: {name or ''}")
+        return self.entries[name]
 
 
 def parse(text: str) -> Configurations:
@@ -96,20 +93,10 @@ def parse(text: str) -> Configurations:
         ConfigurationError: The file is invalid. mig-parted then uses none of its configurations.
     """
     try:
-        content = yaml.load(text, _LOADER)  # noqa: S506 - both loaders are safe ones
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"error converting YAML to JSON: {_problem(error)}") from error
-    if content is None:
-        return Configurations(MappingProxyType({}))
-    return _file(mapping(content, _FIELDS))
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    """Return the message of Go's port of libyaml, which counts lines from 1 for scanner errors and otherwise from 0."""
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return f"yaml: {error}"
-    line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
-    return f"yaml: line {line}: {error.problem}" if line else f"yaml: {error.problem}"
+        content = read_first_document(text)
+    except YamlError as error:
+        raise ConfigurationError(f"error converting YAML to JSON: {error}") from error
+    return Configurations(MappingProxyType({})) if content is None else _file(mapping(content, _FIELDS))
 
 
 def _file(fields: dict[str, Any]) -> Configurations:
@@ -121,14 +108,14 @@ def _file(fields: dict[str, Any]) -> Configurations:
     reject_unknown(fields, "mig-configs")
     if "mig-configs" not in fields:
         return Configurations(MappingProxyType({}))
-    configurations = mapping(fields["mig-configs"], _FIELDS)
+    configurations = mapping(fields["mig-configs"], "map[string]v1.MigConfigSpecSlice")
     if not configurations:
         raise ConfigurationError("at least one entry in 'mig-configs' is required")
     return Configurations(MappingProxyType({name: _entries(name, listed) for name, listed in configurations.items()}))
 
 
 def _entries(name: str, listed: object) -> tuple[Entry, ...]:
-    listed_entries = sequence([] if listed is None else listed, "[]v1.MigConfigSpec")
+    listed_entries = sequence([] if listed is None else listed, "v1.MigConfigSpecSlice")
     if not listed_entries:
         raise ConfigurationError(f"at least one entry in '{name}' is required")
     return tuple(_entry(mapping(item, _FIELDS)) for item in listed_entries)
@@ -163,7 +150,7 @@ def _devices(value: object) -> tuple[int, ...] | None:
 
 
 def _mig_devices(value: object) -> dict[str, int]:
-    counts = {name: integer(count) for name, count in mapping(value, "map[string]int").items()}
+    counts = {name: integer(count) for name, count in mapping(value, "types.MigConfig").items()}
     for name, count in counts.items():
         _check_count(name, count)
     if counts and not any(counts.values()):
@@ -179,7 +166,7 @@ def _check_count(name: str, count: int) -> None:
             f"error validating values in 'mig-devices' field: invalid format for '{name}': {error}"
         ) from error
     if count < 0:
-        raise ConfigurationError(f"error validating values in 'mig-devices' field: invalid count for '{name}': {count}")
+        raise ConfigurationError(f"error validating values in 'mig-devices' field: invalid count for '{count}': <nil>")
 
 
 def _device_filter(value: object) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from conformance.spec import names
 
 _EXPECTED: Final = "expected [<C>c.]<G>g.<M>gb, then +attribute[,...] or -attribute[,...]"
 _ATTRIBUTE: Final = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9.]*[a-zA-Z0-9])?")
+_NUMBER: Final = re.compile(r"0*([0-9]{1,19})")
+_LARGEST: Final = 2**63 - 1
+"""Largest value of Go's type `int`."""
 _UNITS: Final = {2: ("g", "gb"), 3: ("c", "g", "gb")}
 
 
@@ -113,9 +116,10 @@ def _number(text: str, part: str, unit: str) -> int:
     if not part.endswith(unit):
         raise ProfileError(f"cannot parse fields of '{text}': missing '{unit}' from '%d{unit}'")
     digits = part.removesuffix(unit)
-    if not (digits.isascii() and digits.isdigit()):
+    number = _NUMBER.fullmatch(digits)
+    if number is None or int(number[1]) > _LARGEST:
         raise ProfileError(f"cannot parse fields of '{text}': malformed number in '%d{unit}'")
-    return int(digits)
+    return int(number[1])
 
 
 def _attributes(text: str, listed: str) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def _devices(model: GpuModel, gpu_index: int, number: int, instance: Sequence[in
     profile_id, start, size, compute_instances = instance
     (row,) = (row for row in model.profiles if row.gi_profile_id == profile_id)
     slices, sms = row.slices, row.multiprocessors
-    if compute_instances > 1:
+    if compute_instances > 1 or row.slices == 1:
         slices, sms = 1, model.profiles[0].multiprocessors
     ids = (gpu_index, number)
     return [_device(row, (*ids, compute), (start, size), slices, sms) for compute in range(compute_instances)]

@@ -41,6 +41,12 @@ def entries(*listed: str) -> tuple[Entry, ...]:
         ("'0x233010DE:0x16C110DE:0x1'", False),
         ("'0x20B210DE'", False),
         ("'0x2330'", False),
+        ("'0x233010DE:'", False),
+        ("' 0x233010DE'", False),
+        ("'+0x233010DE'", False),
+        ("'0x_2330_10DE'", True),
+        ("'590352606'", True),
+        ("'04314010336'", True),
         ("'233010DE'", False),
         ("'H100'", False),
     ],
@@ -237,7 +243,7 @@ def test_a_gpu_with_half_its_memory() -> None:
 
 
 def test_assumed_and_unknown_figures_are_not_compared() -> None:
-    (device,) = gpu([[19, 0, 1, 1]], board="h20").instances
+    (device,) = gpu([[14, 0, 2, 1]], board="h20").instances
     odd = replace(device, start=7, multiprocessors=3, engines=None)
     unread = replace(gpu(board="h20"), mode=True, profiles={})
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
-import contextlib
-import io
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pynvml
 import pytest
@@ -19,26 +15,10 @@ from conformance.expect.observed import ObservedGpuInstance, read_probe
 from conformance.probe import read
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.hardware.compute import SIZES
-from conformance.sim.nvml import Nvml
 from conformance.spec.models import GpuModel, load_models
+from tests.probe.running import run_probe
 
 RECORDED = Path(__file__).with_name("h100-80gb-hbm3.json")
-
-
-def run_probe(hardware: NodeHardware, visible: frozenset[str] | None = None) -> dict[str, Any]:
-    """Run `read.py` alone with the simulated NVML as `pynvml`, as the pods of the simulated cluster do."""
-    nvml = Nvml(hardware, visible)
-
-    def import_module(name: str, *rest: Any) -> Any:
-        return nvml if name == "pynvml" else __import__(name, *rest)
-
-    namespace = {"__name__": "__main__", "__builtins__": {**vars(builtins), "__import__": import_module}}
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
-        exec(compile(conformance.probe.files()["read.py"], "read.py", "exec"), namespace)  # noqa: S102 - the probe
-    answer = json.loads(output.getvalue())
-    assert isinstance(answer, dict)
-    return answer
 
 
 def partitioned() -> NodeHardware:

@@ -25,10 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--recordings {directory}: there is no such folder")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the guesses to fail, each with its reason; one that passes is an error, since it is none any more."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Expect the guesses to fail, each with its reason; one that passes is an error, since it is none any more.
+
+    Recordings of another folder may come from a better mock, so there a guess may pass.
+    """
+    own = config.getoption("recordings", default=None) is None
     reasons = {guess["test"]: guess["reason"] for guess in yaml.safe_load(GUESSES.read_text())["guesses"]}
     for item in items:
         reason = reasons.get(f"{item.path.name}::{item.name}")
         if reason and item.path.parent == GUESSES.parent:
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=own))

@@ -76,13 +76,13 @@ def test_unusual_but_valid(fields: str, expected: Entry) -> None:
         (ENTRY % "devices: null, mig-enabled: false", "invalid string input for 'devices': "),
         (ENTRY % "devices: all, mig-enabled: 'true'", "cannot unmarshal string into Go value of type bool"),
         (ENTRY % "devices: all, mig-enabled: true, mig-devices: null", "missing required field 'mig-devices'"),
-        (ENTRY % "devices: all, mig-enabled: true, mig-devices: {1g.10gb: -1}", "invalid count for '1g.10gb': -1"),
+        (ENTRY % "devices: all, mig-enabled: true, mig-devices: {1g.10gb: -1}", "invalid count for '-1': <nil>"),
         (ENTRY % "devices: all, mig-enabled: true, mig-devices: {1g.10gb: x}", "into Go value of type int"),
         (ENTRY % "devices: all, mig-enabled: true, mig-devices: {1g.10gb: 0}", "all counts for all MigProfiles are 0"),
         (ENTRY % "devices: all, mig-enabled: true, mig-devices: {1g.10gb: 1, big: 0}", "invalid format for 'big'"),
         (ENTRY % "devices: all, mig-enabled: true, mig-devices: [1g.10gb]", "cannot unmarshal array"),
         (ENTRY % "devices: all, mig-enabled: false, device-filter: [1]", "cannot unmarshal number into Go value"),
-        ("a: b: c", "yaml: line 1: mapping values are not allowed in this context"),
+        ("a: b: c", "yaml: mapping values are not allowed in this context"),
     ],
 )
 def test_rejected(text: str, says: str) -> None:
@@ -110,9 +110,16 @@ class TestSelect:
     def test_no_name_means_the_only_configuration(self, name: str | None) -> None:
         assert self.one.select(name) == self.one.entries["x"]
 
-    @pytest.mark.parametrize("configurations", [two, parse("version: v1"), parse("")])
-    def test_no_name_needs_exactly_one(self, configurations: Configurations) -> None:
-        with pytest.raises(ConfigurationError, match="missing required flag 'selected-config'"):
+    @pytest.mark.parametrize(
+        ("configurations", "says"),
+        [
+            (two, "missing required flag 'selected-config'"),
+            (parse("version: v1"), "selected mig-config not present: "),
+            (parse(""), "selected mig-config not present: "),
+        ],
+    )
+    def test_no_name_needs_exactly_one(self, configurations: Configurations, says: str) -> None:
+        with pytest.raises(ConfigurationError, match=says):
             configurations.select(None)
 
     def test_unknown_name(self) -> None:

@@ -110,7 +110,7 @@ def test_extrapolated_rows_are_assumed_and_measured_ones_are_not() -> None:
 
     assert h100.row("3g.40gb").assumed == frozenset()
     assert b200.row("3g.90gb").assumed == {"placements", "engines"}
-    assert h20.row("1g.12gb").assumed == {
+    assert h20.row("2g.24gb").assumed == {
         "gi_profile_id",
         "nvml_profile",
         "placements",

@@ -34,9 +34,12 @@ def free_slices(instance: GpuInstance) -> int:
 def multiprocessors(model: GpuModel, instance: GpuInstance, slices: int) -> int:
     """Return the SMs of a compute instance: all SMs of the GPU instance, or for a part, those of as many 1g instances.
 
-    Source: tests/recordings/data/feature-labels.json.gz, cases compute-instances-* (1c.3g of an H100 has 16 SMs of 60).
+    One slice has the SMs of a plain 1g also where it is the only one: the compute profile 1_SLICE leaves some SMs of a
+    1g instance with double memory unused.
+    Sources: tests/recordings/data/feature-labels.json.gz, cases compute-instances-* (1c.3g of an H100 has 16 SMs of
+    60); labels of an H100 NVL, tests/field_reports/data/h100nvl-labels.json (1g.24gb has 16 SMs of 26).
     """
-    if slices == instance.row.slices:
+    if slices == instance.row.slices > 1:
         return instance.row.multiprocessors
     slice_row = min(model.profiles, key=lambda row: (row.slices, row.multiprocessors))
     return slices * slice_row.multiprocessors

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from conformance.sim.mig_parted.gpus import MigGpu
 from conformance.sim.mig_parted.output import MigPartedError
+from conformance.spec.device_filter import DeviceFilter, parse_filter
 from conformance.spec.mig_parted import Entry
 
 
@@ -30,19 +31,8 @@ def _filter_matches(entry: Entry, gpu: MigGpu) -> bool:
 
 
 def _is_of(gpu: MigGpu, wanted: str) -> bool:
-    """Return whether a filter (`0x233010DE` or, with subsystem, `0x233010DE:0x16C110DE`) matches the GPU.
-
-    Filters are not validated: an invalid one matches nothing.
-    """
-    numbers = [_number(part) for part in wanted.split(":")]
-    return numbers == [gpu.device_id] or numbers == [gpu.device_id, gpu.subsystem_id]
-
-
-def _number(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
+    """Return whether a filter matches the GPU; one without ids matches nothing."""
+    return parse_filter(wanted) in (DeviceFilter(gpu.device_id), DeviceFilter(gpu.device_id, gpu.subsystem_id))
 
 
 def assert_modes(entries: Sequence[Entry], gpus: Sequence[MigGpu]) -> None:
