@@ -44,12 +44,13 @@ def test_mixed_advertises_every_profile_by_name(node: ExpectedNode, seen: Rest) 
 def test_single_advertises_nothing_for_an_uneven_geometry(node: ExpectedNode, seen: Rest) -> None:
     """Under `single` a node whose MIG devices differ, or are missing on a GPU, MUST advertise nothing.
 
-    The device plugin MUST end with an error that says why, and is started again by kubelet.
+    The device plugin MUST end with an error that says why, and is started again by kubelet. Devices whose profiles
+    differ by name alone, such as 1g.24gb and 1g.24gb+gfx, do not differ to it: they MUST be advertised.
     Source: k8s-device-plugin v0.20.0, internal/rm/device_map.go.
     """
     end, other = seen.plugin_end, node.resources_of_other_strategy
 
-    check_resources(node.context, seen.allocatable, {}, other_strategy=other)
+    check_resources(node.context, seen.allocatable, node.resources, other_strategy=other)
     check_refused_by_plugin(node.context, end.exit_code, end.restarts, end.log, node.refusal)
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from conformance.expect.catalogue import gpu_instance_profile
 from conformance.expect.geometry import WantedGpu
+from conformance.spec.models import load_models
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
@@ -21,6 +23,7 @@ WHOLE_NAME_PATTERNS: Final = "v0.20.0"
 CDI_NEEDS_DEVICES: Final = "v0.18.0"
 """First device plugin that leaves GPUs in MIG mode out of its CDI specification, and whose CDI library refuses one
 without devices."""
+_COMPARED: Final = ("memory_mib", "multiprocessors", "engines")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Refusal(StrEnum):
     EMPTY_GPU = "no MIG devices configured"
     """`single`: a GPU in MIG mode has no MIG devices."""
     UNLIKE_DEVICES = "more than one MIG device type"
-    """`single`: the MIG devices have several profiles, or are on GPUs of several models."""
+    """`single`: the MIG devices have several sizes or different engines, or are on GPUs of several models."""
     MIXED_MODES = "same migEnabled value"
     """`single`: some GPUs are in MIG mode and others are not."""
     SMALLER_COMPUTE_INSTANCE = "does not match any resource patterns"
@@ -87,13 +90,25 @@ def _refusal_of_single(gpus: Sequence[WantedGpu], sliced: Sequence[WantedGpu]) -
     # In the order in which the device plugin checks.
     if any(not gpu.instances for gpu in sliced):
         return Refusal.EMPTY_GPU
-    if len({(profile, gpu.model) for gpu in sliced for profile in gpu.instances}) > 1:
+    if len({_attributes(gpu, profile) for gpu in sliced for profile in gpu.instances}) > 1:
         return Refusal.UNLIKE_DEVICES
     return Refusal.MIXED_MODES if len(sliced) < len(gpus) else None
 
 
+def _attributes(gpu: WantedGpu, profile: Profile) -> tuple[object, ...]:
+    """Return what the plugin compares under `single`: the attributes in NVML, of which the name is none.
+
+    1g.24gb and 1g.24gb+gfx have the same. Where no source confirms the figures, profiles differ by name.
+    """
+    model, instance = load_models().get(gpu.model), gpu_instance_profile(profile)
+    row = next((row for row in model.profiles if row.profile == instance), None) if model else None
+    if row is None or not row.assumed.isdisjoint(_COMPARED):
+        return (gpu.model, profile)
+    return (gpu.model, profile.compute_slices, profile.gpu_slices, row.memory_mib, row.multiprocessors, row.engines)
+
+
 def resource_name(profile: Profile, plugin: DevicePlugin) -> str:
-    """Return the resource of a MIG device under `mixed`.
+    """Return the resource of a MIG device under `mixed`, whether or not the plugin can advertise it.
 
     Before v0.20.0 the pattern of `1g.10gb` also matched longer names such as `1g.10gb+me`, and was tried first.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from conformance.expect.device_plugin import DevicePlugin, refusal
+from conformance.expect.device_plugin import DevicePlugin, refusal, resource_name
 from conformance.expect.finding import CheckContext
 from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
 from conformance.expect.label_changes import ExpectedChange
@@ -15,7 +15,7 @@ from conformance.expect.observed import Driver, ObservedGpu
 from conformance.expect.resources import expected_resources
 from conformance.expect.transitions import Course, expected_changes
 from conformance.spec.mig_parted import Entry
-from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, MIG_CONFIG_STATE, Strategy
+from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, GPU_RESOURCE, MIG_CONFIG_STATE, Strategy
 from conformance.spec.profile import Profile
 
 
@@ -80,17 +80,25 @@ class ExpectedNode:
 
     @property
     def resource_of_other_strategy(self) -> str:
-        """Resource of the geometry under the other strategy; the first by name if there are several.
+        """Resource by which a pod asks for a device under the other strategy; the first by name if there are several.
 
-        Raises:
-            ValueError: The geometry gives no resource under the other strategy.
+        The device plugin need not advertise it: under `mixed` it refuses compute instances such as `1c.3g.40gb`.
         """
-        return min(self.resources_of_other_strategy)
+        if self.strategy.other is not Strategy.MIXED:
+            return GPU_RESOURCE
+        return min((resource_name(profile, self.device_plugin) for profile in self._profiles), default=GPU_RESOURCE)
 
     def profile_of(self, resource: str) -> Profile | None:
-        """Return the profile that a resource stands for; None for `nvidia.com/gpu`, which may be any of the node's."""
-        profiles = {profile for gpu in self.wanted for profile in gpu.instances}
-        return next((profile for profile in profiles if profile.resource == resource), None)
+        """Return the profile that a resource stands for; None if devices of any profile of the node may be right.
+
+        That is so for `nvidia.com/gpu`, and for a resource in which an older plugin puts devices of several profiles.
+        """
+        named = [profile for profile in self._profiles if resource_name(profile, self.device_plugin) == resource]
+        return named[0] if len(named) == 1 else None
+
+    @property
+    def _profiles(self) -> set[Profile]:
+        return {profile for gpu in self.wanted for profile in gpu.instances}
 
     def labels(self, gpus: Sequence[ObservedGpu], driver: Driver | None) -> tuple[Labels, ...]:
         """Return the label sets that are right for the node; it must match one of them.

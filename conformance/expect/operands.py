@@ -118,14 +118,15 @@ def check_refused_by_plugin(
         exit_code: Last exit code of the plugin's container; None if the container never exited.
         restarts: Number of restarts of the container.
         log: Log of the container that exited; empty if it is not readable, and then not checked.
-        refusal: Text that the log must contain (`device_plugin.Refusal`).
+        refusal: Text that the log must contain (`device_plugin.Refusal`); empty if the plugin can advertise the
+            geometry, and then nothing is checked.
 
     Raises:
         ConformanceError: The plugin still runs, exits without an error, or exits for another reason.
     """
     lines = [line for line in log.splitlines() if line.strip()]
     found = [f"exit code {exit_code}, {restarts} restarts", *lines[-1:]]
-    if exit_code != 1 or restarts < 1 or (lines and refusal not in log):
+    if refusal and (exit_code != 1 or restarts < 1 or (lines and refusal not in log)):
         expected = ("exit code 1 and at least 1 restart", f"log: {refusal}")
         raise ConformanceError(context, "device plugin", Finding(expected, tuple(found)))
 
@@ -140,13 +141,12 @@ def check_plugin_end(context: CheckContext, exit_code: int | None, restarts: int
         exit_code: As for `check_refused_by_plugin`, like `restarts` and `log`.
         restarts: Number of restarts of the container.
         log: Log of the container that exited.
-        refusal: Text that the log must contain; empty if the plugin can advertise the geometry, and then nothing is
-            checked.
+        refusal: Text that the log must contain.
 
     Raises:
         ConformanceError: The plugin exited for another reason.
     """
-    if refusal and (restarts or exit_code is not None):
+    if restarts or exit_code is not None:
         check_refused_by_plugin(context, exit_code, restarts, log, refusal)
 
 

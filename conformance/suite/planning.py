@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from conformance.backends.backend import Permissions
 from conformance.expect.kinds import GeometryKind
 from conformance.spec.names import Strategy
+from conformance.spec.profile import Profile
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
 from conformance.suite.options import Options, Profile
@@ -220,7 +221,7 @@ class Planner:
         offering: dict[str, list[str]] = defaultdict(list)
         for target in self.targets.values():
             for name, kind in target.kinds.items():
-                if self._wanted(name) and kind in case.cells.kinds:
+                if self._wanted(name) and kind in case.cells.kinds and _is_advertised(target, name):
                     why = self._objection(case, target, Cell(second, name))
                     if why is None:
                         offering[name].append(target.name)
@@ -230,6 +231,12 @@ class Planner:
         return [
             Spot(Cell(second, chosen), node, self.waves[node], after=Cell(first, chosen)) for node in offering[chosen]
         ]
+
+
+def _is_advertised(target: Target, configuration: str) -> bool:
+    """Whether both strategies advertise the devices of a uniform configuration: `mixed` refuses 1c.3g.40gb."""
+    profiles = (Profile.parse(name) for entry in target.entries(configuration) for name in entry.mig_devices)
+    return all(profile.is_full for profile in profiles)
 
 
 def _rank(case: CaseDeclaration, spot: Spot, strategy: int, configurations: Mapping[str, int]) -> tuple[int, ...]:

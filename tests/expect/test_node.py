@@ -122,6 +122,17 @@ def test_the_plugin_may_crash_on_the_observed_geometry_not_on_the_requested_one(
     assert node(strategy=Strategy.MIXED).may_crash([gpu(BALANCED)]) == ()
 
 
+@pytest.mark.parametrize("strategy", [Strategy.SINGLE, Strategy.MIXED])
+def test_compute_instances_that_are_parts_of_their_gpu_instance(strategy: Strategy) -> None:
+    entries = (Entry(devices=None, enabled=True, mig_devices={"1c.3g.40gb": 6}),)
+    expected = node(entries=entries, strategy=strategy)
+    mixed = strategy is Strategy.MIXED
+
+    assert expected.resources == ({} if mixed else {"nvidia.com/gpu": 6})
+    assert expected.refusal == (Refusal.SMALLER_COMPUTE_INSTANCE if mixed else "")
+    assert expected.resource_of_other_strategy == ("nvidia.com/gpu" if mixed else "nvidia.com/mig-1c.3g.40gb")
+
+
 def test_profile_of_a_resource() -> None:
     expected = node(entries=UNEVEN, strategy=Strategy.MIXED)
 
