@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
 from conformance.expect.node import ExpectedNode
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.report.run import Run, Spent
@@ -56,6 +56,7 @@ class Execution:
         self._reporters: dict[tuple[object, ...], str] = {}
         self._canary_cases: set[str] = set()
         self._finished = False
+        self._ended: Exception | None = None
         self.tell: Callable[[int, int, str], None] = lambda *_: None
         self.follow(Agenda())
 
@@ -75,10 +76,19 @@ class Execution:
         Raises:
             BlockedError: The node did not reach its cell, or the scenario failed; another case reports that.
             DoesNotApplyError: The node lacks something that the case needs.
-            CanaryFailedError: A case failed on the canary nodes.
-            ForeignChangeError, LeaseHeldError, UnreachableError: The run cannot continue.
+            CanaryFailedError: A case failed on the canary nodes, or could not be judged there.
+            InconclusiveError: The suite cannot judge; after an error of `ENDS_THE_RUN` every later case gets it too.
             Exception: Whatever the scenario raised, for the first case that asks; later ones get BlockedError.
         """
+        if self._ended is not None:
+            raise self._ended
+        try:
+            return self._evidence(name, case, spot)
+        except ENDS_THE_RUN as error:
+            self._ended = error
+            raise
+
+    def _evidence(self, name: str, case: CaseDeclaration, spot: Spot) -> tuple[ExpectedNode, Any]:
         stop = Stop.of(spot)
         if stop.wave == FIRST_WAVE:
             self._canary_cases.add(name)
@@ -286,8 +296,10 @@ class Execution:
     def _once(self, name: str, key: tuple[object, ...], error: Exception) -> Exception:
         """Return the error itself for the first case that asks, and for all others a BlockedError naming that case.
 
-        One defect would otherwise fail every case that depends on it.
+        One defect would otherwise fail every case that depends on it. What keeps the suite from judging is told to all.
         """
+        if isinstance(error, InconclusiveError):
+            return error
         reporter = self._reporters.setdefault(key, name)
         return error if reporter == name else BlockedError(f"blocked by {reporter}: {error}")
 
@@ -296,6 +308,8 @@ class Execution:
             return
         if any(case.id in self._canary_cases for case in self._run.failures()):
             raise CanaryFailedError("a case failed on the canary nodes: no other node is changed")
+        if self._canary_cases & self._run.inconclusive:
+            raise CanaryFailedError("a case could not be judged on the canary nodes: no other node is changed")
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:
         return lambda done, of: self.tell(self._run.made, self.agenda.states, f"{stop}: {done} of {of} nodes done")

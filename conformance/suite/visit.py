@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from conformance.cluster.errors import UnreachableError
+from conformance.cluster.errors import AccessLostError, UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyScenario, Moment, Needs, NodeInCell
 
-ENDS_THE_RUN = (ForeignChangeError, LeaseHeldError, UnreachableError)
+ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
 
 
