@@ -19,14 +19,14 @@ class MigCluster(Cluster):
     """A cluster under test, with methods for the three things that the suite changes: labels, cordons, strategy.
 
     Attributes:
-        guard: Detects changes by others; every wait calls it before each check of its condition.
+        guard: Detects changes by others; every wait calls it, with its node, before each check of its condition.
         remember: Callback that runs before every change, with the node's name or None for the ClusterPolicy.
             `Safekeeping` sets it to the journal's `remember`, so that nothing is changed before it is recorded.
     """
 
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
         super().__init__(transport, clock, namespace)
-        self.guard = Guard(self.timeline, self.writes)
+        self.guard = Guard(self.timeline, self.writes, self.limits.node_away)
         self.before_check = self.guard.check
         self.remember: Callable[[str | None], None] = lambda _: None
 

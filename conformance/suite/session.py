@@ -113,6 +113,7 @@ def open_session(options: Options, run: Run, folder: Path) -> Session:
             _resources=resources.pop_all(),
         )
     targets = session.targets
+    cluster.guard.add(targets)
     run.backend = backend.name
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))

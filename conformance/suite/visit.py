@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from conformance.cluster.errors import AccessLostError, UnreachableError
+from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyScenario, Moment, Needs, NodeInCell
@@ -63,15 +64,27 @@ class Visit:
             finally:
                 node.workloads.remove()
 
+    @contextmanager
+    def losing(self, name: str) -> Iterator[None]:
+        """Leave a node out, with the reason, if the suite can no longer judge it. The others go on."""
+        try:
+            yield
+        except ENDS_THE_RUN:
+            raise
+        except InconclusiveError as error:
+            self.broken[name] = error
+
     def leave(self) -> None:
         """Complete the evidence of the stay; the nodes stay where they are until the next stop."""
         if self.left:
             return
         self.left = True
         for node in self.nodes.values():
-            node.leave()
-            if node.arrival is None or node.arrival.reached:
-                self.observe(node, Moment.WHEN_LEFT)
+            with self.losing(node.name):
+                node.cluster.guard.check(node.name)
+                node.leave()
+                if node.arrival is None or node.arrival.reached:
+                    self.observe(node, Moment.WHEN_LEFT)
 
     def forget_details(self) -> None:
         """Drop the evidence that no case asks for after the stop was left, to save memory."""
