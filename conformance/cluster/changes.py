@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -128,6 +128,8 @@ class PodChange(Change):
         app: Value of its label `app`; empty if it has none.
         uid: UID of the pod.
         event: What happened.
+        gpus: GPUs or slices that it requests, by resource.
+        run: Id of the suite's run that created the pod; None for pods that the suite did not create.
     """
 
     kind: ClassVar[str] = "pod"
@@ -136,6 +138,8 @@ class PodChange(Change):
     app: str
     uid: str
     event: PodEvent
+    gpus: Mapping[str, int] = field(default_factory=dict)
+    run: str | None = None
 
     @property
     def subject(self) -> str:
@@ -155,12 +159,16 @@ class NodeChange(Change):
         field: `present`, `ready`, `unschedulable`, `boot_id` or `taints`.
         before: Value before, as text.
         after: Value after, as text.
+        version: resourceVersion of the node after the change; before its deletion, if it was deleted.
+        writer: Field manager that owns the new value of `unschedulable` or `taints`; empty if the server reports none.
     """
 
     kind: ClassVar[str] = "node"
     field: str
     before: str
     after: str
+    version: str = ""
+    writer: str = ""
 
     @property
     def subject(self) -> str:

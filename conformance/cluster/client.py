@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -98,12 +99,12 @@ class Cluster(ObservedCluster):
         self._waiter.progress = progress
 
     @property
-    def before_check(self) -> Callable[[], None]:
-        """Callback that runs before each evaluation of every wait's condition; it raises to abort the run."""
+    def before_check(self) -> Callable[[str | None], None]:
+        """Callback that runs before each evaluation of every wait's condition, with its node; it raises to abort it."""
         return self._waiter.before_check
 
     @before_check.setter
-    def before_check(self, check: Callable[[], None]) -> None:
+    def before_check(self, check: Callable[[str | None], None]) -> None:
         self._waiter.before_check = check
 
     def stop_waiting(self, reason: ClusterError | None) -> None:
@@ -141,7 +142,7 @@ class Cluster(ObservedCluster):
                 `limit` real seconds the wait ends too. It never ends before `limits.patience` real seconds, unless
                 `limit` is shorter.
             UnreachableError: The API server has not answered for `limits.unreachable` real seconds.
-            ForeignChangeError: Somebody else changed what this run is testing (raised by `before_check`).
+            InconclusiveError: Somebody else changed what this run is testing (raised by `before_check`).
         """
         return self._waiter.wait(condition, what, limit, node=node, hold=hold, last_seen=last_seen, look_at=look_at)
 
@@ -154,6 +155,32 @@ class Cluster(ObservedCluster):
             None if `condition` stayed false for the whole time; otherwise its first true value, immediately.
         """
         return self._waiter.observe(condition, seconds, what, node)
+
+    def catch_up(self, node: str) -> None:
+        """Wait until the views of a node and of the ClusterPolicy are as new as the API server's answer now.
+
+        Raises:
+            WaitTimeout: The watches did not deliver that within `limits.request` real seconds.
+            UnreachableError: The API server does not answer.
+        """
+        limit = self.limits.request * max(self.clock.scale, 1.0)
+        policy = self.policy().name
+        watched: list[tuple[Table[Any], str, str]] = [
+            (self._store.nodes, paths.node(node), node),
+            (self._store.policies, paths.policy(policy), policy),
+        ]
+        for table, path, name in watched:
+            reached = partial(self._store.reached, table, name, self._version(path))
+            self.wait(reached, f"the watch of {table.title} to catch up", limit)
+
+    def _version(self, path: str) -> str | None:
+        """Return the resourceVersion of an object; None if it does not exist."""
+        try:
+            return str(self.transport.get(path)["metadata"]["resourceVersion"])
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
 
     # Changing ------------------------------------------------------------------------------------------------------
 

@@ -32,8 +32,8 @@ def gap(sequence: int, time: float, what: str) -> Gap:
 def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Raw) -> None:
     """Record the differences of a node: labels first, then resources, then other fields."""
     if old is None or new is None:
-        name = (old or new).name  # type: ignore[union-attr] # at most one is None
-        timeline.add(partial(_node_change, name, "present", str(old is not None), str(new is not None)))
+        view: NodeView = old or new  # type: ignore[assignment] # at most one is None
+        timeline.add(partial(_node_change, view, "present", str(old is not None), str(new is not None), ""))
     if new is None:
         return
     _labels(timeline, nvidia_labels(old.labels) if old else {}, new, raw)
@@ -42,7 +42,7 @@ def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Ra
     for field in _NODE_FIELDS if old else ():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            timeline.add(partial(_node_change, new.name, field, _text(before), _text(after)))
+            timeline.add(partial(_node_change, new, field, _text(before), _text(after), _node_writer(raw, field)))
 
 
 def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) -> None:
@@ -89,6 +89,14 @@ def _writer(raw: Raw, labels: set[str]) -> str:
     for entry in reversed(raw["metadata"].get("managedFields") or ()):
         owned = (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels")) or {}
         if any(f"f:{label}" in owned for label in labels):
+            return str(entry.get("manager", ""))
+    return ""
+
+
+def _node_writer(raw: Raw, field: str) -> str:
+    """Return the last listed field manager that owns a field of a node's spec; empty for other fields."""
+    for entry in reversed(raw["metadata"].get("managedFields") or ()):
+        if f"f:{field}" in ((entry.get("fieldsV1") or {}).get("f:spec") or {}):
             return str(entry.get("manager", ""))
     return ""
 
@@ -158,6 +166,8 @@ def _pod_change(view: PodView, event: PodEvent, sequence: int, time: float) -> P
         app=view.app,
         uid=view.uid,
         event=event,
+        gpus=view.gpus,
+        run=view.run,
     )
 
 
@@ -169,8 +179,19 @@ def _resource_change(
     )
 
 
-def _node_change(name: str, field: str, before: str, after: str, sequence: int, time: float) -> NodeChange:
-    return NodeChange(sequence=sequence, time=time, node=name, field=field, before=before, after=after)
+def _node_change(
+    view: NodeView, field: str, before: str, after: str, writer: str, sequence: int, time: float
+) -> NodeChange:
+    return NodeChange(
+        sequence=sequence,
+        time=time,
+        node=view.name,
+        field=field,
+        before=before,
+        after=after,
+        version=view.version,
+        writer=writer,
+    )
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,13 @@ class ClusterError(Exception):
     """The suite could not use the cluster. This is no verdict on the cluster: cases fail with `ConformanceError`."""
 
 
+class InconclusiveError(ClusterError):
+    """Something that is not the cluster's handling of MIG keeps the suite from judging; the message says what.
+
+    Cases that meet it are `inconclusive`: it is never a finding.
+    """
+
+
 class ApiError(ClusterError):
     """The API server rejected a request.
 
@@ -41,7 +48,15 @@ class ApiError(ClusterError):
         return self.status == HTTPStatus.GONE
 
 
-class UnreachableError(ClusterError):
+class DeniedError(ApiError, InconclusiveError):
+    """The credentials do not allow what the suite asked for (403)."""
+
+
+class AccessLostError(ApiError, InconclusiveError):
+    """The credentials are no longer accepted (401), or do not allow the watches of the suite any more."""
+
+
+class UnreachableError(InconclusiveError):
     """The API server does not answer.
 
     Attributes:

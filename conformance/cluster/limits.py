@@ -27,6 +27,8 @@ class Limits:
         request: Real seconds for one request and its answer.
         unreachable: Real seconds without any answer after which waits fail. An API server that restarts, for example
             during the upgrade of a single-node cluster, is back within a minute.
+        node_away: How long a node may be not Ready, outside a reboot, before the work on it ends. A kubelet that
+            restarts is back within seconds.
         patience: Minimum real seconds before a wait may time out; a shorter limit of the wait takes precedence. On a
             simulated clock much faster than real time, the suite needs some real time to see what happened, more so on
             a busy machine.
@@ -55,6 +57,7 @@ class Limits:
     connect: float = 10.0
     request: float = 30.0
     unreachable: float = 60.0
+    node_away: float = 120.0
     patience: float = 4.0
     watch: float = 240.0
     manager_ready: float = 600.0

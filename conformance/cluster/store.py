@@ -160,6 +160,16 @@ class Store:
         with self._lock:
             return table.views.get((namespace, name))
 
+    def reached(self, table: Table[V], name: str, version: str | None) -> bool:
+        """Return whether a cluster-scoped object is at a resourceVersion or at a later one. None means that it is gone.
+
+        Kubernetes compares resourceVersions of one resource type as numbers (KEP 5504).
+        """
+        view = self.get(table, name)
+        if view is None or version is None:
+            return view is None
+        return view.version == version or int(view.version) >= int(version)
+
     def all(self, table: Table[V], group: str | None = None) -> list[V]:
         """Return the views of one group, sorted by namespace and name. None means all groups."""
         with self._lock:

@@ -60,6 +60,10 @@ class Timeline:
             self._changes.append(change)
             self._of_node[change.node].append(change)
 
+    def now(self) -> float:
+        """Return the time by the clock of the changes."""
+        return self._now()
+
     def mark(self) -> int:
         """Return the current position: the number of changes so far."""
         with self._lock:

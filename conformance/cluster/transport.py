@@ -23,7 +23,7 @@ from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from kubernetes.watch.watch import iter_resp_lines
 
-from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, DeniedError, UnreachableError
 from conformance.cluster.limits import Limits
 
 USER_AGENT = "mig-conformance"
@@ -37,6 +37,8 @@ PAGE = "500"
 """Maximum number of objects in one page of a list."""
 _VERBS = {"POST": "create", "PUT": "update"}
 _COLLECTIONS = ("nodes", "pods", "daemonsets", "clusterpolicies", "configmaps", "events", "leases", "namespaces")
+
+_DENIALS: Mapping[int, type[ApiError]] = {401: AccessLostError, 403: DeniedError}
 
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -320,4 +322,5 @@ def _error_response(what: str, status: int, data: bytes) -> ClusterError:
     message = message or data.decode("utf-8", errors="replace")[:300].strip()
     if status == 429:
         return UnreachableError(f"{what}: the API server is overloaded: {message}", unprocessed=True)
-    return ApiError(what, status, reason, message)
+    kind = _DENIALS.get(status, ApiError)
+    return kind(what, status, reason, message)

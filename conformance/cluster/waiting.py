@@ -87,8 +87,8 @@ class Waiter:
     Attributes:
         progress: Callback that reports what a wait is waiting for.
         stopped: Error that every wait raises, including those in progress; None for none. Set it through `stop`.
-        before_check: Callback that runs before each check of a condition. It raises to abort the run, for example
-            after a foreign change or when the lease was lost.
+        before_check: Callback that runs before each check of a condition, with the node of the wait (None if it is not
+            for one node). It raises to abort the wait, for example after a foreign change or when the lease was lost.
     """
 
     def __init__(self, store: Store, clock: ClusterClock, patience: float) -> None:
@@ -96,7 +96,7 @@ class Waiter:
         self._clock = clock
         self._patience = patience
         self.progress: Progress = silent
-        self.before_check: Callable[[], None] = lambda: None
+        self.before_check: Callable[[str | None], None] = lambda _: None
         self.stopped: ClusterError | None = None
 
     def stop(self, reason: ClusterError | None) -> None:
@@ -150,7 +150,7 @@ class Waiter:
             self._store.check()
             if self.stopped is not None:
                 raise self.stopped
-            self.before_check()
+            self.before_check(node)
             if time.monotonic() - reported >= _PROGRESS_INTERVAL:
                 self.progress(what, node, deadline.elapsed)
                 reported = time.monotonic()

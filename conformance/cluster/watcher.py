@@ -9,7 +9,7 @@ from typing import Any, Generic, NoReturn
 
 import tenacity
 
-from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, InconclusiveError, UnreachableError
 from conformance.cluster.store import Store, Table, V, key_of
 from conformance.cluster.transport import PAGE, Stream, Transport
 
@@ -64,8 +64,7 @@ class Watcher(Generic[V]):
             try:
                 self._step_with_retries()
             except ApiError as error:
-                why = f"can no longer watch {self._table.title}: {error}; does the role allow list and watch?"
-                self._fail(ClusterError(why))
+                self._fail(_no_longer_watched(self._table.title, error))
             except UnreachableError as error:
                 silent = time.monotonic() - self._last_answer
                 self._fail(UnreachableError(f"no answer for {silent:.0f} s: {error}"))
@@ -159,3 +158,11 @@ class Watcher(Generic[V]):
     def _restart_from_list(self) -> NoReturn:
         self._version = None
         raise _ExpiredError
+
+
+def _no_longer_watched(title: str, error: ApiError) -> ClusterError:
+    what = f"can no longer watch {title}"
+    if isinstance(error, InconclusiveError):
+        why = f"{error.message}; was the token revoked, or does the role no longer allow list and watch?"
+        return AccessLostError(what, error.status, error.reason, why)
+    return ClusterError(f"{what}: {error}; does the role allow list and watch?")

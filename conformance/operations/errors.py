@@ -1,17 +1,29 @@
-"""Errors for which the suite refuses to change a cluster or stops changing it."""
+"""Errors for which the suite refuses to change a cluster or stops changing it. None of them is a finding."""
 
 from __future__ import annotations
 
-from conformance.cluster.errors import ClusterError
+from conformance.cluster.errors import InconclusiveError
 
 
-class ForeignChangeError(ClusterError):
-    """Somebody else changed the strategy, the name of the mig-parted ConfigMap, or a tested node's `mig.config`."""
+class ForeignChangeError(InconclusiveError):
+    """Somebody else changed the strategy or the name of the mig-parted ConfigMap, which concerns every node."""
 
 
-class LeaseHeldError(ClusterError):
+class LeaseHeldError(InconclusiveError):
     """Another run of the suite holds the lease of this cluster, or this run lost it."""
 
 
-class NodeInUseError(ClusterError):
+class NodeLostError(InconclusiveError):
+    """A node can no longer be judged: somebody else changed its `mig.config`, or it was deleted or is not Ready.
+
+    Attributes:
+        node: Name of the node.
+    """
+
+    def __init__(self, node: str, message: str) -> None:
+        super().__init__(message)
+        self.node = node
+
+
+class NodeInUseError(InconclusiveError):
     """Pods of other users hold GPUs of a node that was about to be reconfigured."""

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 
-from conformance.cluster.changes import Change, LabelChange, PolicyChange
-from conformance.cluster.errors import ClusterError
+from conformance.cluster.changes import Change, LabelChange, NodeChange, PolicyChange
+from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.writes import OwnWrites
-from conformance.operations.errors import ForeignChangeError
+from conformance.operations.errors import ForeignChangeError, NodeLostError
+from conformance.operations.interference import foreign_configuration, foreign_policy, interference
 from conformance.spec.mig_parted import ALL_DISABLED
-from conformance.spec.names import MIG_CONFIG
+from conformance.spec.names import MIG_CONFIG_STATE, OPERATOR_NAMESPACE, State
 
-_SPEC_FIELDS = ("strategy", "config_name")
+_ADVICE = "stop whatever made the change (a GitOps controller, another tool), then run again"
 
 
 class Guard:
     """Raises an error if anything under test is changed by a write that is not this run's own.
 
-    It covers the strategy and the mig-parted ConfigMap name in the ClusterPolicy, and `mig.config` of the nodes passed
-    to `add`.
+    Strategy and mig-parted ConfigMap name of the ClusterPolicy concern the run. `mig.config` of a node passed to `add`,
+    its deletion, and a long time in which it is not Ready concern that node alone.
+
+    Args:
+        timeline: The changes.
+        writes: The changes that this run made.
+        node_away: How long a node may be not Ready, in seconds of the timeline's clock.
     """
 
-    def __init__(self, timeline: Timeline, writes: OwnWrites) -> None:
+    def __init__(self, timeline: Timeline, writes: OwnWrites, node_away: float = math.inf) -> None:
         self._timeline = timeline
         self._writes = writes
+        self._node_away = node_away
         self._lock = threading.Lock()
         self._nodes: set[str] = set()
         self._mark = timeline.mark()
         self._error: ClusterError | None = None
+        self._lost: dict[str, NodeLostError] = {}
+        self._unready: dict[str, float] = {}
+        self._rebooting: set[str] = set()
 
     def add(self, nodes: Iterable[str]) -> None:
-        """Also guard `mig.config` of these nodes from now on."""
+        """Also guard these nodes from now on."""
         with self._lock:
-            self._nodes |= set(nodes)
+            if self._nodes.issuperset(names := set(nodes)):
+                return
+            self._look()  # what happened to these nodes so far was not this run's concern
+            self._nodes |= names
 
     def fail(self, error: ClusterError) -> None:
         """Make every later check raise `error`, for example because the lease was lost. The first error wins."""
@@ -44,42 +58,82 @@ class Guard:
     def forgive(self) -> None:
         """Ignore all changes and errors so far. Used before the restore, which must run in any case."""
         with self._lock:
-            self._mark = self._timeline.mark()
+            self._look()
             self._error = None
+            self._lost.clear()
 
-    def check(self) -> None:
+    def check(self, node: str | None = None) -> None:
         """Raise an error if somebody else changed something; every call raises it again until `forgive`.
 
+        Args:
+            node: Node that the caller works on; None if it is not exactly one.
+
         Raises:
-            ForeignChangeError: Names the changes with old and new values, and the field manager if the server reports
-                one.
+            ForeignChangeError: Somebody changed what concerns every node. Names the change with old and new value, and
+                the field manager if the server reports one.
+            NodeLostError: The work on this node must end.
             ClusterError: The error passed to `fail`.
         """
         with self._lock:
+            self._look()
             if self._error is not None:
                 raise self._error  # kept, because every thread that works on a node must get it
-            if self._writes.in_progress:
-                return  # the resourceVersion of that write is not known yet; a later check covers these changes
-            changes = self._timeline.since(self._mark)
-            self._mark += len(changes)
-            if foreign := [text for change in changes if (text := self._foreign(change))]:
-                self._error = ForeignChangeError(
-                    f"somebody else changed what this run is testing: {'; '.join(foreign)}. Later results would be "
-                    "meaningless; stop whatever made the change (a GitOps controller, another tool), then run again"
+            if node is not None and (lost := self._lost.get(node) or self._away(node)) is not None:
+                raise lost
+
+    def trouble(self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE) -> str:
+        """Describe what else than the product may have made a case fail on a node; empty if there is nothing.
+
+        Args:
+            node: Name of the node.
+            mark: Timeline mark since when the evidence of the case was gathered.
+            operator_namespace: Namespace whose pods belong to the product.
+        """
+        try:
+            self.check(node)
+        except InconclusiveError as error:
+            return str(error)
+        return "; ".join(interference(self._timeline.since(mark), node, self._writes.owns, operator_namespace))
+
+    def _look(self) -> None:
+        """Process new changes, unless a write is in progress: its resourceVersion is not known yet."""
+        if self._writes.in_progress:
+            return
+        changes = self._timeline.since(self._mark)
+        self._mark += len(changes)
+        for change in changes:
+            self._process(change)
+
+    def _process(self, change: Change) -> None:
+        owns, node = self._writes.owns, change.node
+        if isinstance(change, PolicyChange) and (text := foreign_policy(change, owns)):
+            self._error = self._error or ForeignChangeError(
+                f"somebody else changed what this run is testing: {text}. Later results would be meaningless; {_ADVICE}"
+            )
+        elif isinstance(change, LabelChange):
+            if change.after.get(MIG_CONFIG_STATE) == State.REBOOTING:
+                self._rebooting.add(node)
+            elif node not in self._unready:
+                self._rebooting.discard(node)
+            if node in self._nodes and (text := foreign_configuration(change, owns, ALL_DISABLED)):
+                self._lose(
+                    node, f"somebody else changed {text}. The work on this node ends, the value stays; {_ADVICE}"
                 )
-                raise self._error
+        elif isinstance(change, NodeChange) and change.field == "present" and change.before == "True":
+            self._lose(node, f"node {node} was deleted during the run")
+        elif isinstance(change, NodeChange) and change.field == "ready":
+            if change.after == "True":
+                self._unready.pop(node, None)
+            else:
+                self._unready[node] = change.time
 
-    def _foreign(self, change: Change) -> str:
-        if isinstance(change, PolicyChange) and change.field in _SPEC_FIELDS and not self._writes.owns(change.version):
-            return f"{change.describe()}{_by(change.writer)}"
-        if isinstance(change, LabelChange) and change.node in self._nodes and not self._writes.owns(change.version):
-            before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
-            # The operator sets this on a node without the label (gpu-operator v26.7.0, node labelling controller).
-            stamped = not before and after == ALL_DISABLED
-            if before != after and not stamped:
-                return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{_by(change.writer)}"
-        return ""
+    def _lose(self, node: str, why: str) -> None:
+        self._lost.setdefault(node, NodeLostError(node, why))
 
-
-def _by(writer: str) -> str:
-    return f" (by {writer})" if writer else ""
+    def _away(self, node: str) -> NodeLostError | None:
+        since = self._unready.get(node)
+        if since is None or node in self._rebooting:
+            return None
+        if (gone := self._timeline.now() - since) < self._node_away:
+            return None
+        return NodeLostError(node, f"node {node} has not been Ready for {gone:.0f} s")

@@ -33,13 +33,13 @@ class MigCluster(Cluster):
     The other methods are short forms for frequent changes.
 
     Attributes:
-        guard: Detects changes by others; every wait calls it before each check of its condition.
+        guard: Detects changes by others; every wait calls it, with its node, before each check of its condition.
         journal: Records every change; None before `Safekeeping` sets it, and then nothing is recorded.
     """
 
     def __init__(self, transport: Transport, clock: ClusterClock, namespace: str) -> None:
         super().__init__(transport, clock, namespace)
-        self.guard = Guard(self.timeline, self.writes)
+        self.guard = Guard(self.timeline, self.writes, self.limits.node_away)
         self.before_check = self.guard.check
         self.journal: Journal | None = None
 

@@ -28,6 +28,11 @@ class AllureLabels:
         _label("feature", *(f"{name} {REQUIREMENTS[name].title}" for name in names))
 
 
+def tag_with(*words: str) -> None:
+    """Tag the running case."""
+    _label("tag", *words)
+
+
 def write_environment(folder: Path, facts: Mapping[str, str]) -> None:
     """Write what Allure shows in its box "Environment".
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from conformance.report.model import Environment, Outcome, Reconfigurations, Report
+from conformance.report.model import Environment, NodeOutcome, Outcome, Reconfigurations, Report
 from conformance.report.run import Run, Spent
 from conformance.report.verdict import Judgement
 
@@ -41,7 +41,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         reasons=judgement.reasons,
         backend=run.backend,
         simulated_gpus=run.simulated_gpus,
-        environment=run.environment,
+        environment=_environment(run),
         summary={outcome.value: outcomes[outcome] for outcome in Outcome},
         requirements=judgement.requirements,
         cases=tuple(run.cases.values()),
@@ -52,6 +52,21 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),
         restore=run.restore,
     )
+
+
+def _environment(run: Run) -> Environment:
+    """The environment with what became of each node."""
+    return run.environment.model_copy(
+        update={"nodes": tuple(node.model_copy(update=_judged(run, node.name)) for node in run.environment.nodes)}
+    )
+
+
+def _judged(run: Run, node: str) -> dict[str, str]:
+    if (reason := run.nodes_inconclusive.get(node)) is not None:
+        return {"outcome": NodeOutcome.INCONCLUSIVE, "reason": reason}
+    if (reason := run.nodes_left_out.get(node)) is not None:
+        return {"outcome": NodeOutcome.LEFT_OUT, "reason": reason}
+    return {}
 
 
 def facts(report: Report) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Collector:
         name = report.nodeid
         phase = Case(
             id=name,
-            outcome=outcome_of(report, blocked=name in self._run.blocked),
+            outcome=outcome_of(report, blocked=name in self._run.blocked, inconclusive=name in self._run.inconclusive),
             duration=report.duration,
             requirements=self._requirements.get(name, ()),
             reason=reason_of(report),

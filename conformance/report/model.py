@@ -19,6 +19,9 @@ class Verdict(StrEnum):
     """No case failed, every core requirement was judged, and no case was left out."""
     PARTIAL = "partial"
     """No case failed, but cases were left out or did not finish, or a core requirement was not judged."""
+    INCONCLUSIVE = "inconclusive"
+    """No case failed, but the suite could not judge: other people's changes, a missing right, an API server that does
+    not answer. It says nothing about the cluster."""
     NOT_CERTIFIED = "not-certified"
     """A case failed, broke or was blocked, no core case ran, or the cluster was not restored."""
 
@@ -30,13 +33,15 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The cluster does not do what the requirement says."""
     ERROR = "error"
-    """The case could not judge: the suite or the connection to the cluster broke."""
+    """The case could not judge: the cluster did not do what the case had to wait for, or gave an unreadable answer."""
     SKIPPED = "skipped"
     """The case does not apply here; its reason says why."""
     NOT_ALLOWED = "not-allowed"
     """A permission is missing; the reason names the option. Such cases are only counted, see `Report.left_out`."""
     BLOCKED = "blocked"
     """The case could not judge because of something that another case reports; its reason names that case."""
+    INCONCLUSIVE = "inconclusive"
+    """The suite could not judge; the reason says what kept it from that. This is no finding about the cluster."""
 
 
 BAD_OUTCOMES: Final = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED)
@@ -48,12 +53,28 @@ class RequirementOutcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    """No case failed, but at least one could not judge: the requirement counts as not judged."""
     UNTESTED = "untested"
     """No case judged it: there is none, none was selected or allowed, or all were skipped or blocked."""
 
 
+NOT_JUDGED: Final = (RequirementOutcome.INCONCLUSIVE, RequirementOutcome.UNTESTED)
+"""Outcomes of requirements of which the verdict does not speak."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class NodeOutcome(StrEnum):
+    """Whether the suite could judge a node."""
+
+    JUDGED = "judged"
+    INCONCLUSIVE = "inconclusive"
+    """At least one case could not be judged there."""
+    LEFT_OUT = "left-out"
+    """Pods of other users held its GPUs when the run began, so it was not changed."""
 
 
 class NodeEnvironment(_Part):
@@ -67,6 +88,8 @@ class NodeEnvironment(_Part):
         default=(),
         description="Lines that nvidia-smi or the probe printed on the node beside their answers, such as warnings.",
     )
+    outcome: NodeOutcome = NodeOutcome.JUDGED
+    reason: str = Field(default="", description="Why the node was not judged; empty if it was.")
 
 
 class Environment(_Part):

@@ -14,6 +14,7 @@ _WEIGHT: Final = {
     Outcome.SKIPPED: 1,
     Outcome.NOT_ALLOWED: 1,
     Outcome.BLOCKED: 1,
+    Outcome.INCONCLUSIVE: 1,
     Outcome.ERROR: 2,
     Outcome.FAILED: 2,
 }
@@ -22,15 +23,18 @@ _PLAIN: Final = "ConformanceError: "
 """The one error whose text says everything: a check that failed."""
 
 
-def outcome_of(report: pytest.TestReport, *, blocked: bool = False) -> Outcome:
+def outcome_of(report: pytest.TestReport, *, blocked: bool = False, inconclusive: bool = False) -> Outcome:
     """Return the outcome of one phase.
 
     Args:
         report: The phase.
         blocked: Whether the case was skipped because of a problem that another case reports.
+        inconclusive: Whether the suite could not judge the case, however its phase ended.
     """
     if report.passed:
         return Outcome.PASSED
+    if inconclusive:
+        return Outcome.INCONCLUSIVE
     if report.skipped and not hasattr(report, "wasxfail"):
         return Outcome.BLOCKED if blocked else Outcome.SKIPPED
     return Outcome.FAILED if report.when == "call" else Outcome.ERROR

@@ -13,11 +13,17 @@ from conformance.report.allure_results import AllureLabels, write_environment
 from conformance.report.assemble import Stopwatch, assemble, facts
 from conformance.report.collector import Collector
 from conformance.report.invocation import RUN, certifies
-from conformance.report.model import Report, Verdict
+from conformance.report.model import Outcome, Report, Verdict
 from conformance.report.run import Run
 from conformance.report.terminal import summary
 from conformance.report.verdict import judge
 
+_GOOD: Final = (Verdict.CERTIFIED, Verdict.PARTIAL)
+_SHORT: Final = {
+    Outcome.BLOCKED: ("blocked", "b", "BLOCKED"),
+    Outcome.INCONCLUSIVE: ("inconclusive", "i", "INCONCLUSIVE"),
+}
+"""How pytest shows outcomes that it does not know: category, letter, and word."""
 _WRITER: Final = pytest.StashKey["_Writer"]()
 _ONLY_SHOWS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test", "plan")
 
@@ -46,6 +52,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(AllureLabels(), "conformance-allure-labels")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    """Show a case that was blocked or could not be judged as that, and not as skipped."""
+    if not report.skipped or (run := config.stash.get(RUN, None)) is None:
+        return None
+    if report.nodeid in run.inconclusive:
+        return _SHORT[Outcome.INCONCLUSIVE]
+    return _SHORT[Outcome.BLOCKED] if report.nodeid in run.blocked else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _suite_properties(pytestconfig: pytest.Config, record_testsuite_property: Callable[[str, object], None]) -> None:
     """Keep the function that sets JUnit's suite properties; their values are known only at the end."""
@@ -65,13 +83,13 @@ class _Writer:
         self.record_property: Callable[[str, object], None] | None = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports; exit status 0 becomes 1 if the verdict is `not-certified`."""
+        """Write the reports; exit status 0 becomes 1 unless the verdict is `certified` or `partial`."""
         if not self._run.backend:
             return
         self._report = report = assemble(self._run, judge(self._run), self._stopwatch)
         directory.write_report(self._folder, report)
         self._tell_others(facts(report))
-        if session.exitstatus == pytest.ExitCode.OK and report.verdict is Verdict.NOT_CERTIFIED:
+        if session.exitstatus == pytest.ExitCode.OK and report.verdict not in _GOOD:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

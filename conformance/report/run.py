@@ -51,6 +51,9 @@ class Run:
         deselected: How many cases the user's selection left out.
         left_out: Places at which cases are left out, with the reasons.
         blocked: Ids of cases that could not judge because of a problem that another case reports.
+        inconclusive: Ids of cases that the suite could not judge.
+        nodes_left_out: Reason by name for nodes that were not changed because somebody uses their GPUs.
+        nodes_inconclusive: First reason by name for nodes on which a case could not be judged.
         spent: Seconds of wall time by what they went into; see `Spent`.
         requests: Returns how many requests were sent to the API server, by verb.
         selected: Ids of the cases that are to run; empty until they were collected.
@@ -69,6 +72,9 @@ class Run:
     deselected: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
+    inconclusive: set[str] = field(default_factory=set)
+    nodes_left_out: dict[str, str] = field(default_factory=dict)
+    nodes_inconclusive: dict[str, str] = field(default_factory=dict)
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     requests: Callable[[], Mapping[str, int]] = dict
     selected: list[str] = field(default_factory=list)
@@ -82,6 +88,11 @@ class Run:
             yield
         finally:
             self.spent[on] += time.monotonic() - begun
+
+    def could_not_judge(self, case: str, node: str, reason: str) -> None:
+        """Record that the suite could not judge a case on a node, before the case ends."""
+        self.inconclusive.add(case)
+        self.nodes_inconclusive.setdefault(node, reason)
 
     def failures(self) -> list[Case]:
         """Return the finished cases that failed, broke or were blocked."""

@@ -10,9 +10,14 @@ from conformance.report.assemble import gpu_kind, versions
 from conformance.report.directory import REPORT_FILE
 from conformance.report.failures import failed_requirements, findings
 from conformance.report.layout import Row, capped
-from conformance.report.model import NodeEnvironment, Report, RequirementOutcome, Verdict
+from conformance.report.model import NOT_JUDGED, NodeEnvironment, NodeOutcome, Report, RequirementOutcome, Verdict
 
-COLOURS: Final = {Verdict.CERTIFIED: "green", Verdict.PARTIAL: "yellow", Verdict.NOT_CERTIFIED: "red"}
+COLOURS: Final = {
+    Verdict.CERTIFIED: "green",
+    Verdict.PARTIAL: "yellow",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_CERTIFIED: "red",
+}
 _COMPONENTS: Final = {
     "kubernetes": "Kubernetes",
     "operator": "GPU Operator",
@@ -44,13 +49,14 @@ def summary(report: Report, directory: Path) -> list[Row]:
         _restore(report),
         *failed_requirements(report),
         *findings(report),
+        *_not_judged(report),
         *_untested(report),
         Row("report", (str(directory / REPORT_FILE),)),
     ]
 
 
 def _verdict(report: Report) -> Row:
-    judged = sum(row.outcome is not RequirementOutcome.UNTESTED for row in report.requirements)
+    judged = sum(row.outcome not in NOT_JUDGED for row in report.requirements)
     said = f"{report.verdict}, speaks of {judged} of {len(report.requirements)} requirements"
     return Row("verdict", (said, *capped(report.reasons, _LISTED_REASONS)), COLOURS[report.verdict])
 
@@ -105,6 +111,18 @@ def _restore(report: Report) -> Row:
     restore = report.restore
     lines = (_RESTORED[restore.outcome], *capped(restore.differences, _LISTED_REASONS))
     return Row("restore", lines, "red" if restore.outcome == "failed" else None)
+
+
+def _not_judged(report: Report) -> Iterator[Row]:
+    names = [row.id for row in report.requirements if row.outcome is RequirementOutcome.INCONCLUSIVE]
+    nodes = [
+        f"{node.outcome} {node.name}: {node.reason}"
+        for node in report.environment.nodes
+        if node.outcome is not NodeOutcome.JUDGED
+    ]
+    lines = ([", ".join(names)] if names else []) + list(capped(nodes, _LISTED_NODES))
+    if lines:
+        yield Row("not judged", tuple(lines), "yellow")
 
 
 def _untested(report: Report) -> Iterator[Row]:

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.report.model import Case, LeftOut, Outcome, RequirementOutcome, RequirementResult, Verdict
+from conformance.report.model import (
+    NOT_JUDGED,
+    Case,
+    LeftOut,
+    Outcome,
+    RequirementOutcome,
+    RequirementResult,
+    Verdict,
+)
 from conformance.report.run import Run
 from conformance.spec.requirements import REQUIREMENTS, Requirement
 
@@ -27,18 +35,27 @@ def judge(run: Run) -> Judgement:
 
     `certified` requires that no case failed, broke or was blocked, that the cluster was restored, that every core
     requirement was judged, and that no case was left out. A failed case of an extended requirement prevents it too; an
-    extended requirement that no case judged does not.
+    extended requirement that no case judged does not. Where the suite could not judge a case, the verdict is
+    `inconclusive`, unless another case failed: what kept the suite from judging is no finding about the cluster.
     """
     requirements = requirement_results(run.cases.values(), run.left_out)
-    failures = _failures(run)
+    failures, troubles = _failures(run), _troubles(run)
+    # What is missing at the end of a run that could not judge has most likely the same cause.
+    consequences = _consequences(run)
+    if not troubles:
+        failures += consequences
+    else:
+        troubles += consequences
     omissions = _omissions(run, requirements)
     if failures:
         verdict = Verdict.NOT_CERTIFIED
+    elif troubles:
+        verdict = Verdict.INCONCLUSIVE
     elif omissions:
         verdict = Verdict.PARTIAL
     else:
         verdict = Verdict.CERTIFIED
-    return Judgement(verdict, (*failures, *omissions), requirements)
+    return Judgement(verdict, (*failures, *troubles, *omissions), requirements)
 
 
 def requirement_results(cases: Iterable[Case], left_out: Iterable[LeftOut] = ()) -> tuple[RequirementResult, ...]:
@@ -56,6 +73,8 @@ def requirement_results(cases: Iterable[Case], left_out: Iterable[LeftOut] = ())
 def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     if counts.get(Outcome.FAILED) or counts.get(Outcome.ERROR):
         outcome = RequirementOutcome.FAILED
+    elif counts.get(Outcome.INCONCLUSIVE):
+        outcome = RequirementOutcome.INCONCLUSIVE
     elif counts.get(Outcome.PASSED):
         outcome = RequirementOutcome.PASSED
     else:
@@ -74,6 +93,19 @@ def _failures(run: Run) -> list[str]:
         reasons.append(f"{blocked} of {total} cases were blocked by another case")
     if broken := len(run.ended(Outcome.ERROR)):
         reasons.append(f"{broken} of {total} cases broke before they could judge")
+    return reasons
+
+
+def _troubles(run: Run) -> list[str]:
+    """Why the suite could not judge, one line for each reason."""
+    found = Counter(
+        case.reason.partition("\n")[0].removeprefix("inconclusive: ") for case in run.ended(Outcome.INCONCLUSIVE)
+    )
+    return [f"{count} of {len(run.cases)} cases were not judged: {reason}" for reason, count in found.items()]
+
+
+def _consequences(run: Run) -> list[str]:
+    reasons = []
     if not _core_case_ran(run.cases.values()):
         reasons.append("no case of a core requirement ran")
     if run.restore.outcome == "failed":
@@ -99,6 +131,6 @@ def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]
     if unfinished := len(set(run.selected) - run.cases.keys()):
         reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
     core = [row.outcome for row in requirements if row.level == "core"]
-    if unjudged := core.count(RequirementOutcome.UNTESTED):
+    if unjudged := sum(outcome in NOT_JUDGED for outcome in core):
         reasons.append(f"{unjudged} of {len(core)} core requirements were not judged")
     return reasons

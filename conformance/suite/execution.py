@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
 from conformance.expect.node import ExpectedNode
-from conformance.operations.side_by_side import results, side_by_side
+from conformance.operations.errors import NodeLostError
+from conformance.operations.side_by_side import side_by_side
+from conformance.operations.users import refuse_users
 from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
@@ -51,11 +53,13 @@ class Execution:
         self._run = run
         self._canary = canary
         self._visits: dict[Stop, Visit] = {}
+        self._marks: dict[Stop, int] = {}
         self._errors: dict[Stop, Exception] = {}
         self._current: Visit | None = None
         self._reporters: dict[tuple[object, ...], str] = {}
         self._canary_cases: set[str] = set()
         self._finished = False
+        self._ended: Exception | None = None
         self.tell: Callable[[int, int, str], None] = lambda *_: None
         self.follow(Agenda())
 
@@ -75,13 +79,23 @@ class Execution:
         Raises:
             BlockedError: The node did not reach its cell, or the scenario failed; another case reports that.
             DoesNotApplyError: The node lacks something that the case needs.
-            CanaryFailedError: A case failed on the canary nodes.
-            ForeignChangeError, LeaseHeldError, UnreachableError: The run cannot continue.
+            CanaryFailedError: A case failed on the canary nodes, or could not be judged there.
+            InconclusiveError: The suite cannot judge; after an error of `ENDS_THE_RUN` every later case gets it too.
             Exception: Whatever the scenario raised, for the first case that asks; later ones get BlockedError.
         """
+        if self._ended is not None:
+            raise self._ended
+        try:
+            return self._evidence(name, case, spot)
+        except ENDS_THE_RUN as error:
+            self._ended = error
+            raise
+
+    def _evidence(self, name: str, case: CaseDeclaration, spot: Spot) -> tuple[ExpectedNode, Any]:
         stop = Stop.of(spot)
         if stop.wave == FIRST_WAVE:
             self._canary_cases.add(name)
+        self._cluster.guard.check(spot.node)
         visit = self._switched(name, stop) if spot.after else self._at(name, stop, case.scenario.moment)
         if spot.node in visit.broken:
             broken = visit.broken[spot.node]
@@ -94,6 +108,18 @@ class Execution:
         if (lacking := unmet(case.scenario.needs, node) or unmet(case.needs, node)) is not None:
             raise DoesNotApplyError(lacking)
         return node.expected.certifying(case.requirements), found
+
+    def trouble(self, spot: Spot) -> str:
+        """Describe what else than the product may have made a case fail since its stop began; empty if nothing did.
+
+        Changes that the watches have not delivered yet count too.
+        """
+        try:
+            self._cluster.catch_up(spot.node)
+        except InconclusiveError as error:
+            return str(error)
+        mark = self._marks.get(Stop.of(spot), 0)
+        return self._cluster.guard.trouble(spot.node, mark, self._cluster.operator_namespace)
 
     def record(self, spot: Spot) -> dict[str, str]:
         """Return text to attach to a failed case, by title: the timeline of its node and the mig-manager log.
@@ -137,6 +163,7 @@ class Execution:
         self._leave()
         for left in self._visits.values():
             left.forget_details()
+        self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
         visit = Visit(stop, self.agenda)
         try:
             if stop.changes:
@@ -156,9 +183,11 @@ class Execution:
     def _find(self, visit: Visit) -> None:
         """Observe nodes in the cell in which they were found, without changing them."""
         for name in self.agenda.stops.get(visit.stop, {}):
-            node = visit.nodes[name] = self._provisioner.find(name, visit.stop.cell)
-            visit.start(node)
-            visit.observe(node, Moment.IN_CELL)
+            with visit.losing(name):
+                self._cluster.guard.check(name)
+                node = visit.nodes[name] = self._provisioner.find(name, visit.stop.cell)
+                visit.start(node)
+                visit.observe(node, Moment.IN_CELL)
 
     def _bring(self, visit: Visit) -> None:
         """Bring the nodes to a cell and run the scenarios on each node as soon as it arrives."""
@@ -167,13 +196,17 @@ class Execution:
         self._run.made += 1
         self._run.visited.append(str(stop))
         self.tell(self._run.made, self.agenda.states, str(stop))
-        self._provisioner.keeping.begin(names)
+        free = self._free(visit, names)
+        if not free:
+            return
+        self._provisioner.keeping.begin(free)
         with self._run.spending(Spent.STRATEGY):
             self._provisioner.change_strategy(stop.cell.strategy)
 
         # side_by_side runs `bring` in one thread for each node: a node spends its time waiting for watches, and a slow
         # or broken node must not hold up the others.
         def bring(name: str) -> None:
+            self._cluster.guard.check(name)
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
             if node.arrival is not None and node.arrival.reached:
                 self._run_scenarios(visit, node)
@@ -181,7 +214,7 @@ class Execution:
                 visit.look_at_arrival(node)
 
         with self._run.spending(Spent.SCENARIOS):
-            outcomes = side_by_side(self._cluster, names, bring, self._tell_nodes(stop))
+            outcomes = side_by_side(self._cluster, free, bring, self._tell_nodes(stop))
         self._count_reconfigurations(visit)
         for name, outcome in outcomes.items():
             if isinstance(outcome, ENDS_THE_RUN):
@@ -196,6 +229,14 @@ class Execution:
         asked = {f"{visit.stop}, then {at}. {name}" for node in visit.nodes.values() for at, name in _numbered(node)}
         self._run.asked |= asked
         self._run.made += len(asked)
+
+    def _free(self, visit: Visit, names: list[str]) -> list[str]:
+        """Return the nodes that may be changed. One that is lost, or whose GPUs somebody uses, is left out by name."""
+        for name in names:
+            with visit.losing(name):
+                self._cluster.guard.check(name)
+                refuse_users(self._cluster, [name])
+        return [name for name in names if name not in visit.broken]
 
     def _count_reconfigurations(self, visit: Visit) -> None:
         """Move the time of the slowest reconfiguration at a stop from `Spent.SCENARIOS` to its own entry.
@@ -285,7 +326,7 @@ class Execution:
             if self.agenda.scenarios(visit.stop, node.name, moment=Moment.AT_END)
         }
         with self._run.spending(Spent.GRACE):
-            results(side_by_side(self._cluster, watched, self._await_grace))
+            _pass_on(side_by_side(self._cluster, watched, self._await_grace))
         for visit in self._visits.values():
             for node in visit.nodes.values():
                 visit.observe(node, Moment.AT_END)
@@ -313,8 +354,10 @@ class Execution:
     def _once(self, name: str, key: tuple[object, ...], error: Exception) -> Exception:
         """Return the error itself for the first case that asks, and for all others a BlockedError naming that case.
 
-        One defect would otherwise fail every case that depends on it.
+        One defect would otherwise fail every case that depends on it. What keeps the suite from judging is told to all.
         """
+        if isinstance(error, InconclusiveError):
+            return error
         reporter = self._reporters.setdefault(key, name)
         return error if reporter == name else BlockedError(f"blocked by {reporter}: {error}")
 
@@ -323,6 +366,8 @@ class Execution:
             return
         if any(case.id in self._canary_cases for case in self._run.failures()):
             raise CanaryFailedError("a case failed on the canary nodes: no other node is changed")
+        if self._canary_cases & self._run.inconclusive:
+            raise CanaryFailedError("a case could not be judged on the canary nodes: no other node is changed")
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:
         return lambda done, of: self.tell(self._run.made, self.agenda.states, f"{stop}: {done} of {of} nodes done")
@@ -330,6 +375,13 @@ class Execution:
 
 def _numbered(node: NodeInCell) -> Iterator[tuple[int, str]]:
     return enumerate(node.requested, start=1)
+
+
+def _pass_on(outcomes: Mapping[str, object]) -> None:
+    """Raise an error of the whole run. That of one node is told to the cases of the node."""
+    for outcome in outcomes.values():
+        if isinstance(outcome, Exception) and not isinstance(outcome, NodeLostError):
+            raise outcome
 
 
 def _cause(error: Exception, node: str) -> str:

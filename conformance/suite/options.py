@@ -18,7 +18,7 @@ DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
 """Image of the pods of the suite: the probe needs Python 3, the container runtime adds nvidia-smi and NVML."""
 
 
-class Profile(StrEnum):
+class RunProfile(StrEnum):
     """Which cases a run contains."""
 
     CORE = "core"
@@ -79,11 +79,11 @@ class Options:
             default="all that the nodes offer",
         ),
     )
-    profile: Profile = field(
-        default=Profile.FULL,
+    profile: RunProfile = field(
+        default=RunProfile.FULL,
         metadata=flag(
             "--profile",
-            read=member_of(Profile),
+            read=member_of(RunProfile),
             help="core: what a healthy cluster shows; full: failures, reboots and changes of the cluster as well",
         ),
     )

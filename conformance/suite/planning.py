@@ -16,7 +16,7 @@ from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
-from conformance.suite.options import Options, Profile
+from conformance.suite.options import Options, RunProfile
 from conformance.suite.scenario import Effect, Moment
 from conformance.suite.targets import Target
 
@@ -70,7 +70,7 @@ class Planner:
 
     def spots(self, case: CaseDeclaration) -> list[Spot]:
         """Return the places where a case runs, and count those that are left out in `left_out`."""
-        if self.options.profile is Profile.CORE and not case.core:
+        if self.options.profile is RunProfile.CORE and not case.core:
             return []
         if case.scenario.moment is Moment.AT_SWITCH:
             return self._switches(case)

@@ -84,9 +84,9 @@ class Provisioner:
         """
         if self.cluster.policy().strategy == strategy:
             return
-        before = {name: self.cluster.node(name).labels for name in self.targets}
+        before = {node.name: node.labels for node in self.cluster.nodes() if node.name in self.targets}
         switched = _Switched(change_strategy(self.cluster, strategy), before)
-        self._switched = dict.fromkeys(self.targets, switched)
+        self._switched = dict.fromkeys(before, switched)
 
     def bring(self, name: str, cell: Cell) -> NodeInCell:
         """Bring a node to the configuration of a cell; the cluster must already have its strategy.

@@ -133,10 +133,12 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
             _resources=resources.pop_all(),
         )
     targets = session.targets
+    cluster.guard.add(targets)
     run.backend = backend.name
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
     run.timelines = lambda: {node: _timeline(cluster, node) for node in targets}
+    run.nodes_left_out = dict(planner.in_use) if planner.permissions.disruptive else {}
     run.requests = lambda: dict(sorted(cluster.transport.requests.items()))
     return session
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from conformance.operations.errors import NodeLostError
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.provisioning import Provisioner
@@ -47,13 +49,19 @@ class Switching:
         (strategy,) = {spot.cell.strategy for _, spot in self._agenda.switch.values()}
         scenarios = {name: scenario for name, (scenario, _) in self._agenda.switch.items()}
         try:
-            started = results(side_by_side(cluster, nodes, lambda name: scenarios[name].start(nodes[name])))
+            started = self._keep(side_by_side(cluster, nodes, lambda name: scenarios[name].start(nodes[name])))
             self._provisioner.change_strategy(strategy)
-            self._evidence = side_by_side(
-                cluster, nodes, lambda name: scenarios[name].observe(nodes[name], started[name])
+            self._evidence |= side_by_side(
+                cluster, started, lambda name: scenarios[name].observe(nodes[name], started[name])
             )
         finally:
-            results(side_by_side(cluster, nodes, lambda name: nodes[name].workloads.remove()))
+            self._keep(side_by_side(cluster, nodes, lambda name: nodes[name].workloads.remove()))
+
+    def _keep(self, outcomes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was done on each node. A node that was lost keeps its error as evidence; others go on."""
+        lost = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, NodeLostError)}
+        self._evidence |= lost
+        return results({name: outcome for name, outcome in outcomes.items() if name not in lost})
 
     def evidence(self, node: str) -> Any:
         """Return the evidence of a node, or the error that its scenario raised; None if it did not run there."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from conformance.cluster.errors import UnreachableError
+from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
 
-ENDS_THE_RUN = (ForeignChangeError, LeaseHeldError, UnreachableError)
+ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
 
 
@@ -90,7 +91,8 @@ class Visit:
                 self._keep(self._evidence, key, partial(scenario.settle, self.nodes[name], found))
 
         for name in names:
-            self.end_stay(self.nodes[name])
+            with self.losing(name):
+                self.end_stay(self.nodes[name])
         try:
             results(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
             self._together(scenario, names, partial(scenario.change, cluster))
@@ -107,13 +109,25 @@ class Visit:
             if _arrived(node):
                 self.observe(node, Moment.WHEN_LEFT)
 
+    @contextmanager
+    def losing(self, name: str) -> Iterator[None]:
+        """Leave a node out, with the reason, if the suite can no longer judge it. The others go on."""
+        try:
+            yield
+        except ENDS_THE_RUN:
+            raise
+        except InconclusiveError as error:
+            self.broken[name] = error
+
     def leave(self) -> None:
         """Complete the evidence of the stay; the nodes stay where they are until the next stop."""
         if self.left:
             return
         self.left = True
         for node in self.nodes.values():
-            self.end_stay(node)
+            with self.losing(node.name):
+                node.cluster.guard.check(node.name)
+                self.end_stay(node)
 
     def forget_details(self) -> None:
         """Drop the evidence that no case asks for after the stop was left, to save memory."""

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from conformance.cluster.errors import WaitTimeout
-from conformance.operations.errors import ForeignChangeError, NodeInUseError
+from conformance.operations.errors import ForeignChangeError, NodeInUseError, NodeLostError
 from conformance.operations.evidence import Outcome, Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure
@@ -183,7 +183,7 @@ def test_pods_of_others_that_hold_gpus_are_named_and_left_alone(stand: Stand, cl
     assert cluster.node("a").labels[MIG_CONFIG_STATE] == "success"
 
 
-def test_a_foreign_change_ends_the_run(stand: Stand, cluster: MigCluster) -> None:
+def test_a_foreign_change_ends_the_work_on_its_node(stand: Stand, cluster: MigCluster) -> None:
     with_manager(stand, "a")
     cluster.wait(lambda: cluster.pods(node="a"), "the pod", 2)
 
@@ -193,7 +193,7 @@ def test_a_foreign_change_ends_the_run(stand: Stand, cluster: MigCluster) -> Non
 
     with (
         Manager(stand, meddles),
-        pytest.raises(ForeignChangeError, match=re.escape("mig.config of node a: all-1g.10gb -> theirs")),
+        pytest.raises(NodeLostError, match=re.escape("mig.config of node a: all-1g.10gb -> theirs")),
     ):
         reconfigure(cluster, {"a": "all-1g.10gb"})
 

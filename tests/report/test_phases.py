@@ -36,6 +36,13 @@ def test_outcome_of_a_phase(
     assert outcome_of(report(outcome, when), blocked=blocked) is expected
 
 
+@pytest.mark.parametrize("outcome", ["failed", "skipped"])
+@pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+def test_what_the_suite_could_not_judge_is_no_failure(outcome: Literal["failed", "skipped"], when: Phase) -> None:
+    assert outcome_of(report(outcome, when), inconclusive=True) is Outcome.INCONCLUSIVE
+    assert outcome_of(report("passed", when), inconclusive=True) is Outcome.PASSED
+
+
 def test_an_expected_failure_is_a_failure() -> None:
     """A mark that forgives a failure must not buy a certificate."""
     forgiven = report("skipped", "call", "it is known")
@@ -53,6 +60,7 @@ def test_an_expected_failure_is_a_failure() -> None:
         (Outcome.SKIPPED, Outcome.ERROR, Outcome.ERROR),
         (Outcome.BLOCKED, Outcome.PASSED, Outcome.BLOCKED),
         (Outcome.BLOCKED, Outcome.ERROR, Outcome.ERROR),
+        (Outcome.INCONCLUSIVE, Outcome.PASSED, Outcome.INCONCLUSIVE),
         (Outcome.FAILED, Outcome.ERROR, Outcome.FAILED),
         (Outcome.ERROR, Outcome.ERROR, Outcome.ERROR),
     ],

@@ -106,6 +106,39 @@ def test_a_run_that_certifies_nothing_is_not_green(
     assert inner.run(stand_in=StandIn(restore=restore)).ret == code
 
 
+INCONCLUSIVE_CASE = """
+import pytest
+from conformance.report.allure_results import tag_with
+
+@pytest.fixture
+def evidence():
+    tag_with("inconclusive")
+    pytest.skip("inconclusive: the API server does not answer")
+
+@pytest.mark.requirement("D-06")
+def test_it(evidence): pass
+"""
+
+
+def test_a_run_that_could_not_judge_says_so_everywhere_and_is_not_green(inner: Inner) -> None:
+    inner.pytester.makepyfile(test_inner=CORE_CASES, test_more=INCONCLUSIVE_CASE)
+
+    result = inner.run(stand_in=StandIn(lambda run: run.could_not_judge("test_more.py::test_it", "sim-0", "no answer")))
+
+    assert (result.ret, inner.report.verdict) == (pytest.ExitCode.TESTS_FAILED, Verdict.INCONCLUSIVE)
+    result.stdout.fnmatch_lines(["verdict       inconclusive, speaks of 12 of 28*", "*13 passed*1 inconclusive*"])
+    assert "failed" not in result.stdout.str()
+    suite = ET.parse(inner.reports / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert dict(properties(suite))["verdict"] == "inconclusive"
+    assert [found.get("message") for found in suite.iter("skipped")] == ["inconclusive: the API server does not answer"]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    folder = inner.reports / "allure-results"
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-result.json")]
+    assert [found["status"] for found in results if {"name": "tag", "value": "inconclusive"} in found["labels"]] == [
+        "skipped"
+    ]
+
+
 def test_pytest_s_own_exit_status_stays(inner: Inner) -> None:
     assert inner.run().ret == pytest.ExitCode.NO_TESTS_COLLECTED
 

@@ -164,6 +164,21 @@ def test_a_run_that_was_not_allowed_everything_is_yellow() -> None:
     assert {row.label: row.colour for row in summary(report_of(run), OUT) if row.colour} == {"verdict": "yellow"}
 
 
+def test_what_could_not_be_judged_stands_by_itself() -> None:
+    reason = "somebody else changed nvidia.com/mig.config of node sim-1: a -> b (by argocd)"
+    run = whole_run(case("test_a.py::test_it", Outcome.INCONCLUSIVE, CORE[0], reason=reason))
+    run.nodes_inconclusive["sim-1"] = reason
+    run.nodes_left_out["sim-0"] = "node sim-0 is in use"
+    report = report_of(run)
+
+    assert row(report, "verdict").startswith(
+        "inconclusive, speaks of 12 of 28 requirements\n1 of 14 cases were not judged: somebody else changed"
+    )
+    assert row(report, "not judged").splitlines()[:2] == [CORE[0], "left-out sim-0: node sim-0 is in use"]
+    assert "inconclusive sim-1: somebody else changed" in row(report, "not judged")
+    assert "failed" not in shown(report)
+
+
 def test_cases_that_were_blocked_are_counted_and_not_shown_beside_what_blocks_them() -> None:
     blocked = case(f"{RESOURCES}[x]", Outcome.BLOCKED, "D-06", reason="blocked by test_state.py::test_answer[x]: why")
     broken = case("test_state.py::test_answer[x]", Outcome.ERROR, "D-02", reason="WaitTimeout: waited")

@@ -47,7 +47,8 @@ def restore_failed(run: Run) -> None:
 
 def one(outcome: Outcome, requirement: str) -> Change:
     def change(run: Run) -> None:
-        added = case("test_one.py::test_it", outcome, requirement)
+        reason = "no answer\nat all" if outcome is Outcome.INCONCLUSIVE else ""
+        added = case("test_one.py::test_it", outcome, requirement, reason=reason)
         run.cases[added.id] = added
 
     return change
@@ -60,6 +61,8 @@ def unjudged(run: Run) -> None:
 
 
 TOTAL = len(CORE) + 1
+NOT_JUDGED = f"1 of {TOTAL} cases were not judged: no answer"
+ONE_OPEN = f"1 of {len(CORE)} core requirements were not judged"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,18 @@ TOTAL = len(CORE) + 1
             [one(Outcome.BLOCKED, CORE[0])],
             Verdict.NOT_CERTIFIED,
             (f"1 of {TOTAL} cases were blocked by another case",),
+        ),
+        ([one(Outcome.INCONCLUSIVE, CORE[0])], Verdict.INCONCLUSIVE, (NOT_JUDGED, ONE_OPEN)),
+        ([one(Outcome.INCONCLUSIVE, EXTENDED[0])], Verdict.INCONCLUSIVE, (NOT_JUDGED,)),
+        (
+            [one(Outcome.INCONCLUSIVE, CORE[0]), narrowed],
+            Verdict.INCONCLUSIVE,
+            (NOT_JUDGED, "3 cases deselected", ONE_OPEN),
+        ),
+        (
+            [one(Outcome.INCONCLUSIVE, CORE[0]), restore_failed],
+            Verdict.INCONCLUSIVE,
+            (NOT_JUDGED, "the cluster could not be put back as it was found", ONE_OPEN),
         ),
         ([restore_failed], Verdict.NOT_CERTIFIED, ("the cluster could not be put back as it was found",)),
         (
@@ -122,6 +137,19 @@ def test_a_run_without_a_judged_core_case_is_not_certified(cases: tuple[Case, ..
     assert "no case of a core requirement ran" in judgement.reasons
 
 
+def test_a_run_that_could_judge_nothing_is_no_finding() -> None:
+    judgement = judge(run_of(case("test_a.py::test_a", Outcome.INCONCLUSIVE, CORE[0], reason="token revoked")))
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reasons[0] == "1 of 1 cases were not judged: token revoked"
+
+
+def test_a_failure_counts_although_another_case_could_not_be_judged() -> None:
+    run = whole_run(case("a", Outcome.INCONCLUSIVE, CORE[0], reason="x"), case("b", Outcome.FAILED, CORE[0]))
+
+    assert judge(run).verdict is Verdict.NOT_CERTIFIED
+
+
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
@@ -130,6 +158,8 @@ def test_a_run_without_a_judged_core_case_is_not_certified(cases: tuple[Case, ..
         ([Outcome.SKIPPED, Outcome.PASSED], RequirementOutcome.PASSED),
         ([Outcome.PASSED, Outcome.FAILED], RequirementOutcome.FAILED),
         ([Outcome.PASSED, Outcome.ERROR], RequirementOutcome.FAILED),
+        ([Outcome.PASSED, Outcome.INCONCLUSIVE], RequirementOutcome.INCONCLUSIVE),
+        ([Outcome.FAILED, Outcome.INCONCLUSIVE], RequirementOutcome.FAILED),
     ],
 )
 def test_a_requirement_is_as_good_as_its_worst_case(outcomes: list[Outcome], expected: RequirementOutcome) -> None:
@@ -194,7 +224,7 @@ def test_certified_only_when_nothing_failed_and_nothing_was_left_out(
     outcomes = {found.outcome for found in run.cases.values()}
     passed = {name for found in run.cases.values() if found.outcome is Outcome.PASSED for name in found.requirements}
     spotless = (
-        not outcomes & {Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED}
+        not outcomes & {Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED, Outcome.INCONCLUSIVE}
         and passed >= set(CORE)
         and not reasons
         and not left_out

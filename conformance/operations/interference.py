@@ -1,0 +1,115 @@
+"""What others did to a node: changes of the timeline that neither this run nor the product made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, PodChange, PodEvent, PolicyChange
+from conformance.cluster.transport import FIELD_MANAGER
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
+
+Owns = Callable[[str], bool]
+"""Whether a resourceVersion is the result of one of this client's writes."""
+
+PRODUCT_WRITERS: Final = frozenset(
+    {
+        "gpu-feature-discovery",
+        "gpu-operator",
+        "k8s-driver-manager",
+        "kube-controller-manager",
+        "kubelet",
+        "mig-manager",
+        "mig-parted",
+        "nfd-master",
+        "nfd-worker",
+        "nvidia-mig-manager",
+        "nvidia-validator",
+    }
+)
+"""Field managers of the product and of Kubernetes: a client that names none is called like its program."""
+_KNOWN_AS: Final = {
+    "argocd": "Argo CD",
+    "kustomize-controller": "Flux",
+    "nfd": "NFD",
+}
+_POLICY_FIELDS: Final = ("strategy", "config_name")
+
+
+def foreign_policy(change: PolicyChange, owns: Owns) -> str:
+    """Describe a change by others of what concerns every node; empty if it is none."""
+    if change.field not in _POLICY_FIELDS or change.writer == FIELD_MANAGER or owns(change.version):
+        return ""
+    return f"{change.describe()}{by(change.writer)}"
+
+
+def foreign_configuration(change: LabelChange, owns: Owns, default: str) -> str:
+    """Describe a change of `mig.config` by others; empty if it is none.
+
+    Args:
+        change: The change.
+        owns: Whether this run made it.
+        default: What the operator sets on a node without the label (gpu-operator v26.7.0, node labelling controller).
+    """
+    before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
+    if before == after or (not before and after == default):
+        return ""
+    # An own write whose answer was lost has an unknown version, but the name of this client.
+    if owns(change.version) or change.writer == FIELD_MANAGER:
+        return ""
+    return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{by(change.writer)}"
+
+
+def interference(changes: Iterable[Change], node: str, owns: Owns, operator_namespace: str) -> list[str]:
+    """Describe everything that may have made a case fail on a node, although the product did nothing wrong.
+
+    Args:
+        changes: Part of the timeline of the whole cluster.
+        node: Name of the node.
+        owns: Whether this run made a change.
+        operator_namespace: Namespace whose pods belong to the product.
+    """
+    found: dict[str, None] = {}
+    rebooting = False
+    for change in changes:
+        if isinstance(change, Gap):
+            found[change.describe()] = None
+        elif change.node != node:
+            continue
+        elif isinstance(change, LabelChange):
+            rebooting = change.after.get(MIG_CONFIG_STATE) == State.REBOOTING
+            found[_labels(change, owns)] = None
+        elif isinstance(change, NodeChange):
+            found["" if rebooting and change.field == "ready" else _node(change, owns)] = None
+        elif isinstance(change, PodChange):
+            found[_pod(change, operator_namespace)] = None
+    return [text for text in found if text]
+
+
+def by(writer: str) -> str:
+    """Return who wrote something, for messages: ` (by argocd-controller, Argo CD)`; empty if nobody knows."""
+    known = next((name for start, name in _KNOWN_AS.items() if writer.startswith(start)), "")
+    return f" (by {', '.join(filter(None, (writer, known)))})" if writer else ""
+
+
+def _labels(change: LabelChange, owns: Owns) -> str:
+    if not change.writer or change.writer in {*PRODUCT_WRITERS, FIELD_MANAGER} or owns(change.version):
+        return ""
+    return f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
+
+
+def _node(change: NodeChange, owns: Owns) -> str:
+    if change.field == "ready" and change.after == "False":
+        return f"node {change.node} was not Ready"
+    spec = change.field in ("unschedulable", "taints")
+    if spec and change.writer not in {"", *PRODUCT_WRITERS, FIELD_MANAGER} and not owns(change.version):
+        return f"node {change.node} {change.describe()}{by(change.writer)}"
+    return ""
+
+
+def _pod(change: PodChange, operator_namespace: str) -> str:
+    users = change.gpus and change.run is None and change.namespace != operator_namespace
+    if users and change.event is PodEvent.APPEARED:
+        held = ", ".join(f"{name}: {count}" for name, count in change.gpus.items())
+        return f"pod {change.subject} of somebody else came to node {change.node} for {held}"
+    return ""
