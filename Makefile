@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams ci bench realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams ci bench interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ ci: ## everything that must hold before a change lands
 
 bench: venv ## time and memory of a default run
 	$(BIN)/python tests/benchmark.py $(ARGS)
+
+interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes an hour
+	$(BIN)/python tests/interruptions.py $(ARGS)
 
 realtime: venv ## where the time of a run goes at real time; takes minutes
 	$(BIN)/python tests/realtime.py $(ARGS)

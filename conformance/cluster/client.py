@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from conformance.cluster import paths
 from conformance.cluster.clock import ClusterClock, RealClock
@@ -24,6 +24,9 @@ from conformance.cluster.writes import OwnWrites
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 T = TypeVar("T")
+
+SUITE_NAMESPACE: Final = "mig-conformance"
+"""The suite's own namespace."""
 
 
 class Cluster(ObservedCluster):
@@ -51,7 +54,7 @@ class Cluster(ObservedCluster):
         context: str | None = None,
         clock: ClusterClock | None = None,
         limits: Limits | None = None,
-        namespace: str = "mig-conformance",
+        namespace: str = SUITE_NAMESPACE,
     ) -> Self:
         """Connect, list the watched objects once, and keep watching them.
 

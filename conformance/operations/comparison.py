@@ -102,6 +102,16 @@ def _by_products(entry: Entry, raw: Raw) -> dict[Field, Change]:
     return found
 
 
+def describe(compared: Comparison) -> list[str]:
+    """Describe what a restore would do with an object, one line for each field."""
+    lines = [f"{line}: stays as it is" for line in compared.changed_since.values()]
+    for one, change in compared.own.items():
+        now = f" is {_text(look_up(compared.raw, one.keys))}," if one.keys else ""
+        lines.append(f"{one}{now} to be put back: {_text(change.original) if one.keys else 'deleted'}")
+    back = [one for one in compared.entry.changes if one not in compared.own and compared.untouched(one)]
+    return lines + [f"{one} is as it was" for one in back]
+
+
 def describe_foreign(raw: Raw, field: Field, change: Change) -> str:
     """Describe in one line that a field has a value of somebody else."""
     now = look_up(raw, field.keys)

@@ -78,6 +78,11 @@ class Journal:
         """Whether nothing is recorded, which means that nothing was changed or that everything is put back."""
         return not self.entries
 
+    @property
+    def who(self) -> str:
+        """The run in words: its id, who started it and when."""
+        return f"run {self.run} of {self.holder.partition(', run ')[0]}, begun {self.begun}"
+
     @contextmanager
     def changing(self, raw: Raw | None, values: Mapping[Field, Value]) -> Iterator[None]:
         """Record values that are about to be written to one object, then let the caller write them.

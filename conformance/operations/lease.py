@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from conformance.cluster import paths
+from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.views import timestamp
 from conformance.operations.errors import LeaseHeldError
@@ -15,6 +16,17 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.times import api_micro_time
 
 LEASE_NAME: Final = "mig-conformance"
+
+
+def lease_holder(cluster: Cluster) -> str:
+    """Return who holds the lease now; empty if nobody does, or if the holder has stopped to renew it."""
+    try:
+        spec = cluster.transport.get(paths.lease(cluster.namespace, LEASE_NAME))["spec"]
+    except ApiError as error:
+        if error.not_found:
+            return ""
+        raise
+    return str(spec.get("holderIdentity") or "") if _seconds_left(spec) else ""
 
 
 class RunLease:
@@ -55,7 +67,7 @@ class RunLease:
                 lease expires if that run was killed.
         """
         held = self._read()
-        left = self._seconds_left(held) if held is not None else 0.0
+        left = _seconds_left(held["spec"]) if held is not None else 0.0
         if held is not None and left and not patiently:
             raise LeaseHeldError(self._held_message(held))
         if held is not None and held["spec"].get("holderIdentity"):
@@ -70,7 +82,9 @@ class RunLease:
         except ClusterError:
             return self.taken_over
         return (
-            held is not None and held["spec"].get("holderIdentity") != self._holder and bool(self._seconds_left(held))
+            held is not None
+            and held["spec"].get("holderIdentity") != self._holder
+            and bool(_seconds_left(held["spec"]))
         )
 
     def release(self) -> None:
@@ -137,21 +151,20 @@ class RunLease:
             written = held  # an answer was lost, but the write was not
         self._version = written["metadata"]["resourceVersion"]
 
-    @staticmethod
-    def _seconds_left(held: dict[str, Any]) -> float:
-        """Seconds until the lease expires; 0 if it has expired or nobody holds it."""
-        spec = held["spec"]
-        if not spec.get("holderIdentity") or not spec.get("renewTime"):
-            return 0.0
-        return max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
-
     def _held_message(self, held: dict[str, Any]) -> str:
-        spec, left = held["spec"], self._seconds_left(held)
+        spec, left = held["spec"], _seconds_left(held["spec"])
         return (
             f"another run is using this cluster: {spec.get('holderIdentity')} (last renewal {spec['renewTime']}). "
             f"Wait until it ends; if it was killed, the cluster is free in {left:.0f} s "
             f"(lease {LEASE_NAME} in namespace {self._namespace})"
         )
+
+
+def _seconds_left(spec: dict[str, Any]) -> float:
+    """Seconds until a lease expires; 0 if it has expired or nobody holds it."""
+    if not spec.get("holderIdentity") or not spec.get("renewTime"):
+        return 0.0
+    return max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
 
 
 def _free_at(spec: dict[str, Any]) -> datetime:

@@ -33,6 +33,15 @@ def ensure_namespace(cluster: Cluster, run: str) -> None:
         ) from error
 
 
+def namespace_exists(cluster: Cluster) -> bool:
+    """Whether the suite's namespace exists.
+
+    Raises:
+        ClusterError: It cannot be read.
+    """
+    return _read(cluster) is not None
+
+
 def remove_namespace(cluster: Cluster, *, wait: bool = True) -> None:
     """Delete the suite's namespace if a run of the suite created it and it is not in use.
 

@@ -123,15 +123,14 @@ class Safekeeping:
 
 def described(journal: Journal, report: Restore) -> list[str]:
     """Describe what became of the journal of an earlier run, for reports."""
-    who = f"run {journal.run} of {journal.holder.partition(', run ')[0]}, begun {journal.begun}"
     if report.outcome is RestoreOutcome.FAILED:
-        return [f"{who}, was not put back: {line}" for line in report.differences] + _since(who, report)
+        return [f"{journal.who}, was not put back: {line}" for line in report.differences] + _since(journal, report)
     done = "; ".join(report.put_back) or "nothing was left to put back"
-    return [f"{who}, was finished: {done}", *_since(who, report)]
+    return [f"{journal.who}, was finished: {done}", *_since(journal, report)]
 
 
-def _since(who: str, report: Restore) -> list[str]:
-    return [f"{who}, changed since by others: {line}" for line in report.changed_since]
+def _since(journal: Journal, report: Restore) -> list[str]:
+    return [f"{journal.who}, changed since by others: {line}" for line in report.changed_since]
 
 
 def _failed(*differences: str) -> Restore:

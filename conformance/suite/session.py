@@ -170,7 +170,7 @@ def _look_at_earlier_runs(
         return keeping.start()
     for journal in pending:
         keeping.notes.append(
-            f"run {journal.run} of {journal.holder.partition(', run ')[0]}, begun {journal.begun}, is not finished: "
+            f"{journal.who}, is not finished: "
             f"{len(journal.entries)} objects are to be put back; see `mig-conformance restore show`"
         )
     return {}

@@ -1,0 +1,167 @@
+"""`mig-conformance restore`: shows, applies or forgets what runs that were killed left in a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from conformance.backends.backend import READ_ONLY, Attachment, BackendError
+from conformance.backends.live import LiveBackend
+from conformance.cluster import paths
+from conformance.cluster.client import SUITE_NAMESPACE
+from conformance.cluster.clock import RealClock
+from conformance.cluster.errors import ClusterError
+from conformance.cluster.limits import Limits, load_limits
+from conformance.cluster.transport import connect
+from conformance.flags import OptionError, declare, flag, path, read
+from conformance.operations.comparison import compare, describe
+from conformance.operations.errors import LeaseHeldError
+from conformance.operations.journal import JOURNAL_LABEL, Journal
+from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
+from conformance.operations.lease import lease_holder
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.namespace import namespace_exists
+from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.safekeeping import Safekeeping
+from conformance.suite.termination import Termination
+
+ACTIONS = {
+    "show": "list what runs that were killed have not put back, and compare it with the cluster",
+    "apply": "put it back, except for what others changed since, and remove all that the suite created",
+    "forget": "delete the journal and leave the cluster as it is",
+}
+
+
+class Exit(IntEnum):
+    """Exit status."""
+
+    DONE = 0
+    NOT_RESTORED = 1
+    NOT_BEGUN = 4
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """The options of `mig-conformance restore`.
+
+    Attributes:
+        kubeconfig: Kubeconfig of the cluster; None for the one that kubectl would use.
+        context: Context of the kubeconfig; None for its current one.
+        journal: Local file of the journal, used in addition to the journal in the cluster; None for none.
+        limits: Time limits of all waits.
+    """
+
+    kubeconfig: Path | None = field(
+        default=None,
+        metadata=flag(
+            "--kubeconfig", metavar="FILE", read=path, help="kubeconfig", default="the one kubectl would use"
+        ),
+    )
+    context: str | None = field(
+        default=None, metadata=flag("--context", help="context of the kubeconfig", default="its current one")
+    )
+    journal: Path | None = field(
+        default=None,
+        metadata=flag(
+            "--journal",
+            metavar="FILE",
+            read=path,
+            help="also use this local copy of the journal, journal-RUN.jsonl in the report folder of the run",
+            default="only the journal in the cluster",
+        ),
+    )
+    limits: Limits = field(
+        default_factory=Limits,
+        metadata=flag(
+            "--timeouts",
+            metavar="FILE",
+            read=lambda text: load_limits(path(text)),
+            help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
+        ),
+    )
+
+
+def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
+    """Run the command; returns the exit status and the lines to print.
+
+    0: done, or nothing to do. 1: something could not be put back. 4: the command could not begin; one line says why.
+    """
+    parser = argparse.ArgumentParser(prog="mig-conformance restore", description=__doc__)
+    parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {text}" for name, text in ACTIONS.items()))
+    declare(RestoreOptions, parser.add_argument)
+    given = parser.parse_args(arguments)
+    try:
+        options = read(RestoreOptions, vars(given))
+        backend = LiveBackend(options.kubeconfig, options.context, READ_ONLY, options.limits)
+        try:
+            attachment = backend.start()
+            return _apply(options, attachment) if given.action == "apply" else _look(given.action, options, attachment)
+        finally:
+            backend.stop()
+    except (OptionError, BackendError, ClusterError) as error:
+        return Exit.NOT_BEGUN, [f"ERROR: {error}"]
+
+
+def _look(action: str, options: RestoreOptions, attachment: Attachment) -> tuple[int, list[str]]:
+    """Show or forget. Needs no more of the cluster than the journal: the operator may be gone."""
+    with closing(connect(attachment.kubeconfig, attachment.context, options.limits)) as transport:
+        cluster = MigCluster(transport, RealClock(), SUITE_NAMESPACE)
+        if action == "forget":
+            return Exit.DONE, _forget(cluster, options)
+        return Exit.DONE, list(_shown(cluster, options)) or ["nothing to put back"]
+
+
+def _shown(cluster: MigCluster, options: RestoreOptions) -> Iterator[str]:
+    if holder := lease_holder(cluster):
+        yield f"active now: {holder}"
+    for journal in _journals(cluster, options):
+        yield f"{journal.who}, has not put back:"
+        for entry in journal.entries.values():
+            yield from (f"  {line}" for line in describe(compare(cluster, entry)))
+
+
+def _forget(cluster: MigCluster, options: RestoreOptions) -> list[str]:
+    if holder := lease_holder(cluster):
+        raise LeaseHeldError(f"{holder} is active, and needs its journal; wait until it ends")
+    query = {"labelSelector": JOURNAL_LABEL}
+    names = [it["metadata"]["name"] for it in cluster.transport.list(paths.config_maps(cluster.namespace), query)]
+    for name in names:
+        cluster.transport.delete(paths.config_map(cluster.namespace, name))
+    if options.journal is not None:
+        options.journal.unlink(missing_ok=True)
+    return [f"forgot {len(names)} entries of the journal; the cluster stays as it is"]
+
+
+def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[str]]:
+    with (
+        Termination() as termination,
+        MigCluster.connect(attachment.kubeconfig, context=attachment.context, limits=options.limits) as cluster,
+    ):
+        if not _journals(cluster, options) and not namespace_exists(cluster):
+            return Exit.DONE, ["nothing to put back"]
+        keeping = Safekeeping(cluster, secrets.token_hex(4))
+        keeping.enter(patiently=True)
+        termination.hurry = keeping.hurry
+        termination.defer()
+        try:
+            for journal in journals_in_file(cluster, options.journal) if options.journal else ():
+                keeping.finish(journal)
+        finally:
+            keeping.__exit__(None, None, None)
+        report = keeping.report or Restore()
+        failed = bool(keeping.unfinished) or report.outcome is RestoreOutcome.FAILED
+        lines = [*keeping.earlier, *report.differences]
+        return Exit.NOT_RESTORED if failed else Exit.DONE, lines or ["nothing to put back"]
+
+
+def _journals(cluster: MigCluster, options: RestoreOptions) -> list[Journal]:
+    found = journals_in_cluster(cluster)
+    if options.journal is not None:
+        known = {journal.run for journal in found}
+        found += [journal for journal in journals_in_file(cluster, options.journal) if journal.run not in known]
+    return found
