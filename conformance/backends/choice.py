@@ -56,7 +56,7 @@ def make_backend(choice: Choice) -> Backend:
         return _control_plane(choice.simulation)
     if choice.cluster in PROVIDERS:
         return WithSimulatedGpus(LocalBackend(choice.cluster, choice.run), choice.simulation)
-    raise BackendError(f"no cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")
+    raise BackendError(f"unknown cluster {choice.cluster}; there are: {', '.join(BACKENDS)}")
 
 
 def _control_plane(simulation: SimOptions) -> Backend:

@@ -93,7 +93,7 @@ def load_limits(path: Path) -> Limits:
     given = _read(path)
     known = [field.name for field in fields(Limits)]
     if unknown := sorted(str(name) for name in given if name not in known):
-        raise ClusterError(f"{path}: unknown limit {', '.join(unknown)}; valid limits: {', '.join(known)}")
+        raise ClusterError(f"{path}: unknown limit {', '.join(unknown)}; there are: {', '.join(known)}")
     return Limits(**given)
 
 

@@ -43,7 +43,7 @@ class ObservedCluster:
         """
         if (view := self._store.get(self._store.nodes, name)) is None:
             names = ", ".join(node.name for node in self.nodes()) or "none at all"
-            raise ClusterError(f"no node {name}; there are: {names}")
+            raise ClusterError(f"unknown node {name}; there are: {names}")
         return view
 
     def pods(

@@ -156,7 +156,7 @@ class Faults:
         self._names = frozenset(names)
         known = {fault.name for fault in FAULTS}
         if unknown := sorted(self._names - known):
-            raise UnknownFaultError(f"no fault {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+            raise UnknownFaultError(f"unknown fault {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
 
     def on(self, name: str) -> bool:
         """Return whether a fault is switched on; the name must be in `FAULTS`."""

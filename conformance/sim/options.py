@@ -151,7 +151,7 @@ class SimOptions:
         if self.scale is not None and self.scale <= 0:
             raise OptionError(f"the time scale must be more than zero, not {self.scale}")
         if self.strategy and self.strategy not in tuple(Strategy):
-            raise OptionError(f"no strategy {self.strategy}; there are: {', '.join(Strategy)}")
+            raise OptionError(f"unknown strategy {self.strategy}; there are: {', '.join(Strategy)}")
         if self.config_default not in (ALL_DISABLED, ""):
             raise OptionError(f"the default configuration must be {ALL_DISABLED} or empty, not {self.config_default}")
         Faults(self.faults)

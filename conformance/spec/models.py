@@ -66,7 +66,7 @@ def find_board(name: str) -> tuple[GpuModel, Board]:
             return model, board
     if (by_key := _models().get(wanted)) is not None:
         return by_key, by_key.boards[0]
-    raise UnknownModelError(f"unknown GPU model {name}; known models: {', '.join(board_names())}")
+    raise UnknownModelError(f"unknown GPU model {name}; there are: {', '.join(board_names())}")
 
 
 def model_of(product_name: str) -> tuple[GpuModel, Board] | None:

@@ -56,7 +56,7 @@ def find_release(name: str) -> Release:
         UnknownReleaseError: There is no such release; the message lists those that exist.
     """
     if (release := releases().get(name)) is None:
-        raise UnknownReleaseError(f"unknown release {name}; known releases: {', '.join(releases())}")
+        raise UnknownReleaseError(f"unknown release {name}; there are: {', '.join(releases())}")
     return release
 
 

@@ -208,7 +208,7 @@ class Execution:
         def bring(name: str) -> None:
             self._cluster.guard.check(name)
             node = visit.nodes[name] = self._provisioner.bring(name, stop.cell)
-            if node.arrival is not None and node.arrival.reached:
+            if node.arrived:
                 self._run_scenarios(visit, node)
             else:
                 visit.look_at_arrival(node)
@@ -323,13 +323,14 @@ class Execution:
             node.name
             for visit in self._visits.values()
             for node in visit.nodes.values()
-            if self.agenda.scenarios(visit.stop, node.name, moment=Moment.AT_END)
+            if node.arrived and self.agenda.scenarios(visit.stop, node.name, moment=Moment.AT_END)
         }
         with self._run.spending(Spent.GRACE):
             _pass_on(side_by_side(self._cluster, watched, self._await_grace))
         for visit in self._visits.values():
             for node in visit.nodes.values():
-                visit.observe(node, Moment.AT_END)
+                if node.arrived:
+                    visit.observe(node, Moment.AT_END)
 
     def _await_grace(self, name: str) -> None:
         def forgotten() -> bool:

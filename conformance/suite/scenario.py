@@ -152,6 +152,11 @@ class NodeInCell:
         """Timeline mark when the node left the cell; None while it is there."""
         return self.timeline.left
 
+    @property
+    def arrived(self) -> bool:
+        """Whether the node was found in the cell, or mig-manager reported that it applied the configuration."""
+        return self.arrival is None or self.arrival.reached
+
     def request(self, configuration: str) -> Reconfiguration:
         """Request a configuration, wait for the answer and for the operands, and return what happened.
 

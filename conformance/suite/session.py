@@ -244,7 +244,7 @@ def _choice(options: Options, run_id: str) -> Choice:
 def _check_configurations(options: Options, targets: Mapping[str, Target]) -> None:
     offered = {name for target in targets.values() for name in target.kinds}
     if unknown := sorted(set(options.configurations) - offered):
-        raise ClusterError(f"no configuration {', '.join(unknown)}; the nodes offer: {', '.join(sorted(offered))}")
+        raise ClusterError(f"unknown configuration {', '.join(unknown)}; the nodes offer: {', '.join(sorted(offered))}")
 
 
 def _strategy(cluster: MigCluster) -> Strategy:

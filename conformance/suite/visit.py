@@ -106,7 +106,7 @@ class Visit:
         """Complete the evidence of the stay of a node, unless that was done before."""
         if node.left is None:
             node.leave()
-            if _arrived(node):
+            if node.arrived:
                 self.observe(node, Moment.WHEN_LEFT)
 
     @contextmanager
@@ -151,7 +151,7 @@ class Visit:
                 self._keep(self._evidence, key, partial(scenario.observe, node, started))
 
     def _cluster_wide_on(self, node: NodeInCell) -> list[AnyClusterScenario]:
-        if not _arrived(node) or node.name in self.broken:
+        if not node.arrived or node.name in self.broken:
             return []
         found = self.agenda.scenarios(self.stop, node.name, exclusive=True)
         return [it for it in found if isinstance(it, ClusterScenario) and unmet(it.needs, node) is None]
@@ -174,10 +174,6 @@ class Visit:
             raise
         except Exception as error:  # noqa: BLE001 - the first case of the scenario reports the error
             self._evidence[key] = error
-
-
-def _arrived(node: NodeInCell) -> bool:
-    return node.arrival is None or node.arrival.reached
 
 
 def unmet(needs: Needs, node: NodeInCell) -> str | None:

@@ -22,7 +22,7 @@ def test_single_fields_are_overridden(tmp_path: Path, name: str, text: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("recon: 60", "unknown limit recon; valid limits: connect, request"),
+        ("recon: 60", "unknown limit recon; there are: connect, request"),
         ("reconfigure: soon", "limit reconfigure must be a number of seconds above 0, not 'soon'"),
         ("reconfigure: true", "must be a number of seconds above 0, not True"),
         ("reconfigure: 0", "must be a number of seconds above 0, not 0"),

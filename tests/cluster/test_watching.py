@@ -211,7 +211,7 @@ def test_progress_is_told(cluster: MigCluster) -> None:
 
 
 def test_unknown_node_is_named_with_those_there_are(cluster: MigCluster) -> None:
-    with pytest.raises(ClusterError, match="no node b; there are: a"):
+    with pytest.raises(ClusterError, match="unknown node b; there are: a"):
         cluster.node("b")
 
 

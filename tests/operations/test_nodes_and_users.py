@@ -32,7 +32,7 @@ def test_a_named_node_that_is_not_capable(mixed: MigCluster) -> None:
 
 
 def test_a_named_node_that_does_not_exist(mixed: MigCluster) -> None:
-    with pytest.raises(ClusterError, match="no node z; there are: a, b, c"):
+    with pytest.raises(ClusterError, match="unknown node z; there are: a, b, c"):
         mig_nodes(mixed, ["z"])
 
 

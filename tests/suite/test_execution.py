@@ -391,6 +391,19 @@ def test_at_the_end_nobody_waits_for_longer_than_kubelet_may_count_what_is_gone(
     assert stage.play(declared("x", looking(stage, moment=Moment.AT_END))) == {f"x[{ONE}-a]": f"a in {ONE}"}
 
 
+def test_at_the_end_nobody_waits_for_a_node_that_did_not_reach_its_cell() -> None:
+    stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    stage.outcomes["a"] = Outcome.FAILED
+    stage.memory.node("a", gpu=0)
+    stage.memory.capacity("a", gpu=7)
+    begun = stage.memory.cluster.clock.now()
+    answers = stage.play(declared("x", looking(stage, moment=Moment.AT_END)))
+
+    assert isinstance(answers[f"x[{ONE}-a]"], BlockedError)
+    assert stage.memory.cluster.clock.now() - begun < stage.memory.cluster.limits.capacity_grace
+    assert not stage.steps("observe")
+
+
 def test_cases_that_look_at_the_end_alone_still_bring_the_nodes_there() -> None:
     stage = Stage("a", permissions=DISRUPTIVE)
     answers = stage.play(declared("x", looking(stage, moment=Moment.AT_END)))

@@ -45,6 +45,8 @@ _NODE_LABELS: Final = {
 
 READY_ALL_THE_SAME: Final = 8.0
 """Real seconds after which a cluster with a fault counts as ready: the fault may keep it from becoming ready."""
+READY_SIMULATED: Final = 90.0
+"""Simulated seconds that the operands take to start; added to both limits, because at a time scale of 1 they count."""
 
 
 class SimulationError(Exception):
@@ -197,8 +199,9 @@ class Simulation:
         unsubscribe = [informer.on_change(self._note_change) for informer in informers]
         lacking: str | None = ""
         broken = bool(self._options.faults)
+        limit = min(seconds, READY_ALL_THE_SAME) if broken else seconds
         try:
-            async with asyncio.timeout(min(seconds, READY_ALL_THE_SAME) if broken else seconds):
+            async with asyncio.timeout(limit + READY_SIMULATED / self.clock.scale):
                 while (lacking := next(self._missing(kube), None)) is not None:
                     self._changed.clear()
                     await self._changed.wait()
