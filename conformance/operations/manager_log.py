@@ -19,6 +19,8 @@ _IDLE = "Waiting for change to"
 _ERROR_LEVELS = ("level=error", "level=fatal")
 _HARMLESS = "Assertion failure: selected configuration not currently applied"
 """Logged by mig-parted at level fatal before every change; not an error."""
+_RESUMES = "Restarting all GPU clients previously shutdown"
+"""Logged when the operands are resumed after the GPUs were changed; if there was nothing to change, `any` is logged."""
 _TAIL = 2000
 """Number of lines to read: more than one reconfiguration of 16 GPUs logs."""
 _EPOCH = datetime.min.replace(tzinfo=UTC)
@@ -69,15 +71,27 @@ def log_since(cluster: ObservedCluster, node: str, position: LogPosition | None)
     return tuple(text for stamp, text in lines if _time(stamp) > after)
 
 
+def has_resumed(cluster: ObservedCluster, pod: PodView) -> bool:
+    """Return whether this process of mig-manager has already changed the GPUs and resumed the operands afterwards.
+
+    Such a process no longer resumes them when a later change fails: docs/reference/mig-manager.md#the-resumed-flag.
+    False if the log cannot be read.
+    """
+    lines = _read(cluster, pod, since=None, tail=None)
+    return any(_RESUMES in text for _, text in lines or ())
+
+
 def failure_reason(log: tuple[str, ...]) -> str:
     """Return the last three distinct lines with errors, joined by ` | `; empty if there are none."""
     errors = [line for line in log if line and any(mark in line for mark in _ERROR_LEVELS) and _HARMLESS not in line]
     return " | ".join(list(dict.fromkeys(errors))[-3:])
 
 
-def _read(cluster: ObservedCluster, pod: PodView, since: str | None) -> list[tuple[str, str]] | None:
+def _read(
+    cluster: ObservedCluster, pod: PodView, since: str | None, tail: int | None = _TAIL
+) -> list[tuple[str, str]] | None:
     try:
-        lines = cluster.logs(pod, MIG_MANAGER_APP, tail=_TAIL, since=since, timestamps=True)
+        lines = cluster.logs(pod, MIG_MANAGER_APP, tail=tail, since=since, timestamps=True)
     except ApiError:
         # Forbidden, or the container has not started. The log helps but is not required.
         return None

@@ -85,6 +85,29 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "mig-manager-generates-no-balanced", "mig_manager", "the generated configuration lacks all-balanced", ("D-15",)
     ),
+    # A state that nothing follows, and that a watcher takes for progress: gpu-operator issue 2833.
+    Fault(
+        "mig-manager-announces-refusals",
+        "mig_manager",
+        "a name that does not exist passes through pending before it fails",
+        ("D-02", "D-22"),
+    ),
+    # What an empty selection does to the GPUs: mig-parted issue 18, gpu-operator issue 603.
+    Fault(
+        "mig-manager-wipes-on-refusal",
+        "mig_manager",
+        "a name that does not exist deletes all MIG devices before it fails",
+        ("D-22",),
+    ),
+    # The log is the only place for a reason: mig-parted issue 189.
+    Fault("mig-manager-hides-reasons", "mig_manager", "mig-parted's messages are not logged", ("D-03",)),
+    # mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: one slot hands over the latest value, no change is lost.
+    Fault(
+        "mig-manager-deaf-after-failure",
+        "mig_manager",
+        "the first change of the label after a failure goes unnoticed",
+        ("D-22",),
+    ),
     Fault(
         "plugin-count-off-by-one",
         "device_plugin",

@@ -168,6 +168,14 @@ class NodeInCell:
         self.requested.append(configuration)
         return reconfigure_node(self.cluster, self.name, configuration)
 
+    def read_gpus(self) -> Observation:
+        """Read the GPUs as they are now with a pod; `observed` keeps what was read when the node came to its cell.
+
+        Raises:
+            ClusterError: The GPUs cannot be read.
+        """
+        return self.workloads.read_gpus()
+
     def leave(self) -> None:
         """Record that the node is about to leave the cell."""
         self.timeline.left = self.cluster.timeline.mark()

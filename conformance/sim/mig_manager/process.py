@@ -10,6 +10,7 @@ import yaml
 from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.container import Container
 from conformance.sim.mig_manager.settings import HOST_MOUNT, Behaviour, Settings
+from conformance.sim.mig_parted.gpus import gpus_of_node
 from conformance.sim.mig_parted.output import log_line
 from conformance.sim.nvml import Nvml
 
@@ -71,8 +72,15 @@ class Process:
         subsystems = self.behaviour.subsystem_filters
         result = mig_parted.run(arguments, nvml, self.smi, self.read_file, subsystem_filters=subsystems)
         for line in (*result.stderr, *result.stdout):
-            self.container.log(line)
+            if not (line in result.stderr and self.fault("mig-manager-hides-reasons")):
+                self.container.log(line)
         return result.rc == 0
+
+    def wipe(self) -> None:
+        """Destroy all instances of the node (the fault `mig-manager-wipes-on-refusal`)."""
+        with gpus_of_node(self.nvml()) as gpus:
+            for gpu in gpus:
+                gpu.clear()
 
     def nvml(self, *, all_gpus: bool = True) -> Nvml:
         """Return NVML as the container sees it, with all GPUs or without the last one."""

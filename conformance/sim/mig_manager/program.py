@@ -37,19 +37,25 @@ async def _serve(process: Process) -> int:
         return 1
     slot = ConfigSlot()
     unfollow = follow_label(process.container.kube, process.settings.node, slot)
+    failed = False
     try:
         while True:
             process.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
-            await _update(process, config_file, await slot.take())
+            selected = await slot.take()
+            if failed and process.fault("mig-manager-deaf-after-failure"):
+                selected = await slot.take()
+            failed = not await _update(process, config_file, selected)
     finally:
         unfollow()
 
 
-async def _update(process: Process, config_file: str, selected: str) -> None:
+async def _update(process: Process, config_file: str, selected: str) -> bool:
+    """Reconfigure the GPUs; return whether that succeeded."""
     process.log(f"Updating to MIG config: {selected}")
     try:
         await Reconfiguration(process, config_file, selected).run()
     except StepError as error:
         process.log(f"Error: {error}", "error")
-    else:
-        process.log(f"Successfully updated to MIG config: {selected}")
+        return False
+    process.log(f"Successfully updated to MIG config: {selected}")
+    return True

@@ -58,7 +58,7 @@ class Reconfiguration:
 
     async def _steps(self) -> None:
         await self._remember_labels()  # 1
-        self._validate()  # 2
+        await self._validate()  # 2
         if self._already_applied():  # 3
             await self._finish(State.SUCCESS)
             return
@@ -94,9 +94,13 @@ class Reconfiguration:
         for label, value in (*self._labels.deploy.items(), (names.MIG_CONFIG_STATE, self._labels.state)):
             self._process.tell(f"Current value of '{label}={value}'\n")
 
-    def _validate(self) -> None:
+    async def _validate(self) -> None:
         self._process.tell("Asserting that the requested configuration is present in the configuration file")
         if not self._process.mig_parted("assert", "--valid-config", *self._selection):
+            if self._process.fault("mig-manager-announces-refusals"):
+                await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
+            if self._process.fault("mig-manager-wipes-on-refusal"):
+                self._process.wipe()
             raise StepError("failed to validate MIG configuration: exit status 1")
 
     def _already_applied(self) -> bool:

@@ -1,0 +1,289 @@
+"""D-02, D-03, D-22, D-23: what mig-manager may do with a request that it must refuse, and what comes after it.
+
+Sources: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure and cmd/nvidia-mig-parted/assert;
+tests/recordings/data/mig-manager-transitions.json.gz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from conformance.expect.compare import compare_mappings
+from conformance.expect.finding import CheckContext, ConformanceError, Finding
+from conformance.expect.geometry import observed_geometry
+from conformance.expect.hardware import check_geometry
+from conformance.expect.label_changes import LabelChange
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.resources import check_resources
+from conformance.expect.transitions import Course, check_deploy_labels, check_states, expected_changes
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PREFIX, State
+
+RUNS_ON: Final = "runs on"
+"""Fate of a pod that was neither deleted nor restarted."""
+_FINAL: Final = (State.SUCCESS, State.FAILED)
+
+
+class ResourceCount(Protocol):
+    """A changed count of one resource; `conformance.cluster.changes` has the implementation."""
+
+    @property
+    def resource(self) -> str:
+        """Name of the resource."""
+
+    @property
+    def field(self) -> str:
+        """`allocatable` or `capacity`."""
+
+    @property
+    def before(self) -> int | None:
+        """Count before; None if the node did not list the resource."""
+
+    @property
+    def after(self) -> int | None:
+        """Count after; None if the node no longer lists the resource."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A node at one moment.
+
+    Attributes:
+        labels: All labels.
+        allocatable: Resources that pods may ask for.
+        gpus: The GPUs as NVML describes them.
+    """
+
+    labels: Mapping[str, str]
+    allocatable: Mapping[str, int]
+    gpus: tuple[ObservedGpu, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Something that a scenario did to a node to see what comes of it, mostly a request for a configuration.
+
+    Attributes:
+        configuration: The requested configuration; empty if the label was removed or emptied.
+        before: The node before it.
+        after: The node when mig-manager had answered and the operands were back, or when the suite stopped waiting.
+        labels_when_asked: All labels when mig-manager saw the request: as before, without the state label.
+        resumed_before: Whether mig-manager's process had already brought a change to `success`.
+        label_changes: Changes of labels, without those that the suite wrote.
+        resource_changes: Changes of allocatable and capacity.
+        operands: What became of each operand's pod of before, by app: `RUNS_ON`, `restarted`, `gone`, `replaced`.
+        users: The same for the bystander pod, by name; empty if there is none.
+        manager_log: What mig-manager logged.
+        reason: Its last error messages in one line; empty if it logged none.
+        seconds: From the request to `success` or `failed`, by the cluster's clock; None without such an answer.
+    """
+
+    configuration: str
+    before: Moment
+    after: Moment
+    labels_when_asked: Mapping[str, str]
+    resumed_before: bool
+    label_changes: tuple[LabelChange, ...]
+    resource_changes: tuple[ResourceCount, ...]
+    operands: Mapping[str, str]
+    users: Mapping[str, str]
+    manager_log: tuple[str, ...]
+    reason: str
+    seconds: float | None
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Values that the state label took, in order."""
+        return tuple(change.set[MIG_CONFIG_STATE] for change in self.label_changes if MIG_CONFIG_STATE in change.set)
+
+    @property
+    def answer(self) -> str | None:
+        """The last `success` or `failed`; None without such an answer."""
+        return next((state for state in reversed(self.states) if state in _FINAL), None)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that cannot be met, and the next one, which can.
+
+    Attributes:
+        trial: The request that cannot be met.
+        recovery: The request for the configuration of the cell that follows it.
+    """
+
+    trial: Trial
+    recovery: Trial
+
+
+def check_refused(context: CheckContext, trial: Trial, mig_manager: str) -> None:
+    """Check that mig-manager refused the request: `failed` without `pending`, and without pausing an operand.
+
+    Raises:
+        ConformanceError: Another answer, none, or more label changes than that.
+    """
+    _check_course(context, trial, Course.REFUSED, mig_manager)
+
+
+def check_failed(context: CheckContext, trial: Trial, mig_manager: str) -> None:
+    """Check that mig-manager tried and failed: `pending`, then `failed`, with the deploy labels as its version does.
+
+    Raises:
+        ConformanceError: Another answer, none, or other label changes than that.
+    """
+    _check_course(context, trial, Course.FAILED, mig_manager)
+
+
+def check_reason(context: CheckContext, trial: Trial, text: str) -> None:
+    """Check that mig-manager's log says why the request failed: there is no other place where it could.
+
+    Args:
+        context: Node and state that the check is about.
+        trial: The request.
+        text: What an error line must contain; upper and lower case are the same.
+
+    Raises:
+        ConformanceError: No error line contains it.
+    """
+    if text.lower() not in trial.reason.lower():
+        found = trial.reason or " | ".join(trial.manager_log[-3:]) or "nothing was logged"
+        likely = "nobody can tell from the node why it failed: mig-manager writes no event, condition or annotation"
+        raise ConformanceError(context, "log of mig-manager", Finding((f"an error: {text}",), (found,)), (likely,))
+
+
+def check_gpus_kept(context: CheckContext, trial: Trial) -> None:
+    """Check that every GPU still has the same mode and the same MIG devices, with the same UUIDs.
+
+    Raises:
+        ConformanceError: A GPU differs; the message shows every GPU that does.
+    """
+    if finding := compare_mappings(_gpus(trial.before), _gpus(trial.after), only_differences=True):
+        likely = f"mig-parted changed GPUs for {_name(trial)}: see `nvidia-mig-parted apply` in mig-manager's log"
+        raise ConformanceError(context, "GPUs", finding, (likely,))
+
+
+def check_operands_left_alone(context: CheckContext, trial: Trial) -> None:
+    """Check that no operand's pod was deleted, replaced or restarted.
+
+    Raises:
+        ConformanceError: One was.
+    """
+    if finding := compare_mappings(dict.fromkeys(trial.operands, RUNS_ON), trial.operands, only_differences=True):
+        likely = f"deploy labels were paused, or somebody deleted pods, although {_name(trial)} changes nothing"
+        raise ConformanceError(context, "operand pods", finding, (likely,))
+
+
+def check_users_left_alone(context: CheckContext, trial: Trial) -> None:
+    """Check that no pod of a user was deleted, replaced or restarted.
+
+    Raises:
+        ConformanceError: One was.
+    """
+    if finding := compare_mappings(dict.fromkeys(trial.users, RUNS_ON), trial.users, only_differences=True):
+        raise ConformanceError(context, "pods of users", finding, ("mig-manager must not touch pods of users",))
+
+
+def check_resources_kept(context: CheckContext, trial: Trial) -> None:
+    """Check that the node never advertised anything else than before, not even for a moment.
+
+    Raises:
+        ConformanceError: An allocatable count of an `nvidia.com/` resource changed.
+    """
+    changed = [
+        change
+        for change in trial.resource_changes
+        if change.field == "allocatable" and change.resource.startswith(PREFIX) and change.before != change.after
+    ]
+    seen = tuple(f"{change.resource}: {change.before or 0} -> {change.after or 0}" for change in changed)
+    if seen and any(change.before or change.after for change in changed):
+        expected = tuple(f"{name}: {count}" for name, count in sorted(trial.before.allocatable.items()) if count)
+        likely = f"the device plugin was restarted or found other devices, although {_name(trial)} changes nothing"
+        raise ConformanceError(context, "resources", Finding(expected, seen), (likely,))
+
+
+def check_never_advertised(context: CheckContext, trial: Trial, allowed: Sequence[Mapping[str, int]]) -> None:
+    """Check that no resource ever had a count that no geometry on the way gives, above all that no whole GPU was there.
+
+    Args:
+        context: Node and state that the check is about.
+        trial: What was done.
+        allowed: Resources of each geometry on the way; 0 is always allowed.
+
+    Raises:
+        ConformanceError: A count of an `nvidia.com/` resource in allocatable was none of those.
+    """
+    counts = {name: {0, *(stage.get(name, 0) for stage in allowed)} for stage in allowed for name in stage}
+    wrong = tuple(
+        f"{change.resource}: {change.after}"
+        for change in trial.resource_changes
+        if change.field == "allocatable" and change.resource.startswith(PREFIX)
+        if (change.after or 0) not in counts.get(change.resource, {0})
+    )
+    if wrong:
+        expected = tuple(f"{name}: {' or '.join(map(str, sorted(those)))}" for name, those in sorted(counts.items()))
+        likely = "the device plugin ran before the geometry was there: a pod could have got a whole GPU"
+        raise ConformanceError(context, "resources over time", Finding(expected, wrong), (likely,))
+
+
+def check_recovered(context: CheckContext, trial: Trial, former: Moment) -> None:
+    """Check that a request for the former configuration brought the node back to where it was.
+
+    It must end in `success`, with the same geometry and the same resources, and with no operand left paused.
+
+    Args:
+        context: Node and state that the check is about.
+        trial: The request for the configuration that the node had before.
+        former: The node while it had that configuration.
+
+    Raises:
+        ConformanceError: Something is missing; the message says what, and what mig-manager logged.
+    """
+    context = _with_hint(context, f"mig-manager said: {trial.reason}" if trial.reason else "")
+    if trial.answer != State.SUCCESS:
+        found = Finding((State.SUCCESS,), (" then ".join(trial.states) or "no answer",))
+        raise ConformanceError(context, f"answer to {trial.configuration}", found, _stuck(trial))
+    check_geometry(context, trial.after.gpus, observed_geometry(former.gpus))
+    if left := [label for label in _paused(trial.after.labels) if former.labels.get(label) != PAUSED]:
+        likely = "nothing resumes them but a change that succeeds, or a restart of mig-manager's pod"
+        paused = tuple(f"{label}: {PAUSED}" for label in left)
+        raise ConformanceError(context, "deploy labels", Finding(("no operand paused",), paused), (likely,))
+    check_resources(context, trial.after.allocatable, former.allocatable)
+
+
+def _check_course(context: CheckContext, trial: Trial, course: Course, mig_manager: str) -> None:
+    before, resumed = trial.labels_when_asked, trial.resumed_before
+    expected = expected_changes(before, course, mig_manager, resumed_before=resumed)
+    context = _with_hint(
+        context,
+        f"after {_name(trial)} mig-manager said: {trial.reason or 'nothing at level error'}; see its log",
+    )
+    check_states(context, trial.label_changes, expected)
+    check_deploy_labels(context, trial.label_changes, expected)
+
+
+def _stuck(trial: Trial) -> tuple[str, ...]:
+    if trial.states:
+        return ()
+    return ("mig-manager did not see the change of the label, or is still at work: see the end of its log",)
+
+
+def _with_hint(context: CheckContext, hint: str) -> CheckContext:
+    return replace(context, hints=lambda: [hint]) if hint else context
+
+
+def _paused(labels: Mapping[str, str]) -> list[str]:
+    return sorted(key for key, value in labels.items() if key.startswith(DEPLOY_PREFIX) and value == PAUSED)
+
+
+def _gpus(moment: Moment) -> dict[str, str]:
+    return {f"GPU {gpu.index}": _devices(gpu) for gpu in moment.gpus}
+
+
+def _devices(gpu: ObservedGpu) -> str:
+    devices = sorted((device.start, f"{device.profile} {device.uuid}") for device in gpu.instances)
+    bare = [f"{instance.profile} without a compute instance" for instance in gpu.bare_instances]
+    return ", ".join([f"MIG {'on' if gpu.mode else 'off'}", *(text for _, text in devices), *bare])
+
+
+def _name(trial: Trial) -> str:
+    return f"the request for {trial.configuration}" if trial.configuration else "the change of the label"

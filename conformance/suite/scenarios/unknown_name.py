@@ -1,0 +1,27 @@
+"""Scenarios: requests for names that the node's mig-parted file does not have."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from conformance.expect.trials import Refusal
+from conformance.suite.scenario import FailureScenario, NodeInCell
+from conformance.suite.trials import refusal
+
+UNKNOWN_NAME: Final = "mig-conformance-unknown"
+"""A name that no mig-parted file has."""
+
+
+class RequestUnknownName(FailureScenario[None, Refusal]):
+    """Requests a configuration that does not exist, then the one of the cell."""
+
+    summary: ClassVar = "request an unknown configuration, then the one of the cell"
+    cost: ClassVar = 20.0
+
+    def start(self, node: NodeInCell) -> None:
+        """Do nothing."""
+
+    def observe(self, node: NodeInCell, started: None) -> Refusal:
+        """Make both requests."""
+        del started
+        return refusal(node, UNKNOWN_NAME)

@@ -1,0 +1,144 @@
+"""Trials: what comes of a request that a scenario makes on purpose, seen from the moment before it to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from conformance.cluster.changes import LabelChange, ResourceChange
+from conformance.cluster.errors import InconclusiveError, WaitTimeout
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.timeline import PodLife
+from conformance.expect.resources import above_zero
+from conformance.expect.trials import RUNS_ON, Moment, Refusal, Trial
+from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
+from conformance.spec.names import MIG_CONFIG_STATE, VALIDATOR_APP, State
+from conformance.suite.scenario import NodeInCell
+
+_FINAL = (State.SUCCESS, State.FAILED)
+
+
+class TrialWatch:
+    """Watches one node from now until `trial`, for scenarios that do something else than one request.
+
+    Args:
+        node: The node. Its GPUs are read with a pod, now and at the end.
+
+    Raises:
+        InconclusiveError: mig-manager's log cannot be read.
+        ClusterError: The cluster could not be used.
+    """
+
+    def __init__(self, node: NodeInCell) -> None:
+        cluster = node.cluster
+        self._node = node
+        self._before = _look(node)
+        self._operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
+        pod = manager_pod(cluster, node.name)
+        position = log_position(cluster, pod) if pod else None
+        if pod is None or position is None:
+            raise InconclusiveError(
+                f"the log of mig-manager on node {node.name} cannot be read, and it alone says why a request failed: "
+                f"its pod must run, and the suite needs the right to get pods/log in {cluster.operator_namespace}"
+            )
+        self._position = position
+        self._resumed = has_resumed(cluster, pod)
+        self._mark = cluster.timeline.mark()
+        self._started = cluster.clock.now()
+
+    def trial(self, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
+        """Return what has happened since the watch began.
+
+        Args:
+            configuration: The requested configuration; empty if the label was removed or emptied.
+            resources: Resources to wait for, up to `limits.resources`; None to wait for nothing.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        node, cluster, mark = self._node, self._node.cluster, self._mark
+        if resources is not None:
+            _await_resources(node, resources)
+        after = _look(node)
+        history = cluster.timeline.since(mark, node=node.name)
+        lives = {life.uid: life for life in cluster.timeline.pods(node.name, mark)}
+        changes = [change for change in history if isinstance(change, LabelChange)]
+        answers = [change.time for change in changes if change.set.get(MIG_CONFIG_STATE) in _FINAL]
+        log = log_since(cluster, node.name, self._position)
+        return Trial(
+            configuration=configuration,
+            before=self._before,
+            after=after,
+            labels_when_asked={key: v for key, v in self._before.labels.items() if key != MIG_CONFIG_STATE},
+            resumed_before=self._resumed,
+            label_changes=tuple(change for change in changes if not cluster.writes.owns(change.version)),
+            resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
+            operands={pod.app: _fate(pod, lives.get(pod.uid), lives.values()) for pod in self._operands},
+            users={pod.name: _fate(pod, lives.get(pod.uid), ()) for pod in (node.bystander,) if pod},
+            manager_log=log,
+            reason=failure_reason(log),
+            seconds=answers[0] - self._started if answers else None,
+        )
+
+
+def attempt(node: NodeInCell, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
+    """Request a configuration on a node, wait until the node is at rest, and return what came of it.
+
+    Args:
+        node: The node.
+        configuration: Name of the configuration; it need not exist.
+        resources: Resources to wait for; None to wait for nothing.
+
+    Raises:
+        ClusterError: The cluster could not be used.
+    """
+    watch = TrialWatch(node)
+    node.request(configuration)
+    return watch.trial(configuration, resources=resources)
+
+
+def recover(node: NodeInCell, former: Moment) -> Trial:
+    """Request the configuration of the cell, wait until the node is as it was in `former`, and return what came of it.
+
+    Raises:
+        ClusterError: The cluster could not be used.
+    """
+    return attempt(node, node.cell.configuration, resources=former.allocatable)
+
+
+def refusal(node: NodeInCell, configuration: str) -> Refusal:
+    """Request a configuration that cannot be applied, then the configuration of the cell.
+
+    Raises:
+        ClusterError: The cluster could not be used.
+    """
+    trial = attempt(node, configuration)
+    return Refusal(trial, recover(node, trial.before))
+
+
+def _look(node: NodeInCell) -> Moment:
+    gpus = node.read_gpus().gpus
+    view = node.cluster.node(node.name)
+    return Moment(view.labels, view.allocatable, gpus)
+
+
+def _await_resources(node: NodeInCell, resources: Mapping[str, int]) -> None:
+    cluster, wanted = node.cluster, above_zero(resources)
+    with suppress(WaitTimeout):  # what is not advertised is a finding of the case
+        cluster.wait(
+            lambda: above_zero(cluster.node(node.name).allocatable) == wanted,
+            "the resources of the geometry to be advertised",
+            cluster.limits.resources,
+            node=node.name,
+        )
+
+
+def _fate(pod: PodView, life: PodLife | None, lives: Iterable[PodLife]) -> str:
+    newer = any(other.app == pod.app and other.started is not None and other.ended is None for other in lives)
+    if life is not None and (life.ended is not None or life.terminating is not None):
+        return "replaced" if newer else "gone"
+    if newer:
+        return "joined by another pod"
+    # The validator checks again and again until the node has resources.
+    restarted = life is not None and life.restarts and pod.app != VALIDATOR_APP
+    return "restarted" if restarted else RUNS_ON

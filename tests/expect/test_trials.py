@@ -1,0 +1,171 @@
+"""What must hold of a request that is refused, and of the one after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from conformance.expect.finding import CheckContext, ConformanceError
+from conformance.expect.trials import (
+    RUNS_ON,
+    Moment,
+    Trial,
+    check_failed,
+    check_gpus_kept,
+    check_never_advertised,
+    check_operands_left_alone,
+    check_reason,
+    check_recovered,
+    check_refused,
+    check_resources_kept,
+    check_users_left_alone,
+)
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED
+from tests.expect.made import BALANCED, SEVEN, context, gpu
+
+MIG_MANAGER = "v0.15.0"
+DEPLOYED = dict.fromkeys(
+    (DEPLOY_PREFIX + name for name in ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")),
+    "true",
+)
+AT_REST = Moment(DEPLOYED, {"nvidia.com/gpu": 7}, (gpu(SEVEN),))
+
+
+@dataclass(frozen=True)
+class Set:
+    """A label change as a watch saw it."""
+
+    set: Mapping[str, str]
+    removed: tuple[str, ...] = ()
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Count:
+    """A changed count as a watch saw it."""
+
+    before: int | None
+    after: int | None
+    resource: str = "nvidia.com/gpu"
+    field: str = field(default="allocatable")
+
+
+def states(*values: str) -> tuple[Set, ...]:
+    return tuple(Set({MIG_CONFIG_STATE: value}) for value in values)
+
+
+REFUSED = Trial(
+    configuration="nope",
+    before=AT_REST,
+    after=AT_REST,
+    labels_when_asked=DEPLOYED,
+    resumed_before=True,
+    label_changes=states("failed"),
+    resource_changes=(),
+    operands={"nvidia-device-plugin-daemonset": RUNS_ON},
+    users={"bystander": RUNS_ON},
+    manager_log=("level=fatal", "Waiting"),
+    reason='level=fatal msg="Error selecting MIG config: selected mig-config not present: nope"',
+    seconds=0.5,
+)
+GOOD = replace(REFUSED, configuration="all-1g.10gb", label_changes=states("success"), reason="")
+
+
+def refused(at: CheckContext, trial: Trial) -> None:
+    check_refused(at, trial, MIG_MANAGER)
+
+
+def has_reason(at: CheckContext, trial: Trial) -> None:
+    check_reason(at, trial, "Selected mig-config not present: nope")
+
+
+def recovered(at: CheckContext, trial: Trial) -> None:
+    check_recovered(at, trial, AT_REST)
+
+
+def seven_or_none(at: CheckContext, trial: Trial) -> None:
+    check_never_advertised(at, trial, [{"nvidia.com/gpu": 7}])
+
+
+def with_gpus(*gpus: object) -> Moment:
+    return replace(AT_REST, gpus=gpus)
+
+
+def with_plugin_paused() -> Moment:
+    return replace(AT_REST, labels={**DEPLOYED, DEPLOY_PREFIX + "device-plugin": PAUSED})
+
+
+Check = Callable[[CheckContext, Trial], None]
+
+
+@pytest.mark.parametrize(
+    ("check", "trial"),
+    [
+        (refused, REFUSED),
+        (has_reason, REFUSED),
+        (check_gpus_kept, REFUSED),
+        (check_operands_left_alone, REFUSED),
+        (check_users_left_alone, REFUSED),
+        (check_resources_kept, REFUSED),
+        (check_resources_kept, replace(REFUSED, resource_changes=(Count(None, 0), Count(8, 0, field="capacity")))),
+        (recovered, GOOD),
+        (recovered, replace(GOOD, label_changes=states("pending", "success"))),
+        (seven_or_none, replace(GOOD, resource_changes=(Count(7, 0), Count(0, 7), Count(7, None)))),
+    ],
+)
+def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
+    check(context(), trial)
+
+
+@pytest.mark.parametrize(
+    ("check", "trial", "said"),
+    [
+        (refused, replace(REFUSED, label_changes=()), "found       nothing"),
+        (refused, replace(REFUSED, label_changes=states("pending", "failed")), "unexpected  pending"),
+        (refused, replace(REFUSED, label_changes=states("success")), "success"),
+        (refused, replace(REFUSED, label_changes=(Set({DEPLOY_PREFIX + "dcgm": PAUSED}), *states("failed"))), "dcgm"),
+        (has_reason, replace(REFUSED, reason=""), "level=fatal | Waiting"),
+        (has_reason, replace(REFUSED, reason="", manager_log=()), "nothing was logged"),
+        (has_reason, replace(REFUSED, reason="level=error msg=other"), "msg=other"),
+        (check_gpus_kept, replace(REFUSED, after=with_gpus(gpu(mode=True))), "found       GPU 0: MIG on"),
+        (check_gpus_kept, replace(REFUSED, after=with_gpus(gpu(BALANCED))), "3g.40gb"),
+        (check_operands_left_alone, replace(REFUSED, operands={"gpu-feature-discovery": "replaced"}), "replaced"),
+        (check_users_left_alone, replace(REFUSED, users={"bystander": "restarted"}), "restarted"),
+        (check_resources_kept, replace(REFUSED, resource_changes=(Count(7, 0), Count(0, 7))), "nvidia.com/gpu: 7 -> 0"),
+        (recovered, replace(GOOD, label_changes=states("failed")), "found       failed"),
+        (recovered, replace(GOOD, label_changes=()), "no answer"),
+        (recovered, replace(GOOD, after=with_gpus(gpu(BALANCED))), "geometry"),
+        (recovered, replace(GOOD, after=with_plugin_paused()), "device-plugin: paused"),
+        (recovered, replace(GOOD, after=replace(AT_REST, allocatable={"nvidia.com/gpu": 6})), "nvidia.com/gpu: 6"),
+        (seven_or_none, replace(GOOD, resource_changes=(Count(0, 1), Count(1, 7))), "nvidia.com/gpu: 1"),
+        (seven_or_none, replace(GOOD, resource_changes=(Count(0, 2, "nvidia.com/mig-1g.10gb"),)), "mig-1g.10gb: 2"),
+    ],
+)
+def test_what_must_not_be_is_found(check: Check, trial: Trial, said: str) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check(context(), trial)
+
+    assert said in str(caught.value)
+
+
+def test_a_change_that_fails_is_no_refusal() -> None:
+    paused = Set(dict.fromkeys(DEPLOYED, PAUSED))
+    tried = replace(REFUSED, label_changes=(*states("pending"), paused, *states("failed")))
+
+    check_failed(context(), tried, MIG_MANAGER)
+    with pytest.raises(ConformanceError):
+        check_failed(context(), REFUSED, MIG_MANAGER)
+
+
+def test_same_devices_under_new_uuids_are_not_the_same() -> None:
+    moved = replace(gpu(SEVEN), instances=tuple(replace(it, uuid=f"{it.uuid}x") for it in gpu(SEVEN).instances))
+
+    with pytest.raises(ConformanceError, match="mig-parted changed GPUs"):
+        check_gpus_kept(context(), replace(REFUSED, after=with_gpus(moved)))
+
+
+def test_the_answer_is_the_last_one() -> None:
+    assert replace(REFUSED, label_changes=states("failed", "success", "pending")).answer == "success"
+    assert replace(REFUSED, label_changes=states("pending")).answer is None
