@@ -51,6 +51,8 @@ class Limits:
         pod_finish: From Running to the end of a workload pod.
         pod_gone: From the deletion of a pod until its object is gone (grace period 30 s).
         stays_pending: How long to watch a pod that must stay Pending; a scheduler that can place it does so at once.
+        edit_ignored: How long to watch that an edited ConfigMap changes nothing before the next request. kubelet needs
+            up to about 90 s to show the new content in the volume; until then a request would be answered with the old.
         lease: Real seconds after which the lease of a killed run expires. A run renews its lease at a third of that.
     """
 
@@ -74,6 +76,7 @@ class Limits:
     pod_finish: float = 180.0
     pod_gone: float = 120.0
     stays_pending: float = 10.0
+    edit_ignored: float = 120.0
     lease: float = 60.0
 
     def __post_init__(self) -> None:

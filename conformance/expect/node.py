@@ -117,6 +117,22 @@ class ExpectedNode:
         refused = refusal(observed_geometry(gpus), self.strategy, self.device_plugin)
         return (DEVICE_PLUGIN_APP,) if refused else ()
 
+    def asked_for(self, configuration: str, before: Sequence[ObservedGpu], entries: Sequence[Entry]) -> ExpectedNode:
+        """Return what the node must show in another configuration under the same strategy.
+
+        Label changes are not part of it.
+
+        Args:
+            configuration: Name of the configuration.
+            before: The GPUs before it was requested.
+            entries: Its entries.
+        """
+        context = replace(self.context, configuration=configuration)
+        expected = expected_node(
+            context, before, entries, mig_manager=self.mig_manager, device_plugin=self.device_plugin
+        )
+        return replace(expected, features=self.features)
+
     def certifying(self, requirements: tuple[str, ...]) -> ExpectedNode:
         """Return the same expectations for a case that certifies these requirements; its messages begin with them."""
         return replace(self, context=replace(self.context, requirements=requirements))

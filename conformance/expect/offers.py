@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from conformance.expect.catalogue import profile_counts
-from conformance.expect.compare import compare_mappings
+from conformance.expect.compare import compare_mappings, compare_sequences
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.matching import matching_entries
 from conformance.expect.observed import ObservedGpu
@@ -88,6 +88,16 @@ def check_applied(context: CheckContext, state: str | None, reason: str = "") ->
         likely = [f"{MIG_MANAGER_APP}: {reason}"] if reason else []
         finding = Finding((State.SUCCESS,), () if state is None else (state,))
         raise ConformanceError(context, "state", finding, likely)
+
+
+def check_offered_again(context: CheckContext, before: Sequence[str], after: Sequence[str]) -> None:
+    """Check that a node is offered the same configurations as before another ConfigMap was in force.
+
+    Raises:
+        ConformanceError: A name is missing or new.
+    """
+    if finding := compare_sequences(sorted(before), sorted(after)):
+        raise ConformanceError(context, "offered configurations", finding, (f"{MIG_MANAGER_APP} has the other file",))
 
 
 def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:

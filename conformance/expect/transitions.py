@@ -182,6 +182,21 @@ def check_deploy_labels(
         raise ConformanceError(context, "deploy labels", finding)
 
 
+def check_idle(context: CheckContext, changes: Sequence[LabelChange], why: str) -> None:
+    """Check that mig-manager changed neither the state label nor a deploy label.
+
+    Args:
+        context: Node and state that the check is about.
+        changes: Label changes while mig-manager had nothing to do.
+        why: Why it had nothing to do; ends the message.
+
+    Raises:
+        ConformanceError: There was a change.
+    """
+    if found := changes_of_mig_manager(changes):
+        raise ConformanceError(context, "labels", Finding((f"no change: {why}",), tuple(map(str, found))))
+
+
 def _states(changes: Sequence[ExpectedChange]) -> list[str]:
     return [change.labels[MIG_CONFIG_STATE] for change in changes if MIG_CONFIG_STATE in change.labels]
 

@@ -109,6 +109,24 @@ FAULTS: tuple[Fault, ...] = (
         ("D-22",),
     ),
     Fault(
+        "mig-manager-keeps-first-file",
+        "mig_manager",
+        "a ConfigMap of the user's own is read once, when the process starts: an edit never counts",
+        ("D-16",),
+    ),
+    Fault(
+        "mig-parted-ignores-filters",
+        "mig_parted",
+        "entries count for every board, whatever their device filter says (mig-parted issue 227)",
+        ("D-16",),
+    ),
+    Fault(
+        "mig-parted-counts-from-one",
+        "mig_parted",
+        "indices of GPUs are counted from one, so that a layout lands on the GPU before (mig-parted issue 157)",
+        ("D-16",),
+    ),
+    Fault(
         "plugin-count-off-by-one",
         "device_plugin",
         "every resource advertises one device too few",
@@ -151,6 +169,18 @@ FAULTS: tuple[Fault, ...] = (
     Fault("scheduler-ignores-resources", "scheduler", "pods are bound whether or not the resource is there", ("D-21",)),
     Fault(
         "scheduler-gives-no-reason", "scheduler", "the message of a Pending pod does not name the resource", ("D-21",)
+    ),
+    Fault(
+        "operator-ignores-config-name",
+        "operator",
+        "migManager.config.name does not reach mig-manager",
+        ("D-16",),
+    ),
+    Fault(
+        "operator-keeps-config-name",
+        "operator",
+        "mig-manager keeps the ConfigMap that migManager.config.name once named",
+        ("D-16", "D-15"),
     ),
     Fault(
         "operator-forgets-plugin",

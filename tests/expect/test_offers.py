@@ -9,7 +9,7 @@ import pytest
 
 from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.offers import check_applied, check_offers, expected_offers
+from conformance.expect.offers import check_applied, check_offered_again, check_offers, expected_offers
 from conformance.spec.mig_parted import Configurations, parse
 from conformance.spec.models import GpuModel, load_models
 from conformance.spec.names import State
@@ -119,3 +119,12 @@ def test_any_other_state_is_not_applied() -> None:
     )
     with pytest.raises(ConformanceError, match="found       nothing"):
         check_applied(context(), None)
+
+
+def test_same_configurations_are_offered_again_in_any_order() -> None:
+    check_offered_again(context(), ["b", "a"], ["a", "b"])
+
+
+def test_a_configuration_that_does_not_return_is_named() -> None:
+    with pytest.raises(ConformanceError, match=r"missing +all-1g\.10gb"):
+        check_offered_again(context(), ["all-disabled", "all-1g.10gb"], ["all-disabled"])

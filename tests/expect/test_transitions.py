@@ -17,6 +17,7 @@ from conformance.expect.transitions import (
     Course,
     check_applied_before_success,
     check_deploy_labels,
+    check_idle,
     check_states,
     expected_changes,
 )
@@ -237,3 +238,13 @@ def test_message_of_a_success_before_the_gpus_were_changed() -> None:
         f"  found       {SUCCEEDS}\n"
         f"              {APPLIES}"
     )
+
+
+def test_nothing_happens_while_nothing_is_requested() -> None:
+    check_idle(context(), [Seen({"nvidia.com/gpu.count": "7"})], "nothing was requested")
+
+
+@pytest.mark.parametrize("labels", [state("pending"), deploy("true", "dcgm")])
+def test_a_change_that_nobody_requested_is_found(labels: Labels) -> None:
+    with pytest.raises(ConformanceError, match="no change: the file was edited"):
+        check_idle(context(), [Seen(labels)], "the file was edited")

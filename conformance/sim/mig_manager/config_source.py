@@ -47,9 +47,12 @@ async def choose_config_file(process: Process) -> str:
         return given
     if not given:
         return await _generated(process)
-    if process.read_file(given) is None:
+    if (text := process.read_file(given)) is None:
         raise SetupError(f"{_FAILED}failed to read custom config {given}: stat {given}: no such file or directory")
     process.log(f"Using custom config: {given}")
+    if process.fault("mig-manager-keeps-first-file"):
+        _keep(process, text)
+        return GENERATED_FILE
     return given
 
 

@@ -79,6 +79,10 @@ class _Run:
             entries = configurations.select(self.options.selected_config)
         except ConfigurationError as error:
             raise MigPartedError(f"error selecting MIG config: {error}") from error
+        if self.nvml.hardware.faults.on("mig-parted-ignores-filters"):
+            entries = tuple(replace(entry, device_filter=()) for entry in entries)
+        if self.nvml.hardware.faults.on("mig-parted-counts-from-one"):
+            entries = tuple(map(_counted_from_one, entries))
         return entries if self.subsystem_filters else tuple(map(_without_subsystems, entries))
 
 
@@ -89,6 +93,10 @@ _parsed = lru_cache(maxsize=64)(parse)
 def _without_subsystems(entry: Entry) -> Entry:
     """Replace filters that name a subsystem by one that matches nothing; an empty list would match everything."""
     return replace(entry, device_filter=tuple("" if ":" in part else part for part in entry.device_filter))
+
+
+def _counted_from_one(entry: Entry) -> Entry:
+    return replace(entry, devices=entry.devices and tuple(index - 1 for index in entry.devices))
 
 
 def _decoding(problem: str) -> str:

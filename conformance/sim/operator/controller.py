@@ -65,6 +65,9 @@ class Operator:
         self._client_label = "client-label" in release.fixes
         self._by_generation = "generation-readiness" in release.fixes
         self._forgets_plugin = faults.on("operator-forgets-plugin")
+        self._ignores_config_name = faults.on("operator-ignores-config-name")
+        self._keeps_config_name = faults.on("operator-keeps-config-name")
+        self._config_name = ""
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
         self._daemon_sets = kube.informer(DAEMON_SETS)
@@ -159,8 +162,16 @@ class Operator:
         """Return the desired DaemonSets, cached by generation of the policy."""
         generation = (policy["metadata"]["uid"], policy["metadata"]["generation"])
         if self._rendered is None or self._rendered[0] != generation:
-            self._rendered = (generation, daemon_sets(policy, self._namespace))
+            self._rendered = (generation, daemon_sets(self._with_faults(policy), self._namespace))
         return self._rendered[1]
+
+    def _with_faults(self, policy: Object) -> Object:
+        """Return the policy as an operator with a defect reads it."""
+        name = policy["spec"].get("migManager", {}).get("config", {}).get("name") or ""
+        self._config_name = name or self._config_name
+        if self._ignores_config_name:
+            return _with_config_name(policy, "")
+        return _with_config_name(policy, self._config_name) if self._keeps_config_name else policy
 
     async def _own_daemon_set(self, wanted: Object, found: Object | None) -> bool:
         """Create or update one DaemonSet; return whether it is ready."""
@@ -185,6 +196,12 @@ class Operator:
         status = {"state": state, "namespace": self._namespace, "conditions": timed}
         name = policy["metadata"]["name"]
         await self._kube.patch(CLUSTER_POLICIES, name, {"status": status}, subresource="status")
+
+
+def _with_config_name(policy: Object, name: str) -> Object:
+    manager = policy["spec"].get("migManager", {})
+    config = {**manager.get("config", {}), "name": name}
+    return {**policy, "spec": {**policy["spec"], "migManager": {**manager, "config": config}}}
 
 
 def _age(policy: Object) -> tuple[str, str]:
