@@ -1,7 +1,8 @@
 """The probe: reads the GPUs of its machine or container through `pynvml` and prints them as JSON.
 
 It runs in pods, on GPU hosts, and with the simulated `conformance.sim.nvml`. The program is the single file `read.py`,
-which needs only `pynvml`, so it runs in every image with Python. `files` returns what must be in its directory there.
+which needs only `pynvml`, so it runs in every image with Python. Beside it `hold.py` keeps a device busy. `files`
+returns what must be in their directory there.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 
 SCRIPT = "read.py"
 """Name of the file to run: `python3 read.py`."""
+HOLDER = "hold.py"
+"""Name of the program that keeps a device busy."""
 
 
 def files() -> Mapping[str, str]:
-    """Return the texts of the probe and of `pynvml` by file name.
+    """Return the texts of the programs and of `pynvml` by file name.
 
     Together they have about 350 kB and fit into a ConfigMap (1 MiB).
 
@@ -26,6 +29,6 @@ def files() -> Mapping[str, str]:
     if found is None or found.origin is None:
         raise ModuleNotFoundError("no module pynvml: install nvidia-ml-py")
     return {
-        SCRIPT: Path(__file__).with_name(SCRIPT).read_text(encoding="utf-8"),
+        **{name: Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (SCRIPT, HOLDER)},
         "pynvml.py": Path(found.origin).read_text(encoding="utf-8"),
     }

@@ -26,6 +26,7 @@ class SimNode:
             outlive containers; a reboot deletes those below `/run`.
         devices: The kubelet's device manager, with which device plugins register.
         on_reboot: Reboots the node; set by the kubelet, None until then.
+        on_kubelet_restart: Restarts the kubelet of the node; set by the kubelet, None until then.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SimNode:
     files: dict[str, str] = field(default_factory=dict)
     devices: DeviceManager = field(init=False)
     on_reboot: Callable[[], None] | None = None
+    on_kubelet_restart: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.devices = DeviceManager(self.clock, self.faults)
@@ -50,3 +52,13 @@ class SimNode:
         if self.on_reboot is None:
             raise RuntimeError(f"node {self.name} has no kubelet yet and cannot reboot")
         self.on_reboot()
+
+    def request_kubelet_restart(self) -> None:
+        """Restart the kubelet: containers run on, and device plugins have to register again.
+
+        Raises:
+            RuntimeError: The node has no kubelet yet.
+        """
+        if self.on_kubelet_restart is None:
+            raise RuntimeError(f"node {self.name} has no kubelet yet that could restart")
+        self.on_kubelet_restart()

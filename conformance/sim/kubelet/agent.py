@@ -37,6 +37,7 @@ class NodeAgent:
         """Register the node and start the pods that are bound to it."""
         await self._status.register()
         self.node.on_reboot = self._begin_reboot
+        self.node.on_kubelet_restart = self._restart_kubelet
         for pod in self._own_pods():
             self.pod_seen(pod)
 
@@ -67,8 +68,8 @@ class NodeAgent:
             self._tasks.spawn(worker.gone(), f"end of pod {worker.description}")
         self._shared.statuses.forget(uid)
 
-    def _work_on(self, pod: Object, restarts: int = 0) -> PodWorker:
-        worker = PodWorker(self.runtime, pod, restarts)
+    def _work_on(self, pod: Object, former: PodWorker | None = None) -> PodWorker:
+        worker = PodWorker(self.runtime, pod, former)
         self.workers[worker.uid] = worker
         worker.start()
         return worker
@@ -84,7 +85,7 @@ class NodeAgent:
     async def _reboot(self) -> None:
         """Reboot with a new boot id, and restart all pods that are still bound to the node."""
         logger.info("node %s reboots", self.node.name)
-        restarts = {uid: max(runner.restarts for runner in w.containers) + 1 for uid, w in self.workers.items()}
+        former = self.workers
         await self._status.not_ready()
         await self._end_all()
         for path in [path for path in self.node.files if path.startswith("/run/")]:
@@ -95,14 +96,21 @@ class NodeAgent:
         await self._status.ready()
         self._warn_rebooted()
         self._down = False
-        self._start_again(restarts)
+        self._start_again(former)
 
-    def _start_again(self, restarts: Mapping[str, int]) -> None:
+    def _start_again(self, former: Mapping[str, PodWorker]) -> None:
         for pod in self._own_pods():
-            if (uid := pod["metadata"]["uid"]) in restarts and not _ending(pod):
-                self._work_on(pod, restarts[uid])
+            if (uid := pod["metadata"]["uid"]) in former and not _ending(pod):
+                self._work_on(pod, former[uid])
             else:
                 self.pod_seen(pod)
+
+    def _restart_kubelet(self) -> None:
+        """Restart the kubelet: it reports the devices of its checkpoint at once, and waits for their plugins."""
+        if not self._down:
+            logger.info("kubelet of node %s restarts", self.node.name)
+            self.node.devices.restart()
+            self._status.report()
 
     def _warn_rebooted(self) -> None:
         about: Object = {"metadata": {"name": self.node.name, "uid": self.node.name}}

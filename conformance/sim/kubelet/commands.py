@@ -7,6 +7,7 @@ from typing import Final
 
 from conformance.sim import nvidia_smi
 from conformance.sim.container import Container, Program
+from conformance.sim.kubelet.host import chroot
 from conformance.sim.kubelet.script import python
 
 ENDED_BY_SIGTERM: Final = 143
@@ -92,6 +93,7 @@ async def test(container: Container) -> int:
 COMMANDS: Final[Mapping[str, Program]] = {
     "[": test,
     "cat": cat,
+    "chroot": chroot,
     "echo": echo,
     "env": env,
     "false": fail,

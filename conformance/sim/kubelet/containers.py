@@ -15,7 +15,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.container import Container, Program
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.logs import ContainerLog
-from conformance.sim.kubelet.states import KILLED, START_FAILED, Running, State, Terminated, Waiting
+from conformance.sim.kubelet.states import KILLED, LOST, START_FAILED, Running, State, Terminated, Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,20 @@ class ContainerRunner:
             back_off.lengthen()
             self.restarts += 1
             self.former_log, self.log = self.log, ContainerLog()
+
+    def lost_with(self, former: ContainerRunner) -> None:
+        """Take over how the container ended before or with a reboot; without effect if it had not started.
+
+        containerd reports exit code 255 and the reason Unknown for a task that it no longer finds.
+        """
+        match former.state:
+            case Running(started):
+                self.state = Terminated(LOST, started, self._clock.time(), former.id, "Unknown")
+            case Terminated():
+                self.state = former.state
+            case _:
+                return
+        self.done, self.id, self.restarts = True, former.id, former.restarts
 
     def stop(self) -> None:
         """Stop it (SIGTERM) without a restart."""

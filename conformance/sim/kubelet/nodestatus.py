@@ -52,6 +52,12 @@ class NodeStatus:
         """Schedule an update at the next interval, and another one when a grace period ends."""
         self._plan_at(self._node.clock.now())
 
+    def report(self) -> None:
+        """Update the status now, and at the next interval again."""
+        self._forget_timer()
+        self._look()
+        self.plan()
+
     async def not_ready(self) -> None:
         """Set the node not ready, and write nothing until `ready`."""
         self._forget_timer()

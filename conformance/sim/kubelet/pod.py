@@ -59,6 +59,11 @@ END_SECONDS: Final = 0.3
 class PodWorker:
     """A pod that runs on a node.
 
+    Args:
+        machine: The node.
+        pod: The Pod object.
+        former: The worker of the same pod before a reboot; None for a new pod.
+
     Attributes:
         pod: The Pod object as last seen.
         description: The pod in messages: `<name>_<namespace>(<uid>)`.
@@ -68,19 +73,21 @@ class PodWorker:
         status: Builds the status of the pod.
     """
 
-    def __init__(self, machine: Machine, pod: Object, restarts: int = 0) -> None:
+    def __init__(self, machine: Machine, pod: Object, former: PodWorker | None = None) -> None:
         meta = pod["metadata"]
         self.pod = pod
         self.uid: str = meta["uid"]
         self.description = f"{meta['name']}_{meta['namespace']}({self.uid})"
         self.ip = ""
         clock = machine.clock
+        restarts = 1 + max(runner.restarts for runner in former.containers) if former else 0
         self.inits: Sequence[ContainerRunner] = [
             ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"].get("initContainers") or []
         ]
         self.mains: Sequence[ContainerRunner] = [
             ContainerRunner(spec, clock, self, restarts) for spec in pod["spec"]["containers"]
         ]
+        self._former = former
         self.status = StatusBuilder(clock)
         self._machine = machine
         self._policy: str = pod["spec"].get("restartPolicy") or "Always"
@@ -132,6 +139,9 @@ class PodWorker:
         self._machine.warn(self.pod, "BackOff", message)
 
     async def _live(self) -> None:
+        if self._former is not None and self._policy == "Never" and self._ended_with(self._former):
+            await self._rest()
+            return
         try:
             self._grants = self._machine.admit(self.pod)
         except DeviceError as error:
@@ -140,6 +150,20 @@ class PodWorker:
             self.ip = self._machine.new_address(self.pod)
             with self._deadline():
                 await self._run_containers()
+        await self._rest()
+
+    def _ended_with(self, former: PodWorker) -> bool:
+        """Take over the containers of a pod that ran before a reboot; return whether one of them had started.
+
+        A pod with the policy Never is then over (kubernetes v1.36, pkg/kubelet/kuberuntime: no new sandbox for it).
+        """
+        self.ip = former.ip
+        for mine, lost in zip(self.containers, former.containers, strict=True):
+            mine.lost_with(lost)
+        return any(runner.done for runner in self.containers)
+
+    async def _rest(self) -> None:
+        """Report the end of a pod that has completed, and remove the object once that is asked for."""
         self._machine.released(self.pod)
         if not self._stop.is_set():
             self._machine.write_status(self, soon=False)

@@ -11,10 +11,12 @@ import io
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
 from conformance.sim.container import Container
+from conformance.sim.kubelet import holder
 from conformance.sim.nvml import Nvml
 
 
@@ -25,6 +27,8 @@ async def python(container: Container) -> int:
     if source is None:
         container.log(f"python3: can't open file '{path}': [Errno 2] No such file or directory")
         return 2
+    if PurePosixPath(path).name == holder.SCRIPT:
+        return await holder.hold(container)
     output = io.StringIO()
     try:
         return run_script(source, container.command[1:], Nvml(container.node.hardware, container.visible), output)

@@ -11,6 +11,8 @@ from conformance.spec.times import api_time
 
 KILLED: Final = 137
 """Exit code of a container that SIGKILL ended (128 + 9)."""
+LOST: Final = 255
+"""Exit code of a container whose end the runtime did not see, as after a reboot."""
 START_FAILED: Final = 128
 """Exit code that the runtime gives a container whose executable does not exist."""
 
