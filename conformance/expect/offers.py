@@ -90,6 +90,21 @@ def check_applied(context: CheckContext, state: str | None, reason: str = "") ->
         raise ConformanceError(context, "state", finding, likely)
 
 
+def check_untainted(context: CheckContext, taints: Sequence[str]) -> None:
+    """Check that the reconfiguration left no taint that keeps pods away.
+
+    Args:
+        context: Node and state that the check is about.
+        taints: Taints that the node got during the run, as `key=value:effect`.
+
+    Raises:
+        ConformanceError: There is one.
+    """
+    if taints:
+        likely = ("mig-manager does not taint nodes; pods of the suite cannot start here",)
+        raise ConformanceError(context, "new taints", Finding((), tuple(taints)), likely)
+
+
 def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:
     """Return the configurations that mig-manager generates for the GPU, besides `all-disabled` and `all-enabled`."""
     counts = profile_counts(gpu)
