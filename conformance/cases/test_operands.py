@@ -67,8 +67,8 @@ def test_pods_of_users_are_left_alone(node: ExpectedNode, seen: Stay) -> None:
 
 
 @case("D-05", scenario=WatchStay)
-def test_node_is_not_cordoned_and_other_nodes_are_left_alone(node: ExpectedNode, seen: Stay) -> None:
-    """A change MUST NOT cordon, taint or restart the node, and MUST NOT write labels or taints of other nodes.
+def test_node_and_its_neighbours_are_left_alone(node: ExpectedNode, seen: Stay) -> None:
+    """A change MUST NOT cordon, uncordon, taint or restart the node, nor write labels or taints of other nodes.
 
     Source: mig-parted v0.15.0, pkg/mig/reconfigure: without WITH_REBOOT only labels of the own node are written.
     """

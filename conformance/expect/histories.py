@@ -92,11 +92,11 @@ def check_resource_changes(
 
 
 def check_node_kept(context: CheckContext, changes: Sequence[Described], neighbours: Sequence[str]) -> None:
-    """Check that a change of geometry does not cordon, taint or restart the node, and touches no other node.
+    """Check that a change of geometry does not cordon, uncordon, taint or restart the node, and touches no other node.
 
     Args:
         context: Node and state that the check is about.
-        changes: Changes of the node's taints, schedulability, readiness and boot id.
+        changes: Changes of the node's taints, schedulability, readiness and boot id, without those of the suite.
         neighbours: What happened to the state label, deploy labels and taints of nodes that nobody asked for anything.
 
     Raises:
@@ -104,7 +104,9 @@ def check_node_kept(context: CheckContext, changes: Sequence[Described], neighbo
     """
     if changes:
         found = tuple(change.describe() for change in changes)
-        raise ConformanceError(context, "node", Finding(("neither cordoned, tainted nor restarted",), found))
+        raise ConformanceError(
+            context, "node", Finding(("neither cordon, taints, readiness nor boot id change",), found)
+        )
     if neighbours:
         raise ConformanceError(context, "other nodes", Finding(("nothing happens there",), tuple(neighbours)))
 

@@ -97,6 +97,15 @@ FAULTS: tuple[Fault, ...] = (
         "the validator's pod is replaced after the operands came back",
         ("D-05",),
     ),
+    Fault("mig-manager-merges-patches", "mig_manager", "pending and the paused labels come in one patch", ("D-02",)),
+    Fault("mig-manager-removes-state", "mig_manager", "the state label is gone between pending and success", ("D-02",)),
+    Fault("mig-manager-fails-late", "mig_manager", "the state turns failed minutes after success", ("D-02",)),
+    Fault("mig-manager-removes-false", "mig_manager", "a deploy label that is false is removed", ("D-05",)),
+    Fault("mig-manager-restarts-driver", "mig_manager", "the driver's pod is replaced in every change", ("D-05",)),
+    Fault("mig-manager-uncordons", "mig_manager", "a node that was cordoned is not after a change", ("D-05",)),
+    Fault(
+        "mig-manager-leaves-taint", "mig_manager", "a taint that keeps pods away stays after a change", ("D-01", "D-04")
+    ),
     Fault("exporter-never-returns", "operands", "dcgm-exporter is never Ready again after a change", ("D-05",)),
     Fault(
         "exporter-ends-with-pods", "operands", "dcgm-exporter fails when the last pod gives its device back", ("D-05",)

@@ -130,7 +130,7 @@ def test_a_node_that_is_kept() -> None:
         lambda: check_node_kept(context(requirement="D-05"), [Said("taints:  -> a=b:NoSchedule")], [])
     ) == (
         "D-05 node of node sim-0 under single, all-1g.10gb\n"
-        "  expected    neither cordoned, tainted nor restarted\n"
+        "  expected    neither cordon, taints, readiness nor boot id change\n"
         "  found       taints:  -> a=b:NoSchedule"
     )
     assert message_of(lambda: check_node_kept(context(requirement="D-05"), [], ["b: mig.config.state=pending"])) == (

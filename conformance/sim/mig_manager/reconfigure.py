@@ -137,8 +137,8 @@ class Reconfiguration:
         await self._labels.pause()
         if self._process.fault("mig-manager-removes-state"):
             await self._labels.write({names.MIG_CONFIG_STATE: None})
-        if self._process.fault("mig-manager-cordons"):
-            await self._labels.change_spec({"unschedulable": True})
+        if self._process.fault("mig-manager-uncordons"):
+            await self._labels.change_spec({"unschedulable": None})
 
     def _apply_mode(self) -> bool:
         """Return whether every GPU has its mode now; the script checks the GPUs even if the change failed."""

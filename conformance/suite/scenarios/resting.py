@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PolicyChange, ResourceChange
 from conformance.expect.observed import ObservedGpu
+from conformance.operations.taints import node_changes
 from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 from conformance.suite.scenarios.stay import asks, daemons
 
@@ -59,7 +60,7 @@ class WatchRest(Scenario[None, Resting]):
         return Resting(
             label_changes=tuple(change for change in labels if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
-            node_changes=tuple(change for change in history if isinstance(change, NodeChange)),
+            node_changes=node_changes(history, cluster.writes.owns),
             pod_changes=tuple(
                 one
                 for one in steps

@@ -17,6 +17,7 @@ from conformance.cluster.timeline import PodLife
 from conformance.expect.label_changes import touched
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.operands import apps_to_watch
+from conformance.operations.taints import node_changes
 from conformance.spec.names import MIG_CONFIG, VALIDATOR_APP
 from conformance.suite.arrival import Arrival
 from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
@@ -81,7 +82,7 @@ class WatchStay(Scenario[None, Stay]):
         return Stay(
             label_changes=tuple(change for change in labels if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
-            node_changes=tuple(change for change in history if isinstance(change, NodeChange)),
+            node_changes=node_changes(history, cluster.writes.owns),
             neighbours=tuple(_neighbours(node)),
             pods=pods,
             operands=operands,
@@ -132,6 +133,6 @@ def _neighbours(node: NodeInCell) -> Iterator[str]:
         history = cluster.timeline.between(node.mark, node.left, node=other.name)
         if any(isinstance(change, LabelChange) and asks(change) for change in history):
             continue
-        for change in history:
-            if touched(change) if isinstance(change, LabelChange) else isinstance(change, NodeChange):
-                yield f"{other.name}: {change.describe()}"
+        labels = [change for change in history if isinstance(change, LabelChange) and touched(change)]
+        for change in (*labels, *node_changes(history, cluster.writes.owns)):
+            yield f"{other.name}: {change.describe()}"
