@@ -1,5 +1,6 @@
 """What a node advertises: names and counts of extended resources."""
 
+from conformance.expect.histories import check_resource_changes, check_resources_rest
 from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.operands import check_plugin_end, check_refused_by_plugin
@@ -9,6 +10,8 @@ from conformance.spec.names import Strategy
 from conformance.suite.cells import cells
 from conformance.suite.scenarios.capacity import Capacity, WatchCapacity
 from conformance.suite.scenarios.rest import LookAtRest, Rest
+from conformance.suite.scenarios.resting import Resting, WatchRest
+from conformance.suite.scenarios.stay import Stay, WatchStay
 
 EVEN = [GeometryKind.OFF, GeometryKind.UNIFORM]
 REFUSED = [GeometryKind.UNEVEN, GeometryKind.PARTIAL, GeometryKind.EMPTY]
@@ -62,3 +65,22 @@ def test_capacity_forgets_what_is_gone(node: ExpectedNode, seen: Capacity) -> No
     Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager; kubernetes issue 92396.
     """
     check_capacity(node.context, seen.when_left, node.resources, seen.leftovers, grace=seen.grace, now=seen.now)
+
+
+@case("D-06", "D-07", scenario=WatchStay)
+def test_counts_change_once_and_take_no_other_value(node: ExpectedNode, seen: Stay) -> None:
+    """On the way to a geometry each count MUST go from its former value to the new one, by way of zero at most.
+
+    Capacity may keep the former value meanwhile.
+    Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager: counts are those of the plugin that is registered.
+    """
+    check_resource_changes(node.context, seen.resource_changes, node.stages)
+
+
+@case("D-06", "D-07", scenario=WatchRest)
+def test_counts_stay_until_the_node_is_asked_again(node: ExpectedNode, seen: Resting) -> None:
+    """Once a node is at rest, allocatable and capacity MUST NOT change, even for a moment.
+
+    Capacity may forget what is gone. Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager.
+    """
+    check_resources_rest(node.context, seen.resource_changes, node.resources)

@@ -16,12 +16,15 @@ class Change:
         sequence: Position in the timeline of the whole cluster, from 0.
         time: When the suite saw the change, in seconds of the cluster's clock.
         node: Node the change belongs to; empty for unbound pods, the ClusterPolicy and gaps.
+        version: resourceVersion of the object after the change; of a removed object, that of its removal. Empty if
+            unknown, and for gaps.
     """
 
     kind: ClassVar[str] = "change"
     sequence: int
     time: float
     node: str
+    version: str = ""
 
     @property
     def subject(self) -> str:
@@ -31,6 +34,17 @@ class Change:
     def describe(self) -> str:
         """Describe the change in one line, without the time."""
         raise NotImplementedError
+
+    def precedes(self, other: Change) -> bool:
+        """Return whether the change was made before another one.
+
+        The suite sees changes of nodes, pods and policies through different watches, each with its own delay. The
+        resourceVersions tell the order: they come from one counter of the API server's store. Without them the order
+        is that in which the suite saw the changes.
+        """
+        if self.version.isdigit() and other.version.isdigit():
+            return int(self.version) < int(other.version)
+        return self.sequence < other.sequence
 
     def as_dict(self) -> dict[str, Any]:
         """Return `time`, `kind`, `subject` and `change` (the description), for reports."""
@@ -44,14 +58,12 @@ class LabelChange(Change):
     Attributes:
         before: All `nvidia.com/` labels before the change.
         after: All `nvidia.com/` labels after the change.
-        version: resourceVersion of the node after the change.
         writer: Field manager that owns one of the labels that were set; empty if the server reports none.
     """
 
     kind: ClassVar[str] = "labels"
     before: Mapping[str, str]
     after: Mapping[str, str]
-    version: str
     writer: str = ""
 
     @property
@@ -159,7 +171,6 @@ class NodeChange(Change):
         field: `present`, `ready`, `unschedulable`, `boot_id` or `taints`.
         before: Value before, as text.
         after: Value after, as text.
-        version: resourceVersion of the node after the change; before its deletion, if it was deleted.
         writer: Field manager that owns the new value of `unschedulable` or `taints`; empty if the server reports none.
     """
 
@@ -167,7 +178,6 @@ class NodeChange(Change):
     field: str
     before: str
     after: str
-    version: str = ""
     writer: str = ""
 
     @property
@@ -189,7 +199,6 @@ class PolicyChange(Change):
         field: `strategy`, `config_name` or `state`.
         before: Value before; None if the field was absent.
         after: Value after; None if the field is absent.
-        version: resourceVersion of the object after the change.
         writer: Field manager of the latest write to the spec; empty if the server reports none.
     """
 
@@ -198,7 +207,6 @@ class PolicyChange(Change):
     field: str
     before: str | None
     after: str | None
-    version: str
     writer: str = ""
 
     @property

@@ -38,7 +38,7 @@ def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Ra
         return
     _labels(timeline, nvidia_labels(old.labels) if old else {}, new, raw)
     for field in ("allocatable", "capacity"):
-        _resources(timeline, new.name, field, getattr(old, field) if old else {}, getattr(new, field))
+        _resources(timeline, new, field, getattr(old, field) if old else {}, getattr(new, field))
     for field in _NODE_FIELDS if old else ():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
@@ -47,13 +47,13 @@ def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Ra
 
 def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) -> None:
     """Record the steps in the life of a pod between two views of it."""
-    del raw
+    version = str((raw.get("metadata") or {}).get("resourceVersion", ""))
     if old is not None and new is not None and old.uid != new.uid:
-        _pod_events(timeline, old, [PodEvent.GONE])
+        _pod_events(timeline, old, [PodEvent.GONE], "")
         old = None
     subject = new or old
     if subject is not None:
-        _pod_events(timeline, subject, _steps(old, new))
+        _pod_events(timeline, subject, _steps(old, new), version)
 
 
 def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, raw: Raw) -> None:
@@ -126,10 +126,12 @@ def _policy_change(
     )
 
 
-def _resources(timeline: Timeline, name: str, field: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+def _resources(
+    timeline: Timeline, view: NodeView, field: str, before: Mapping[str, int], after: Mapping[str, int]
+) -> None:
     for resource in sorted(before.keys() | after.keys()):
         if before.get(resource) != after.get(resource):
-            timeline.add(partial(_resource_change, name, field, resource, before.get(resource), after.get(resource)))
+            timeline.add(partial(_resource_change, view, field, resource, before.get(resource), after.get(resource)))
 
 
 def _steps(old: PodView | None, new: PodView | None) -> list[PodEvent]:
@@ -151,12 +153,12 @@ def _was(old: PodView | None, field: str) -> bool:
     return old is not None and bool(getattr(old, field))
 
 
-def _pod_events(timeline: Timeline, view: PodView, events: list[PodEvent]) -> None:
+def _pod_events(timeline: Timeline, view: PodView, events: list[PodEvent], version: str) -> None:
     for event in events:
-        timeline.add(partial(_pod_change, view, event))
+        timeline.add(partial(_pod_change, view, event, version))
 
 
-def _pod_change(view: PodView, event: PodEvent, sequence: int, time: float) -> PodChange:
+def _pod_change(view: PodView, event: PodEvent, version: str, sequence: int, time: float) -> PodChange:
     return PodChange(
         sequence=sequence,
         time=time,
@@ -168,14 +170,22 @@ def _pod_change(view: PodView, event: PodEvent, sequence: int, time: float) -> P
         event=event,
         gpus=view.gpus,
         run=view.run,
+        version=version,
     )
 
 
 def _resource_change(
-    name: str, field: str, resource: str, before: int | None, after: int | None, sequence: int, time: float
+    view: NodeView, field: str, resource: str, before: int | None, after: int | None, sequence: int, time: float
 ) -> ResourceChange:
     return ResourceChange(
-        sequence=sequence, time=time, node=name, resource=resource, field=field, before=before, after=after
+        sequence=sequence,
+        time=time,
+        node=view.name,
+        version=view.version,
+        resource=resource,
+        field=field,
+        before=before,
+        after=after,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from conformance.cluster.changes import Change, LabelChange, PodChange, PodEvent
@@ -28,6 +28,8 @@ class PodLife:
         terminating: When its deletion was requested; None if it was not in this part.
         ended: When the object was gone; None if it still existed at the end of this part.
         restarts: Number of events with container restarts in this part.
+        is_ready: Whether it was Ready after the last change of that; None if it did not change in this part.
+        versions: resourceVersion of the pod after the last step of each kind, by step.
     """
 
     app: str
@@ -39,6 +41,8 @@ class PodLife:
     terminating: float | None = None
     ended: float | None = None
     restarts: int = 0
+    is_ready: bool | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Timeline:
@@ -102,7 +106,8 @@ class Timeline:
             if not isinstance(change, PodChange):
                 continue
             life = lives.get(change.uid) or PodLife(change.app, change.namespace, change.name, change.uid)
-            lives[change.uid] = _advance(life, change)
+            seen = replace(life, versions={**life.versions, change.event: change.version})
+            lives[change.uid] = _advance(seen, change)
         return tuple(lives.values())
 
     def render(
@@ -142,7 +147,9 @@ def _advance(life: PodLife, change: PodChange) -> PodLife:
         case PodEvent.APPEARED:
             return replace(life, started=change.time)
         case PodEvent.READY:
-            return replace(life, ready=change.time)
+            return replace(life, ready=change.time, is_ready=True)
+        case PodEvent.UNREADY:
+            return replace(life, is_ready=False)
         case PodEvent.TERMINATING:
             return replace(life, terminating=change.time)
         case PodEvent.GONE:

@@ -17,6 +17,7 @@ from conformance.expect.geometry import WantedGpu
 from conformance.expect.hardware import deviations
 from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
 from conformance.expect.scheduling import StartedPod, check_run
+from conformance.spec.names import GPU_RESOURCE, Strategy
 from conformance.spec.profile import Profile
 
 _SHOWN_UUIDS: Final = 8
@@ -25,24 +26,27 @@ _SHOWN_UUIDS: Final = 8
 
 @dataclass(frozen=True)
 class DeviceUser:
-    """A pod that requested one device, and what its container sees.
+    """A pod that requested one device, and what its containers see.
 
     Attributes:
         pod: The pod after the time that it had to start.
         resource: Name of the requested resource.
-        listing: The GPUs that `nvidia-smi -L` lists in the container; None if no container of the pod ever ran.
-        gpus: The GPUs that NVML reports in the container.
+        listing: The GPUs that `nvidia-smi -L` lists in an init container; None if no container of the pod ever ran.
+        gpus: The GPUs that NVML reports in an init container.
+        held: The GPUs that `nvidia-smi -L` lists in the container that holds the device; None if it never ran.
     """
 
     pod: StartedPod
     resource: str
     listing: tuple[ListedGpu, ...] | None = None
     gpus: tuple[ObservedGpu, ...] = ()
+    held: tuple[ListedGpu, ...] | None = None
 
     @property
     def uuids(self) -> list[str]:
-        """UUIDs of all devices in the container: the MIG devices, and GPUs that are listed without MIG devices."""
-        return [uuid for gpu in self.listing or () for uuid in ([it.uuid for it in gpu.devices] or [gpu.uuid])]
+        """UUIDs of all devices in any container: the MIG devices, and GPUs that are listed without MIG devices."""
+        gpus = (*(self.listing or ()), *(self.held or ()))
+        return list(dict.fromkeys(uuid for gpu in gpus for uuid in ([it.uuid for it in gpu.devices] or [gpu.uuid])))
 
 
 def check_slice_users(
@@ -51,9 +55,10 @@ def check_slice_users(
     on_node: Sequence[ObservedGpu],
     profile_of: Callable[[str], Profile | None],
 ) -> None:
-    """Check that every pod runs and has exactly one MIG device of the node, with the requested profile and its size.
+    """Check that every pod runs and has exactly one device of the node in all its containers.
 
-    NVML and `nvidia-smi -L` must agree in the container.
+    It is a MIG device of the requested profile with its size, or a whole GPU where `nvidia.com/gpu` stands for one.
+    NVML and `nvidia-smi -L` must agree in the containers.
 
     Args:
         context: Node and state that the check is about.
@@ -66,10 +71,14 @@ def check_slice_users(
     """
     profiles = {instance.uuid: instance.profile for gpu in on_node for instance in gpu.instances}
     for user in users:
+        if user.resource == GPU_RESOURCE and context.strategy is Strategy.MIXED:
+            check_gpu_users(context, [user], [gpu for gpu in on_node if not gpu.mode])
+            continue
         listing = _listing(context, user)
         check_one_device(context, listing, profiles, profile_of(user.resource))
         check_same_devices(context, listing, user.gpus)
         check_size(context, user.gpus, on_node)
+        _check_holds(context, user)
 
 
 def check_gpu_users(context: CheckContext, users: Sequence[DeviceUser], on_node: Sequence[ObservedGpu]) -> None:
@@ -82,6 +91,7 @@ def check_gpu_users(context: CheckContext, users: Sequence[DeviceUser], on_node:
         listing = _listing(context, user)
         check_whole_gpu(context, listing, [gpu.uuid for gpu in on_node])
         check_same_devices(context, listing, user.gpus)
+        _check_holds(context, user)
 
 
 def check_neighbours(context: CheckContext, users: Sequence[DeviceUser]) -> None:
@@ -99,6 +109,15 @@ def _listing(context: CheckContext, user: DeviceUser) -> tuple[ListedGpu, ...]:
     if user.listing is None:
         check_run(context, [user.pod])
     return user.listing or ()
+
+
+def _check_holds(context: CheckContext, user: DeviceUser) -> None:
+    """Check that the pod runs, and that the container which holds the device sees what the init containers saw."""
+    expected, found = (tuple(_in_container(seen or ())) or ("no GPU",) for seen in (user.listing, user.held))
+    if user.held is not None and expected != found:
+        subject = f"devices in the container of pod {user.pod.name} that holds them"
+        raise ConformanceError(context, subject, Finding(expected, found), _wrong_allocation(user.held))
+    check_run(context, [user.pod])
 
 
 def check_device_list(context: CheckContext, listed: Sequence[ListedGpu], wanted: Sequence[WantedGpu]) -> None:

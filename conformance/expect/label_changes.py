@@ -18,6 +18,10 @@ class LabelChange(Protocol):
         """When the suite saw the event, in seconds of the cluster's clock."""
 
     @property
+    def version(self) -> str:
+        """The node's resourceVersion after the event."""
+
+    @property
     def set(self) -> Mapping[str, str]:
         """Labels that were added or have a new value."""
 
@@ -28,41 +32,50 @@ class LabelChange(Protocol):
 
 @dataclass(frozen=True)
 class ExpectedChange:
-    """One label change that mig-manager must make.
+    """One label change of mig-manager.
 
     Attributes:
-        labels: Label name to its new value; never empty.
+        labels: Label name to its new value, None for a label that is removed; never empty. mig-manager must remove
+            none.
     """
 
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return describe(self.labels)
 
 
 def changes_of_mig_manager(changes: Sequence[LabelChange]) -> list[ExpectedChange]:
-    """Reduce label changes to the values that they set on the state label and the deploy labels, in order.
+    """Reduce label changes to what they do to the state label and the deploy labels, in order.
 
-    The result includes the deploy labels that mig-manager must not touch, such as those of driver and toolkit, so that
-    a check notices when it does.
-
-    Removed labels are ignored: mig-manager removes none, and the suite itself removes the state label before it
-    requests a configuration.
+    The result includes the deploy labels that mig-manager must not touch, such as those of driver and toolkit, and
+    labels that are removed, so that a check notices them. The changes must not contain the suite's own: it removes the
+    state label before it requests a configuration.
     """
-    reduced = [{key: value for key, value in change.set.items() if _is_compared(key)} for change in changes]
-    return [ExpectedChange(labels) for labels in reduced if labels]
+    return [ExpectedChange(labels) for change in changes if (labels := touched(change))]
 
 
-def describe(labels: Mapping[str, str]) -> str:
+def touched(change: LabelChange) -> dict[str, str | None]:
+    """Return the new value of the state label and of the deploy labels that changed; None for a removed one."""
+    gone: dict[str, str | None] = dict.fromkeys(change.removed)
+    return {key: value for key, value in (gone | dict(change.set)).items() if _is_compared(key)}
+
+
+def describe(labels: Mapping[str, str | None]) -> str:
     """Return the labels in one line, without prefixes; deploy labels with the same value are grouped."""
-    by_value: dict[str, list[str]] = {}
+    by_value: dict[str | None, list[str]] = {}
     for key in sorted(filter(is_deploy_label, labels)):
         by_value.setdefault(labels[key], []).append(key.removeprefix(DEPLOY_PREFIX))
-    deploy = [f"gpu.deploy.{{{','.join(operands)}}}={value}" for value, operands in sorted(by_value.items())]
+    deploy = [_assignment(f"gpu.deploy.{{{','.join(names)}}}", value) for value, names in by_value.items()]
     others = [
-        f"{key.removeprefix(PREFIX)}={labels[key]}" for key in sorted(itertools.filterfalse(is_deploy_label, labels))
+        _assignment(key.removeprefix(PREFIX), labels[key])
+        for key in sorted(itertools.filterfalse(is_deploy_label, labels))
     ]
-    return "; ".join([*others, *deploy])
+    return "; ".join([*others, *sorted(deploy, key=lambda text: text.rpartition("=")[2])])
+
+
+def _assignment(name: str, value: str | None) -> str:
+    return f"{name} removed" if value is None else f"{name}={value}"
 
 
 def is_deploy_label(name: str) -> bool:

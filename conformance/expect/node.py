@@ -15,7 +15,14 @@ from conformance.expect.observed import Driver, ObservedGpu
 from conformance.expect.resources import expected_resources
 from conformance.expect.transitions import Course, expected_changes
 from conformance.spec.mig_parted import Entry
-from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, GPU_RESOURCE, MIG_CONFIG_STATE, Strategy
+from conformance.spec.names import (
+    DEVICE_PLUGIN_APP,
+    GFD_TIMESTAMP,
+    GPU_RESOURCE,
+    MIG_CONFIG_STATE,
+    VALIDATOR_APP,
+    Strategy,
+)
 from conformance.spec.profile import Profile
 
 
@@ -62,6 +69,8 @@ class ExpectedNode:
         label_changes: Label changes that mig-manager must make, in order; empty if no configuration was requested.
         features: Labels of the node before the arrival, with those of Node Feature Discovery; empty if unknown.
         timestamp_before: `nvidia.com/gfd.timestamp` before the arrival, as text; None if the node had none.
+        stages: Resources that the node may advertise one after the other on its way; None while the device plugin is
+            away.
     """
 
     context: CheckContext
@@ -77,6 +86,7 @@ class ExpectedNode:
     label_changes: tuple[ExpectedChange, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     timestamp_before: str | None = None
+    stages: tuple[Mapping[str, int] | None, ...] = ()
 
     @property
     def resource_of_other_strategy(self) -> str:
@@ -133,6 +143,14 @@ class ExpectedNode:
         )
         return replace(expected, features=self.features)
 
+    def may_wait(self, gpus: Sequence[ObservedGpu]) -> tuple[str, ...]:
+        """Return the apps of operands that need not be Ready: those that may crash-loop, and the validator.
+
+        The validator runs its checks one after the other, long after the others are Ready. It also waits for resources,
+        which some geometries do not give.
+        """
+        return (*self.may_crash(gpus), VALIDATOR_APP)
+
     def certifying(self, requirements: tuple[str, ...]) -> ExpectedNode:
         """Return the same expectations for a case that certifies these requirements; its messages begin with them."""
         return replace(self, context=replace(self.context, requirements=requirements))
@@ -162,13 +180,15 @@ def expected_node(
     """
     strategy, wanted = context.strategy, wanted_geometry(before, entries)
     needs_work = approach.asked and observed_geometry(before) != wanted
+    resources = expected_resources(wanted, strategy, device_plugin)
+    former = expected_resources(observed_geometry(before), strategy, device_plugin)
     return ExpectedNode(
         context=context,
         strategy=strategy,
         wanted=wanted,
         mig_manager=mig_manager,
         device_plugin=device_plugin,
-        resources=expected_resources(wanted, strategy, device_plugin),
+        resources=resources,
         resources_of_other_strategy=expected_resources(wanted, strategy.other, device_plugin),
         refusal=refusal(wanted, strategy, device_plugin) or "",
         needs_work=needs_work,
@@ -176,6 +196,7 @@ def expected_node(
         label_changes=_label_changes(approach, mig_manager, needs_work=needs_work),
         features=approach.labels_before,
         timestamp_before=approach.labels_before.get(GFD_TIMESTAMP),
+        stages=(*((None, former) if approach.strategy_changed else ()), *((None, resources) if needs_work else ())),
     )
 
 

@@ -100,6 +100,21 @@ def check_offered_again(context: CheckContext, before: Sequence[str], after: Seq
         raise ConformanceError(context, "offered configurations", finding, (f"{MIG_MANAGER_APP} has the other file",))
 
 
+def check_untainted(context: CheckContext, taints: Sequence[str]) -> None:
+    """Check that the reconfiguration left no taint that keeps pods away.
+
+    Args:
+        context: Node and state that the check is about.
+        taints: Taints that the node got during the run, as `key=value:effect`.
+
+    Raises:
+        ConformanceError: There is one.
+    """
+    if taints:
+        likely = ("mig-manager does not taint nodes; pods of the suite cannot start here",)
+        raise ConformanceError(context, "new taints", Finding((), tuple(taints)), likely)
+
+
 def _generated(gpu: ObservedGpu) -> Mapping[str, Mapping[str, int]]:
     """Return the configurations that mig-manager generates for the GPU, besides `all-disabled` and `all-enabled`."""
     counts = profile_counts(gpu)

@@ -5,7 +5,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from conformance.expect.compare import compare_mappings
@@ -17,6 +17,8 @@ RENEWED_APPS: Final[Mapping[str, str]] = {**PAUSED_APPS, VALIDATOR_APP: DEPLOY_P
 
 mig-manager pauses all of them except the validator. It deletes the validator's pod, so that a new one runs all checks.
 """
+_KEPT: Final = "old pod still there"
+_RENEWED: Final = "old pod gone, then one new pod"
 
 
 class PodRecord(Protocol):
@@ -42,8 +44,24 @@ class PodRecord(Protocol):
         """When the pod appeared; None if it existed before the reconfiguration."""
 
     @property
+    def terminating(self) -> float | None:
+        """When its deletion was requested; None if it was not."""
+
+    @property
     def ended(self) -> float | None:
         """When the pod was gone; None if it still exists."""
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were restarted."""
+
+    @property
+    def is_ready(self) -> bool | None:
+        """Whether it is Ready; None if that did not change."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Its resourceVersion after the last step of each kind, such as `terminating` or `gone`."""
 
 
 def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -> tuple[str, ...]:
@@ -52,28 +70,39 @@ def apps_to_watch(pods: Sequence[PodRecord], labels_before: Mapping[str, str]) -
     return tuple(app for app, label in RENEWED_APPS.items() if app in ran and labels_before.get(label) != "false")
 
 
-def check_operands_renewed(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
-    """Check that for each app the old pod was gone before a new pod came, and that exactly one new pod stayed.
+def check_operands_renewed(
+    context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str], may_wait: Collection[str] = ()
+) -> None:
+    """Check that for each app the old pod was gone before a new pod came, and that this one pod stays and is Ready.
+
+    Args:
+        context: Node and state that the check is about.
+        pods: All pods that were on the node.
+        apps: The apps.
+        may_wait: Apps whose new pod need not be Ready.
 
     Raises:
-        ConformanceError: An old pod still exists, there is no new pod or more than one, or the new pod came too early.
+        ConformanceError: An old pod still exists, there is no new pod or more than one, the new pod came too early, is
+            going again, or is not Ready.
     """
-    expected = dict.fromkeys(apps, "old pod gone, then one new pod")
-    found = {app: _history([pod for pod in pods if pod.app == app]) for app in apps}
-    if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(context, "operand pods", finding)
+    _check(context, pods, dict.fromkeys(apps, _RENEWED), lambda app, its: _history(its, ready=app not in may_wait))
 
 
-def check_operands_kept(context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str]) -> None:
-    """Check that the pods of the operands are still the same: without a change nothing may be restarted.
+def check_operands_kept(
+    context: CheckContext, pods: Sequence[PodRecord], apps: Sequence[str], may_wait: Collection[str] = ()
+) -> None:
+    """Check that the pods of the apps are still the same, and that none was restarted or stopped being Ready.
+
+    Args:
+        context: Node and state that the check is about.
+        pods: All pods that were on the node.
+        apps: The apps: all if nothing had to change, otherwise those that mig-manager does not stop.
+        may_wait: Apps whose pod may be restarted and need not be Ready.
 
     Raises:
-        ConformanceError: A pod of one of the apps came or went.
+        ConformanceError: A pod of one of the apps came, went, was restarted or is no longer Ready.
     """
-    expected = dict.fromkeys(apps, "old pod still there")
-    found = {app: _history([pod for pod in pods if pod.app == app]) for app in apps}
-    if finding := compare_mappings(expected, found, only_differences=True):
-        raise ConformanceError(context, "operand pods", finding)
+    _check(context, pods, dict.fromkeys(apps, _KEPT), lambda app, its: _history(its, ready=app not in may_wait))
 
 
 def check_operands_run(context: CheckContext, crashing: Sequence[str], may_crash: Sequence[str] = ()) -> None:
@@ -92,19 +121,20 @@ def check_operands_run(context: CheckContext, crashing: Sequence[str], may_crash
         raise ConformanceError(context, "operand pods", Finding(("every operand runs",), found))
 
 
-def check_user_pods(context: CheckContext, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Check that all pods of users outlived the reconfiguration; pods that came meanwhile are ignored.
+def check_user_pods(context: CheckContext, before: Mapping[str, str], pods: Sequence[PodRecord]) -> None:
+    """Check that all pods of users lived through the reconfiguration without a restart; others are ignored.
 
     Args:
         context: Node and state that the check is about.
         before: Name to UID of the pods before the reconfiguration.
-        after: Name to UID of the pods after it, without those that are terminating.
+        pods: All pods that were on the node, those included that did not change.
 
     Raises:
-        ConformanceError: A pod is gone, or was replaced by another one with the same name.
+        ConformanceError: A pod was deleted, was restarted or is no longer Ready; one that was replaced by another with
+            the same name was deleted.
     """
-    kept = {name: uid for name, uid in after.items() if name in before}
-    if finding := compare_mappings(before, kept, only_differences=True):
+    found = {name: _history([pod for pod in pods if pod.uid == uid], ready=True) for name, uid in before.items()}
+    if finding := compare_mappings(dict.fromkeys(before, _KEPT), found, only_differences=True):
         raise ConformanceError(context, "pods of users", finding, ("mig-manager must not touch pods of users",))
 
 
@@ -150,13 +180,48 @@ def check_plugin_end(context: CheckContext, exit_code: int | None, restarts: int
         check_refused_by_plugin(context, exit_code, restarts, log, refusal)
 
 
-def _history(pods: Sequence[PodRecord]) -> str:
+def _check(
+    context: CheckContext,
+    pods: Sequence[PodRecord],
+    expected: Mapping[str, str],
+    history: Callable[[str, Sequence[PodRecord]], str],
+) -> None:
+    found = {app: history(app, [pod for pod in pods if pod.app == app]) for app in expected}
+    if finding := compare_mappings(expected, found, only_differences=True):
+        raise ConformanceError(context, "operand pods", finding)
+
+
+def _history(pods: Sequence[PodRecord], *, ready: bool) -> str:
+    """Describe what became of the pods of one app.
+
+    Args:
+        pods: The pods.
+        ready: Whether the last pod must be Ready without restarts if it is an old one, or Ready if it is a new one.
+    """
     old = [pod for pod in pods if pod.started is None]
-    new = [pod for pod in pods if pod.started is not None and pod.ended is None]
+    new = [pod for pod in pods if pod.started is not None]
     if any(pod.ended is None for pod in old):
-        return "old pod still there" + (f", and {len(new)} new" if new else "")
+        changed = [text for pod in old if (text := _disturbed(pod, ready=ready, restarts=ready))]
+        return _KEPT + "".join(f", {text}" for text in changed) + (f", and {len(new)} new" if new else "")
     gone = max((pod.ended for pod in old if pod.ended is not None), default=0.0)
     if len(new) != 1:
-        return f"old pod gone, then {len(new) or 'no'} new {'pods' if new else 'pod'}"
-    early = new[0].started is not None and new[0].started < gone
-    return "one new pod before the old one was gone" if early else "old pod gone, then one new pod"
+        left = sum(pod.ended is None for pod in new)
+        rest = f", {left} left" if left != len(new) else ""
+        return f"old pod gone, then {len(new) or 'no'} new {'pods' if new else 'pod'}{rest}"
+    if new[0].started is not None and new[0].started < gone:
+        return "one new pod before the old one was gone"
+    changed = [text for text in (_disturbed(new[0], ready=ready),) if text]
+    return ", ".join([_RENEWED, *changed])
+
+
+def _disturbed(pod: PodRecord, *, ready: bool, restarts: bool = False) -> str:
+    """Return what is wrong with the present state of a pod; empty for nothing."""
+    if pod.ended is not None:
+        return "which is gone"
+    if pod.terminating is not None:
+        return "which is terminating"
+    if restarts and pod.restarts:
+        return f"restarted {pod.restarts} times"
+    if ready and (pod.is_ready is False or (pod.is_ready is None and pod.started is not None)):
+        return "which is not Ready"
+    return ""

@@ -28,10 +28,6 @@ CLIENT_LABEL: Final = "v0.15.0"
 """First mig-manager that also pauses `nvidia.com/gpu.deploy.client`, on nodes that have this label."""
 WAITS_FAIL: Final = "v0.15.1"
 """First mig-manager that writes `failed` when a wait for operands times out (pull request 484)."""
-_APPLIES: Final = "Applying the selected MIG config to the node"
-"""mig-manager logs this in every version before it changes the GPUs."""
-_SUCCEEDS: Final = f"'{MIG_CONFIG_STATE}' node label to '{State.SUCCESS}'"
-"""mig-manager logs this in every version when it writes `success`."""
 
 
 class Course(StrEnum):
@@ -126,11 +122,12 @@ def _deploy(before: Mapping[str, str], mig_manager: str, value: str) -> dict[str
 def check_states(context: CheckContext, changes: Sequence[LabelChange], expected: Sequence[ExpectedChange]) -> None:
     """Check the values of the state label, and that deploy labels change only between the first and the last of them.
 
-    Whether the deploy labels get the right values is up to `check_deploy_labels`.
+    mig-manager removes no state and writes it in patches of its own. Whether the deploy labels get the right values is
+    up to `check_deploy_labels`.
 
     Raises:
-        ConformanceError: A state is missing, unexpected or out of order, or a deploy label changed before the first
-            state or after the last one.
+        ConformanceError: A state is missing, unexpected, removed or out of order, or a deploy label changed before the
+            first state, together with a state, or after the last one.
     """
     found = changes_of_mig_manager(changes)
     if finding := compare_sequences(_states(expected), _states(found)):
@@ -148,25 +145,11 @@ def check_states(context: CheckContext, changes: Sequence[LabelChange], expected
         shown = Finding((f"{texts[last]} as the last change",), texts, unexpected=texts[last + 1 :])
         likely = "mig-manager still changed deploy labels after it wrote the last state"
         raise ConformanceError(context, "states", shown, (likely,))
-
-
-def check_applied_before_success(context: CheckContext, log: Sequence[str]) -> None:
-    """Check in mig-manager's log that it changed the GPUs before it wrote `success`.
-
-    The labels alone do not show this order: operands and pods start seconds later and then find the GPUs changed.
-
-    Args:
-        context: Node and state that the check is about.
-        log: Lines that mig-manager logged during the reconfiguration. The check passes unless both steps are logged.
-
-    Raises:
-        ConformanceError: mig-manager wrote `success` first.
-    """
-    steps = [(step, line) for line in log for step in (_APPLIES, _SUCCEEDS) if step in line]
-    order = [step for step, _ in steps]
-    if _APPLIES in order and _SUCCEEDS in order and order.index(_SUCCEEDS) < order.index(_APPLIES):
-        expected = ("applies the configuration, then writes success",)
-        raise ConformanceError(context, "log of mig-manager", Finding(expected, tuple(line for _, line in steps)))
+    if together := tuple(
+        str(change) for change in found if len(change.labels) > 1 and MIG_CONFIG_STATE in change.labels
+    ):
+        shown = Finding(("state and deploy labels in patches of their own",), texts, unexpected=together)
+        raise ConformanceError(context, "states", shown)
 
 
 def check_deploy_labels(
@@ -198,12 +181,13 @@ def check_idle(context: CheckContext, changes: Sequence[LabelChange], why: str) 
 
 
 def _states(changes: Sequence[ExpectedChange]) -> list[str]:
-    return [change.labels[MIG_CONFIG_STATE] for change in changes if MIG_CONFIG_STATE in change.labels]
+    values = [change.labels[MIG_CONFIG_STATE] for change in changes if MIG_CONFIG_STATE in change.labels]
+    return ["(label removed)" if value is None else value for value in values]
 
 
 def _deploy_changes(changes: Sequence[ExpectedChange]) -> list[str]:
     return [text for change in changes if (text := describe(_only_deploy(change.labels)))]
 
 
-def _only_deploy(labels: Mapping[str, str]) -> dict[str, str]:
+def _only_deploy(labels: Mapping[str, str | None]) -> dict[str, str | None]:
     return {key: value for key, value in labels.items() if is_deploy_label(key)}

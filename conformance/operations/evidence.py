@@ -51,6 +51,7 @@ class Reconfiguration:
         pods_after: Pods on the node at the end.
         manager_log: Lines of mig-manager's log since the start; empty if the log cannot be read.
         boot_ids: Boot id at the start and at the end.
+        taints: Taints that keep pods away and that the node got during the run.
         history: All changes of the node since the start, for reports.
         mark: Mark of the timeline at the start.
     """
@@ -72,6 +73,7 @@ class Reconfiguration:
     pods_after: tuple[PodView, ...]
     manager_log: tuple[str, ...]
     boot_ids: tuple[str, str]
+    taints: tuple[str, ...]
     history: tuple[Change, ...]
     mark: int
 
@@ -82,8 +84,8 @@ class Reconfiguration:
 
     @property
     def applied(self) -> bool:
-        """Whether mig-manager reports the configuration as applied: it answered `success`, now or earlier."""
-        return self.outcome in (Outcome.SUCCESS, Outcome.KEPT)
+        """Whether mig-manager reports the configuration as applied, now or earlier, and pods can start on the node."""
+        return self.outcome in (Outcome.SUCCESS, Outcome.KEPT) and not self.taints
 
 
 @dataclass(frozen=True)

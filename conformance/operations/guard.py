@@ -50,6 +50,11 @@ class Guard:
             self._look()  # what happened to these nodes so far was not this run's concern
             self._nodes |= names
 
+    def covers(self, node: str) -> bool:
+        """Return whether a node was passed to `add`."""
+        with self._lock:
+            return node in self._nodes
+
     def fail(self, error: ClusterError) -> None:
         """Make every later check raise `error`, for example because the lease was lost. The first error wins."""
         with self._lock:

@@ -8,6 +8,7 @@ from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Outcome, Reconfiguration
 from conformance.operations.manager_log import LogPosition, failure_reason, log_since
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.taints import new_taints
 from conformance.spec.names import (
     DEPLOY_PREFIX,
     MIG_CONFIG,
@@ -113,6 +114,7 @@ class ReconfigureRequest:
         history = cluster.timeline.since(self.mark, node=self.node)
         changes = [change for change in history if isinstance(change, LabelChange)]
         outcome = self._outcome()
+        taints = new_taints(cluster, self.node)
         return Reconfiguration(
             node=self.node,
             configuration=self.configuration,
@@ -122,7 +124,7 @@ class ReconfigureRequest:
             settled=self._settled,
             outcome=outcome,
             state=State(label) if label in set(State) else None,
-            problem=self._problem(outcome, log),
+            problem=f"it has the new taint {', '.join(taints)}" if taints else self._problem(outcome, log),
             labels_before=self._before.labels,
             changes=tuple(change for change in changes if not cluster.writes.owns(change.version)),
             resources=tuple(change for change in history if isinstance(change, ResourceChange)),
@@ -131,6 +133,7 @@ class ReconfigureRequest:
             pods_after=tuple(cluster.pods(node=self.node)),
             manager_log=log,
             boot_ids=(self._before.boot_id, node.boot_id),
+            taints=taints,
             history=history,
             mark=self.mark,
         )

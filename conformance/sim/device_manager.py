@@ -141,6 +141,11 @@ class DeviceManager:
         holder = (pod, container)
         return {resource: set(held[holder]) for resource, held in self._held.items() if holder in held}
 
+    @property
+    def used(self) -> bool:
+        """Whether a container holds a device."""
+        return any(self._held.values())
+
     def release(self, pod: str) -> None:
         """Release all devices of a pod."""
         for holders in self._held.values():
@@ -188,7 +193,11 @@ class DeviceManager:
     def _in_use(self, resource: str) -> set[str]:
         if self._faults.on("kubelet-hands-out-twice"):
             return set()
-        return {device for ids in self._held.get(resource, {}).values() for device in ids}
+        held = self._held.get(resource, {})
+        if self._faults.on("kubelet-remembers-last-pod"):
+            last = next((pod for pod, _ in reversed(held)), None)
+            held = {holder: ids for holder, ids in held.items() if holder[0] == last}
+        return {device for ids in held.values() for device in ids}
 
     def _ask(self, resource: str, ids: list[str]) -> AllocateResponse:
         plugin = self._resources[resource].plugin

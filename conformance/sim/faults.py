@@ -127,6 +127,40 @@ FAULTS: tuple[Fault, ...] = (
         ("D-16",),
     ),
     Fault(
+        "mig-manager-waits-too-little",
+        "mig_manager",
+        "the GPUs change while the pods of the paused operands are still terminating",
+        ("D-05",),
+    ),
+    Fault(
+        "mig-manager-restarts-validator-last",
+        "mig_manager",
+        "the validator's pod is replaced after the operands came back",
+        ("D-05",),
+    ),
+    Fault("mig-manager-merges-patches", "mig_manager", "pending and the paused labels come in one patch", ("D-02",)),
+    Fault("mig-manager-removes-state", "mig_manager", "the state label is gone between pending and success", ("D-02",)),
+    Fault("mig-manager-fails-late", "mig_manager", "the state turns failed minutes after success", ("D-02",)),
+    Fault("mig-manager-removes-false", "mig_manager", "a deploy label that is false is removed", ("D-05",)),
+    Fault("mig-manager-restarts-driver", "mig_manager", "the driver's pod is replaced in every change", ("D-05",)),
+    Fault("mig-manager-uncordons", "mig_manager", "a node that was cordoned is not after a change", ("D-05",)),
+    Fault(
+        "mig-manager-leaves-taint", "mig_manager", "a taint that keeps pods away stays after a change", ("D-01", "D-04")
+    ),
+    Fault("exporter-never-returns", "operands", "dcgm-exporter is never Ready again after a change", ("D-05",)),
+    Fault(
+        "exporter-ends-with-pods", "operands", "dcgm-exporter fails when the last pod gives its device back", ("D-05",)
+    ),
+    Fault(
+        "plugin-counts-up", "device_plugin", "each resource has one device for 20 s before it has all", ("D-06", "D-07")
+    ),
+    Fault(
+        "plugin-drops-out",
+        "device_plugin",
+        "nothing is advertised for 25 s after the last pod gave its device back",
+        ("D-06", "D-07"),
+    ),
+    Fault(
         "plugin-count-off-by-one",
         "device_plugin",
         "every resource advertises one device too few",
@@ -160,11 +194,24 @@ FAULTS: tuple[Fault, ...] = (
     Fault("plugin-extra-device", "device_plugin", "a container gets one device more than it asked for", ("D-20",)),
     Fault("plugin-gives-whole-gpu", "device_plugin", "a container gets the whole GPU in place of the slice", ("D-20",)),
     Fault("kubelet-hands-out-twice", "kubelet", "two pods get the same device", ("D-20",)),
+    Fault("kubelet-remembers-last-pod", "kubelet", "a third pod gets the device of the first", ("D-20",)),
+    Fault(
+        "runtime-shows-whole-gpu",
+        "kubelet",
+        "containers, but not init containers, see all devices of the GPU",
+        ("D-20",),
+    ),
     Fault("kubelet-keeps-capacity", "kubelet", "capacity of a removed resource never falls to zero", ("D-06", "D-07")),
     Fault("gfd-stale-labels", "feature_discovery", "labels of the former geometry stay beside the new ones", ("D-26",)),
     Fault("gfd-wrong-count", "feature_discovery", "the count labels are one too high", ("D-26",)),
     Fault("gfd-wrong-product", "feature_discovery", "the product label lacks the MIG suffix", ("D-26",)),
     Fault("gfd-old-timestamp", "feature_discovery", "the timestamp is that of the first start for ever", ("D-26",)),
+    Fault(
+        "gfd-labels-vanish",
+        "feature_discovery",
+        "the labels are gone for every fourth minute",
+        ("D-26",),
+    ),
     Fault("gfd-hides-invalid", "feature_discovery", "under single an uneven geometry is labelled as valid", ("D-26",)),
     Fault("scheduler-ignores-resources", "scheduler", "pods are bound whether or not the resource is there", ("D-21",)),
     Fault(

@@ -259,6 +259,7 @@ class Execution:
         try:
             provisioner.read_gpus(node, start)
             provisioner.settle_labels(node)
+            node.at_rest = self._cluster.timeline.mark()
             visit.observe(node, Moment.IN_CELL, exclusive=False)
         finally:
             node.workloads.remove()

@@ -127,6 +127,9 @@ class NodeInCell:
         view_when_left: The node when it left the cell; None while it is there.
         requested: Configurations that scenarios requested in this cell, in order.
         observations: The newest observation of every node of the run by name; it grows as nodes are read.
+        at_rest: Timeline mark when the node showed all that it must, or the limits for that had passed; 0 if the node
+            was found there.
+        disturbed: Whether a scenario changed the node after its stay.
     """
 
     cluster: MigCluster
@@ -141,6 +144,8 @@ class NodeInCell:
     view_when_left: NodeView | None = None
     requested: list[str] = field(default_factory=list)
     observations: Mapping[str, Observation] = field(default_factory=dict)
+    at_rest: int = 0
+    disturbed: bool = False
 
     @property
     def mark(self) -> int:

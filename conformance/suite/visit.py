@@ -69,6 +69,7 @@ class Visit:
         """Run an exclusive scenario on the node, after the end of its stay if the scenario changes the node."""
         if scenario.ends_stay:
             self.end_stay(node)
+            node.disturbed = True
         try:
             self._start(node, [scenario])
             self._observe(node, [scenario])
@@ -93,6 +94,7 @@ class Visit:
         for name in names:
             with self.losing(name):
                 self.end_stay(self.nodes[name])
+                self.nodes[name].disturbed = True
         try:
             results(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
             self._together(scenario, names, partial(scenario.change, cluster))

@@ -25,6 +25,7 @@ from conformance.expect.finding import ConformanceError
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.observed import ListedDevice, ListedGpu, ObservedGpu
 from conformance.expect.scheduling import StartedPod
+from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from tests.expect.made import BALANCED, SEVEN, context, gpu
 
@@ -316,12 +317,25 @@ def test_uuids_are_those_of_mig_devices_or_of_the_gpu_without_any() -> None:
     assert NEVER_RAN.uuids == []
 
 
-def test_every_pod_is_checked() -> None:
-    wrong = replace(slice_user(1), listing=(listed(gpu(SEVEN), 2),))
+@pytest.mark.parametrize("at", range(3))
+def test_every_pod_is_checked(at: int) -> None:
+    users = [slice_user(each) for each in range(3)]
+    users[at] = replace(users[at], listing=(listed(gpu(SEVEN), 2),))
+    assert "devices in a pod" in message_of(lambda: check_slice_users(context(), users, [SLICED], profile_of))
 
-    assert "devices in a pod" in message_of(
-        lambda: check_slice_users(context(), [slice_user(0), wrong], [SLICED], profile_of)
-    )
+    gpus = [gpu(index=index) for index in range(3)]
+    wholes = [gpu_user(one) for one in gpus]
+    wholes[at] = replace(wholes[at], listing=())
+    assert "one whole GPU" in message_of(lambda: check_gpu_users(context(), wholes, gpus))
+
+
+@pytest.mark.parametrize("twins", [(0, 1), (0, 2), (1, 2)])
+def test_every_pair_of_pods_is_compared(twins: tuple[int, int]) -> None:
+    """A pod that started later must not have the device of the first either."""
+    users = [slice_user(each) for each in range(3)]
+    users[twins[1]] = slice_user(twins[0], f"pod-{twins[1]}")
+
+    assert f"in pod-{twins[0]} and pod-{twins[1]}" in message_of(lambda: check_neighbours(context(), users))
 
 
 def test_nvml_and_the_list_must_agree_in_the_pod() -> None:
@@ -375,8 +389,65 @@ def test_a_pod_that_never_ran_is_reported_as_not_running(check: Callable[[list[D
     )
 
 
-def test_a_pod_that_ran_and_ended_is_checked_by_what_it_saw() -> None:
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded", "Pending"])
+def test_a_pod_that_ran_and_ended_does_not_hold_its_device(phase: str) -> None:
+    """What it saw comes first: a container that sees the wrong devices may end because of that."""
     user = slice_user(0)
-    ended = replace(user, pod=replace(user.pod, phase="Failed"))
+    ended = replace(user, pod=replace(user.pod, phase=phase))
+    whole = gpu_user(gpu())
 
-    check_slice_users(context(), [ended], [SLICED], profile_of)
+    assert f"found       {phase} on sim-0" in message_of(
+        lambda: check_slice_users(context(), [ended], [SLICED], profile_of)
+    )
+    assert f"found       {phase} on sim-0" in message_of(
+        lambda: check_gpu_users(context(), [replace(whole, pod=ended.pod)], [gpu()])
+    )
+    wrong = replace(ended, listing=(listed(gpu(SEVEN), 2),))
+    assert "devices in a pod" in message_of(lambda: check_slice_users(context(), [wrong], [SLICED], profile_of))
+
+
+def test_the_container_that_holds_the_device_sees_no_other() -> None:
+    user = slice_user(0)
+    check_slice_users(context(), [replace(user, held=user.listing)], [SLICED], profile_of)
+
+    message = message_of(
+        lambda: check_slice_users(
+            context(requirement="D-20"), [replace(user, held=(listed(gpu(SEVEN), 2),))], [SLICED], profile_of
+        )
+    )
+    assert message == (
+        "D-20 devices in the container of pod pod-0 that holds them of node sim-0 under single, all-1g.10gb\n"
+        "  expected    MIG 1g.10gb MIG-0-1-0\n"
+        "  found       MIG 1g.10gb MIG-0-1-0\n"
+        "              MIG 1g.10gb MIG-0-2-0\n"
+        "  likely      the container got more devices than it requested"
+    )
+    for held in ((), (listed(gpu()),), slice_user(1).listing):
+        with pytest.raises(ConformanceError):
+            check_slice_users(context(), [replace(user, held=held)], [SLICED], profile_of)
+    whole = gpu_user(gpu())
+    check_gpu_users(context(), [replace(whole, held=whole.listing)], [gpu()])
+    with pytest.raises(ConformanceError):
+        check_gpu_users(context(), [replace(whole, held=())], [gpu()])
+
+
+def test_a_device_that_only_the_holding_container_sees_is_shared() -> None:
+    greedy = replace(slice_user(0), held=(listed(gpu(SEVEN), 2),))
+
+    assert f"{SLICED.instances[1].uuid} in pod-0 and pod-1" in message_of(
+        lambda: check_neighbours(context(), [greedy, slice_user(1)])
+    )
+
+
+def test_under_mixed_a_whole_gpu_is_one_beside_the_slices() -> None:
+    """On a node with MIG on some GPUs `nvidia.com/gpu` stands for the others."""
+    whole = gpu(index=1)
+    users, on_node = [slice_user(0), gpu_user(whole)], [SLICED, whole]
+    mixed = context(strategy=Strategy.MIXED)
+
+    check_slice_users(mixed, users, on_node, profile_of)
+    for wrong in (gpu_user(replace(SLICED, instances=())), slice_user(1, resource=GPU)):
+        with pytest.raises(ConformanceError, match="one whole GPU of the node"):
+            check_slice_users(mixed, [users[0], wrong], on_node, profile_of)
+    with pytest.raises(ConformanceError, match="one MIG device"):
+        check_slice_users(context(), users, on_node, profile_of)

@@ -175,6 +175,39 @@ def test_a_pending_mode() -> None:
     )
 
 
+@pytest.mark.parametrize("index", range(3))
+def test_every_gpu_is_checked(index: int) -> None:
+    """The first GPU is not more important than the last."""
+    gpus = [gpu(SEVEN, index=each) for each in range(3)]
+    wanted = observed_geometry(gpus)
+
+    def with_wrong(**fields: object) -> list[ObservedGpu]:
+        return [replace(one, **fields) if one.index == index else one for one in gpus]  # type: ignore[arg-type]
+
+    instances = gpus[index].instances
+    for check, wrong in (
+        (check_instances, with_wrong(instances=(*instances[:-1], replace(instances[-1], multiprocessors=15)))),
+        (check_instances, with_wrong(instances=(*instances[:-1], replace(instances[-1], start=5)))),
+        (check_instances, with_wrong(instances=(*instances[:-1], replace(instances[-1], uuid=instances[0].uuid)))),
+        (check_instances, with_wrong(memory_mib=40960)),
+        (check_mode_settled, with_wrong(pending_mode=False)),
+    ):
+        with pytest.raises(ConformanceError, match=f"GPU {index}|devices with UUID MIG-{index}"):
+            check(context(), wrong)
+    for wrong in (with_wrong(instances=instances[:-1]), with_wrong(mode=False, instances=())):
+        with pytest.raises(ConformanceError, match=f"found       GPU {index}"):
+            check_geometry(context(), wrong, wanted)
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_every_device_is_checked(at: int) -> None:
+    instances = list(gpu(SEVEN).instances)
+    instances[at] = replace(instances[at], gpu_slices=2)
+
+    with pytest.raises(ConformanceError, match="slices of the GPU instance 2"):
+        check_instances(context(), [replace(gpu(SEVEN), instances=tuple(instances))])
+
+
 def test_every_deviation_is_listed() -> None:
     first, second, third, fourth = gpu(BALANCED).instances
     wrong = replace(

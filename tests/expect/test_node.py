@@ -44,7 +44,7 @@ def node(
     )
 
 
-def states(expected: ExpectedNode) -> list[str]:
+def states(expected: ExpectedNode) -> list[str | None]:
     return [change.labels[MIG_CONFIG_STATE] for change in expected.label_changes if MIG_CONFIG_STATE in change.labels]
 
 

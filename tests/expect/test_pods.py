@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -35,9 +35,13 @@ class Pod:
     app: str = DEVICE_PLUGIN_APP
     name: str = "x"
     uid: str = "1"
+    terminating: float | None = None
+    restarts: int = 0
+    is_ready: bool | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
-OLD, GONE, NEW = Pod(), Pod(ended=2.0), Pod(started=3.0)
+OLD, GONE, NEW = Pod(), Pod(ended=2.0), Pod(started=3.0, is_ready=True)
 
 
 def message_of(check: Callable[[], None]) -> str:
@@ -63,7 +67,9 @@ def test_the_pod_of_the_validator_must_be_replaced_too() -> None:
     )
 
 
-@pytest.mark.parametrize("pods", [[GONE, NEW], [GONE, Pod(started=2.5, ended=2.6), NEW], [Pod(ended=3.0), NEW]])
+@pytest.mark.parametrize(
+    "pods", [[GONE, NEW], [Pod(ended=3.0), NEW], [GONE, Pod(started=3.0, is_ready=True, restarts=1)], [NEW]]
+)
 def test_renewed_operands_pass(pods: list[Pod]) -> None:
     check_operands_renewed(context(), pods, [DEVICE_PLUGIN_APP])
 
@@ -75,7 +81,15 @@ def test_renewed_operands_pass(pods: list[Pod]) -> None:
         ([OLD, NEW], "old pod still there, and 1 new"),
         ([GONE], "old pod gone, then no new pod"),
         ([GONE, NEW, Pod(started=4.0)], "old pod gone, then 2 new pods"),
+        ([GONE, Pod(started=2.5, ended=2.6), NEW], "old pod gone, then 2 new pods, 1 left"),
         ([GONE, Pod(started=1.0)], "one new pod before the old one was gone"),
+        ([GONE, Pod(started=3.0)], "old pod gone, then one new pod, which is not Ready"),
+        ([GONE, Pod(started=3.0, is_ready=False)], "old pod gone, then one new pod, which is not Ready"),
+        (
+            [GONE, Pod(started=3.0, is_ready=True, terminating=4.0)],
+            "old pod gone, then one new pod, which is terminating",
+        ),
+        ([GONE, Pod(started=3.0, ended=4.0)], "old pod gone, then one new pod, which is gone"),
     ],
 )
 def test_other_histories_fail(pods: list[Pod], history: str) -> None:
@@ -83,6 +97,38 @@ def test_other_histories_fail(pods: list[Pod], history: str) -> None:
         "D-05 operand pods of node sim-0 under single, all-1g.10gb\n"
         "  expected    nvidia-device-plugin-daemonset: old pod gone, then one new pod\n"
         f"  found       nvidia-device-plugin-daemonset: {history}"
+    )
+
+
+def test_an_operand_that_may_wait_need_not_be_ready() -> None:
+    waiting = [GONE, Pod(started=3.0, is_ready=False)]
+
+    check_operands_renewed(context(), waiting, [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+    check_operands_kept(context(), [Pod(restarts=3, is_ready=False)], [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+    for pods in ([OLD], [GONE], [GONE, Pod(started=3.0, terminating=4.0)]):
+        with pytest.raises(ConformanceError):
+            check_operands_renewed(context(), pods, [DEVICE_PLUGIN_APP], [DEVICE_PLUGIN_APP])
+
+
+@pytest.mark.parametrize(
+    ("pod", "history"),
+    [
+        (Pod(restarts=1, is_ready=True), "old pod still there, restarted 1 times"),
+        (Pod(is_ready=False), "old pod still there, which is not Ready"),
+        (Pod(terminating=1.0), "old pod still there, which is terminating"),
+    ],
+)
+def test_a_pod_that_is_disturbed_is_not_kept(pod: Pod, history: str) -> None:
+    assert f"found       nvidia-device-plugin-daemonset: {history}" in message_of(
+        lambda: check_operands_kept(context(), [pod], [DEVICE_PLUGIN_APP])
+    )
+
+
+def test_every_app_is_looked_at() -> None:
+    wrong = Pod(app=DCGM_APP)
+
+    assert "found       nvidia-dcgm: old pod still there" in message_of(
+        lambda: check_operands_renewed(context(), [GONE, NEW, wrong], [DEVICE_PLUGIN_APP, DCGM_APP])
     )
 
 
@@ -97,16 +143,15 @@ def test_operands_are_kept_without_a_change() -> None:
 
 
 def test_user_pods() -> None:
-    check_user_pods(context(), {"train": "1"}, {"train": "1", "late": "3"})
+    check_user_pods(context(), {"train": "1"}, [Pod(uid="1"), Pod(uid="3", ended=1.0)])
 
-    assert message_of(
-        lambda: check_user_pods(context(requirement="D-05"), {"train": "1", "serve": "2"}, {"serve": "9"})
-    ) == (
+    pods = [Pod(uid="1", restarts=2), Pod(uid="2", ended=1.0), Pod(uid="9", name="serve", started=2.0)]
+    assert message_of(lambda: check_user_pods(context(requirement="D-05"), {"train": "1", "serve": "2"}, pods)) == (
         "D-05 pods of users of node sim-0 under single, all-1g.10gb\n"
-        "  expected    serve: 2\n"
-        "              train: 1\n"
-        "  found       serve: 9\n"
-        "  missing     train\n"
+        "  expected    serve: old pod still there\n"
+        "              train: old pod still there\n"
+        "  found       serve: old pod gone, then no new pod\n"
+        "              train: old pod still there, restarted 2 times\n"
         "  likely      mig-manager must not touch pods of users"
     )
 
@@ -237,6 +282,8 @@ def test_running_pods_pass() -> None:
             "Failed on sim-0\n              kubelet: Allocate failed",
         ),
         (StartedPod("b", "Pending", "sim-0", ""), "Pending on sim-0\n              kubelet: no message"),
+        (StartedPod("b", "Succeeded", "sim-0", ""), "Succeeded on sim-0\n              kubelet: no message"),
+        (StartedPod("b", "Unknown", "sim-0", ""), "Unknown on sim-0\n              kubelet: no message"),
     ],
 )
 def test_message_of_a_pod_that_does_not_run(pod: StartedPod, found: str) -> None:

@@ -109,6 +109,22 @@ def test_any_difference_fails(found: dict[str, int], says: str) -> None:
     assert says in str(failed.value)
 
 
+COUNTS = st.dictionaries(st.sampled_from(["nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "cpu"]), st.integers(0, 3))
+
+
+@given(COUNTS, COUNTS)
+def test_resources_are_right_if_and_only_if_they_are_equal(found: dict[str, int], expected: dict[str, int]) -> None:
+    """Too many are as wrong as too few; what is not `nvidia.com/` or 0 does not count."""
+    wanted = {name: count for name, count in expected.items() if name != "cpu"}
+    counted = {name: count for name, count in found.items() if count and name != "cpu"}
+
+    if counted == {name: count for name, count in wanted.items() if count}:
+        check_resources(context(), found, wanted)
+    else:
+        with pytest.raises(ConformanceError):
+            check_resources(context(), found, wanted)
+
+
 def test_the_message_of_several_resources() -> None:
     expected = expected_resources(observed_geometry([gpu(BALANCED)]), Strategy.MIXED, PLUGIN)
 

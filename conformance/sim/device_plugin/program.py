@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ from conformance.sim.device_plugin.server import ResourceServer
 from conformance.sim.device_plugin.settings import Settings, read_settings
 from conformance.sim.device_plugin.start import Started, StartError, start
 from conformance.sim.nvml import Nvml
+from conformance.sim.plugin_api import Device
 from conformance.spec.releases import at_least
 
 WHOLE_NAMES_SINCE: Final = "v0.20.0"
@@ -77,19 +79,22 @@ def _as_before(settings: Settings) -> Settings:
 async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:
     """Keep the servers registered; return True if the kubelet restarted and the plugin has to start again."""
     devices = container.node.devices
+    if container.node.faults.on("plugin-counts-up"):
+        await _count_up(container, servers)
     for server in servers:
         devices.register(server.resource, server)
         log.info("server.go:149", f"Registered device plugin for '{server.resource}' with Kubelet")
     if not servers:
         log.info("main.go:416", "No devices found. Waiting indefinitely.")
+    dropping = asyncio.ensure_future(_drop_out(container, servers))
     stopped = asyncio.ensure_future(container.stop.wait())
     restarted = asyncio.ensure_future(devices.restarted())
     try:
         await asyncio.wait({stopped, restarted}, return_when=asyncio.FIRST_COMPLETED)
         again = not container.stop.is_set()
     finally:
-        stopped.cancel()
-        restarted.cancel()
+        for task in (dropping, stopped, restarted):
+            task.cancel()
         for server in servers:
             devices.unregister(server.resource, server)
     if again:
@@ -99,6 +104,41 @@ async def _serve(container: Container, servers: Sequence[ResourceServer], log: K
     for server in servers:
         log.info("server.go:167", f"Stopping to serve '{server.resource}' on {_SOCKETS}/{socket_name(server.resource)}")
     return again
+
+
+class _FirstDevice:
+    """A resource that so far has one device (the fault `plugin-counts-up`)."""
+
+    def __init__(self, server: ResourceServer) -> None:
+        self.resource = server.resource
+        self.allocate = server.allocate
+        self.preferred = server.preferred
+        self._server = server
+
+    def devices(self) -> Sequence[Device]:
+        """Return the first device."""
+        return self._server.devices()[:1]
+
+
+async def _count_up(container: Container, servers: Sequence[ResourceServer]) -> None:
+    for server in servers:
+        container.node.devices.register(server.resource, _FirstDevice(server))
+    with suppress(TimeoutError):
+        await container.clock.wait(container.stop, 20.0)
+
+
+async def _drop_out(container: Container, servers: Sequence[ResourceServer]) -> None:
+    """Serve nothing for 25 s when the last pod gives its device back, with the fault `plugin-drops-out`."""
+    devices, used = container.node.devices, False
+    while container.node.faults.on("plugin-drops-out"):
+        if used and not devices.used:
+            for server in servers:
+                devices.unregister(server.resource, server)
+            await container.clock.sleep(25.0)
+            for server in servers:
+                devices.register(server.resource, server)
+        used = devices.used
+        await container.clock.sleep(1.0)
 
 
 def socket_name(resource: str) -> str:

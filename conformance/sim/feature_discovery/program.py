@@ -36,9 +36,12 @@ async def _run(container: Container, settings: Settings, log: Klog) -> None:
     nvml = Nvml(node.hardware, container.visible)
     feature = NodeFeature(container.kube, node.name, container.pod)
     timestamp = None if settings.no_timestamp else int(container.clock.time().timestamp())
-    stopped = False
+    stopped, runs = False, 0
     while not stopped:
+        runs += 1
         found = labels(nvml, settings, machine=node.hardware.machine, timestamp=timestamp, faults=node.faults, log=log)
+        if runs % 4 == 0 and node.faults.on("gfd-labels-vanish"):
+            found = {names.GFD_TIMESTAMP: found.get(names.GFD_TIMESTAMP, "")}
         await _publish(feature, found, node.faults, log)
         if settings.oneshot:
             return

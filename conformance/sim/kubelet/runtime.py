@@ -12,6 +12,7 @@ from conformance.sim.clock import Clock
 from conformance.sim.container import Container
 from conformance.sim.device_manager import DeviceError, Grant
 from conformance.sim.events import EventRecorder
+from conformance.sim.hardware.gpu import Gpu
 from conformance.sim.kube import PODS, Informer, Kube, Object
 from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.containers import Launch
@@ -122,11 +123,19 @@ class Runtime:
             node=self._node,
             kube=self._shared.kube.named(identity),
             clock=self.clock,
-            visible=visible_gpus(pod, spec, variables, grant),
+            visible=self._visible(pod, spec, variables, grant),
             files=files.read,
             log=lambda text: log.append(self.clock.time(), text),
         )
         return Launch(self._shared.programs.find(container), container)
+
+    def _visible(self, pod: Object, spec: Object, variables: Mapping[str, str], grant: Grant) -> frozenset[str] | None:
+        visible = visible_gpus(pod, spec, variables, grant)
+        main = any(spec["name"] == each["name"] for each in pod["spec"]["containers"])
+        if visible and main and grant.answers and self._node.faults.on("runtime-shows-whole-gpu"):
+            whole = (devices for gpu in self._node.hardware.gpus if visible & (devices := _devices_of(gpu)))
+            return visible.union(*whole)
+        return visible
 
     def new_address(self, pod: Object) -> str:
         """Return the IP address of a new pod: that of the node with host network, else a new one."""
@@ -155,6 +164,10 @@ class Runtime:
 
     def _config_map(self, namespace: str, name: str) -> Object | None:
         return self._shared.config_maps.get(name, namespace)
+
+
+def _devices_of(gpu: Gpu) -> set[str]:
+    return {compute.uuid for instance in gpu.instances for compute in instance.compute_instances}
 
 
 def _limits(spec: Object) -> Mapping[str, str]:

@@ -52,6 +52,18 @@ class GpuClients:
         """
         await self._poll(lambda: not self._of_app(app), POLL_SECONDS, first_after=POLL_SECONDS)
 
+    async def wait_until_stopping(self, app: str) -> None:
+        """Wait until every pod with this `app` label is terminating (the fault `mig-manager-waits-too-little`).
+
+        Raises:
+            StuckError: A pod still runs after five minutes.
+        """
+
+        def stopping() -> bool:
+            return all("deletionTimestamp" in pod["metadata"] for pod in self._of_app(app))
+
+        await self._poll(stopping, SCRIPT_POLL_SECONDS, first_after=0.0)
+
     async def wait_for_third_parties(self) -> None:
         """Wait until no DaemonSet pod with the node selector `nvidia.com/gpu.deploy.client` is left.
 

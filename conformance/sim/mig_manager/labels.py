@@ -6,6 +6,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import aiohttp
 
@@ -61,13 +62,17 @@ class NodeLabels:
         """The deploy labels that this run pauses, with their values before it."""
         return self._deploy
 
-    async def pause(self) -> None:
+    async def pause(self, *, state: str = "") -> None:
         """Pause the operands.
+
+        Args:
+            state: State to write in the same patch (the fault `mig-manager-merges-patches`); empty for none.
 
         Raises:
             StepError: The labels could not be written.
         """
-        await self.write({label: paused(value) for label, value in self._deploy.items()})
+        stated = {names.MIG_CONFIG_STATE: state} if state else {}
+        await self.write(stated | {label: paused(value) for label, value in self._deploy.items()})
 
     async def resume(self, *, without: Iterable[str] = (), forced: bool = False) -> None:
         """Resume the operands.
@@ -87,13 +92,32 @@ class NodeLabels:
             }
         )
 
-    async def write(self, labels: Mapping[str, str]) -> None:
-        """Write labels in one patch.
+    async def remove_disabled(self) -> None:
+        """Remove the deploy labels of disabled operands (the fault `mig-manager-removes-false`).
+
+        Raises:
+            StepError: The labels could not be written.
+        """
+        await self.write({label: None for label, value in self._deploy.items() if value == _FORCED_OFF})
+
+    async def write(self, labels: Mapping[str, str | None]) -> None:
+        """Write labels in one patch; None removes a label.
 
         Raises:
             StepError: The API server rejected the request or did not respond.
         """
+        await self._patch({"metadata": {"labels": dict(labels)}})
+
+    async def change_spec(self, fields: Mapping[str, object]) -> None:
+        """Change fields of the node's spec, which the real mig-manager never does; only faults use it.
+
+        Raises:
+            StepError: The API server rejected the request or did not respond.
+        """
+        await self._patch({"spec": dict(fields)})
+
+    async def _patch(self, patch: dict[str, Any]) -> None:
         try:
-            await self._kube.patch(NODES, self._node, {"metadata": {"labels": dict(labels)}})
+            await self._kube.patch(NODES, self._node, patch)
         except (KubeError, aiohttp.ClientError, TimeoutError) as error:
             raise StepError(str(error)) from error

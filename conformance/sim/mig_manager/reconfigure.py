@@ -19,6 +19,10 @@ from conformance.spec.names import State
 EARLY_SECONDS: Final = 300.0
 """Cluster seconds by which the fault `mig-manager-success-first` reports success early: enough for observers to
 notice."""
+LATE_SECONDS: Final = 500.0
+"""Cluster seconds after `success` at which the fault `mig-manager-fails-late` reports a failure."""
+_LEFT_BEHIND: Final = {"key": "mig-reconfiguration", "value": "busy", "effect": "NoSchedule"}
+"""The taint of the fault `mig-manager-leaves-taint`."""
 
 
 class Reconfiguration:
@@ -73,6 +77,8 @@ class Reconfiguration:
             return
         self._apply()  # 12
         self._refresh_cdi()  # 13
+        if self._process.fault("mig-manager-restarts-validator-last"):
+            await self._resume_operands()
         await self._restart_validator()  # 15
         await self._resume_operands()  # 16
         await self._finish(State.SUCCESS)  # 17
@@ -120,7 +126,9 @@ class Reconfiguration:
             )
 
     async def _announce(self) -> None:
-        if not self._process.fault("mig-manager-skips-pending"):
+        if self._process.fault("mig-manager-merges-patches"):
+            await self._labels.pause(state=State.PENDING)
+        elif not self._process.fault("mig-manager-skips-pending"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
         if self._process.fault("mig-manager-success-first"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.SUCCESS})
@@ -131,6 +139,10 @@ class Reconfiguration:
             "Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"
         )
         await self._labels.pause()
+        if self._process.fault("mig-manager-removes-state"):
+            await self._labels.write({names.MIG_CONFIG_STATE: None})
+        if self._process.fault("mig-manager-uncordons"):
+            await self._labels.change_spec({"unschedulable": None})
 
     def _apply_mode(self) -> bool:
         """Return whether every GPU has its mode now; the script checks the GPUs even if the change failed."""
@@ -166,6 +178,10 @@ class Reconfiguration:
 
     async def _restart_validator(self) -> None:
         self._process.tell("Restarting validator pod to re-run all validations")
+        if self._process.fault("mig-manager-restarts-driver"):
+            await self._clients.delete(names.DRIVER_APP)
+        if self._process.fault("mig-manager-leaves-taint"):
+            await self._labels.change_spec({"taints": [_LEFT_BEHIND]})
         try:
             await self._clients.delete(names.VALIDATOR_APP)
         except StuckError as error:
@@ -179,6 +195,8 @@ class Reconfiguration:
         self._process.operands_resumed = True
         if not self._process.fault("mig-manager-leaves-paused"):
             await self._labels.resume(forced=self._process.fault("mig-manager-overrides-false"))
+        if self._process.fault("mig-manager-removes-false"):
+            await self._labels.remove_disabled()
 
     async def _finish_failed(self) -> None:
         """Report the state `failed`; if that fails as well, only log it."""
@@ -199,3 +217,6 @@ class Reconfiguration:
             return
         self._process.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
         await self._labels.write({names.MIG_CONFIG_STATE: state})
+        if changed and self._process.fault("mig-manager-fails-late"):
+            await self._process.container.clock.sleep(LATE_SECONDS)
+            await self._labels.write({names.MIG_CONFIG_STATE: State.FAILED})

@@ -34,6 +34,9 @@ async def wait_for_clients(process: Process, clients: GpuClients) -> None:
     """
     for name, app, spoken in OPERANDS:
         process.tell(f"Waiting for {spoken} to shutdown")
+        if process.fault("mig-manager-waits-too-little"):
+            await clients.wait_until_stopping(app)
+            continue
         if process.behaviour.script:
             await clients.wait_unless_late(app)
             continue

@@ -7,10 +7,12 @@ assets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from conformance.sim.container import Container, Program
 from conformance.sim.hardware import NodeHardware
+from conformance.spec.names import DCGM_EXPORTER_APP
 
 DRIVER_LOADED: Final = "/run/nvidia/validations/.driver-ctr-ready"
 """File on the node that exists while the driver is loaded."""
@@ -36,6 +38,8 @@ async def toolkit(container: Container) -> int:
 async def resident(container: Container) -> int:
     """Run until SIGTERM: DCGM, its exporter and the MPS control daemon."""
     container.log(f"{container.name} is running")
+    if container.name == "nvidia-dcgm-exporter" and container.node.faults.on("exporter-ends-with-pods"):
+        return await _end_with_pods(container)
     return await container.stopped()
 
 
@@ -48,7 +52,8 @@ async def finished(container: Container) -> int:
 async def wait_for_file(container: Container) -> int:
     """Wait until the file that the first argument names exists on the node."""
     path = container.command[1]
-    return await until(container, f"file {path}", lambda: path in container.node.files)
+    stuck = container.node.faults.on("exporter-never-returns") and _is_successor(container)
+    return await until(container, f"file {path}", lambda: path in container.node.files and not stuck)
 
 
 async def vector_add(container: Container) -> int:
@@ -114,6 +119,27 @@ COMMANDS: Final[Mapping[str, Program]] = {
     "mps-control-daemon": resident,
 }
 """Programs by the command in the DaemonSets of `conformance.sim.operator`."""
+
+
+async def _end_with_pods(container: Container) -> int:
+    """End with an error when the last pod gives its device back."""
+    devices, used = container.node.devices, False
+    while not container.stop.is_set():
+        if used and not devices.used:
+            return 1
+        used = devices.used
+        with suppress(TimeoutError):
+            await container.clock.wait(container.stop, 1.0)
+    return 0
+
+
+def _is_successor(container: Container) -> bool:
+    """Return whether another pod of dcgm-exporter ran on the node before."""
+    meta = container.pod["metadata"]
+    if (meta.get("labels") or {}).get("app") != DCGM_EXPORTER_APP:
+        return False
+    first: str = container.node.files.setdefault("/run/exporter", meta["uid"])
+    return first != str(meta["uid"])
 
 
 async def _present(container: Container, path: str) -> int:

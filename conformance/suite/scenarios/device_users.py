@@ -1,4 +1,7 @@
-"""Scenario: several pods hold one device each at the same time, and report which device they see."""
+"""Scenario: several pods hold one device each at the same time, and report which device they see.
+
+The last pod of a resource starts when the others already hold theirs.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from conformance.expect.devices import DeviceUser
 from conformance.expect.observed import ObservedGpu
 from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
 
+TOGETHER: Final = 2
+"""Maximum number of pods for each resource that start at the same time."""
 AT_MOST: Final = 3
-"""Maximum number of pods for each resource. With three, a device that the third pod gets again is noticed as well."""
+"""Maximum number of pods for each resource. The third starts later: it must not get a device that is in use."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,25 @@ class UseDevices(Scenario[list[tuple[str, PodView]], DeviceUsers]):
     summary: ClassVar = "start pods that ask for one device each"
     effect: ClassVar = Effect.WORKLOAD
     needs: ClassVar = Needs(devices=1)
-    cost: ClassVar = 6.0
+    cost: ClassVar = 10.0
 
     def start(self, node: NodeInCell) -> list[tuple[str, PodView]]:
-        """Create all pods without waiting."""
-        return [
-            (resource, node.workloads.start(resource))
-            for resource, count in sorted(node.expected.resources.items())
-            for _ in range(min(count, AT_MOST))
-        ]
+        """Create the pods that start together, without waiting."""
+        return _start(node, 0, TOGETHER)
 
     def observe(self, node: NodeInCell, started: list[tuple[str, PodView]]) -> DeviceUsers:
-        """Read what each pod sees, while all of them hold their devices."""
+        """Read what each pod sees, start one more for each resource, and read what that sees."""
         if (seen := node.observed) is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
         users = [node.workloads.devices(pod, resource) for resource, pod in started]
+        later = _start(node, TOGETHER, AT_MOST)
+        users += [node.workloads.devices(pod, resource) for resource, pod in later]
         return DeviceUsers(tuple(users), seen.gpus)
+
+
+def _start(node: NodeInCell, there: int, up_to: int) -> list[tuple[str, PodView]]:
+    return [
+        (resource, node.workloads.start(resource))
+        for resource, count in sorted(node.expected.resources.items())
+        for _ in range(there, min(count, up_to))
+    ]

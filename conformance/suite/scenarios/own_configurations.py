@@ -123,7 +123,7 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
             evidence,
             back_state=back.state,
             back_problem=back.problem,
-            gpus_back=node.workloads.read_gpus().gpus,
+            gpus_back=node.read_gpus().gpus,
             offered=(tuple(node.target.configurations.entries), tuple(target.configurations.entries)),
         )
 
@@ -153,5 +153,5 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
                 cluster.limits.resources,
                 node=node.name,
             )
-        seen = node.workloads.read_gpus()
+        seen = node.read_gpus()
         return Applied(name, entries, before, answer, seen.gpus, cluster.node(node.name).allocatable, end)

@@ -6,16 +6,19 @@ the timeline, so this scenario only extracts its part of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from conformance.cluster.changes import LabelChange, ResourceChange
+from conformance.cluster.changes import LabelChange, NodeChange, ResourceChange
 from conformance.cluster.errors import ClusterError
+from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
+from conformance.expect.label_changes import touched
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.operands import apps_to_watch
-from conformance.spec.names import VALIDATOR_APP
+from conformance.operations.taints import node_changes
+from conformance.spec.names import MIG_CONFIG, VALIDATOR_APP
 from conformance.suite.arrival import Arrival
 from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 
@@ -30,23 +33,27 @@ class Stay:
     Attributes:
         label_changes: Changes of labels, without those that the suite wrote.
         resource_changes: Changes of allocatable and capacity.
-        pods: Lives of the pods of operands, including pods that existed before and stayed.
+        node_changes: Changes of taints, schedulability, readiness and boot id.
+        neighbours: What happened to state label, deploy labels and taints of nodes that nobody asked for anything.
+        pods: Lives of all pods on the node since the request, including pods that existed before and stayed.
         operands: Apps whose pods must be replaced by a change of geometry.
+        others: Apps of the other operands, which run on meanwhile.
         crashing: Operands in a crash loop at the end, without the validator: it waits for resources, which some
             geometries do not advertise.
         users_before: UID of the bystander pod by name, before any change.
-        users_after: UID of the bystander pod by name at the end; empty if it is not Ready.
         gpus: The GPUs as NVML describes them.
         manager_log: Log lines of mig-manager since the request; empty if the log cannot be read.
     """
 
     label_changes: tuple[LabelChange, ...]
     resource_changes: tuple[ResourceChange, ...]
+    node_changes: tuple[NodeChange, ...]
+    neighbours: tuple[str, ...]
     pods: tuple[PodLife, ...]
     operands: tuple[str, ...]
+    others: tuple[str, ...]
     crashing: tuple[str, ...]
     users_before: Mapping[str, str]
-    users_after: Mapping[str, str]
     gpus: tuple[ObservedGpu, ...]
     manager_log: tuple[str, ...]
 
@@ -67,18 +74,21 @@ class WatchStay(Scenario[None, Stay]):
         arrival, seen = node.arrival, node.observed
         if arrival is None or seen is None:
             raise ClusterError(f"node {node.name} was not brought to {node.cell}: it was found there")
-        cluster, history = node.cluster, node.cluster.timeline.between(node.mark, node.left, node=node.name)
+        end = node.at_rest or node.left
+        cluster, history = node.cluster, node.cluster.timeline.between(node.mark, end, node=node.name)
         pods = _pods(node, arrival)
         operands = apps_to_watch(pods, arrival.reconfiguration.labels_before)
         labels = (change for change in history if isinstance(change, LabelChange))
         return Stay(
             label_changes=tuple(change for change in labels if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
+            node_changes=node_changes(history, cluster.writes.owns),
+            neighbours=tuple(_neighbours(node)),
             pods=pods,
             operands=operands,
+            others=tuple(sorted(daemons(arrival.reconfiguration.pods_before, node).difference(operands))),
             crashing=tuple(sorted(_crash_looping(node, arrival).intersection(operands))),
             users_before={node.bystander.name: node.bystander.uid} if node.bystander else {},
-            users_after=_users_now(node),
             gpus=seen.gpus,
             manager_log=arrival.reconfiguration.manager_log,
         )
@@ -86,7 +96,8 @@ class WatchStay(Scenario[None, Stay]):
 
 def _pods(node: NodeInCell, arrival: Arrival) -> tuple[PodLife, ...]:
     reconfiguration = arrival.reconfiguration
-    lives = {life.uid: life for life in node.cluster.timeline.pods(node.name, reconfiguration.mark, node.left)}
+    end = node.at_rest or node.left
+    lives = {life.uid: life for life in node.cluster.timeline.pods(node.name, reconfiguration.mark, end)}
     stayed = (
         PodLife(pod.app, pod.namespace, pod.name, pod.uid)
         for pod in reconfiguration.pods_before
@@ -101,6 +112,27 @@ def _crash_looping(node: NodeInCell, arrival: Arrival) -> set[str]:
     return {pod.app for pod in pods if pod.crashing or pod.restarts - before.get(pod.uid, 0) > _A_FEW}
 
 
-def _users_now(node: NodeInCell) -> dict[str, str]:
-    pod = node.cluster.pod(node.bystander.name) if node.bystander else None
-    return {pod.name: pod.uid} if pod and pod.ready and not pod.terminating else {}
+def daemons(pods: Iterable[PodView], node: NodeInCell) -> set[str]:
+    """Return the apps of the operator's pods that belong to DaemonSets: the operands."""
+    namespace = node.cluster.operator_namespace
+    return {pod.app for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")}
+
+
+def asks(change: LabelChange) -> bool:
+    """Return whether the change sets or removes `mig.config`, which asks mig-manager for something."""
+    return change.before.get(MIG_CONFIG) != change.after.get(MIG_CONFIG)
+
+
+def _neighbours(node: NodeInCell) -> Iterator[str]:
+    cluster = node.cluster
+    for other in cluster.nodes():
+        if other.name == node.name or cluster.guard.covers(
+            other.name
+        ):  # the run asks it for configurations, so it has stays of its own
+            continue
+        history = cluster.timeline.between(node.mark, node.left, node=other.name)
+        if any(isinstance(change, LabelChange) and asks(change) for change in history):
+            continue
+        labels = [change for change in history if isinstance(change, LabelChange) and touched(change)]
+        for change in (*labels, *node_changes(history, cluster.writes.owns)):
+            yield f"{other.name}: {change.describe()}"

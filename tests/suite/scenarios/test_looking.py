@@ -11,11 +11,19 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.expect.devices import DeviceUser
 from conformance.operations.evidence import Outcome
-from conformance.spec.names import DCGM_APP, DEVICE_PLUGIN_APP, MIG_CONFIG_STATE, VALIDATOR_APP
+from conformance.spec.names import (
+    DCGM_APP,
+    DEVICE_PLUGIN_APP,
+    DRIVER_APP,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    OPERATOR_NAMESPACE,
+    VALIDATOR_APP,
+)
 from conformance.suite.observer import Observation
 from conformance.suite.scenario import AnyScenario, NodeInCell
 from conformance.suite.scenarios.arrival import BringToCell
-from conformance.suite.scenarios.device_users import AT_MOST, UseDevices
+from conformance.suite.scenarios.device_users import AT_MOST, TOGETHER, UseDevices
 from conformance.suite.scenarios.hardware import ReadHardware
 from conformance.suite.scenarios.identity import CompareIdentities
 from conformance.suite.scenarios.stay import WatchStay
@@ -90,7 +98,7 @@ def test_every_resource_has_as_many_users_as_there_are_devices_up_to_a_few(
     def start(raw: Raw) -> None:
         name = raw["metadata"]["name"]
         memory.logs[name, "probe"] = json.dumps({"probe": 1, "driver": "580", "cuda": "13.0", "gpus": []})
-        memory.logs[name, "smi"] = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-1)"
+        memory.logs[name, "smi"] = memory.logs[name, "hold"] = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-1)"
         ended = [{"name": "probe", "state": {"terminated": {"exitCode": 0}}}]
         running = runs(raw)
         memory.put(f"{PODS}/{name}", running | {"status": running["status"] | {"initContainerStatuses": ended}})
@@ -101,9 +109,26 @@ def test_every_resource_has_as_many_users_as_there_are_devices_up_to_a_few(
     users: tuple[DeviceUser, ...] = seen.users
     assert {resource: sum(user.resource == resource for user in users) for resource in asked} == asked
     assert len(users) == sum(asked.values())
-    assert all(user.uuids == ["GPU-1"] for user in users)
+    assert all(user.uuids == ["GPU-1"] and user.held == user.listing for user in users)
     assert seen.gpus == SLICES
     assert len(memory.names(PODS)) == len(users)
+
+
+def test_the_third_pod_starts_when_the_others_hold_their_devices(memory: Memory) -> None:
+    node = node_in(memory, seen=SLICES)
+    started = UseDevices().start(node)
+    assert len(started) == TOGETHER
+
+    for _, pod in started:
+        memory.put(f"{PODS}/{pod.name}", runs(memory.get(f"{PODS}/{pod.name}")))
+    memory.kubelet = _raise
+    with pytest.raises(ClusterError, match="not to be seen"):
+        UseDevices().observe(node, started)
+
+
+def _raise(raw: Raw) -> None:
+    del raw
+    raise ClusterError("not to be seen")
 
 
 # The stay -----------------------------------------------------------------------------------------------------------
@@ -130,7 +155,7 @@ def test_a_stay_is_what_happened_between_the_request_and_the_way_out(memory: Mem
     assert [change.set for change in seen.label_changes] == [{MIG_CONFIG_STATE: "pending"}]
     assert {change.after for change in seen.resource_changes} == {0}
     assert (seen.gpus, seen.manager_log) == (SLICES, ("done",))
-    assert (seen.users_before, seen.users_after) == ({}, {})
+    assert (seen.users_before, seen.node_changes, seen.neighbours) == ({}, (), ())
 
 
 def test_a_stay_begins_with_the_change_of_strategy_and_leaves_out_what_the_suite_wrote(memory: Memory) -> None:
@@ -180,21 +205,52 @@ def test_the_validator_may_wait_for_what_does_not_come(memory: Memory) -> None:
     assert (seen.operands, seen.crashing) == ((VALIDATOR_APP,), ())
 
 
-@pytest.mark.parametrize("fate", ["lives", "is gone", "is another", "is not ready"])
-def test_the_pod_of_the_user_is_looked_for_at_the_end(fate: str, memory: Memory) -> None:
+def test_other_operands_are_those_of_daemonsets_that_are_not_replaced(memory: Memory) -> None:
+    owner = [{"kind": "DaemonSet", "name": "x", "controller": True}]
+    for app in (DEVICE_PLUGIN_APP, DRIVER_APP):
+        memory.put(
+            paths.pod(OPERATOR_NAMESPACE, app),
+            {"metadata": {"labels": {"app": app}, "ownerReferences": owner}, "spec": {"nodeName": "sim-0"}},
+        )
+    memory.pod("validation", labels={"app": "nvidia-cuda-validator"})
+    before = tuple(memory.cluster.pods())
+    seen = look(WatchStay(), node_in(memory, came=arrival(pods_before=before), seen=SLICES))
+
+    assert (seen.operands, seen.others) == ((DEVICE_PLUGIN_APP,), (DRIVER_APP,))
+
+
+def test_what_happens_to_nodes_that_nobody_asked_is_told(memory: Memory) -> None:
+    for name in ("b", "asked", "under-test"):
+        memory.node(name, gpu=7)
+    memory.watch()
+    memory.cluster.guard.add(["under-test"])
+    came = arrival()
+    node = node_in(memory, came=came, seen=SLICES)
+    for name in ("b", "under-test"):
+        memory.node(name, labels={MIG_CONFIG_STATE: "pending", "nvidia.com/gpu.count": "1"}, gpu=7)
+    memory.node("asked", labels={MIG_CONFIG_STATE: "pending", MIG_CONFIG: "x"}, gpu=7)
+
+    (told,) = look(WatchStay(), node).neighbours
+    assert told == "b: gpu.count=1, mig.config.state=pending"
+
+
+@pytest.mark.parametrize("fate", ["lives", "is gone", "is another"])
+def test_the_pod_of_the_user_has_a_life_too(fate: str, memory: Memory) -> None:
     ready: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
     memory.pod("bystander", "mig-conformance", status=ready)
-    node = node_in(memory, came=arrival(), seen=SLICES)
+    node = node_in(memory, came=arrival(pods_before=tuple(memory.cluster.pods())), seen=SLICES)
     node.bystander = memory.cluster.pod("bystander")
     assert node.bystander is not None
     uid = node.bystander.uid
+    memory.watch()
     if fate != "lives":
         memory.delete(f"{PODS}/bystander")
-    if fate in ("is another", "is not ready"):
-        memory.pod("bystander", "mig-conformance", status=ready if fate == "is another" else {})
+    if fate == "is another":
+        memory.pod("bystander", "mig-conformance", status=ready)
 
     seen = look(WatchStay(), node)
 
     assert seen.users_before == {"bystander": uid}
-    assert (seen.users_after == seen.users_before) == (fate == "lives")
-    assert bool(seen.users_after) == (fate in ("lives", "is another"))
+    lives = {life.uid: life.ended is None for life in seen.pods}
+    assert lives[uid] == (fate == "lives")
+    assert len(lives) == (2 if fate == "is another" else 1)

@@ -1,0 +1,44 @@
+"""Taints and other fields of a node that somebody else changes during a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from conformance.cluster.changes import Change, NodeChange
+from conformance.cluster.observed import ObservedCluster
+
+_EFFECTS: Final = (":NoSchedule", ":NoExecute")
+_OF_KUBERNETES: Final = "node.kubernetes.io/"
+"""Kubernetes sets these taints itself, such as that of a cordon; the fields that they stand for are seen as such."""
+
+
+def new_taints(cluster: ObservedCluster, node: str) -> tuple[str, ...]:
+    """Return the taints of a node that keep pods away and that it did not have when the suite connected.
+
+    Each is text of the form `key=value:effect`. Taints that Kubernetes sets itself are left out.
+
+    Raises:
+        ClusterError: The node does not exist.
+    """
+    changes = cluster.timeline.of(NodeChange, node=node)
+    at_first = next((_taints(change.before) for change in changes if change.field == "taints"), None)
+    if at_first is None:
+        return ()
+    now = _taints(", ".join(cluster.node(node).taints))
+    return tuple(sorted(taint for taint in now - at_first if taint.endswith(_EFFECTS)))
+
+
+def node_changes(history: Iterable[Change], owns: Callable[[str], bool]) -> tuple[NodeChange, ...]:
+    """Return the changes of a node's fields that neither the suite nor Kubernetes itself made.
+
+    Args:
+        history: Changes of one node.
+        owns: Whether a resourceVersion is the result of one of the suite's writes.
+    """
+    changes = (change for change in history if isinstance(change, NodeChange) and not owns(change.version))
+    return tuple(one for one in changes if one.field != "taints" or _taints(one.before) != _taints(one.after))
+
+
+def _taints(text: str) -> set[str]:
+    return {taint for taint in text.split(", ") if taint and not taint.startswith(_OF_KUBERNETES)}
