@@ -46,4 +46,4 @@ def test_no_device_has_the_uuid_of_one_on_another_node(node: ExpectedNode, seen:
     Metrics and the pods of several nodes are told apart by UUID alone.
     Source: runbook, "Apply & verify", step 3; NVML API reference, nvmlDeviceGetUUID.
     """
-    check_unique_across_nodes(node.context, seen.uuids)
+    check_unique_across_nodes(node.context, seen.holders)

@@ -41,6 +41,8 @@ class Limits:
         reboot: Like `reconfigure`, but counted from the moment when the state becomes `rebooting`.
         operands_ready: From mig-manager's answer until the operands' pods are back and Ready. Driver and toolkit
             validation run first.
+        crash_again: How long an operand that was started again must then run to count as running. A container that
+            fails for good ends within seconds.
         resources: From then until the node status shows the resources; kubelet syncs it every 10 s.
         capacity_grace: Until the capacity of a removed resource falls to 0; kubelet keeps it for 5 min.
         labels: Until GPU Feature Discovery's labels appear. It writes every 60 s, and NFD reads every 60 s.
@@ -66,6 +68,7 @@ class Limits:
     reconfigure: float = 900.0
     reboot: float = 2400.0
     operands_ready: float = 600.0
+    crash_again: float = 30.0
     resources: float = 120.0
     capacity_grace: float = 400.0
     labels: float = 240.0

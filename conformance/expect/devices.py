@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -144,24 +143,20 @@ def check_unique(context: CheckContext, uuids: Sequence[str]) -> None:
         raise ConformanceError(context, "UUIDs", Finding(("every UUID once",), duplicates))
 
 
-def check_unique_across_nodes(context: CheckContext, by_node: Mapping[str, AbstractSet[str]]) -> None:
+def check_unique_across_nodes(context: CheckContext, holders: Mapping[str, Sequence[str]]) -> None:
     """Check that no GPU or MIG device of the node has a UUID that is on another node as well.
 
     Args:
         context: Node and state that the check is about.
-        by_node: UUIDs of GPUs and MIG devices by node.
+        holders: The nodes that have each UUID of the node.
 
     Raises:
-        ConformanceError: A UUID is on the node and on another; the message names both, for GPUs first.
+        ConformanceError: A UUID is on several nodes; the message names them, for GPUs first.
     """
-    own = by_node[context.node]
-    alike = {node: uuids & own for node, uuids in by_node.items() if not own.isdisjoint(uuids)}
-    shared = sorted(set().union(*(uuids for node, uuids in alike.items() if node != context.node)))
+    shared = {uuid: nodes for uuid, nodes in sorted(holders.items()) if set(nodes) - {context.node}}
     if not shared:
         return
-    found = [
-        f"{uuid} on nodes {' and '.join(node for node in sorted(alike) if uuid in alike[node])}" for uuid in shared
-    ]
+    found = [f"{uuid} on nodes {' and '.join(nodes)}" for uuid, nodes in shared.items()]
     rest = [f"and {len(found) - _SHOWN_UUIDS} more UUIDs"] if len(found) > _SHOWN_UUIDS else []
     finding = Finding(("every UUID on one node only",), (*found[:_SHOWN_UUIDS], *rest))
     likely = "the nodes are copies of one machine, or their hypervisor gives them the same GPU"

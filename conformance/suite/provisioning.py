@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from conformance.cluster.errors import WaitTimeout
 from conformance.expect.finding import CheckContext
@@ -23,6 +22,7 @@ from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observation, Observer
 from conformance.suite.scenario import NodeInCell, StayTimeline
 from conformance.suite.targets import Target
+from conformance.suite.uuid_holders import UuidHolders
 from conformance.suite.versions import Versions
 from conformance.suite.witnesses import Witnesses
 from conformance.suite.workloads import Workloads
@@ -67,14 +67,15 @@ class Provisioner:
     run: str
     image: str
     _seen: dict[str, Observation] = field(default_factory=dict)
-    _newest: dict[str, Observation] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _holders: UuidHolders = field(default_factory=UuidHolders)
     _succeeded: dict[str, str] = field(default_factory=dict)
     _switched: dict[str, _Switched] = field(default_factory=dict)
 
     @property
     def gpu_counts(self) -> dict[str, int]:
         """Number of physical GPUs by node, for the nodes whose GPUs were read."""
-        return {name: len(seen.gpus) for name, seen in self._newest.items()}
+        return dict(self._counts)
 
     def change_strategy(self, strategy: Strategy) -> None:
         """Change the strategy of the cluster; does nothing if the cluster already has it.
@@ -168,7 +169,9 @@ class Provisioner:
         self._give_time(follows, "the labels of GPU Feature Discovery", self.cluster.limits.labels, node.name)
 
     def _remember(self, name: str, seen: Observation) -> None:
-        self._seen[name] = self._newest[name] = seen
+        self._seen[name] = seen
+        self._counts[name] = len(seen.gpus)
+        self._holders.note(name, seen)
 
     def _node(self, name: str, cell: Cell, before: tuple[ObservedGpu, ...], arrival: Arrival | None) -> NodeInCell:
         target = self.targets[name]
@@ -182,7 +185,7 @@ class Provisioner:
             workloads=Workloads(self.cluster, self.observer, name, self.run, self.image),
             arrival=arrival,
             bystander=self.witnesses.pod(name) if arrival else None,
-            observations=MappingProxyType(self._newest),
+            holders=self._holders,
         )
 
     def _expected(

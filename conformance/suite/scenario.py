@@ -6,7 +6,7 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -22,6 +22,7 @@ from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
 from conformance.suite.observer import Observation
 from conformance.suite.targets import Target
+from conformance.suite.uuid_holders import UuidHolders
 from conformance.suite.workloads import Workloads
 
 _TIMELINE_LINES: Final = 6
@@ -126,7 +127,7 @@ class NodeInCell:
         timeline: Renders what happened to the node in this cell.
         view_when_left: The node when it left the cell; None while it is there.
         requested: Configurations that scenarios requested in this cell, in order.
-        observations: The newest observation of every node of the run by name; it grows as nodes are read.
+        holders: The nodes of the run by the UUIDs that were read there; it grows as nodes are read.
         at_rest: Timeline mark when the node showed all that it must, or the limits for that had passed; 0 if the node
             was found there.
         disturbed: Whether a scenario changed the node after its stay.
@@ -143,7 +144,7 @@ class NodeInCell:
     observed: Observation | None = None
     view_when_left: NodeView | None = None
     requested: list[str] = field(default_factory=list)
-    observations: Mapping[str, Observation] = field(default_factory=dict)
+    holders: UuidHolders = field(default_factory=UuidHolders)
     at_rest: int = 0
     disturbed: bool = False
 

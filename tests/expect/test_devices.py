@@ -99,19 +99,18 @@ def test_a_duplicate_uuid() -> None:
     )
 
 
-def across(**by_node: set[str]) -> None:
-    check_unique_across_nodes(context(), {name.replace("_", "-"): uuids for name, uuids in by_node.items()})
+def across(**holders: tuple[str, ...]) -> None:
+    check_unique_across_nodes(context(), {uuid.replace("_", "-"): nodes for uuid, nodes in holders.items()})
 
 
 def test_uuids_of_two_nodes_differ() -> None:
-    across(sim_0={"GPU-0"})
-    across(sim_0={"GPU-0", "MIG-0"}, sim_1={"GPU-1", "MIG-1"}, sim_2={"GPU-2"})
-    across(sim_0={"GPU-0"}, sim_1={"GPU-1"}, sim_2={"GPU-1"})  # the cases of these two nodes report that
+    across()
+    across(GPU_0=("sim-0",), MIG_0=("sim-0",))
 
 
 def test_a_uuid_on_two_nodes_is_told_with_both() -> None:
     with pytest.raises(ConformanceError) as failed:
-        across(sim_0={"GPU-0", "MIG-0", "MIG-9"}, sim_1={"GPU-0", "MIG-0"}, sim_2={"GPU-2", "MIG-0"})
+        across(MIG_9=("sim-0",), MIG_0=("sim-0", "sim-1", "sim-2"), GPU_0=("sim-0", "sim-1"))
 
     assert str(failed.value) == (
         "D-01 UUIDs of node sim-0 under single, all-1g.10gb\n"
@@ -123,10 +122,8 @@ def test_a_uuid_on_two_nodes_is_told_with_both() -> None:
 
 
 def test_of_many_uuids_a_few_are_shown() -> None:
-    uuids = {f"MIG-{number:02}" for number in range(56)}
-
     with pytest.raises(ConformanceError) as failed:
-        across(sim_0=uuids, sim_1=uuids)
+        across(**{f"MIG-{number:02}": ("sim-0", "sim-1") for number in range(56)})
 
     assert failed.value.finding.found[-1] == "and 48 more UUIDs"
     assert len(failed.value.finding.found) == 9

@@ -73,10 +73,14 @@ def states(changes: list[Change]) -> list[str]:
 def pods_of(events: list[Event]) -> dict[str, list[str]]:
     """App label to what happened to its pods."""
     found: dict[str, list[str]] = {}
-    for event in events:
-        if event["kind"] == "pod":
-            found.setdefault(event["app"], []).append(event["event"])
+    for event in _pods(events):
+        found.setdefault(event["app"], []).append(event["event"])
     return found
+
+
+def _pods(events: list[Event]) -> list[Event]:
+    """What happened to pods, without that of mig-manager: one is on every stand, and the player starts its program."""
+    return [event for event in events if event["kind"] == "pod" and event["app"] != names.MIG_MANAGER_APP]
 
 
 def hardware_of(scenario: Mapping[str, Any]) -> NodeHardware:
@@ -86,7 +90,7 @@ def hardware_of(scenario: Mapping[str, Any]) -> NodeHardware:
 
 def plan_of(scenario: Mapping[str, Any]) -> Plan:
     """Find out what was on the stand."""
-    pods = [event for event in scenario["events"] if event["kind"] == "pod"]
+    pods = _pods(scenario["events"])
     others = {event["app"] for event in pods} - OPERANDS.keys()
     coming_back = {event["app"] for event in pods if event["event"] == "bound"}
     clients = dict.fromkeys(others & coming_back, names.DEPLOY_CLIENT)

@@ -314,3 +314,29 @@ def test_generation_needs_profiles_and_says_what_it_lacks() -> None:
 @pytest.mark.parametrize("arguments", [(), ("undo",), ("assert", "-c", "x"), ("export", "-o", "xml")])
 def test_unknown_command_line_is_an_error(arguments: tuple[str, ...]) -> None:
     assert Node(H100).run(*arguments).rc == 1
+
+
+@pytest.mark.parametrize("profiles_need_mig", [False, True], ids=["new driver", "old driver"])
+def test_the_profiles_of_an_a30_are_not_asked_for(profiles_need_mig: bool) -> None:
+    """An old driver lists no profile while MIG is off; of an A30 mig-parted knows them by itself."""
+    node = NodeHardware(["a30-24gb", "h100-80gb-hbm3", "a30-24gb"])
+    node.gpus[1].mig_capable = False
+    node.profiles_need_mig = profiles_need_mig
+    output = mig_parted.Output()
+
+    content = mig_parted.generate(Nvml(node), output)
+
+    assert output.stderr[:2] == [
+        'level=info msg="Device 0 is A30 (DeviceID: 0x20B710DE), using hardcoded profiles due to NVML bug"',
+        'level=info msg="Device 2 is A30 (DeviceID: 0x20B710DE), using hardcoded profiles due to NVML bug"',
+    ]
+    assert {name: entry["mig-devices"] for name, (entry,) in content["mig-configs"].items()} == {
+        "all-1g.6gb": {"1g.6gb": 4},
+        "all-1g.6gb.me": {"1g.6gb+me": 1},
+        "all-2g.12gb": {"2g.12gb": 2},
+        "all-2g.12gb.me": {"2g.12gb+me": 1},
+        "all-4g.24gb": {"4g.24gb": 1},
+        "all-balanced": {"1g.6gb": 2, "2g.12gb": 1},
+        "all-disabled": {},
+        "all-enabled": {},
+    }

@@ -1,14 +1,14 @@
 """`nvidia-mig-parted generate-config`: the configurations that the GPUs of the node support.
 
 mig-manager from v0.14.0 uses the same code at its start. Source: NVIDIA/mig-parted v0.15.0, pkg/mig/builder and
-pkg/mig/discovery. Its list of A30 profiles, a workaround for wrong reports of NVML, is not needed here.
+pkg/mig/discovery.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from conformance.sim.mig_parted.gpus import MigGpu, Offer, gpus_of_node
 from conformance.sim.mig_parted.output import MigPartedError, Output
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
 _BALANCED: Mapping[int, Mapping[int, int]] = {7: {1: 2, 2: 1, 3: 1}, 4: {1: 2, 2: 1}}
 """Instances of `all-balanced` (number by slices), by the slices of the largest profile."""
+_A30: Final = 0x20B710DE
+_OFFERS_OF_A30: Final = [
+    Offer(index, profile_id, Profile.parse(name), count)
+    for index, profile_id, name, count in (
+        (0, 14, "1g.6gb", 4),
+        (7, 21, "1g.6gb+me", 1),
+        (1, 5, "2g.12gb", 2),
+        (8, 6, "2g.12gb+me", 1),
+        (3, 0, "4g.24gb", 1),
+    )
+]
+"""mig-parted does not ask the driver for the profiles of an A30, because NVML reports wrong counts. It has them even
+where an old driver lists none while MIG is off."""
 
 
 class NoProfilesError(MigPartedError):
@@ -54,8 +67,13 @@ def _discover(gpus: Sequence[MigGpu], output: Output) -> dict[str, list[Offer]]:
     found: dict[str, list[Offer]] = {}
     capable = [gpu for gpu in gpus if gpu.capable]
     for gpu in capable:
-        if offers := gpu.offers:
-            found[f"0x{gpu.device_id:08X}"] = offers
+        device = f"0x{gpu.device_id:08X}"
+        if gpu.device_id == _A30:
+            why = "using hardcoded profiles due to NVML bug"
+            output.log("info", f"Device {gpu.index} is A30 (DeviceID: {device}), {why}")
+            found[device] = _OFFERS_OF_A30
+        elif offers := gpu.offers:
+            found[device] = offers
         else:
             output.log("warning", f"No MIG profiles found for device {gpu.index}")
     if not capable:

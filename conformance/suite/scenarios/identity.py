@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,17 +12,17 @@ from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 
 @dataclass(frozen=True)
 class Identities:
-    """The identities of the GPUs of the cluster.
+    """The identities of the GPUs and MIG devices of a node.
 
     Attributes:
-        uuids: UUIDs of GPUs and MIG devices by node, of every node that was read so far, as it was read last.
+        holders: By UUID, the nodes on which it was read, each as it was read last.
     """
 
-    uuids: Mapping[str, frozenset[str]]
+    holders: Mapping[str, Sequence[str]]
 
 
 class CompareIdentities(Scenario[None, Identities]):
-    """Gathers the UUIDs of all nodes when a cell is left: by then every node of the wave was read."""
+    """Looks the UUIDs of a node up on all nodes when a cell is left: by then every node of the wave was read."""
 
     summary: ClassVar = "compare UUIDs across nodes"
     effect: ClassVar = Effect.WORKLOAD
@@ -32,9 +32,8 @@ class CompareIdentities(Scenario[None, Identities]):
         """Do nothing: `Provisioner.read_gpus` reads the GPUs once per cell, for all scenarios."""
 
     def observe(self, node: NodeInCell, started: None) -> Identities:
-        """Return the UUIDs of all nodes."""
+        """Return where each UUID was read."""
         del started
         if node.observed is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
-        seen = {**node.observations, node.name: node.observed}
-        return Identities({name: observation.uuids for name, observation in seen.items()})
+        return Identities(node.holders.of(node.name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from conformance.cluster.changes import LabelChange, NodeChange, ResourceChange
 from conformance.cluster.errors import ClusterError
@@ -17,13 +17,11 @@ from conformance.cluster.timeline import PodLife
 from conformance.expect.label_changes import touched
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.operands import apps_to_watch
+from conformance.operations.crash_loops import crash_looping
 from conformance.operations.taints import node_changes
-from conformance.spec.names import MIG_CONFIG, VALIDATOR_APP
+from conformance.spec.names import MIG_CONFIG
 from conformance.suite.arrival import Arrival
 from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
-
-_A_FEW: Final = 2
-"""Restarts that are tolerated while a node comes to rest. A crash loop, even one that is Ready at times, has more."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ def _pods(node: NodeInCell, arrival: Arrival) -> tuple[PodLife, ...]:
 
 def _crash_looping(node: NodeInCell, arrival: Arrival) -> set[str]:
     before = {pod.uid: pod.restarts for pod in arrival.reconfiguration.pods_before}
-    pods = [pod for pod in node.cluster.operands(node.name) if pod.app != VALIDATOR_APP]
-    return {pod.app for pod in pods if pod.crashing or pod.restarts - before.get(pod.uid, 0) > _A_FEW}
+    return crash_looping(node.cluster, node.name, before, arrival.reconfiguration.mark)
 
 
 def daemons(pods: Iterable[PodView], node: NodeInCell) -> set[str]:

@@ -69,16 +69,13 @@ def test_hardware_is_what_was_read_beside_labels_and_offers(memory: Memory) -> N
     assert seen.configurations == PARSED
 
 
-def test_identities_are_those_of_every_node_that_was_read(memory: Memory) -> None:
+def test_identities_are_looked_up_on_every_node_that_was_read(memory: Memory) -> None:
     node = node_in(memory, seen=SLICES)
-    node.observations = {"sim-0": Observation((gpu(),), ()), "sim-1": Observation((gpu(index=1),), ())}
+    node.holders.note("sim-0", Observation(SLICES, ()))
+    node.holders.note("sim-1", Observation((gpu(),), ()))
+    devices = dict.fromkeys((device.uuid for device in SLICES[0].instances), ("sim-0",))
 
-    seen = look(CompareIdentities(), node)
-
-    assert seen.uuids == {
-        "sim-0": {SLICES[0].uuid, *(device.uuid for device in SLICES[0].instances)},
-        "sim-1": {gpu(index=1).uuid},
-    }
+    assert look(CompareIdentities(), node).holders == {SLICES[0].uuid: ("sim-0", "sim-1")} | devices
 
 
 @pytest.mark.parametrize(
