@@ -24,7 +24,7 @@ from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.views import Raw, node_view
 from conformance.operations.entry import Entry, Found
-from conformance.operations.errors import ForeignChangeError
+from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, Value, look_up
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
@@ -92,7 +92,8 @@ class Journal:
             values: New values, by field of this object. None removes a field.
 
         Raises:
-            ForeignChangeError: Somebody else changed one of the fields since the suite wrote it; nothing was recorded.
+            ForeignChangeError, NodeLostError: Somebody else changed one of the fields since the suite wrote it; nothing
+                was recorded.
             ClusterError: The entry could not be written, so the change must not be made.
         """
         (path,) = {field.object for field in values}
@@ -145,9 +146,10 @@ class Journal:
         for field in values:
             known, now = entry.changes.get(field), look_up(raw, field.keys)
             if known is not None and not known.owns(field, now):
-                raise ForeignChangeError(
-                    f"somebody else changed {field}: {known.written[-1]} -> {now}{by(raw, field)}. It was not changed "
-                    "again; stop whatever made the change (a GitOps controller, another tool), then run again"
+                raise foreign_change(
+                    field,
+                    f"somebody else changed {field}: {known.written[-1]} -> {now}{by(raw, field)}. The value stays; "
+                    "stop whatever made the change (a GitOps controller, another tool), then run again",
                 )
 
     def _save(self, entry: Entry) -> None:
@@ -181,6 +183,13 @@ class Journal:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, sort_keys=True) + "\n")
+
+
+def foreign_change(field: Field, message: str) -> ForeignChangeError | NodeLostError:
+    """Return the error for a change of somebody else: it ends the work on a node, or the run."""
+    if field.object.startswith(f"{paths.nodes()}/"):
+        return NodeLostError(field.object.rpartition("/")[2], message)
+    return ForeignChangeError(message)
 
 
 def by(raw: Raw | None, field: Field) -> str:

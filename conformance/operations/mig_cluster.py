@@ -57,6 +57,7 @@ class MigCluster(Cluster):
 
         Raises:
             ForeignChangeError: Somebody else changed the field since the suite wrote it; their value stays.
+            NodeLostError: The same, for a field of a node.
             ApiError: The object does not exist, or the server rejected the change; nothing was changed.
             ClusterError: The journal could not be written; nothing was changed.
         """
@@ -78,7 +79,7 @@ class MigCluster(Cluster):
                 still have this value.
 
         Raises:
-            ForeignChangeError, ApiError, ClusterError: As for `change`.
+            ForeignChangeError, NodeLostError, ApiError, ClusterError: As for `change`.
         """
         unguarded = unrecorded or {}
         (path,) = {field.object for field in (*values, *unguarded)}
@@ -138,7 +139,7 @@ class MigCluster(Cluster):
         """Set labels of a node in one patch; a value of None removes the label. The state label is not recorded.
 
         Raises:
-            ForeignChangeError, ApiError, ClusterError: As for `change`.
+            ForeignChangeError, NodeLostError, ApiError, ClusterError: As for `change`.
         """
         fields = {label(node, key): value for key, value in labels.items()}
         state = {field: value for field, value in fields.items() if field.label == MIG_CONFIG_STATE}
@@ -148,7 +149,7 @@ class MigCluster(Cluster):
         """Cordon or uncordon a node.
 
         Raises:
-            ForeignChangeError, ApiError, ClusterError: As for `change`.
+            ForeignChangeError, NodeLostError, ApiError, ClusterError: As for `change`.
         """
         self.change(cordon(node), unschedulable or None)
 
@@ -159,7 +160,7 @@ class MigCluster(Cluster):
             The ClusterPolicy before the change.
 
         Raises:
-            ForeignChangeError, ApiError, ClusterError: As for `change`.
+            ForeignChangeError, NodeLostError, ApiError, ClusterError: As for `change`.
         """
         policy = self.policy()
         field = policy_field(policy.name, "mig", "strategy")

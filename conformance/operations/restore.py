@@ -17,7 +17,7 @@ from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
 from conformance.operations.comparison import Comparison, compare, describe_foreign
 from conformance.operations.entry import Change
-from conformance.operations.errors import ForeignChangeError
+from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
 from conformance.operations.journal import Journal, lasting_taints
 from conformance.operations.mig_cluster import MigCluster
@@ -195,7 +195,7 @@ class _Restoring:
         if not self._hurried():
             try:
                 evidence = reconfigure_node(cluster, name, target, settle=False, again=False)
-            except (ForeignChangeError, WaitTimeout):
+            except (ForeignChangeError, NodeLostError, WaitTimeout):
                 raise
             except ClusterError:
                 if not self._hurried():
@@ -292,7 +292,7 @@ class _Restoring:
         """Turn an error into a difference, and a change that somebody else made meanwhile into a change since."""
         try:
             yield
-        except ForeignChangeError as error:
+        except (ForeignChangeError, NodeLostError) as error:
             if field is None:
                 self._differences.append(str(error))
             else:

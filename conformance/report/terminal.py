@@ -109,7 +109,11 @@ def _cases(report: Report) -> Row:
 
 def _restore(report: Report) -> Row:
     restore = report.restore
-    lines = (_RESTORED[restore.outcome], *capped(restore.differences, _LISTED_REASONS))
+    outcome = _RESTORED[restore.outcome]
+    if restore.outcome == "exact" and restore.changed_since:
+        outcome = "exact, except for what others changed since; that stays as it is"
+    told = (restore.differences, restore.changed_since, restore.earlier)
+    lines = (outcome, *(line for listed in told for line in capped(listed, _LISTED_REASONS)))
     return Row("restore", lines, "red" if restore.outcome == "failed" else None)
 
 

@@ -90,6 +90,8 @@ class Plan:
             return
         yield "node labels nvidia.com/mig.config and nvidia.com/mig.config.state, and what mig-manager makes of them"
         yield f"node label {FALSE_LABEL}=false, which mig-manager must leave alone"
+        if self.planner.options.cordon:
+            yield "cordon of the nodes, unless they are cordoned already"
         yield "namespace mig-conformance with pods, a Lease, and ConfigMaps (journal, probe)"
         if self._strategy_changes([stop for stop in self.agenda.stops if stop.changes]):
             yield "ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node"

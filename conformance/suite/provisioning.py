@@ -10,6 +10,7 @@ from conformance.expect.finding import CheckContext
 from conformance.expect.label_checks import compare_labels
 from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
 from conformance.expect.observed import ObservedGpu
+from conformance.operations.errors import NodeLostError
 from conformance.operations.evidence import Outcome, StrategyChange
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
@@ -21,6 +22,7 @@ from conformance.suite.cells import Cell
 from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observation, Observer
 from conformance.suite.scenario import NodeInCell, StayTimeline
+from conformance.suite.starting_state import why_not_as_labelled
 from conformance.suite.targets import Target
 from conformance.suite.uuid_holders import UuidHolders
 from conformance.suite.versions import Versions
@@ -69,6 +71,7 @@ class Provisioner:
     _seen: dict[str, Observation] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _holders: UuidHolders = field(default_factory=UuidHolders)
+    _unlike: dict[str, str | None] = field(default_factory=dict)
     _succeeded: dict[str, str] = field(default_factory=dict)
     _switched: dict[str, _Switched] = field(default_factory=dict)
 
@@ -95,11 +98,13 @@ class Provisioner:
         Wrong behaviour of the product on the way is evidence, not an error.
 
         Raises:
+            NodeLostError: The state in which the node was found could not be brought back; it was not reconfigured.
             ClusterError: The cluster could not be used.
         """
-        self.witnesses.ensure(name)
         if name not in self._seen:
             self._remember(name, self.observer.observe(name))
+        self._refuse_unlike(name)
+        self.witnesses.ensure(name)
         before, process = self._seen.pop(name), self._manager_process(name)
         switched = self._switched.pop(name, None)
         labels = switched.labels_before[name] if switched else self.cluster.node(name).labels
@@ -130,6 +135,14 @@ class Provisioner:
     def forget(self, name: str) -> None:
         """Forget the GPUs of a node, because something has changed them since they were read."""
         self._seen.pop(name, None)
+
+    def _refuse_unlike(self, name: str) -> None:
+        """Raise an error if the GPUs of a node were not as its label said before the first change."""
+        if name not in self._unlike:
+            configuration = self.cluster.node(name).labels.get(MIG_CONFIG)
+            self._unlike[name] = why_not_as_labelled(configuration, self.targets[name], self._seen[name].gpus)
+        if (why := self._unlike[name]) is not None:
+            raise NodeLostError(name, f"node {name} could not be put back, so it stays as it is: {why}")
 
     def find(self, name: str, cell: Cell) -> NodeInCell:
         """Describe a node in the cell in which it was found, without changing anything."""
