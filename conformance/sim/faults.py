@@ -86,6 +86,12 @@ FAULTS: tuple[Fault, ...] = (
         "mig-manager-generates-no-balanced", "mig_manager", "the generated configuration lacks all-balanced", ("D-15",)
     ),
     Fault(
+        "mig-manager-names-foreign-profile",
+        "mig_manager",
+        "the generated all-balanced names a profile that no GPU offers, so it wipes the GPUs and ends in success",
+        ("D-15", "D-23"),
+    ),
+    Fault(
         "plugin-count-off-by-one",
         "device_plugin",
         "every resource advertises one device too few",
