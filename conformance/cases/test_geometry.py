@@ -1,7 +1,7 @@
 """The GPUs themselves, read back through NVML and nvidia-smi."""
 
 from conformance.expect.devices import check_device_list, check_same_devices, check_unique_across_nodes
-from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled
+from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled, check_requested
 from conformance.expect.node import ExpectedNode
 from conformance.fixtures.case import case
 from conformance.suite.scenarios.hardware import Hardware, ReadHardware
@@ -17,6 +17,16 @@ def test_every_gpu_carries_the_configured_geometry(node: ExpectedNode, seen: Har
     """
     check_geometry(node.context, seen.gpus, node.wanted)
     check_mode_settled(node.context, seen.gpus)
+
+
+@case("D-23", scenario=ReadHardware)
+def test_success_is_not_a_wiped_gpu(node: ExpectedNode, seen: Hardware) -> None:
+    """A configuration that ends in `success` MUST leave MIG devices of every profile that it asks for.
+
+    For a profile that no GPU of the node offers, mig-parted deletes all instances, creates none, and reports success.
+    Source: mig-parted v0.15.0, pkg/mig/config; gpu-operator issue 603; runbook, "Failure modes".
+    """
+    check_requested(node.context, seen.gpus, node.requested)
 
 
 @case("D-01", scenario=ReadHardware)

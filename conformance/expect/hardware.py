@@ -10,12 +10,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from conformance.expect.catalogue import gpu_instance_profile, multiprocessors, profile_row
+from conformance.expect.catalogue import gpu_instance_profile, multiprocessors, offered_by_any, profile_row
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import WantedGpu, observed_geometry
 from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
 from conformance.spec.models import ProfileRow, model_of
+from conformance.spec.profile import Profile
 
 _UNREAD: Final = ObservedProfile(max_instances=0)
 """Stands for a profile that NVML did not report: no figure is known, so none is compared."""
@@ -53,6 +54,19 @@ def check_instances(context: CheckContext, gpus: Sequence[ObservedGpu]) -> None:
     if wrong:
         expected = "every device matches its profile and has a legal placement of its own"
         raise ConformanceError(context, "MIG devices", Finding((expected,), tuple(wrong)))
+
+
+def check_requested(context: CheckContext, gpus: Sequence[ObservedGpu], requested: Sequence[Profile]) -> None:
+    """Check that the node has a MIG device of every profile that the configuration asks for.
+
+    Raises:
+        ConformanceError: The node has none of a profile.
+    """
+    present = {instance.profile for gpu in gpus for instance in gpu.instances}
+    expected = {str(profile): "MIG devices on the node" for profile in requested}
+    found = {name: text for name, text in expected.items() if Profile.parse(name) in present}
+    if finding := compare_mappings(expected, found):
+        raise ConformanceError(context, "requested profiles", finding, _not_offered(gpus, requested))
 
 
 def check_mode_settled(context: CheckContext, gpus: Sequence[ObservedGpu]) -> None:
@@ -169,6 +183,12 @@ def _bare(gpu: ObservedGpu) -> str:
 
 def _on(mode: bool) -> str:
     return "on" if mode else "off"
+
+
+def _not_offered(gpus: Sequence[ObservedGpu], requested: Sequence[Profile]) -> list[str]:
+    """Name the profiles that no GPU offers; mig-parted v0.15.0, pkg/mig/config: it then deletes all instances."""
+    names = ", ".join(str(profile) for profile in requested if not offered_by_any(gpus, profile))
+    return [f"no GPU of the node offers {names}: mig-parted deletes all instances and reports success"] if names else []
 
 
 def _likely_causes(gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu]) -> list[str]:

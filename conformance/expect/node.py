@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from conformance.expect.applied import counts_as_applied
 from conformance.expect.device_plugin import DevicePlugin, refusal, resource_name
 from conformance.expect.finding import CheckContext
-from conformance.expect.geometry import WantedGpu, observed_geometry, wanted_geometry
+from conformance.expect.geometry import WantedGpu, observed_geometry, requested_profiles, wanted_geometry
 from conformance.expect.label_changes import ExpectedChange
 from conformance.expect.label_parts import Labels
 from conformance.expect.labels import expected_labels
@@ -64,7 +65,9 @@ class ExpectedNode:
         resources: Resources that the node must advertise, with their counts; empty for none.
         resources_of_other_strategy: Resources that the same geometry gives under the other strategy.
         refusal: Text that the device plugin's log must contain if it cannot advertise the geometry; empty if it can.
-        needs_work: Whether the suite requested the configuration and the GPUs had another geometry.
+        requested: Profiles that the configuration asks for, whether or not the GPUs offer them.
+        needs_work: Whether the suite requested the configuration and mig-parted does not find it applied; that can be
+            so although the GPUs have the geometry (`applied.counts_as_applied`).
         restarted: Whether device plugin and GPU Feature Discovery must have been restarted on the way.
         label_changes: Label changes that mig-manager must make, in order; empty if no configuration was requested.
         features: Labels of the node before the arrival, with those of Node Feature Discovery; empty if unknown.
@@ -81,6 +84,7 @@ class ExpectedNode:
     resources: Mapping[str, int]
     resources_of_other_strategy: Mapping[str, int]
     refusal: str = ""
+    requested: tuple[Profile, ...] = ()
     needs_work: bool = False
     restarted: bool = False
     label_changes: tuple[ExpectedChange, ...] = ()
@@ -179,7 +183,7 @@ def expected_node(
         VersionError: A tag is not a version.
     """
     strategy, wanted = context.strategy, wanted_geometry(before, entries)
-    needs_work = approach.asked and observed_geometry(before) != wanted
+    needs_work = approach.asked and not counts_as_applied(before, entries)
     resources = expected_resources(wanted, strategy, device_plugin)
     former = expected_resources(observed_geometry(before), strategy, device_plugin)
     return ExpectedNode(
@@ -191,6 +195,7 @@ def expected_node(
         resources=resources,
         resources_of_other_strategy=expected_resources(wanted, strategy.other, device_plugin),
         refusal=refusal(wanted, strategy, device_plugin) or "",
+        requested=requested_profiles(before, entries),
         needs_work=needs_work,
         restarted=needs_work or approach.strategy_changed,
         label_changes=_label_changes(approach, mig_manager, needs_work=needs_work),

@@ -161,6 +161,12 @@ FAULTS: tuple[Fault, ...] = (
         ("D-06", "D-07"),
     ),
     Fault(
+        "mig-manager-names-foreign-profile",
+        "mig_manager",
+        "the generated all-balanced names a profile that no GPU offers, so it wipes the GPUs and ends in success",
+        ("D-15", "D-23"),
+    ),
+    Fault(
         "plugin-count-off-by-one",
         "device_plugin",
         "every resource advertises one device too few",

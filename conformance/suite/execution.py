@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
+from conformance.expect.kinds import geometry_kind
 from conformance.expect.node import ExpectedNode
 from conformance.operations.errors import NodeLostError
 from conformance.operations.side_by_side import side_by_side
@@ -102,6 +103,8 @@ class Execution:
             raise self._once(name, (stop, "nodes", _cause(broken, spot.node)), broken)
         node = visit.nodes[spot.node]
         self._refuse_blocked(case, stop, node)
+        if not case.cells.takes(spot.cell.strategy, kind := geometry_kind(node.expected.wanted)):
+            raise DoesNotApplyError(f"the geometry of node {node.name} is {kind}: GPUs without an entry kept theirs")
         found = self._switching.evidence(node.name) if spot.after else visit.evidence(case.scenario, node.name)
         if isinstance(found, Exception):
             raise self._once(name, (stop, case.scenario, _cause(found, node.name)), found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from conformance.backends.backend import Permissions
 from conformance.expect.kinds import GeometryKind
@@ -37,6 +38,11 @@ class LeftOut:
 
     reason: str
     allowed: bool = False
+
+
+_HIDDEN: Final = LeftOut(
+    "does not apply: a ConfigMap of the user's own hides the built-in configurations, by design", allowed=True
+)
 
 
 @dataclass
@@ -151,18 +157,29 @@ class Planner:
         groups: dict[tuple[object, ...], list[Target]] = defaultdict(list)
         for target in self.targets.values():
             name = target.name
-            key = (tuple(target.kinds.items()), self.found.get(name), self.in_use.get(name), name in self.sampled)
+            offers = (tuple(target.kinds.items()), tuple(target.not_for_it), target.built_in)
+            key = (offers, self.found.get(name), self.in_use.get(name), name in self.sampled)
             groups[key].append(target)
         return list(groups.values())
 
     def _spots(self, case: CaseDeclaration, nodes: Sequence[Target]) -> Iterator[Spot]:
         first = nodes[0]
+        if case.needs.built_in_configurations and not first.built_in:
+            self.left_out[case][_HIDDEN] += len(nodes)
+            return
+        for reason in self._not_for(case, first):
+            self.left_out[case][reason] += len(nodes)
         for cell in self._candidates(case, first) if case.cells.once else self._cells(case, first):
             if (why := self._objection(case, first, cell)) is not None:
                 self.left_out[case][why] += len(nodes)
                 continue
             for target in nodes:
                 yield Spot(cell, target.name, self.waves[target.name])
+
+    def _not_for(self, case: CaseDeclaration, target: Target) -> Iterator[LeftOut]:
+        for name, reason in target.not_for_it.items():
+            for _ in filter(lambda strategy: self._wanted(name) and strategy in case.cells.strategies, Strategy):
+                yield LeftOut(reason, allowed=True)
 
     def _cells(self, case: CaseDeclaration, target: Target) -> Iterator[Cell]:
         for strategy in CERTIFIED_STRATEGIES:

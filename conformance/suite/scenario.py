@@ -79,6 +79,7 @@ class Needs:
         gpus: Minimum number of GPUs of the node.
         generations: Major compute capabilities, of which the node must have a GPU; empty for any.
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
+        built_in_configurations: Whether the configurations of the node must be the built-in ones.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -86,6 +87,7 @@ class Needs:
     gpus: int = 1
     generations: tuple[int, ...] = ()
     custom_configuration: bool = False
+    built_in_configurations: bool = False
     simulator: bool = False
 
 

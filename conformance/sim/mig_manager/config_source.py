@@ -56,6 +56,10 @@ async def choose_config_file(process: Process) -> str:
     return given
 
 
+_FOREIGN_PROFILE: Final = "1g.1gb"
+"""A profile that no GPU offers, for the fault that names one."""
+
+
 async def _generated(process: Process) -> str:
     process.log("Generating MIG configuration from hardware...")
     output = mig_parted.Output()
@@ -68,6 +72,9 @@ async def _generated(process: Process) -> str:
     _pass_on(process, output)
     if process.fault("mig-manager-generates-no-balanced"):
         content["mig-configs"].pop(ALL_BALANCED, None)
+    if process.fault("mig-manager-names-foreign-profile"):
+        for entry in content["mig-configs"].get(ALL_BALANCED, ()):
+            entry["mig-devices"][_FOREIGN_PROFILE] = 1
     text = _HEADER + yaml.dump(content, Dumper=_DUMPER, sort_keys=False)
     _keep(process, text)
     process.log(f"Generated config: {GENERATED_FILE}")
