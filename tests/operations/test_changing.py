@@ -64,6 +64,8 @@ def test_any_field_of_any_object_is_put_back(stand: Stand, mine: MigCluster) -> 
         mine.change_all({label("a", "tier"): "1", cordon("a"): True})
         mine.create(paths.config_maps(OPERATOR_NAMESPACE), {"metadata": {"name": "made"}, "data": {"k": "v"}})
         assert stand.hand.get(MADE)["data"] == {"k": "v"}
+        mine.change(config_map_key(OPERATOR_NAMESPACE, "made", "k"), "edited")
+        mine.change(config_map_key(OPERATOR_NAMESPACE, "made", "new"), "added")
         assert look_up(stand.hand.get(paths.policy(POLICY)), CUSTOM.keys) == "mine"
 
     assert keeping.report is not None
