@@ -39,6 +39,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         duration=stopwatch.seconds,
         verdict=judgement.verdict,
         reasons=judgement.reasons,
+        profile=run.profile,
         backend=run.backend,
         simulated_gpus=run.simulated_gpus,
         environment=_environment(run),

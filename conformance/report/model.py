@@ -164,6 +164,9 @@ class Report(_Part):
     duration: float = Field(description="Seconds of wall time.")
     verdict: Verdict
     reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty if it is.")
+    profile: str = Field(
+        default="full", description="Which cases the run was to contain, the value of --profile: `core` or `full`."
+    )
     backend: str = Field(description="Where the API server came from: the value of --cluster.")
     simulated_gpus: bool
     environment: Environment

@@ -39,6 +39,7 @@ class Run:
     """The record of a run.
 
     Attributes:
+        profile: Value of --profile.
         backend: Value of --cluster; empty until a backend was started.
         simulated_gpus: Whether the GPUs are simulated.
         environment: Versions and nodes, as found.
@@ -60,6 +61,7 @@ class Run:
         cases: Finished cases by id.
     """
 
+    profile: str = "full"
     backend: str = ""
     simulated_gpus: bool = False
     environment: Environment = field(default_factory=Environment)

@@ -39,6 +39,7 @@ def summary(report: Report, directory: Path) -> list[Row]:
     """Return the rows of the summary, from the verdict to the path of the report."""
     return [
         _verdict(report),
+        Row("profile", (report.profile,)),
         Row("cluster", (f"{report.backend}, {gpu_kind(report)} GPUs",)),
         Row("nodes", tuple(_nodes(report.environment.nodes))),
         Row("versions", (_versions(report),)),

@@ -51,6 +51,7 @@ def test_certified() -> None:
     assert shown(report_of(run)) == dedent(
         """\
         verdict       certified, speaks of 13 of 28 requirements
+        profile       full
         cluster       simulated, simulated GPUs
         nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
         versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
@@ -80,6 +81,7 @@ def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
                       narrowed to --node sim-1
                       left out at 36 places: needs --allow-disruptive
                       1 of 13 core requirements were not judged
+        profile       full
         cluster       live, real GPUs
         nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
         versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
@@ -108,6 +110,7 @@ def test_not_certified() -> None:
                       2 of 16 cases failed
                       1 of 16 cases broke before they could judge
                       the cluster could not be put back as it was found
+        profile       full
         cluster       simulated, simulated GPUs
         nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3
         versions      Kubernetes v1.36.3, GPU Operator v26.7.0, mig-manager v0.15.0, device plugin v0.20.0, GFD v0.20.0,
