@@ -116,6 +116,8 @@ class PolicyView:
         config_name: Custom mig-parted ConfigMap; None or "" means the generated or the default one.
         config_default: Configuration that the operator sets on a node without `mig.config`; None if absent.
         manager_env: Environment variables of mig-manager, such as WITH_REBOOT.
+        plugin_config: ConfigMap with files of the device plugin; None or "" if there is none.
+        plugin_config_default: File of that ConfigMap for nodes whose label names none; None or "" for no file.
         conditions: Each condition that reports a problem, as `type: reason: message`.
     """
 
@@ -131,6 +133,8 @@ class PolicyView:
     config_default: str | None
     manager_env: Mapping[str, str]
     conditions: tuple[str, ...]
+    plugin_config: str | None = None
+    plugin_config_default: str | None = None
 
     @property
     def effective_strategy(self) -> Strategy:
@@ -207,7 +211,7 @@ def policy_view(raw: Raw) -> PolicyView:
     """Create the view of a raw ClusterPolicy object."""
     meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     manager = spec.get("migManager") or {}
-    config = manager.get("config") or {}
+    config, plugin = manager.get("config") or {}, (spec.get("devicePlugin") or {}).get("config") or {}
     return PolicyView(
         name=meta["name"],
         version=meta["resourceVersion"],
@@ -223,6 +227,8 @@ def policy_view(raw: Raw) -> PolicyView:
         conditions=tuple(
             _complaint(condition) for condition in status.get("conditions") or () if _complains(condition)
         ),
+        plugin_config=plugin.get("name"),
+        plugin_config_default=plugin.get("default"),
     )
 
 

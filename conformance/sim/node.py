@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,11 @@ from conformance.sim.clock import Clock
 from conformance.sim.device_manager import DeviceManager
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
+
+
+def pod_directory(uid: str, volume: str) -> str:
+    """Return the directory on the node that holds a volume of the kind `emptyDir` of a pod."""
+    return f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{volume}"
 
 
 @dataclass(eq=False)
@@ -39,9 +45,14 @@ class SimNode:
     devices: DeviceManager = field(init=False)
     on_reboot: Callable[[], None] | None = None
     on_kubelet_restart: Callable[[], None] | None = None
+    _hangups: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.devices = DeviceManager(self.clock, self.faults)
+
+    def hangup(self, pod: str) -> asyncio.Event:
+        """Return the event that stands for SIGHUP to the main program of a pod, by the pod's UID."""
+        return self._hangups.setdefault(pod, asyncio.Event())
 
     def request_reboot(self) -> None:
         """Request a reboot. Returns at once; then all containers are killed.

@@ -40,6 +40,8 @@ class LeftOut:
     allowed: bool = False
 
 
+_ABOUT_DEVICES: Final = frozenset({"D-06", "D-07", "D-19", "D-20", "D-21", "D-26"})
+"""Requirements about names, counts, labels and allocation of devices. Shared devices change what is right."""
 _HIDDEN: Final = LeftOut(
     "does not apply: a ConfigMap of the user's own hides the built-in configurations, by design", allowed=True
 )
@@ -157,15 +159,15 @@ class Planner:
         groups: dict[tuple[object, ...], list[Target]] = defaultdict(list)
         for target in self.targets.values():
             name = target.name
-            offers = (tuple(target.kinds.items()), tuple(target.not_for_it), target.built_in)
+            offers = (tuple(target.kinds.items()), tuple(target.not_for_it), target.built_in, target.sharing)
             key = (offers, self.found.get(name), self.in_use.get(name), name in self.sampled)
             groups[key].append(target)
         return list(groups.values())
 
     def _spots(self, case: CaseDeclaration, nodes: Sequence[Target]) -> Iterator[Spot]:
         first = nodes[0]
-        if case.needs.built_in_configurations and not first.built_in:
-            self.left_out[case][_HIDDEN] += len(nodes)
+        if (why := _does_not_apply(case, first)) is not None:
+            self.left_out[case][why] += len(nodes)
             return
         for reason in self._not_for(case, first):
             self.left_out[case][reason] += len(nodes)
@@ -238,7 +240,8 @@ class Planner:
         offering: dict[str, list[str]] = defaultdict(list)
         for target in self.targets.values():
             for name, kind in target.kinds.items():
-                if self._wanted(name) and kind in case.cells.kinds and _is_advertised(target, name):
+                shared = _does_not_apply(case, target) is not None
+                if self._wanted(name) and kind in case.cells.kinds and _is_advertised(target, name) and not shared:
                     why = self._objection(case, target, Cell(second, name))
                     if why is None:
                         offering[name].append(target.name)
@@ -248,6 +251,15 @@ class Planner:
         return [
             Spot(Cell(second, chosen), node, self.waves[node], after=Cell(first, chosen)) for node in offering[chosen]
         ]
+
+
+def _does_not_apply(case: CaseDeclaration, target: Target) -> LeftOut | None:
+    """Why a case is not for a node in any cell; None if it is."""
+    if case.needs.built_in_configurations and not target.built_in:
+        return _HIDDEN
+    if target.sharing and case.requirements[0] in _ABOUT_DEVICES:
+        return LeftOut(f"the suite does not judge shared devices: {target.sharing}", allowed=True)
+    return None
 
 
 def _is_advertised(target: Target, configuration: str) -> bool:

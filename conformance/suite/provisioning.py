@@ -149,7 +149,12 @@ class Provisioner:
         return self._node(name, cell, gpus_as_found(self.targets[name], cell, self.cluster.node(name).labels), None)
 
     def settle_resources(self, node: NodeInCell) -> None:
-        """Wait until the node advertises the expected resources, or the limit passes; the cases judge the result."""
+        """Wait until the node advertises the expected resources, or the limit passes; the cases judge the result.
+
+        On a node with shared devices no case does, so there is no wait.
+        """
+        if node.target.sharing:
+            return
         self._give_time(
             lambda: self.cluster.node(node.name).advertised == dict(node.expected.resources),
             "the resources of the geometry to be advertised",
@@ -170,7 +175,7 @@ class Provisioner:
 
     def settle_labels(self, node: NodeInCell) -> None:
         """Wait until the labels of GPU Feature Discovery are as expected or the limit passes; cases judge them."""
-        if (seen := node.observed) is None:
+        if (seen := node.observed) is None or node.target.sharing:
             return
         wanted, before = node.expected.labels(seen.gpus, seen.driver), node.expected.timestamp_before
 

@@ -30,7 +30,7 @@ _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-t
 
 
 async def device_plugin(container: Container) -> int:
-    """Serve the devices of the container's node until SIGTERM.
+    """Serve the devices of the container's node until SIGTERM; SIGHUP makes it read its configuration again.
 
     It does not notice changes of the geometry: only a restart enumerates again.
 
@@ -77,7 +77,7 @@ def _as_before(settings: Settings) -> Settings:
 
 
 async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:
-    """Keep the servers registered; return True if the kubelet restarted and the plugin has to start again."""
+    """Keep the servers registered; return True if the plugin has to start again: the kubelet restarted, or SIGHUP."""
     devices = container.node.devices
     if container.node.faults.on("plugin-counts-up"):
         await _count_up(container, servers)
@@ -89,15 +89,20 @@ async def _serve(container: Container, servers: Sequence[ResourceServer], log: K
     dropping = asyncio.ensure_future(_drop_out(container, servers))
     stopped = asyncio.ensure_future(container.stop.wait())
     restarted = asyncio.ensure_future(devices.restarted())
+    hangup = container.node.hangup(container.pod["metadata"]["uid"])
+    reloaded = asyncio.ensure_future(hangup.wait())
     try:
-        await asyncio.wait({stopped, restarted}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopped, restarted, reloaded}, return_when=asyncio.FIRST_COMPLETED)
         again = not container.stop.is_set()
     finally:
-        for task in (dropping, stopped, restarted):
+        for task in (dropping, stopped, restarted, reloaded):
             task.cancel()
         for server in servers:
             devices.unregister(server.resource, server)
-    if again:
+    if again and hangup.is_set():
+        hangup.clear()
+        log.info("main.go:328", "Received SIGHUP, restarting.")
+    elif again:
         log.info("main.go:319", f"inotify: {_SOCKETS}/kubelet.sock created, restarting.")
     else:
         log.info("main.go:336", 'Received signal "terminated", shutting down.')

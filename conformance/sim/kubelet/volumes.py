@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from conformance.sim.kube import Object
+from conformance.sim.node import pod_directory
 
 ConfigMaps = Callable[[str, str], Object | None]
 """Looks up a ConfigMap by namespace and name."""
@@ -36,6 +38,7 @@ class Files:
 
     def __init__(self, pod: Object, container: Object, config_maps: ConfigMaps, host: Mapping[str, str]) -> None:
         self._namespace = pod["metadata"]["namespace"]
+        self._uid = pod["metadata"]["uid"]
         self._config_maps = config_maps
         self._host = host
         volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
@@ -55,12 +58,14 @@ class Files:
                 return self._read_from(volume, str(inner))
         return None
 
-    def _read_from(self, volume: Mapping[str, Object], inner: str) -> str | None:
+    def _read_from(self, volume: Mapping[str, Any], inner: str) -> str | None:
         if source := volume.get("configMap"):
             data = self._config_map_files(source)
             return data.get(inner)
         if source := volume.get("hostPath"):
             return self._host.get(str(PurePosixPath(source["path"]) / inner))
+        if "emptyDir" in volume:
+            return self._host.get(f"{pod_directory(self._uid, volume['name'])}/{inner}")
         return None
 
     def _config_map_files(self, source: Object) -> Mapping[str, str]:

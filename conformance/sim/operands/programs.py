@@ -12,6 +12,7 @@ from typing import Final
 
 from conformance.sim.container import Container, Program
 from conformance.sim.hardware import NodeHardware
+from conformance.sim.operands.config_manager import config_manager
 from conformance.spec.names import DCGM_EXPORTER_APP
 
 DRIVER_LOADED: Final = "/run/nvidia/validations/.driver-ctr-ready"
@@ -117,6 +118,7 @@ COMMANDS: Final[Mapping[str, Program]] = {
     "nv-hostengine": resident,
     "dcgm-exporter": resident,
     "mps-control-daemon": resident,
+    "config-manager": config_manager,
 }
 """Programs by the command in the DaemonSets of `conformance.sim.operator`."""
 

@@ -15,12 +15,14 @@ from typing import Any, Final
 
 import yaml
 
+from conformance.sim.operands.config_manager import CONFIG_VOLUME
 from conformance.spec.names import (
     CONFIG_KEY,
     DCGM_APP,
     DCGM_EXPORTER_APP,
     DEFAULT_CONFIG_MAP,
     DEVICE_PLUGIN_APP,
+    DEVICE_PLUGIN_CONFIG,
     DRIVER_APP,
     FEATURE_DISCOVERY_APP,
     MIG_MANAGER_APP,
@@ -54,6 +56,9 @@ _STRATEGY_CONTAINERS: Final = {
     FEATURE_DISCOVERY_APP: "gpu-feature-discovery",
     MPS_CONTROL_DAEMON_APP: "mps-control-daemon-ctr",
 }
+_CONFIGURED: Final = (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
+"""The apps that read the file which `devicePlugin.config` and a node label choose."""
+_PLUGIN_CONFIG_FILE: Final = "/config/config.yaml"
 _CDI_BY_DEFAULT: Final = "v0.18.0"
 _CDI: Final = {
     "CDI_ENABLED": "true",
@@ -117,6 +122,8 @@ def _daemon_set(name: str, part: str | None, policy: Manifest, namespace: str) -
         _set_mig_manager(pod, spec.get("migManager", {}), cdi=_cdi(spec))
     if name == DEVICE_PLUGIN_APP and _cdi(spec):
         _set_env(pod["containers"][0], **(_CDI if cdi_by_default(spec) else _CDI_BEFORE))
+    if name in _CONFIGURED and (config := spec["devicePlugin"].get("config") or {}).get("name"):
+        _set_config_manager(pod, spec["devicePlugin"], config)
     if part:
         _set_env(pod["containers"][0], **{item["name"]: item.get("value", "") for item in spec[part].get("env") or ()})
     content = json.dumps(wanted, sort_keys=True).encode()
@@ -163,6 +170,45 @@ def _set_mig_manager(pod: Manifest, manager: Mapping[str, Any], *, cdi: bool) ->
         _set_env(container, DEFAULT_CONFIG_FILE="/mig-parted-config/config-default.yaml")
     if cdi:
         _set_env(container, CDI_ENABLED="true")
+
+
+def _set_config_manager(pod: Manifest, plugin: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Add the pair of containers that choose a file of the ConfigMap by a node label, and let the program read it.
+
+    Source: controllers/object_controls.go, handleDevicePluginConfig.
+    """
+    program = pod["containers"][0]
+    mount = {"name": CONFIG_VOLUME, "mountPath": "/config"}
+    env = {
+        "NODE_LABEL": DEVICE_PLUGIN_CONFIG,
+        "CONFIG_FILE_SRCDIR": "/available-configs",
+        "CONFIG_FILE_DST": _PLUGIN_CONFIG_FILE,
+        "DEFAULT_CONFIG": config.get("default") or "",
+        "FALLBACK_STRATEGIES": "empty",
+        "PROCESS_TO_SIGNAL": program["command"][0],
+        "SIGNAL": "1",
+    }
+    node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    for name, own in (
+        ("config-manager-init", {"ONESHOT": "true", "SEND_SIGNAL": "false"}),
+        ("config-manager", {"ONESHOT": "false", "SEND_SIGNAL": "true"}),
+    ):
+        container: Manifest = {
+            "name": name,
+            "image": _image("$devicePlugin", {"devicePlugin": plugin}),
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["config-manager"],
+            "env": [node, *({"name": key, "value": value} for key, value in (env | own).items())],
+            "volumeMounts": [{"name": "available-configs", "mountPath": "/available-configs"}, mount],
+        }
+        pod["initContainers" if own["ONESHOT"] == "true" else "containers"].append(container)
+    pod["shareProcessNamespace"] = True
+    pod["volumes"] += [
+        {"name": "available-configs", "configMap": {"name": config["name"]}},
+        {"name": CONFIG_VOLUME, "emptyDir": {}},
+    ]
+    program.setdefault("volumeMounts", []).append(mount)
+    _set_env(program, CONFIG_FILE=_PLUGIN_CONFIG_FILE)
 
 
 def _set_env(container: Manifest, **values: str) -> None:
