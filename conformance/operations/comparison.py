@@ -10,8 +10,7 @@ from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError
 from conformance.cluster.views import Raw
 from conformance.operations.entry import Change, Entry
-from conformance.operations.fields import Field, Value, label, look_up, object_name, turned_into
-from conformance.operations.journal import by
+from conformance.operations.fields import Field, Value, by, label, look_up, object_name, turned_into
 from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
 
 
@@ -82,7 +81,7 @@ def _compare_fields(entry: Entry, raw: Raw) -> Comparison:
         now = look_up(raw, one.keys)
         if now == change.original:
             continue
-        if change.owns(one, now):
+        if change.owns(one, raw):
             own[one] = change
         else:
             since[one] = describe_foreign(raw, one, change)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from conformance.cluster.transport import FIELD_MANAGER
 from conformance.cluster.views import Raw
-from conformance.operations.fields import Field, Value, depth, look_up, turned_into
+from conformance.operations.fields import Field, Value, depth, look_up, turned_into, writers
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,16 @@ class Change:
     written: tuple[Value, ...]
     existed: int
 
-    def owns(self, field: Field, now: Value) -> bool:
-        """Whether a value of the field was written by the suite, or is what the product made of such a value."""
-        products = [one for value in (self.original, *self.written) for one in turned_into(field, value)]
-        return any(now == value for value in (*self.written, *products))
+    def owns(self, field: Field, raw: Raw | None) -> bool:
+        """Whether the field of an object has a value of the suite, or what the product made of such a value.
+
+        Where the server records who wrote a field, a value of the suite that somebody else wrote is not the suite's.
+        """
+        now = look_up(raw, field.keys)
+        if any(now == value for value in self.written):
+            who = writers(raw, field)
+            return not who or FIELD_MANAGER in who
+        return any(now == one for value in (self.original, *self.written) for one in turned_into(field, value))
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,19 @@ def look_up(raw: Raw | None, keys: tuple[str, ...]) -> Value:
     return found
 
 
+def writers(raw: Raw | None, field: Field) -> list[str]:
+    """Return the field managers that own a field; empty if it is absent, or if the server does not record them."""
+    keys = tuple(f"f:{key}" for key in field.keys)
+    managers = look_up(raw, ("metadata", "managedFields")) or ()
+    return [str(one.get("manager", "")) for one in managers if look_up(one.get("fieldsV1"), keys) is not None]
+
+
+def by(raw: Raw | None, field: Field) -> str:
+    """Return ` (by MANAGER)` for the field manager that owns a field; empty if the server records none."""
+    found = writers(raw, field)
+    return f" (by {found[-1]})" if found else ""
+
+
 def depth(raw: Raw | None, keys: tuple[str, ...]) -> int:
     """Return how many of `keys` exist, from the root down; 0 if the object does not exist."""
     return next((length for length in range(len(keys)) if look_up(raw, keys[: length + 1]) is None), len(keys))

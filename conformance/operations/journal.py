@@ -25,7 +25,7 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.views import Raw, node_view
 from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.fields import Field, Value, look_up
+from conformance.operations.fields import Field, Value, by, look_up
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
 KEY: Final = "journal.json"
@@ -144,8 +144,9 @@ class Journal:
     @staticmethod
     def _refuse_foreign(entry: Entry, raw: Raw | None, values: Mapping[Field, Value]) -> None:
         for field in values:
-            known, now = entry.changes.get(field), look_up(raw, field.keys)
-            if known is not None and not known.owns(field, now):
+            known = entry.changes.get(field)
+            if known is not None and not known.owns(field, raw):
+                now = look_up(raw, field.keys)
                 raise foreign_change(
                     field,
                     f"somebody else changed {field}: {known.written[-1]} -> {now}{by(raw, field)}. The value stays; "
@@ -190,15 +191,6 @@ def foreign_change(field: Field, message: str) -> ForeignChangeError | NodeLostE
     if field.object.startswith(f"{paths.nodes()}/"):
         return NodeLostError(field.object.rpartition("/")[2], message)
     return ForeignChangeError(message)
-
-
-def by(raw: Raw | None, field: Field) -> str:
-    """Return ` (by MANAGER)` for the field manager that owns a field; empty if the server reports none."""
-    for manager in reversed(look_up(raw, ("metadata", "managedFields")) or ()):
-        owned = look_up(manager.get("fieldsV1"), tuple(f"f:{key}" for key in field.keys))
-        if owned is not None:
-            return f" (by {manager.get('manager', '')})"
-    return ""
 
 
 def lasting_taints(taints: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.transport import PatchKind, Transport
 from conformance.cluster.views import PolicyView, Raw
 from conformance.operations.errors import ForeignChangeError
-from conformance.operations.fields import Field, Value, cordon, guarded_patch, label, look_up, policy_field
+from conformance.operations.fields import Field, Value, by, cordon, guarded_patch, label, look_up, policy_field
 from conformance.operations.guard import Guard
-from conformance.operations.journal import Journal, by
+from conformance.operations.journal import Journal
 from conformance.spec.names import MIG_CONFIG_STATE
 
 _ATTEMPTS: Final = 20

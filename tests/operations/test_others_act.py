@@ -1,0 +1,208 @@
+"""Others change labels, strategy, cordon, taints, pods and namespaces while the suite works, and nothing is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from conformance.cluster import paths
+from conformance.cluster.errors import ApiError, ClusterError
+from conformance.operations.fields import Field, cordon, label, look_up, policy_field
+from conformance.operations.journal_reading import journals_in_file
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.reconfigure import reconfigure_node
+from conformance.operations.restore import RestoreOutcome
+from conformance.operations.safekeeping import Safekeeping
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
+from tests.cluster.actors import Manager, plugin, succeeds
+from tests.cluster.stand import QUICK, Loop, Stand, pod_manifest, with_manager
+
+POLICY = "cluster-policy"
+SUITE = "mig-conformance"
+NODES = ("a", "b")
+STRATEGY = policy_field(POLICY, "mig", "strategy")
+DCGM, NVSM = "nvidia.com/gpu.deploy.dcgm", "nvidia.com/gpu.deploy.nvsm"
+# What others set is never what the suite sets in the same field: the embedded server does not record who wrote a value.
+THEIR_LABELS = st.one_of(
+    st.tuples(st.just(MIG_CONFIG), st.sampled_from(["all-disabled", "all-3g.40gb", None])),
+    st.tuples(st.just(DCGM), st.sampled_from(["false", None])),
+    st.tuples(st.sampled_from(["nvidia.com/owner", "example.com/tier"]), st.sampled_from(["1", "2", None])),
+)
+node = st.sampled_from(NODES)
+
+
+class Others(RuleBasedStateMachine):
+    """The suite and others in any order, then the end of the run, or a kill and the next run."""
+
+    loop: Loop
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.theirs: dict[Field, object] = {}
+        self.pods: set[tuple[str, str]] = set()
+        self.namespaces: set[str] = set()
+        self.count = 0
+
+    @initialize()
+    def begin(self) -> None:
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.stand = Stand(self.loop, folder)
+        self.stack.callback(self.stand.stop)
+        for name in NODES:
+            self.stand.node(name, {"nvidia.com/mig.capable": "true", MIG_CONFIG: "all-disabled"}, gpu=8)
+            self.stand.label(name, mig__config__state="success", gpu__deploy__dcgm="true")
+            self.stand.label(name, **{"gpu__deploy__device-plugin": "true"})
+            with_manager(self.stand, name)
+            plugin(self.stand, name, f"plugin-{name}-0")
+        self.stack.enter_context(Manager(self.stand, succeeds))
+        self.found = {field: self.now(field) for field in self.fields()}
+        self.cluster = self.connect()
+        self.file = folder / "journal.jsonl"
+        self.keeping = Safekeeping(self.cluster, "run-1", self.file).enter()
+
+    def connect(self) -> MigCluster:
+        return self.stack.enter_context(MigCluster.connect(self.stand.kubeconfig, limits=QUICK))
+
+    @staticmethod
+    def fields() -> list[Field]:
+        keys = (MIG_CONFIG, MIG_CONFIG_STATE, DCGM, NVSM, "nvidia.com/owner", "example.com/tier")
+        return [STRATEGY, *(label(name, key) for name in NODES for key in keys), *map(cordon, NODES)]
+
+    def now(self, field: Field) -> object:
+        return look_up(self.stand.hand.get(field.object), field.keys)
+
+    # The suite -----------------------------------------------------------------------------------------------------
+
+    @rule(name=node, configuration=st.sampled_from(["all-1g.10gb", "all-2g.20gb"]))
+    def suite_reconfigures(self, name: str, configuration: str) -> None:
+        with suppress(ClusterError):
+            reconfigure_node(self.cluster, name, configuration, settle=False)
+
+    @rule(strategy=st.sampled_from(["mixed", "single"]))
+    def suite_sets_strategy(self, strategy: str) -> None:
+        with suppress(ClusterError):
+            self.cluster.set_strategy(strategy)
+
+    @rule(name=node)
+    def suite_cordons_and_sets_its_witness(self, name: str) -> None:
+        with suppress(ClusterError):
+            self.cluster.change_all({cordon(name): True, label(name, NVSM): "false"})
+
+    # Others --------------------------------------------------------------------------------------------------------
+
+    def they_set(self, field: Field, value: object) -> None:
+        if self.now(field) == value:
+            return  # the API server sees no change
+        patch: Any = value
+        for key in reversed(field.keys):
+            patch = {key: patch}
+        self.stand.hand.patch(field.object, patch)
+        self.theirs[field] = value
+
+    @rule(name=node, change=THEIR_LABELS)
+    def others_label(self, name: str, change: tuple[str, str | None]) -> None:
+        self.they_set(label(name, change[0]), change[1])
+
+    @rule(strategy=st.sampled_from(["none", None]))
+    def others_set_strategy(self, strategy: str | None) -> None:
+        self.they_set(STRATEGY, strategy)
+
+    @rule(name=node)
+    def others_uncordon(self, name: str) -> None:
+        self.they_set(cordon(name), None)
+
+    @precondition(lambda self: not any(field.is_cordon for field in self.theirs))
+    @rule(name=node)
+    def others_cordon(self, name: str) -> None:
+        self.they_set(cordon(name), True)
+
+    @rule(name=node)
+    def others_taint(self, name: str) -> None:
+        taint = {"key": "example.com/mine", "effect": "NoSchedule"}
+        self.they_set(Field(paths.node(name), ("spec", "taints")), [taint])
+
+    @rule(namespace=st.sampled_from(["default", SUITE]))
+    def others_start_a_pod(self, namespace: str) -> None:
+        self.count += 1
+        with suppress(ApiError):  # somebody deleted the namespace
+            self.stand.hand.create(paths.pods(namespace), pod_manifest(f"theirs-{self.count}"))
+            self.pods.add((namespace, f"theirs-{self.count}"))
+
+    @rule()
+    def others_make_a_namespace(self) -> None:
+        self.count += 1
+        meta = {"name": f"theirs-{self.count}"}
+        self.stand.hand.create(paths.namespaces(), {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        self.namespaces.add(meta["name"])
+
+    @rule()
+    def others_delete_the_namespace_of_the_suite(self) -> None:
+        self.stand.hand.delete(paths.namespace(SUITE))
+        self.pods = {(namespace, name) for namespace, name in self.pods if namespace != SUITE}
+
+    # The end -------------------------------------------------------------------------------------------------------
+
+    @rule()
+    def the_run_is_killed_and_another_puts_back(self) -> None:
+        """Without the lease of the killed run, which would have expired by then."""
+        self.keeping._lease._stopped.set()
+        self.keeping._lease._thread.join()
+        with suppress(ApiError):
+            self.stand.hand.delete(paths.lease(SUITE, SUITE))
+        self.cluster.close()
+        self.cluster = self.connect()
+        after = Safekeeping(self.cluster, f"run-after-{self.count}", self.file.with_suffix(f".{self.count}")).enter()
+        if self.file.exists():
+            for journal in journals_in_file(self.cluster, self.file):
+                after.finish(journal)
+        self.count += 1
+        assert after.unfinished == {}
+        self.check()
+        self.keeping, self.file = after, self.file.with_suffix(f".{self.count - 1}")
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "keeping"):
+                self.keeping.__exit__(None, None, None)
+                self.check()
+                report = self.keeping.report
+                assert report is not None
+                assert report.outcome is not RestoreOutcome.FAILED, report.differences
+        finally:
+            self.stack.close()
+
+    def check(self) -> None:
+        for field in {**self.found, **self.theirs}:
+            if field in self.theirs:
+                assert self.now(field) == self.theirs[field], f"{field}: theirs is lost"
+            elif (
+                field.label != MIG_CONFIG_STATE or label(field.object.rpartition("/")[2], MIG_CONFIG) not in self.theirs
+            ):
+                assert self.now(field) == self.found[field], f"{field} is not put back"
+        for namespace, name in self.pods:
+            assert self.stand.hand.get(paths.pod(namespace, name))
+        for name in self.namespaces:
+            assert self.stand.hand.get(paths.namespace(name))
+
+
+@pytest.mark.parametrize("examples", [12])
+def test_no_change_of_others_is_lost(loop: Loop, examples: int) -> None:
+    machine = type("OthersOnThisLoop", (Others,), {"loop": loop})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=8,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        ),
+    )
