@@ -1,7 +1,7 @@
 """Configurations of a ConfigMap that the ClusterPolicy names."""
 
 from conformance.expect.hardware import check_geometry, check_mode_settled
-from conformance.expect.kinds import GeometryKind
+from conformance.expect.kinds import SLICED
 from conformance.expect.node import ExpectedNode
 from conformance.expect.offers import check_applied, check_offered_again
 from conformance.expect.operands import check_refused_by_plugin
@@ -9,12 +9,13 @@ from conformance.expect.resources import check_resources
 from conformance.expect.transitions import check_idle
 from conformance.fixtures.case import case
 from conformance.spec.names import Strategy
-from conformance.suite.cells import ANY_UNIFORM_CELL, cells
+from conformance.suite.cells import cells
 from conformance.suite.scenario import Needs
 from conformance.suite.scenarios.own_configurations import OwnConfigurations, UseOwnConfigurations
 
-ONE_OF_MIXED = cells(strategies=[Strategy.MIXED], kinds=[GeometryKind.UNIFORM], once=True)
-ONE_OF_SINGLE = cells(strategies=[Strategy.SINGLE], kinds=[GeometryKind.UNIFORM], once=True)
+ONE_SLICED = cells(kinds=SLICED, once=True)
+ONE_OF_MIXED = cells(strategies=[Strategy.MIXED], kinds=SLICED, once=True)
+ONE_OF_SINGLE = cells(strategies=[Strategy.SINGLE], kinds=SLICED, once=True)
 
 
 @case("D-16", scenario=UseOwnConfigurations, cells=ONE_OF_MIXED)
@@ -47,7 +48,7 @@ def test_own_configuration_is_advertised_under_single_if_uniform(node: ExpectedN
     check_resources(uniform.context, seen.edited.allocatable, uniform.resources)
 
 
-@case("D-16", scenario=UseOwnConfigurations, cells=ANY_UNIFORM_CELL)
+@case("D-16", scenario=UseOwnConfigurations, cells=ONE_SLICED)
 def test_edited_configuration_waits_for_the_next_request(node: ExpectedNode, seen: OwnConfigurations) -> None:
     """An edit of the ConfigMap MUST change nothing until the next request, which MUST apply the new content.
 
@@ -90,7 +91,7 @@ def test_single_advertises_nothing_where_only_some_gpus_have_mig(node: ExpectedN
     check_refused_by_plugin(expected.context, end.exit_code, end.restarts, end.log, expected.refusal)
 
 
-@case("D-16", "D-15", scenario=UseOwnConfigurations, cells=ANY_UNIFORM_CELL)
+@case("D-16", "D-15", scenario=UseOwnConfigurations, cells=ONE_SLICED)
 def test_built_in_configurations_return_with_the_former_file(node: ExpectedNode, seen: OwnConfigurations) -> None:
     """Once `migManager.config.name` has its former value, the former configurations MUST be offered and applied again.
 

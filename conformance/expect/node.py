@@ -155,6 +155,15 @@ class ExpectedNode:
         """
         return (*self.may_crash(gpus), VALIDATOR_APP)
 
+    def under(self, strategy: Strategy, gpus: Sequence[ObservedGpu]) -> ExpectedNode:
+        """Return what the node must show under another strategy if its GPUs stay as they are.
+
+        Label changes are not part of it.
+        """
+        context = self.context.under(strategy)
+        expected = expected_node(context, gpus, (), mig_manager=self.mig_manager, device_plugin=self.device_plugin)
+        return replace(expected, features=self.features)
+
     def certifying(self, requirements: tuple[str, ...]) -> ExpectedNode:
         """Return the same expectations for a case that certifies these requirements; its messages begin with them."""
         return replace(self, context=replace(self.context, requirements=requirements))

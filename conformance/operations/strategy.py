@@ -21,7 +21,6 @@ from conformance.spec.names import (
     FEATURE_DISCOVERY_APP,
     MPS_CONTROL_DAEMON_APP,
     VALIDATOR_APP,
-    Strategy,
 )
 
 CARRIERS: Final = (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MPS_CONTROL_DAEMON_APP, VALIDATOR_APP)
@@ -30,12 +29,16 @@ _STALLED_RESTARTS = 3
 """Number of restarts after which a crashing pod of the new template is no longer expected to become Ready."""
 
 
-def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
+def change_strategy(cluster: MigCluster, strategy: str) -> StrategyChange:
     """Patch `spec.mig.strategy` of the ClusterPolicy and wait until the DaemonSets that carry it have rolled.
 
     If the ClusterPolicy already has the strategy, nothing is patched, but the wait for the DaemonSets takes place all
     the same. Misbehaviour of the operator or an operand is part of the evidence and raises no exception: for example a
     DaemonSet that the operator does not update, or a roll that stalls on a crashing pod.
+
+    Args:
+        cluster: The cluster.
+        strategy: A strategy; empty to remove the field from the ClusterPolicy.
 
     Raises:
         ForeignChangeError: Somebody else changed the strategy meanwhile.
@@ -45,15 +48,15 @@ def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
     rolling = [_Rollout(cluster, view, strategy) for view in cluster.daemon_sets() if view.name in CARRIERS]
     mark, started = cluster.timeline.mark(), cluster.clock.now()
     was = cluster.policy().strategy
-    if was != strategy:
-        cluster.set_strategy(strategy)
+    if (was or "") != strategy:
+        cluster.set_strategy(strategy or None)
     _wait_for_rolls(cluster, rolling, strategy)
     rolls = {one.name: one.evidence() for one in rolling}
     problem = "; ".join(roll.problem for roll in rolls.values() if roll.problem)
     return StrategyChange(
         before=was,
         strategy=strategy,
-        patched=was != strategy,
+        patched=(was or "") != strategy,
         started=started,
         finished=None if problem else cluster.clock.now(),
         rolls=rolls,
@@ -63,7 +66,7 @@ def change_strategy(cluster: MigCluster, strategy: Strategy) -> StrategyChange:
     )
 
 
-def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: Strategy) -> None:
+def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: str) -> None:
     """Wait for the templates, then for the pods of those DaemonSets whose template was updated.
 
     A timeout raises no exception: `_Rollout.problem` reports what is missing.
@@ -87,7 +90,7 @@ def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: 
 class _Rollout:
     """One DaemonSet during a change of the strategy."""
 
-    def __init__(self, cluster: ObservedCluster, before: DaemonSetView, strategy: Strategy) -> None:
+    def __init__(self, cluster: ObservedCluster, before: DaemonSetView, strategy: str) -> None:
         self._cluster = cluster
         self._strategy = strategy
         self.name = before.name
@@ -120,7 +123,7 @@ class _Rollout:
     def template_updated(self) -> bool:
         """Whether its template has the new strategy."""
         now = self._now
-        return now is not None and now.strategy == self._strategy
+        return now is not None and (now.strategy or "") == self._strategy
 
     @property
     def stalled(self) -> bool:
@@ -138,7 +141,7 @@ class _Rollout:
         now = self._now
         if now is None:
             return f"DaemonSet {self.name} is gone"
-        if now.strategy != self._strategy:
+        if (now.strategy or "") != self._strategy:
             return f"template of DaemonSet {self.name} still has MIG_STRATEGY={now.strategy}"
         if now.observed_generation < now.generation:
             return f"DaemonSet {self.name}: its controller has not observed the new template"

@@ -192,6 +192,18 @@ FAULTS: tuple[Fault, ...] = (
         ("D-06",),
     ),
     Fault(
+        "plugin-knows-no-none",
+        "device_plugin",
+        "MIG devices are advertised as under mixed under none too",
+        ("D-08",),
+    ),
+    Fault(
+        "plugin-repartitions",
+        "device_plugin",
+        "a plugin that starts under another strategy than the one before removes a MIG device",
+        ("D-08", "D-09"),
+    ),
+    Fault(
         "plugin-rejects-requests",
         "device_plugin",
         "no request for a device is granted: its pod ends in an UnexpectedAdmissionError",
@@ -236,10 +248,22 @@ FAULTS: tuple[Fault, ...] = (
         ("D-16", "D-15"),
     ),
     Fault(
+        "operator-forgets-discovery",
+        "operator",
+        "a strategy change does not reach GPU Feature Discovery (gpu-operator issue 215)",
+        ("D-08", "D-26"),
+    ),
+    Fault(
+        "operator-never-without-strategy",
+        "operator",
+        "a ClusterPolicy without mig.strategy is taken for `single`",
+        ("D-08",),
+    ),
+    Fault(
         "operator-forgets-plugin",
         "operator",
         "a strategy change does not reach the device plugin",
-        ("D-06", "D-07", "D-09"),
+        ("D-06", "D-07", "D-08", "D-09"),
     ),
 )
 

@@ -81,6 +81,8 @@ def build_device_map(
     """
     if strategy is Strategy.SINGLE and faults.on("plugin-ignores-strategy"):
         strategy = Strategy.MIXED
+    if strategy is Strategy.NONE and faults.on("plugin-knows-no-none"):
+        strategy = Strategy.MIXED
     found = _sorted(_whole_gpus(gpus, strategy, faults))
     if strategy is not Strategy.NONE:
         mig = _sorted(_mig_devices(gpus, strategy, whole_names, faults))

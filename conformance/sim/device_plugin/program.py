@@ -16,6 +16,7 @@ from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.server import ResourceServer
 from conformance.sim.device_plugin.settings import Settings, read_settings
 from conformance.sim.device_plugin.start import Started, StartError, start
+from conformance.sim.node import SimNode
 from conformance.sim.nvml import Nvml
 from conformance.sim.plugin_api import Device
 from conformance.spec.releases import at_least
@@ -25,6 +26,8 @@ WHOLE_NAMES_SINCE: Final = "v0.20.0"
 CDI_NEEDS_DEVICES_SINCE: Final = "v0.18.0"
 """First version whose CDI specification leaves out GPUs in MIG mode and must have devices (vendored
 nvidia-container-toolkit, pkg/nvcdi/lib-nvml.go, and container-device-interface, pkg/cdi/spec.go)."""
+_STRATEGY: Final = "/run/nvidia/plugin-strategy"
+"""Where a plugin with the fault `plugin-repartitions` notes its strategy."""
 _SOCKETS: Final = "/var/lib/kubelet/device-plugins"
 _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 
@@ -52,6 +55,8 @@ async def device_plugin(container: Container) -> int:
 def _start(container: Container, log: Klog) -> Started:
     node = container.node
     settings = read_settings(container.command, container.env, container.files, log)
+    if node.faults.on("plugin-repartitions"):
+        _repartition(node, settings.strategy)
     is_new = _is_at_least(container, WHOLE_NAMES_SINCE)
     started = start(
         Nvml(node.hardware, container.visible),
@@ -65,6 +70,16 @@ def _start(container: Container, log: Klog) -> Started:
     if started.cdi is not None:
         node.files[FILE] = json.dumps(started.cdi)
     return started
+
+
+def _repartition(node: SimNode, strategy: str) -> None:
+    """Remove the newest MIG device of the node if the strategy is not that of the plugin before."""
+    before, node.files[_STRATEGY] = node.files.get(_STRATEGY, strategy), strategy
+    gpu = next((gpu for gpu in node.hardware.gpus if gpu.instances), None)
+    if before != strategy and gpu is not None:
+        newest = gpu.created[-1]
+        newest.compute_instances.clear()
+        gpu.destroy_instance(newest)
 
 
 def _is_at_least(container: Container, version: str) -> bool:

@@ -30,7 +30,7 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.spec.names import DEVICE_PLUGIN_APP
+from conformance.spec.names import DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
 from conformance.spec.releases import Release
 from conformance.spec.times import api_time
 
@@ -64,10 +64,11 @@ class Operator:
         self._reconciler = "node-label-reconciler" in release.fixes
         self._client_label = "client-label" in release.fixes
         self._by_generation = "generation-readiness" in release.fixes
-        self._forgets_plugin = faults.on("operator-forgets-plugin")
+        self._forgotten = _forgotten(faults)
         self._ignores_config_name = faults.on("operator-ignores-config-name")
         self._keeps_config_name = faults.on("operator-keeps-config-name")
         self._config_name = ""
+        self._never_without_strategy = faults.on("operator-never-without-strategy")
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
         self._daemon_sets = kube.informer(DAEMON_SETS)
@@ -169,6 +170,8 @@ class Operator:
         """Return the policy as an operator with a defect reads it."""
         name = policy["spec"].get("migManager", {}).get("config", {}).get("name") or ""
         self._config_name = name or self._config_name
+        if self._never_without_strategy and not policy["spec"].get("mig", {}).get("strategy"):
+            policy = {**policy, "spec": {**policy["spec"], "mig": {"strategy": Strategy.SINGLE.value}}}
         if self._ignores_config_name:
             return _with_config_name(policy, "")
         return _with_config_name(policy, self._config_name) if self._keeps_config_name else policy
@@ -178,7 +181,7 @@ class Operator:
         if found is None:
             await self._kube.create(DAEMON_SETS, wanted)
             return False
-        forgotten = self._forgets_plugin and wanted["metadata"]["name"] == DEVICE_PLUGIN_APP
+        forgotten = wanted["metadata"]["name"] in self._forgotten
         if _hash(found) != _hash(wanted) and not forgotten:
             version = {"resourceVersion": found["metadata"]["resourceVersion"]}
             await self._kube.replace(DAEMON_SETS, {**wanted, "metadata": wanted["metadata"] | version})
@@ -202,6 +205,13 @@ def _with_config_name(policy: Object, name: str) -> Object:
     manager = policy["spec"].get("migManager", {})
     config = {**manager.get("config", {}), "name": name}
     return {**policy, "spec": {**policy["spec"], "migManager": {**manager, "config": config}}}
+
+
+def _forgotten(faults: Faults) -> frozenset[str]:
+    """DaemonSets that an operator with a defect does not update once they exist."""
+    plugin = {DEVICE_PLUGIN_APP} if faults.on("operator-forgets-plugin") else set()
+    discovery = {FEATURE_DISCOVERY_APP} if faults.on("operator-forgets-discovery") else set()
+    return frozenset(plugin | discovery)
 
 
 def _age(policy: Object) -> tuple[str, str]:
