@@ -179,13 +179,15 @@ class Others(RuleBasedStateMachine):
         finally:
             self.stack.close()
 
+    def they_asked(self, field: Field) -> bool:
+        """Whether others asked mig-manager for a configuration on the node of the field."""
+        return label(field.object.rpartition("/")[2], MIG_CONFIG) in self.theirs
+
     def check(self) -> None:
         for field in {**self.found, **self.theirs}:
             if field in self.theirs:
                 assert self.now(field) == self.theirs[field], f"{field}: theirs is lost"
-            elif (
-                field.label != MIG_CONFIG_STATE or label(field.object.rpartition("/")[2], MIG_CONFIG) not in self.theirs
-            ):
+            elif field.label not in (NVSM, MIG_CONFIG_STATE) or not self.they_asked(field):
                 assert self.now(field) == self.found[field], f"{field} is not put back"
         for namespace, name in self.pods:
             assert self.stand.hand.get(paths.pod(namespace, name))
