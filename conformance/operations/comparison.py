@@ -68,7 +68,7 @@ def _compare_created(entry: Entry, raw: Raw | None, whole: Field) -> Comparison:
     change = entry.changes[whole]
     if raw is None:
         return Comparison(entry, None)
-    edited = {one.keys for one, edit in entry.changes.items() if one.keys and edit.owns(one, look_up(raw, one.keys))}
+    edited = {one.keys for one, edit in entry.changes.items() if one.keys and edit.owns(one, raw)}
     if any(_contains(raw, body, edited) for body in change.written):
         return Comparison(entry, raw, {whole: change})
     return Comparison(entry, raw, {}, {whole: f"{whole} is not as the suite created it, and stays as it is"})
