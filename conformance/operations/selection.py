@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.views import NodeView
-from conformance.spec.names import GPU_PRESENT, MIG_CAPABLE
+from conformance.expect.label_parts import product
+from conformance.spec.names import GPU_PRESENT, GPU_PRODUCT, MIG_CAPABLE
+from conformance.spec.without_mig import products_without_mig
 
 
 def mig_nodes(cluster: ObservedCluster, names: Sequence[str] = ()) -> list[NodeView]:
@@ -26,6 +28,22 @@ def mig_nodes(cluster: ObservedCluster, names: Sequence[str] = ()) -> list[NodeV
     if not capable:
         raise ClusterError(f"no MIG-capable node in {cluster.transport.server}: {_described(chosen) or 'no nodes'}")
     return sorted(capable, key=lambda node: node.name)
+
+
+def nodes_without_mig(cluster: ObservedCluster) -> list[NodeView]:
+    """Return the nodes that MIG does not concern: those without NVIDIA GPU, or whose GPUs cannot do MIG.
+
+    A node whose product is known to be without MIG is among them whatever its labels say. One with GPUs that GPU
+    Feature Discovery has not described yet is not.
+    """
+    return [node for node in cluster.nodes() if _is_without_mig(node)]
+
+
+def _is_without_mig(node: NodeView) -> bool:
+    labels, products = node.labels, {product(name) for name in products_without_mig()}
+    if labels.get(MIG_CAPABLE) == "false" or labels.get(GPU_PRODUCT) in products:
+        return True
+    return MIG_CAPABLE not in labels and labels.get(GPU_PRESENT) != "true"
 
 
 def _described(nodes: Sequence[NodeView]) -> str:

@@ -49,6 +49,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "hardware-same-uuids", "hardware", "the GPUs of all nodes have the same UUIDs, as on cloned machines", ("D-18",)
     ),
+    Fault(
+        "hardware-old-driver",
+        "hardware",
+        "the driver is older than the first one with MIG on this generation, and does not refuse it",
+        ("D-11",),
+    ),
     Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices start one too high", ("D-01",)),
     Fault(
         "nvml-wrong-multiprocessors",
@@ -234,6 +240,24 @@ FAULTS: tuple[Fault, ...] = (
     Fault("scheduler-ignores-resources", "scheduler", "pods are bound whether or not the resource is there", ("D-21",)),
     Fault(
         "scheduler-gives-no-reason", "scheduler", "the message of a Pending pod does not name the resource", ("D-21",)
+    ),
+    Fault(
+        "gfd-calls-every-gpu-capable",
+        "feature_discovery",
+        "mig.capable is true on nodes whose GPUs cannot do MIG",
+        ("D-10",),
+    ),
+    Fault(
+        "operator-deploys-manager-everywhere",
+        "operator",
+        "mig-manager is deployed on every GPU node (gpu-operator issue 701)",
+        ("D-10",),
+    ),
+    Fault(
+        "operator-floats-tag",
+        "operator",
+        "dcgm-exporter runs the tag latest, whatever the ClusterPolicy says",
+        ("D-28",),
     ),
     Fault(
         "operator-ignores-config-name",

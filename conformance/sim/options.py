@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.models import Board, GpuModel, find_board
 from conformance.spec.names import Strategy
 from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
+from conformance.spec.without_mig import board_without_mig
 
 FASTEST: Final = 500.0
 """Default of cluster seconds per real second: five minutes take 0.6 s, the minute between two GFD runs 0.12 s."""
@@ -24,6 +25,9 @@ ON_ANOTHER_SERVER: Final = 0.2
 """Fraction of that speed for nodes that join a real API server. There a write takes about 5 ms, five times as long, and
 kube-scheduler retries after a real second. Measured with the cases on two cores: at full speed they pass too, 20 s
 faster, but time limits expire as soon as the host is under load."""
+OTHER_NODES: Final = "tesla-t4"
+"""Default of `other_nodes` for a run of the suite."""
+NO_NODES: Final = "none"
 MOST_GPUS: Final = 16
 """Maximum number of GPUs per node."""
 
@@ -40,6 +44,8 @@ class SimOptions:
         gpu_model: Board of the GPUs, as `find_board` names it; several, separated by commas, alternate on each node.
         gpus_per_node: Number of GPUs per node, 1 to 16.
         gpu_nodes: Number of nodes with GPUs; 0 creates a cluster without nodes.
+        other_nodes: Boards of further nodes, each with one GPU that cannot do MIG; `none` for no such node. Empty
+            means none, or `OTHER_NODES` in a run of the suite.
         faults: Names of the faults to switch on.
         seed: Seed of the UUIDs; the same options give the same UUIDs.
         scale: Cluster seconds per real second; 1 is real time. None chooses one by the number of nodes; see
@@ -77,6 +83,15 @@ class SimOptions:
     gpu_nodes: int = field(
         default=2,
         metadata=flag("--gpu-nodes", metavar="N", read=whole_number, help="number of simulated nodes with GPUs"),
+    )
+    other_nodes: str = field(
+        default="",
+        metadata=flag(
+            "--other-nodes",
+            metavar="NAME[,NAME]",
+            help="further nodes with one GPU that cannot do MIG: tesla-t4, l40s, geforce-rtx-4090; or none",
+            default="tesla-t4 in a run of the suite, else none",
+        ),
     )
     faults: tuple[str, ...] = field(
         default=(), metadata=flag("--fault", metavar="NAME", help="switch on a fault, see --list-faults")
@@ -156,6 +171,7 @@ class SimOptions:
             raise OptionError(f"the default configuration must be {ALL_DISABLED} or empty, not {self.config_default}")
         Faults(self.faults)
         self.boards()
+        self.other_boards()
         self.find_release()
 
     @property
@@ -172,6 +188,15 @@ class SimOptions:
         """Return the model and board of each GPU of a node."""
         named = [find_board(name.strip()) for name in self.gpu_model.split(",")]
         return tuple(islice(cycle(named), self.gpus_per_node))
+
+    def other_boards(self) -> tuple[tuple[GpuModel, Board], ...]:
+        """Return the model and board of each node without MIG."""
+        named = [name.strip() for name in self.other_nodes.split(",") if name.strip()]
+        return () if named == [NO_NODES] else tuple(map(board_without_mig, named))
+
+    def with_other_nodes(self) -> SimOptions:
+        """Return the options with the default of a run of the suite: nodes that must be left alone belong to it."""
+        return self if self.other_nodes or not self.gpu_nodes else replace(self, other_nodes=OTHER_NODES)
 
     def find_release(self) -> Release:
         """Return the release to simulate."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,9 @@ from conformance.backends.backend import Permissions
 from conformance.backends.names import BACKENDS, DEFAULT_BACKEND
 from conformance.backends.simulation import SimOptions
 from conformance.cluster.limits import Limits, load_limits
+from conformance.expect.versions import Declared
 from conformance.flags import flag, member_of, one_of, path, positive_number
+from conformance.suite.declared_versions import load_declared
 from conformance.suite.pace import MaxUnavailable, max_unavailable
 
 DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
@@ -45,6 +48,7 @@ class Options:
         plan: Whether to print what a run would do and exit.
         image: Image of the pods of the suite.
         limits: Time limits of all waits.
+        declared_versions: Declared images by component, from Helm values; empty if no file was given.
         simulate_gpus: Whether simulated GPU nodes join a live cluster.
         list_faults: Whether to list the values of `--fault` and exit.
         simulation: Options of the simulated GPU nodes.
@@ -136,6 +140,16 @@ class Options:
             metavar="FILE",
             read=lambda text: load_limits(path(text)),
             help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
+        ),
+    )
+    declared_versions: Mapping[str, Declared] = field(
+        default_factory=dict,
+        metadata=flag(
+            "--declared-versions",
+            metavar="FILE",
+            read=lambda text: load_declared(path(text)),
+            help="Helm values of the GPU Operator; the images that run are compared with these as well",
+            default="compare with the ClusterPolicy alone",
         ),
     )
     simulate_gpus: bool = field(

@@ -10,6 +10,7 @@ from conformance.expect.finding import CheckContext
 from conformance.expect.label_checks import compare_labels
 from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
 from conformance.expect.observed import ObservedGpu
+from conformance.expect.versions import Declared
 from conformance.operations.errors import NodeLostError
 from conformance.operations.evidence import Outcome, StrategyChange
 from conformance.operations.mig_cluster import MigCluster
@@ -58,6 +59,7 @@ class Provisioner:
         versions: Versions of the components.
         run: Id of the run.
         image: Image of workload pods.
+        declared: What declares images beside the ClusterPolicy, by component.
     """
 
     cluster: MigCluster
@@ -68,6 +70,7 @@ class Provisioner:
     versions: Versions
     run: str
     image: str
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     _seen: dict[str, Observation] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _holders: UuidHolders = field(default_factory=UuidHolders)
@@ -204,6 +207,7 @@ class Provisioner:
             arrival=arrival,
             bystander=self.witnesses.pod(name) if arrival else None,
             holders=self._holders,
+            declared=self.declared,
         )
 
     def _expected(

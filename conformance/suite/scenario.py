@@ -6,7 +6,7 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.node import ExpectedNode
+from conformance.expect.versions import Declared
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
@@ -80,6 +81,7 @@ class Needs:
         generations: Major compute capabilities, of which the node must have a GPU; empty for any.
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
         built_in_configurations: Whether the configurations of the node must be the built-in ones.
+        node_without_mig: Whether the cluster must have another node, without a GPU that can do MIG.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -88,6 +90,7 @@ class Needs:
     generations: tuple[int, ...] = ()
     custom_configuration: bool = False
     built_in_configurations: bool = False
+    node_without_mig: bool = False
     simulator: bool = False
 
 
@@ -130,6 +133,7 @@ class NodeInCell:
         view_when_left: The node when it left the cell; None while it is there.
         requested: Configurations that scenarios requested in this cell, in order.
         holders: The nodes of the run by the UUIDs that were read there; it grows as nodes are read.
+        declared: What declares images beside the ClusterPolicy, by component; empty if the user gave no file.
         at_rest: Timeline mark when the node showed all that it must, or the limits for that had passed; 0 if the node
             was found there.
         disturbed: Whether a scenario changed the node after its stay.
@@ -147,6 +151,7 @@ class NodeInCell:
     view_when_left: NodeView | None = None
     requested: list[str] = field(default_factory=list)
     holders: UuidHolders = field(default_factory=UuidHolders)
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     at_rest: int = 0
     disturbed: bool = False
 

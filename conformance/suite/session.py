@@ -212,6 +212,7 @@ def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id
         versions=find_versions(cluster),
         run=run_id,
         image=options.image,
+        declared=options.declared_versions,
     )
 
 
@@ -233,7 +234,7 @@ def _choice(options: Options, run_id: str) -> Choice:
     return Choice(
         cluster=options.cluster,
         run=run_id,
-        simulation=options.simulation,
+        simulation=options.simulation.with_other_nodes(),
         kubeconfig=options.kubeconfig,
         context=options.context,
         simulate_gpus=options.simulate_gpus,

@@ -11,6 +11,7 @@ from typing import Any
 from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
@@ -192,4 +193,6 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
             return f"node {node.name} has no GPU of compute capability {', '.join(map(str, needs.generations))}"
     if needs.custom_configuration and not node.cluster.policy().config_name:
         return "the cluster has no mig-parted ConfigMap of the user's own"
+    if needs.node_without_mig and not nodes_without_mig(node.cluster):
+        return "the cluster has no node without a GPU that can do MIG"
     return None

@@ -27,7 +27,9 @@ def test_every_scenario_has_a_case() -> None:
 
 
 def test_a_requirement_without_case_and_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [case for case in catalogue.find_cases() if "D-28" not in case.declaration.requirements]
     monkeypatch.setattr(catalogue, "untested_reasons", lambda: {"D-01": "none", "D-99": "none"})
+    monkeypatch.setattr(catalogue, "find_cases", lambda: cases)
 
     with pytest.raises(catalogue.CatalogueError) as raised:
         catalogue.render()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -32,9 +32,12 @@ from conformance.sim.operator import Installation, Operator, install, uninstall
 from conformance.sim.options import SimOptions
 from conformance.sim.scheduler import Scheduler
 from conformance.sim.tasks import Tasks
+from conformance.spec.models import Board, GpuModel
 from conformance.spec.names import INSTANCE_TYPE, OPERATOR_NAMESPACE, SIMULATED_INSTANCE_TYPE
 
 NODE_PREFIX: Final = "sim-"
+OTHER_PREFIX: Final = "sim-other-"
+"""Names of nodes whose GPUs cannot do MIG."""
 WITHDRAW_SECONDS: Final = 10.0
 """Real seconds for removing nodes and operator from a cluster that was joined."""
 _NODE_LABELS: Final = {
@@ -89,7 +92,9 @@ class Simulation:
         self.failure: SimulationError | None = None
         self._on_failure: Callable[[], None] = lambda: None
         self._faults = Faults(options.faults)
-        self.nodes = tuple(self._node(options, f"{NODE_PREFIX}{number}") for number in range(options.gpu_nodes))
+        boards = {f"{NODE_PREFIX}{number}": options.boards() for number in range(options.gpu_nodes)}
+        boards |= {f"{OTHER_PREFIX}{number}": (board,) for number, board in enumerate(options.other_boards())}
+        self.nodes = tuple(self._node(options, name, of_node) for name, of_node in boards.items())
         self._options = options
         self._attach = attach
         self._context = context
@@ -244,8 +249,8 @@ class Simulation:
             cdi=options.cdi,
         )
 
-    def _node(self, options: SimOptions, name: str) -> SimNode:
-        hardware = NodeHardware(options.boards(), options.seed, name, self._faults)
+    def _node(self, options: SimOptions, name: str, boards: Sequence[tuple[GpuModel, Board]]) -> SimNode:
+        hardware = NodeHardware(boards, options.seed, name, self._faults)
         return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
 
 

@@ -76,7 +76,7 @@ def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults,
         return (
             {"nvidia.com/gpu.machine": cleaned(machine), "nvidia.com/gpu.mode": _MODE}
             | _versions(nvml)
-            | {names.MIG_CAPABLE: _boolean(any(gpu.mig_capable for gpu in gpus))}
+            | {names.MIG_CAPABLE: _boolean(_is_mig_capable(gpus, faults))}
             | {"nvidia.com/mps.capable": _boolean(_is_mps_capable(gpus, settings))}
             | resource_labels(gpus, Labelling(settings.strategy, settings.sharing, faults, log.warning), last)
         )
@@ -106,6 +106,10 @@ def _versions(nvml: Nvml) -> Labels:
         "runtime.minor": cuda_minor,
     }
     return {f"nvidia.com/cuda.{key}": value for key, value in values.items()}
+
+
+def _is_mig_capable(gpus: Sequence[Gpu], faults: Faults) -> bool:
+    return any(gpu.mig_capable for gpu in gpus) or faults.on("gfd-calls-every-gpu-capable")
 
 
 def _is_mps_capable(gpus: Sequence[Gpu], settings: Settings) -> bool:

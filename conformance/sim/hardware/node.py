@@ -38,7 +38,7 @@ class NodeHardware:
         faults: Faults | None = None,
     ) -> None:
         self.faults = faults or Faults()
-        self.driver_version = "580.159.04"
+        self.driver_version = "470.57.02" if self.faults.on("hardware-old-driver") else "580.159.04"
         self.cuda = (13, 0)
         self.machine = "Simulated-HGX"
         self.init_error: int | None = None
@@ -101,6 +101,7 @@ class NodeHardware:
             model=model,
             board=product,
             pci_bus_id=f"{domain:08X}:{PCI_BUSES[slot]}:00.0",
+            mig_capable=bool(model.profiles),
             numa_node=0 if index < (count + 1) // 2 else 1,
             loses_newest=index == 0 and self.faults.on("hardware-loses-instance"),
             loses_compute=index == 0 and self.faults.on("hardware-loses-compute-instance"),

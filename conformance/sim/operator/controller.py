@@ -20,7 +20,7 @@ from conformance.sim.kube import (
     Object,
 )
 from conformance.sim.operator.census import Census
-from conformance.sim.operator.labels import label_patch, triggers_reconcile
+from conformance.sim.operator.labels import is_gpu_node, label_patch, triggers_reconcile
 from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
 from conformance.sim.operator.status import (
     NOT_READY,
@@ -30,7 +30,7 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.spec.names import DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
+from conformance.spec.names import DEPLOY_MIG_MANAGER, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
 from conformance.spec.releases import Release
 from conformance.spec.times import api_time
 
@@ -68,6 +68,8 @@ class Operator:
         self._ignores_config_name = faults.on("operator-ignores-config-name")
         self._keeps_config_name = faults.on("operator-keeps-config-name")
         self._config_name = ""
+        self._deploys_everywhere = faults.on("operator-deploys-manager-everywhere")
+        self._floats_tag = faults.on("operator-floats-tag")
         self._never_without_strategy = faults.on("operator-never-without-strategy")
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
@@ -123,7 +125,10 @@ class Operator:
 
     async def _label_nodes(self, policy: Object) -> None:
         for name, labels in self._census.changed():
-            if patch := label_patch(labels, policy, client=self._client_label):
+            patch = label_patch(labels, policy, client=self._client_label)
+            if self._deploys_everywhere and is_gpu_node(labels) and DEPLOY_MIG_MANAGER not in labels:
+                patch[DEPLOY_MIG_MANAGER] = "true"
+            if patch:
                 await self._kube.patch(NODES, name, {"metadata": {"labels": patch}})
             self._census.looked_at(name, labels)
 
@@ -172,6 +177,9 @@ class Operator:
         self._config_name = name or self._config_name
         if self._never_without_strategy and not policy["spec"].get("mig", {}).get("strategy"):
             policy = {**policy, "spec": {**policy["spec"], "mig": {"strategy": Strategy.SINGLE.value}}}
+        if self._floats_tag:
+            exporter = {**policy["spec"]["dcgmExporter"], "version": "latest"}
+            policy = {**policy, "spec": {**policy["spec"], "dcgmExporter": exporter}}
         if self._ignores_config_name:
             return _with_config_name(policy, "")
         return _with_config_name(policy, self._config_name) if self._keeps_config_name else policy
