@@ -8,21 +8,12 @@ the packaged cases with the packaged settings. For other runs of pytest it impor
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-PLUGINS: Final = (
-    "conformance.report.plugin",
-    "conformance.fixtures.markers",
-    "conformance.fixtures.options",
-    "conformance.fixtures.case",
-    "conformance.fixtures.selection",
-    "conformance.fixtures.plugin",
-)
-"""The plug-ins of the suite, each before the modules that import it, so that pytest can rewrite their assertions."""
-PACKAGE: Final = Path(__file__).resolve().parent
+from conformance.packaged_run import PACKAGE, PLUGINS, run_cases
+
 _ASKED: Final = pytest.StashKey[bool]()
 
 
@@ -46,9 +37,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     if named or not config.stash.get(_ASKED, False) or config.inipath == PACKAGE.parent / "pyproject.toml":
         return None
-    from conformance.__main__ import main
-
-    return main(config.invocation_params.args)
+    return run_cases(config.invocation_params.args)
 
 
 def _asks_for_suite(parser: pytest.Parser, arguments: list[str]) -> bool:

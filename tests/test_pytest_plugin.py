@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance.pytest_plugin import PACKAGE, PLUGINS
+from conformance.packaged_run import PACKAGE, PLUGINS
 
 pytest_plugins = ["pytester"]
 
@@ -74,9 +74,11 @@ def test_other_runs_do_not_load_the_suite(arguments: list[str], pytester: pytest
         test_mine="""
         import sys
 
+        LOADED = ["conformance.packaged_run", "conformance.pytest_plugin"]
+
         def test_mine():
             assert "conformance.pytest_plugin" in sys.modules
-            assert [name for name in sys.modules if name.startswith("conformance.")] == ["conformance.pytest_plugin"]
+            assert [name for name in sys.modules if name.startswith("conformance.")] == LOADED
         """
     )
 

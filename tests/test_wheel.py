@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.pytest_plugin import PACKAGE
+from conformance.packaged_run import PACKAGE
 
 ROOT = PACKAGE.parent
 

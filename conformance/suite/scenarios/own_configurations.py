@@ -103,7 +103,11 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         self.write(cluster, {**self.configurations(self.gpus()), UNEVEN: self._edited()})
 
     def observe(self, node: NodeInCell, started: None) -> OwnConfigurations:
-        """See that the edit changes nothing by itself, then request the edited configuration, and the one by index."""
+        """See that the edit changes nothing by itself, then request the one by index, and the edited configuration.
+
+        The other one comes first because a name that the label already has would have to be removed for a moment. An
+        operator before v26.7.0 may then write its default.
+        """
         del started
         cluster, file = node.cluster, self.configurations(self.gpus())
         cluster.observe(lambda: False, cluster.limits.edit_ignored, "an edited ConfigMap to change nothing", node.name)
@@ -111,8 +115,8 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         foreign = tuple(change for change in changes if not cluster.writes.owns(change.version))
         before = node.observed.gpus if node.observed else ()
         uneven = self._applied(node, UNEVEN, tuple(file[UNEVEN]), before, self._first[node.name])
-        edited = self._request(node, UNEVEN, tuple(self._edited()), uneven.gpus)
-        by_index = self._request(node, BY_INDEX, tuple(file[BY_INDEX]), edited.gpus)
+        by_index = self._request(node, BY_INDEX, tuple(file[BY_INDEX]), uneven.gpus)
+        edited = self._request(node, UNEVEN, tuple(self._edited()), by_index.gpus)
         return OwnConfigurations(uneven, foreign, edited, by_index)
 
     def settle(self, node: NodeInCell, evidence: OwnConfigurations) -> OwnConfigurations:
