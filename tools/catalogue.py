@@ -288,6 +288,7 @@ def _needs(needs: Needs) -> str:
         f"{needs.gpus} GPUs" if needs.gpus > 1 else "",
         f"compute capability {', '.join(map(str, needs.generations))}" if needs.generations else "",
         "a mig-parted ConfigMap of the user's own" if needs.custom_configuration else "",
+        "another node, without MIG" if needs.node_without_mig else "",
         "the simulator" if needs.simulator else "",
     ]
     return ", ".join(filter(None, said))
