@@ -20,12 +20,13 @@ from typing import Any, Final
 from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.diff import nvidia_labels
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError
 from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.views import NodeView, Raw, node_view, policy_view
 from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, Value, by, look_up
+from conformance.operations.namespace import unless_deleted
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
 KEY: Final = "journal.json"
@@ -183,6 +184,10 @@ class Journal:
         except (ClusterError, OSError) as error:
             if self.finishing:
                 return
+            if isinstance(error, ApiError) and isinstance(
+                lost := unless_deleted(self._cluster, error), InconclusiveError
+            ):
+                raise lost from error
             raise ClusterError(
                 f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error
