@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError
 from conformance.cluster.views import Raw
@@ -76,7 +77,7 @@ def _compare_created(entry: Entry, raw: Raw | None, whole: Field) -> Comparison:
 
 def _compare_fields(entry: Entry, raw: Raw) -> Comparison:
     own: dict[Field, Change] = {}
-    since: dict[Field, str] = {}
+    since = _asked_by_others(entry, raw)
     for one, change in {**entry.changes, **_by_products(entry, raw)}.items():
         now = look_up(raw, one.keys)
         if now == change.original:
@@ -86,6 +87,17 @@ def _compare_fields(entry: Entry, raw: Raw) -> Comparison:
         else:
             since[one] = describe_foreign(raw, one, change)
     return Comparison(entry, raw, own, since)
+
+
+def _asked_by_others(entry: Entry, raw: Raw) -> dict[Field, str]:
+    """The label `mig.config` of a node for which the suite has not asked for a configuration."""
+    one = label(entry.object.rpartition("/")[2], MIG_CONFIG)
+    if entry.found is None or not entry.object.startswith(paths.nodes()) or one in entry.changes:
+        return {}
+    original, now = entry.found.labels.get(MIG_CONFIG), look_up(raw, one.keys)
+    if now == original or now in turned_into(one, original):
+        return {}
+    return {one: describe_foreign(raw, one, Change(original, (), len(one.keys)))}
 
 
 def _by_products(entry: Entry, raw: Raw) -> dict[Field, Change]:

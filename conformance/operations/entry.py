@@ -49,12 +49,14 @@ class Found:
         advertised: Allocatable resources of a node above 0; they show whether the configuration was really applied.
         ready: For a node, the operands (values of the label `app`) that had a Ready pod; for the ClusterPolicy, the
             DaemonSets of the operator that were rolled out on all nodes.
+        strategy: Strategy of the ClusterPolicy at that time; None if the field was absent. Labels depend on it.
     """
 
     labels: Mapping[str, str]
     taints: tuple[str, ...]
     advertised: Mapping[str, int]
     ready: tuple[str, ...]
+    strategy: str | None
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Entry:
                 taints=tuple(found["taints"]),
                 advertised=dict(found["advertised"]),
                 ready=tuple(found["ready"]),
+                strategy=found["strategy"],
             ),
             changes={
                 Field(data["object"], tuple(one["field"])): Change(

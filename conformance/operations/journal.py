@@ -20,12 +20,13 @@ from typing import Any, Final
 from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.diff import nvidia_labels
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError
 from conformance.cluster.pod_view import RUN_LABEL
-from conformance.cluster.views import Raw, node_view
+from conformance.cluster.views import NodeView, Raw, node_view, policy_view
 from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, Value, by, look_up
+from conformance.operations.namespace import unless_deleted
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
 KEY: Final = "journal.json"
@@ -66,6 +67,7 @@ class Journal:
         self._file = file
         self._file_lock = threading.Lock()
         self._locks: dict[str, threading.RLock] = {}
+        self._surveyed: dict[str, Found] = {}
         self.run = run
         self.entries = {entry.object: entry for entry in entries}
         first = next(iter(self.entries.values()), None)
@@ -130,16 +132,25 @@ class Journal:
         uid = raw["metadata"]["uid"] if raw is not None else ""
         return Entry(self.run, self.holder, self.begun, path, uid, self._found(path, raw))
 
+    def survey(self) -> None:
+        """Note what every node shows now. A change of the strategy changes nodes that have no entry yet."""
+        self._surveyed = {paths.node(view.name): self._node(view) for view in self._cluster.nodes()}
+
     def _found(self, path: str, raw: Raw | None) -> Found | None:
         if raw is None:
             return None
         if path.startswith(paths.nodes()):
-            view = node_view(raw)
-            ready = {pod.app for pod in self._cluster.operands(view.name) if pod.ready}
-            return Found(nvidia_labels(view.labels), lasting_taints(view.taints), view.advertised, tuple(sorted(ready)))
+            return self._surveyed.get(path) or self._node(node_view(raw))
         if path.startswith(paths.policies()):
-            return Found({}, (), {}, tuple(one.name for one in self._cluster.daemon_sets() if one.rolled))
+            rolled = tuple(one.name for one in self._cluster.daemon_sets() if one.rolled)
+            return Found({}, (), {}, rolled, policy_view(raw).strategy)
         return None
+
+    def _node(self, view: NodeView) -> Found:
+        ready = {pod.app for pod in self._cluster.operands(view.name) if pod.ready}
+        strategy = self._cluster.policy().strategy
+        labels = nvidia_labels(view.labels)
+        return Found(labels, lasting_taints(view.taints), view.advertised, tuple(sorted(ready)), strategy)
 
     @staticmethod
     def _refuse_foreign(entry: Entry, raw: Raw | None, values: Mapping[Field, Value]) -> None:
@@ -173,6 +184,10 @@ class Journal:
         except (ClusterError, OSError) as error:
             if self.finishing:
                 return
+            if isinstance(error, ApiError) and isinstance(
+                lost := unless_deleted(self._cluster, error), InconclusiveError
+            ):
+                raise lost from error
             raise ClusterError(
                 f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error

@@ -10,13 +10,14 @@ from typing import Any, Final
 from conformance.cluster.client import Cluster
 from conformance.cluster.clock import ClusterClock
 from conformance.cluster.errors import ApiError
-from conformance.cluster.pod_view import RUN_LABEL
+from conformance.cluster.pod_view import RUN_LABEL, PodView
 from conformance.cluster.transport import PatchKind, Transport
 from conformance.cluster.views import PolicyView, Raw
 from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, Value, by, cordon, guarded_patch, label, look_up, policy_field
 from conformance.operations.guard import Guard
 from conformance.operations.journal import Journal
+from conformance.operations.namespace import unless_deleted
 from conformance.spec.names import MIG_CONFIG_STATE
 
 _ATTEMPTS: Final = 20
@@ -134,6 +135,17 @@ class MigCluster(Cluster):
         whole = Field(f"{collection}/{meta['name']}", ())
         with self.journal.changing(None, {whole: body}) if self.journal else nullcontext():
             self.transport.create(collection, body)
+
+    def create_pod(self, manifest: Mapping[str, Any]) -> PodView:
+        """See `Cluster.create_pod`.
+
+        Raises:
+            ForeignChangeError: Somebody deleted the suite's namespace.
+        """
+        try:
+            return super().create_pod(manifest)
+        except ApiError as error:
+            raise unless_deleted(self, error) from error
 
     def set_labels(self, node: str, labels: Mapping[str, str | None]) -> None:
         """Set labels of a node in one patch; a value of None removes the label. The state label is not recorded.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
 from conformance.cluster.pod_view import RUN_LABEL
+from conformance.operations.errors import ForeignChangeError
 
 
 def ensure_namespace(cluster: Cluster, run: str) -> None:
@@ -40,6 +42,15 @@ def namespace_exists(cluster: Cluster) -> bool:
         ClusterError: It cannot be read.
     """
     return _read(cluster) is not None
+
+
+def unless_deleted(cluster: Cluster, error: ApiError) -> ClusterError:
+    """Return the error to raise for a rejected write to the suite's namespace: did somebody delete the namespace?"""
+    if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+        found = _read(cluster)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            return ForeignChangeError(f"somebody deleted namespace {cluster.namespace} of the suite during the run")
+    return error
 
 
 def remove_namespace(cluster: Cluster, *, wait: bool = True) -> None:

@@ -256,6 +256,8 @@ class _Restoring:
             self._differences.append("interrupted before it was certain that everything is back")
         for one in self._compared:
             self._note_taints(one)
+        with self._recording():
+            self._note_strategy()
         if not self._differences:
             for path in list(self._journal.entries):
                 with self._recording():
@@ -288,6 +290,15 @@ class _Restoring:
             if was != now:
                 text = f"taints of node {one.name} are {', '.join(now) or 'none'}, were {', '.join(was) or 'none'}"
                 self._since[Field(one.entry.object, ("spec", "taints"))] = text
+
+    def _note_strategy(self) -> None:
+        """Note a strategy that others set while the suite had not changed it."""
+        field = policy_field(self._cluster.policy().name, "mig", "strategy")
+        found = [one.entry.found for one in self._compared if one.entry.found is not None]
+        if found and field not in self._since and not any(field in one.entry.changes for one in self._compared):
+            now = look_up(self._cluster.transport.get(field.object), field.keys)
+            if now != found[0].strategy:
+                self._since[field] = f"{field} is {now or 'absent'}, was {found[0].strategy or 'absent'}"
 
     @contextmanager
     def _recording(self, field: Field | None = None) -> Iterator[None]:

@@ -72,6 +72,7 @@ class Safekeeping:
         except BaseException:
             self._lease.release()
             raise
+        self.journal.survey()
         self._cluster.journal = self.journal
         return self
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import WaitTimeout
+from conformance.cluster.views import policy_view
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
-from conformance.operations.fields import Field, label, policy_field, turned_into
+from conformance.operations.fields import Field, label, turned_into
 from conformance.operations.journal import lasting_taints
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PREFIX
@@ -34,27 +35,27 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
     limit = limits.operands_ready + limits.labels
     if any(one.entry.object.startswith(paths.policies()) for one in objects):
         limit += limits.strategy_roll + limits.strategy_roll_per_node * max(nodes - 1, 0)
+    # Read, since the watch may be late: the strategy has been put back, or is that of somebody else by now.
+    policy = cluster.transport.get(paths.policy(cluster.policy().name))
+    strategy = policy_view(policy).strategy
     try:
-        cluster.wait(lambda: not any(_differences(cluster, objects)), "the cluster to be as it was found", limit)
+        cluster.wait(
+            lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
+        )
     except WaitTimeout:
-        return list(_differences(cluster, objects))
+        return list(_differences(cluster, objects, strategy))
     return []
 
 
-def _differences(cluster: MigCluster, objects: list[Comparison]) -> Iterator[str]:
-    foreign_strategy = False
+def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:
     for one in objects:
         found = one.entry.found
-        if found is None or not one.entry.object.startswith(paths.policies()):
+        if found is None:
             continue
-        foreign_strategy = not one.untouched(policy_field(one.name, "mig", "strategy"))
-        late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
-        yield from (f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired}" for view in late)
-    for one in objects:
-        found = one.entry.found
-        if found is None or not one.entry.object.startswith(paths.nodes()) or one.raw is None:
-            continue
-        if not foreign_strategy and one.untouched(label(one.name, MIG_CONFIG)):
+        if one.entry.object.startswith(paths.policies()):
+            late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
+            yield from (f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired}" for view in late)
+        elif one.raw is not None and found.strategy == strategy and one.untouched(label(one.name, MIG_CONFIG)):
             yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
 
 

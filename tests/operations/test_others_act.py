@@ -47,6 +47,7 @@ class Others(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.theirs: dict[Field, object] = {}
+        self.unanswered: set[str] = set()
         self.pods: set[tuple[str, str]] = set()
         self.namespaces: set[str] = set()
         self.count = 0
@@ -83,8 +84,10 @@ class Others(RuleBasedStateMachine):
 
     @rule(name=node, configuration=st.sampled_from(["all-1g.10gb", "all-2g.20gb"]))
     def suite_reconfigures(self, name: str, configuration: str) -> None:
-        with suppress(ClusterError):
+        try:
             reconfigure_node(self.cluster, name, configuration, settle=False)
+        except ClusterError:
+            self.unanswered.add(paths.node(name))
 
     @rule(strategy=st.sampled_from(["mixed", "single"]))
     def suite_sets_strategy(self, strategy: str) -> None:
@@ -179,15 +182,15 @@ class Others(RuleBasedStateMachine):
         finally:
             self.stack.close()
 
-    def they_asked(self, field: Field) -> bool:
-        """Whether others asked mig-manager for a configuration on the node of the field."""
-        return label(field.object.rpartition("/")[2], MIG_CONFIG) in self.theirs
+    def may_still_work(self, field: Field) -> bool:
+        """Whether mig-manager of the node may still work: others asked it, or the suite was interrupted."""
+        return field.object in self.unanswered or label(field.object.rpartition("/")[2], MIG_CONFIG) in self.theirs
 
     def check(self) -> None:
         for field in {**self.found, **self.theirs}:
             if field in self.theirs:
                 assert self.now(field) == self.theirs[field], f"{field}: theirs is lost"
-            elif field.label not in (NVSM, MIG_CONFIG_STATE) or not self.they_asked(field):
+            elif field.label not in (NVSM, MIG_CONFIG_STATE) or not self.may_still_work(field):
                 assert self.now(field) == self.found[field], f"{field} is not put back"
         for namespace, name in self.pods:
             assert self.stand.hand.get(paths.pod(namespace, name))

@@ -163,7 +163,7 @@ def test_what_cannot_be_remembered_is_not_changed(stand: Stand, cluster: MigClus
     journal = cluster.journal = Journal(cluster, "run-1")
     stand.hand.delete(paths.namespace(cluster.namespace))
 
-    with pytest.raises(ClusterError, match="so the change was not made"):
+    with pytest.raises(ClusterError, match="somebody deleted namespace mig-conformance"):
         cluster.set_labels("a", {MIG_CONFIG: "x"})
 
     assert snapshot(stand)["nodes"]["a"][0][MIG_CONFIG] == "all-disabled"
