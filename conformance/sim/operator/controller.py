@@ -30,7 +30,7 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.spec.names import DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
+from conformance.spec.names import DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MIG_CONFIG, Strategy
 from conformance.spec.releases import Release
 from conformance.spec.times import api_time
 
@@ -67,6 +67,7 @@ class Operator:
         self._forgotten = _forgotten(faults)
         self._ignores_config_name = faults.on("operator-ignores-config-name")
         self._keeps_config_name = faults.on("operator-keeps-config-name")
+        self._misspells_default = faults.on("operator-misspells-default")
         self._config_name = ""
         self._never_without_strategy = faults.on("operator-never-without-strategy")
         self._policies = kube.informer(CLUSTER_POLICIES)
@@ -124,6 +125,8 @@ class Operator:
     async def _label_nodes(self, policy: Object) -> None:
         for name, labels in self._census.changed():
             if patch := label_patch(labels, policy, client=self._client_label):
+                if self._misspells_default and MIG_CONFIG in patch:
+                    patch[MIG_CONFIG] = _MISSPELT
                 await self._kube.patch(NODES, name, {"metadata": {"labels": patch}})
             self._census.looked_at(name, labels)
 
@@ -205,6 +208,10 @@ def _with_config_name(policy: Object, name: str) -> Object:
     manager = policy["spec"].get("migManager", {})
     config = {**manager.get("config", {}), "name": name}
     return {**policy, "spec": {**policy["spec"], "migManager": {**manager, "config": config}}}
+
+
+_MISSPELT: Final = "all-disable"
+"""A name that no file has, for the fault that writes it."""
 
 
 def _forgotten(faults: Faults) -> frozenset[str]:
