@@ -272,6 +272,12 @@ FAULTS: tuple[Fault, ...] = (
         ("D-16", "D-15"),
     ),
     Fault(
+        "operator-misspells-default",
+        "operator",
+        "the default that the operator writes on a fresh node names no configuration, so the state is failed",
+        ("D-01", "D-04"),
+    ),
+    Fault(
         "operator-forgets-discovery",
         "operator",
         "a strategy change does not reach GPU Feature Discovery (gpu-operator issue 215)",

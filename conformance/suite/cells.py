@@ -29,7 +29,7 @@ class Cell:
     configuration: str
 
     def __str__(self) -> str:
-        return f"{self.strategy}-{self.configuration}"
+        return f"{self.strategy}-{self.configuration or 'without-a-configuration'}"
 
 
 @dataclass(frozen=True)

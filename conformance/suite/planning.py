@@ -59,6 +59,8 @@ class Planner:
         found: Cell in which each node was found, by name; without the nodes whose state label is not `success`.
         in_use: Reason by name for nodes that must not be changed because pods of other users hold GPUs.
         simulated: Whether the GPUs are simulated.
+        labelled: Value of the label `mig.config` by name, for nodes that have the label.
+        unmanaged: Reason by name for nodes on which nobody applies configurations.
         left_out: Number of places at which each case was left out, by case and reason.
     """
 
@@ -69,6 +71,8 @@ class Planner:
     found: Mapping[str, Cell]
     in_use: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
+    labelled: Mapping[str, str] = field(default_factory=dict)
+    unmanaged: Mapping[str, str] = field(default_factory=dict)
     left_out: dict[CaseDeclaration, Counter[LeftOut]] = field(default_factory=lambda: defaultdict(Counter))
 
     def __post_init__(self) -> None:
@@ -80,6 +84,8 @@ class Planner:
         """Return the places where a case runs, and count those that are left out in `left_out`."""
         if self.options.profile is RunProfile.CORE and not case.core:
             return []
+        if case.scenario.as_found:
+            return [*self._as_found(case)]
         if case.scenario.moment is Moment.AT_SWITCH:
             return self._switches(case)
         return [spot for nodes in self._alike for spot in self._spots(case, nodes)]
@@ -159,7 +165,13 @@ class Planner:
         groups: dict[tuple[object, ...], list[Target]] = defaultdict(list)
         for target in self.targets.values():
             name = target.name
-            offers = (tuple(target.kinds.items()), tuple(target.not_for_it), target.built_in, target.sharing)
+            offers = (
+                tuple(target.kinds.items()),
+                tuple(target.not_for_it),
+                target.built_in,
+                target.sharing,
+                self.unmanaged.get(name),
+            )
             key = (offers, self.found.get(name), self.in_use.get(name), name in self.sampled)
             groups[key].append(target)
         return list(groups.values())
@@ -177,6 +189,21 @@ class Planner:
                 continue
             for target in nodes:
                 yield Spot(cell, target.name, self.waves[target.name])
+
+    def _as_found(self, case: CaseDeclaration) -> Iterator[Spot]:
+        """Return one place for each node, in the state in which it was found."""
+        for target in self.targets.values():
+            configuration = self.labelled.get(target.name, "")
+            narrowed = configuration in target.kinds and not self._wanted(configuration)
+            if self.strategy not in CERTIFIED_STRATEGIES or narrowed:
+                continue
+            why = _does_not_apply(case, target)
+            if why is None and case.scenario.needs.execute and not self.permissions.execute:
+                why = LeftOut("needs --allow-exec, to list the devices in the driver pod")
+            if why is not None:
+                self.left_out[case][why] += 1
+            else:
+                yield Spot(Cell(self.strategy, configuration), target.name, AS_FOUND)
 
     def _not_for(self, case: CaseDeclaration, target: Target) -> Iterator[LeftOut]:
         for name, reason in target.not_for_it.items():
@@ -204,6 +231,8 @@ class Planner:
     def _objection(self, case: CaseDeclaration, target: Target, cell: Cell) -> LeftOut | None:
         """Why a case may not run on a node in a cell; None if it may."""
         effect = case.scenario.effect
+        if (unmanaged := self.unmanaged.get(target.name)) is not None:
+            return LeftOut(unmanaged)
         if cell.strategy is not self.strategy and not self.permissions.cluster_wide:
             return LeftOut("needs --allow-cluster-wide, to change the strategy")
         if (missing := self._missing_permission(effect)) is not None:

@@ -82,6 +82,7 @@ class Needs:
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
         built_in_configurations: Whether the configurations of the node must be the built-in ones.
         node_without_mig: Whether the cluster must have another node, without a GPU that can do MIG.
+        execute: Whether the suite must be allowed to run programs in pods of the operator.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -91,6 +92,7 @@ class Needs:
     custom_configuration: bool = False
     built_in_configurations: bool = False
     node_without_mig: bool = False
+    execute: bool = False
     simulator: bool = False
 
 
@@ -213,6 +215,7 @@ class Scenario(ABC, Generic[Started, Evidence]):
             `WORKLOAD`, the stay of the node in its cell ends before the first such scenario starts.
         changes: What it changes beyond labels of the node and pods of the suite; shown by `--plan`.
         full_profile_only: Whether its cases are left out of `--profile core`.
+        as_found: Whether it looks at every node once, before the run changes anything, whatever configuration it has.
         cost: Seconds that it takes on real hardware when it runs alone; for the estimate of `--plan`.
     """
 
@@ -222,6 +225,7 @@ class Scenario(ABC, Generic[Started, Evidence]):
     needs: ClassVar[Needs] = Needs()
     leaves: ClassVar[Leaves] = Leaves()
     exclusive: ClassVar[bool] = False
+    as_found: ClassVar[bool] = False
     changes: ClassVar[Sequence[str]] = ()
     full_profile_only: ClassVar[bool] = False
     cost: ClassVar[float] = 0.0

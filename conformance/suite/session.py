@@ -20,6 +20,7 @@ from conformance.operations.users import gpu_users
 from conformance.report.model import Environment, TimelineEntry
 from conformance.report.run import Run, Spent
 from conformance.spec.names import (
+    DEPLOY_MIG_MANAGER,
     GPU_COUNT,
     INSTANCE_TYPE,
     MIG_CONFIG,
@@ -196,6 +197,8 @@ def _survey(
         found=_found(cluster, targets, strategy),
         in_use=_must_not_change(cluster, targets, refused),
         simulated=simulated or any(_is_simulated(cluster, name) for name in targets),
+        labelled={name: value for name in targets if (value := cluster.node(name).labels.get(MIG_CONFIG))},
+        unmanaged=_unmanaged(cluster, targets),
     )
 
 
@@ -264,6 +267,14 @@ def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strateg
         if labels.get(MIG_CONFIG_STATE) == State.SUCCESS:
             found[name] = Cell(strategy, labels.get(MIG_CONFIG, ""))
     return found
+
+
+def _unmanaged(cluster: MigCluster, targets: Mapping[str, Target]) -> dict[str, str]:
+    """Why nobody applies configurations on a node, by name; empty for nodes that mig-manager looks after."""
+    if cluster.policy().manager_enabled is False:
+        return dict.fromkeys(targets, "mig-manager is off (spec.migManager.enabled of the ClusterPolicy)")
+    off = [name for name in targets if cluster.node(name).labels.get(DEPLOY_MIG_MANAGER) == "false"]
+    return dict.fromkeys(off, f"mig-manager is off on the node (label {DEPLOY_MIG_MANAGER}=false)")
 
 
 def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused: Mapping[str, str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.spec.names import DEPLOY_MIG_MANAGER, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, Strategy
+from conformance.spec.names import DEPLOY_MIG_MANAGER, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MIG_CONFIG, Strategy
 from conformance.spec.releases import Release
 from conformance.spec.times import api_time
 
@@ -67,6 +67,7 @@ class Operator:
         self._forgotten = _forgotten(faults)
         self._ignores_config_name = faults.on("operator-ignores-config-name")
         self._keeps_config_name = faults.on("operator-keeps-config-name")
+        self._misspells_default = faults.on("operator-misspells-default")
         self._config_name = ""
         self._deploys_everywhere = faults.on("operator-deploys-manager-everywhere")
         self._floats_tag = faults.on("operator-floats-tag")
@@ -128,6 +129,8 @@ class Operator:
             patch = label_patch(labels, policy, client=self._client_label)
             if self._deploys_everywhere and is_gpu_node(labels) and DEPLOY_MIG_MANAGER not in labels:
                 patch[DEPLOY_MIG_MANAGER] = "true"
+            if self._misspells_default and MIG_CONFIG in patch:
+                patch[MIG_CONFIG] = _MISSPELT
             if patch:
                 await self._kube.patch(NODES, name, {"metadata": {"labels": patch}})
             self._census.looked_at(name, labels)
@@ -213,6 +216,10 @@ def _with_config_name(policy: Object, name: str) -> Object:
     manager = policy["spec"].get("migManager", {})
     config = {**manager.get("config", {}), "name": name}
     return {**policy, "spec": {**policy["spec"], "migManager": {**manager, "config": config}}}
+
+
+_MISSPELT: Final = "all-disable"
+"""A name that no file has, for the fault that writes it."""
 
 
 def _forgotten(faults: Faults) -> frozenset[str]:

@@ -1,0 +1,92 @@
+"""Labels, resources and listing of a node agree, whoever made its MIG devices."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from conformance.expect.as_found import check_counts, check_listing, check_not_failed
+from conformance.expect.device_plugin import DevicePlugin
+from conformance.expect.finding import ConformanceError
+from conformance.expect.observed import read_device_list
+from conformance.spec.names import Strategy
+from tests.expect.made import context
+
+NEW, OLD = DevicePlugin("v0.20.0"), DevicePlugin("v0.19.0")
+SINGLE, MIXED = Strategy.SINGLE, Strategy.MIXED
+SLICED = {"gpu.count": "1", "gpu.replicas": "0", "mig-1g.10gb.count": "2", "mig-1g.10gb.me.count": "1"}
+HALF = {"gpu.count": "2", "gpu.replicas": "1", "mig-1g.10gb.count": "7"}
+INVALID = {"gpu.count": "0", "gpu.replicas": "0"}
+SMALLER = {"gpu.count": "1", "gpu.replicas": "0", "mig-1c.3g.40gb.count": "3"}
+LISTED = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-00000000-0000-0000-0000-000000000000)
+  MIG 1g.10gb+me  Device  0: (UUID: MIG-1)
+  MIG 1g.10gb     Device  1: (UUID: MIG-2)
+  MIG 1g.10gb     Device  2: (UUID: MIG-3)
+"""
+
+
+def full(names: dict[str, str]) -> dict[str, str]:
+    return {f"nvidia.com/{name}": value for name, value in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "labels", "allocatable", "plugin", "right"),
+    [
+        (SINGLE, {"gpu.count": "8"}, {"gpu": 8}, NEW, True),
+        (SINGLE, {"gpu.count": "8"}, {"gpu": 7}, NEW, False),
+        (SINGLE, {"gpu.count": "8"}, {"gpu": 8, "mig-1g.10gb": 1}, NEW, False),
+        (SINGLE, {"gpu.count": "8"}, {"gpu": 8, "mig-1g.10gb": 0}, NEW, True),
+        (SINGLE, INVALID, {}, NEW, True),
+        (SINGLE, INVALID, {"gpu": 1}, NEW, False),
+        (MIXED, SLICED, {"mig-1g.10gb": 2, "mig-1g.10gb.me": 1}, NEW, True),
+        (MIXED, SLICED, {"mig-1g.10gb": 3}, NEW, False),
+        (MIXED, SLICED, {"mig-1g.10gb": 3}, OLD, True),
+        (MIXED, SLICED, {"mig-1g.10gb": 2, "mig-1g.10gb.me": 1, "gpu": 1}, NEW, False),
+        (MIXED, HALF, {"mig-1g.10gb": 7, "gpu": 1}, NEW, True),
+        (MIXED, HALF, {"mig-1g.10gb": 6, "gpu": 1}, NEW, False),
+        (MIXED, SMALLER, {}, NEW, True),
+    ],
+)
+def test_counts(
+    strategy: Strategy, labels: dict[str, str], allocatable: dict[str, int], plugin: DevicePlugin, right: bool
+) -> None:
+    advertised = {f"nvidia.com/{name}": count for name, count in allocatable.items()} | {"cpu": 4}
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_counts(context(strategy=strategy), full(labels), advertised, strategy, plugin)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "labels", "right"),
+    [
+        (MIXED, SLICED, True),
+        (MIXED, SLICED | {"mig-1g.10gb.count": "3"}, False),
+        (MIXED, SLICED | {"gpu.count": "2"}, False),
+        (SINGLE, {"gpu.count": "3"}, True),
+        (SINGLE, {"gpu.count": "4"}, False),
+        (SINGLE, INVALID, True),
+    ],
+)
+def test_listing(strategy: Strategy, labels: dict[str, str], right: bool) -> None:
+    listed = read_device_list(LISTED)
+    gpus = getattr(listed, "gpus", listed)
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_listing(context(strategy=strategy), full(labels), gpus, strategy)
+
+
+@pytest.mark.parametrize(
+    ("labels", "right"),
+    [
+        ({}, True),
+        ({"mig.config": "all-enable"}, True),
+        ({"mig.config": "all-enable", "mig.config.state": "pending"}, True),
+        ({"mig.config": "all-enable", "mig.config.state": "success"}, True),
+        ({"mig.config.state": "failed"}, True),
+        ({"mig.config": "all-enable", "mig.config.state": "failed"}, False),
+    ],
+)
+def test_failed_configuration(labels: dict[str, str], right: bool) -> None:
+    with nullcontext() if right else pytest.raises(ConformanceError, match="no configuration is named all-enable"):
+        check_not_failed(context(), full(labels), ["all-disabled"])

@@ -1,0 +1,74 @@
+"""Runs that only read: a label with a typo is a finding, and slices without mig-manager are judged as they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conformance.cluster import paths
+from conformance.cluster.limits import Limits
+from conformance.cluster.transport import Transport, connect
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
+from tests.field_reports.whole import CHANGES, Somebody, somebody, text_of
+
+LIMIT = 60
+"""Real seconds for the cluster to follow a change."""
+MANAGER_IS_OFF = (
+    "mig-manager is off: the ClusterPolicy has spec.migManager.enabled=false, so no configuration is applied"
+)
+
+
+def until(hand: Transport, holds: Callable[[dict[str, str]], bool]) -> None:
+    """Watch the node until its labels are as they should be."""
+    with closing(hand.stream(paths.nodes(), {"watch": "1"}, LIMIT)) as stream:
+        assert any(holds(json.loads(line)["object"]["metadata"]["labels"]) for line in stream)
+
+
+def connected(one: Somebody) -> Any:
+    return closing(connect(one.cluster.kubeconfig, None, Limits()))
+
+
+def test_a_typo_in_the_label_is_a_finding_of_a_run_that_only_reads(tmp_path: Path) -> None:
+    with (
+        somebody(tmp_path, custom_config=text_of("per-index-typo.yaml"), gpus_per_node=2) as one,
+        connected(one) as hand,
+    ):
+        hand.patch(paths.node("sim-0"), {"metadata": {"labels": {MIG_CONFIG: "all-enable"}}})
+        until(hand, lambda labels: labels.get(MIG_CONFIG_STATE) == "failed")
+        ended = one.certify()
+
+    assert ended.cases("failed") == {"test_configuration_of_the_label_has_not_failed[single-all-enable-sim-0]"}
+    assert "no configuration is named all-enable: its file has all-disabled, one-cut, one-cut-short, old-card" in (
+        ended.output
+    )
+    assert ended.report["reconfigurations"]["made"] == 0
+
+
+@pytest.mark.parametrize("strategy", ["single", "mixed"])
+def test_slices_that_something_else_cut_are_judged_as_they_stand(strategy: str, tmp_path: Path) -> None:
+    changes = yaml.safe_load(text_of("no-mig-manager.yaml"))
+    labels = {MIG_CONFIG: "all-1g.10gb"}
+    with somebody(tmp_path, strategy=strategy, node_labels=labels) as one, connected(one) as hand:
+        hand.patch(paths.policy("cluster-policy"), changes["cluster_policy"])
+        hand.patch(paths.node("sim-0"), {"metadata": {"labels": changes["labels"]}})
+        until(hand, lambda labels: MIG_CONFIG not in labels)
+        only_reads = one.certify("--allow-exec")
+        may_change = one.certify(*CHANGES)
+
+    assert only_reads.cases("passed") == {
+        f"test_configuration_of_the_label_has_not_failed[{strategy}-without-a-configuration-sim-0]",
+        f"test_resources_and_labels_count_the_same_devices[{strategy}-without-a-configuration-sim-0]",
+        f"test_nvidia_smi_lists_what_the_labels_count[{strategy}-without-a-configuration-sim-0]",
+    }
+    assert set(only_reads.left_out) == {MANAGER_IS_OFF}
+    assert only_reads.output.count("mig-manager is off") == 1
+    assert "--allow-disruptive" not in only_reads.output
+    assert only_reads.report["verdict"] == "partial"
+    assert may_change.report["reconfigurations"]["made"] == 0
+    assert MANAGER_IS_OFF in may_change.left_out
