@@ -14,7 +14,7 @@ from conformance.suite.scenarios.stay import Stay, WatchStay
 
 @case("D-02", scenario=WatchStay)
 def test_state_goes_from_pending_to_success(node: ExpectedNode, seen: Stay) -> None:
-    """A node whose GPUs need another geometry MUST show `pending`, then `success`, and nothing else while it stays.
+    """A node whose GPUs need another geometry MUST show `pending`, then `success`, and nothing else.
 
     `pending` MUST NOT be shown where the geometry is there already, nor any state where the label is left alone.
     `pending` MUST come before anything else is done, `success` after the GPUs are changed and the operands' deploy

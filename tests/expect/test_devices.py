@@ -201,6 +201,17 @@ def test_one_device_passes(profile: Profile | None) -> None:
         ),
         pytest.param([], None, ["  expected    one MIG device", "  found       no GPU"], id="nothing"),
         pytest.param(
+            [listed(gpu(SEVEN), 1), listed(gpu(index=1))],
+            None,
+            [
+                "  expected    one MIG device",
+                "  found       MIG 1g.10gb MIG-0-1-0",
+                "              GPU GPU-00000001-0000-0000-0000-000000000000 without MIG devices",
+                "  likely      the container got the whole GPU instead of a MIG device",
+            ],
+            id="a whole GPU beside the slice",
+        ),
+        pytest.param(
             [listed(gpu(SEVEN, index=3), 1)],
             None,
             [

@@ -123,6 +123,14 @@ class Said:
         return self.text
 
 
+def test_a_count_between_two_stages_is_none_of_them() -> None:
+    wrong = path(0, 7, 0, resource=SLICE)
+
+    assert "allocatable nvidia.com/mig-1g.10gb: 0 -> 7 -> 0" in message_of(
+        lambda: check_resource_changes(context(), wrong, SWITCH)
+    )
+
+
 def test_a_node_that_is_kept() -> None:
     check_node_kept(context(), [], [])
 

@@ -18,6 +18,7 @@ from conformance.spec.names import (
     GFD_TIMESTAMP,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
+    VALIDATOR_APP,
     Strategy,
 )
 from conformance.spec.profile import Profile
@@ -57,6 +58,32 @@ def test_a_change_of_geometry_needs_work_and_restarts() -> None:
     assert expected.resources_of_other_strategy == {"nvidia.com/mig-1g.10gb": 7}
     assert expected.resource_of_other_strategy == "nvidia.com/mig-1g.10gb"
     assert (expected.features, expected.timestamp_before, expected.refusal) == (LABELS, "1", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "switched", "stages"),
+    [
+        ((gpu(SEVEN),), True, False, ()),
+        ((gpu(SEVEN),), False, True, (None, {"nvidia.com/mig-1g.10gb": 7})),
+        ((gpu(),), True, False, (None, {"nvidia.com/mig-1g.10gb": 7})),
+        ((gpu(),), True, True, (None, {"nvidia.com/gpu": 1}, None, {"nvidia.com/mig-1g.10gb": 7})),
+    ],
+)
+def test_stages_on_the_way(
+    before: tuple[ObservedGpu, ...], asked: bool, switched: bool, stages: tuple[dict[str, int] | None, ...]
+) -> None:
+    """A change of strategy and a change of geometry each take the device plugin away once."""
+    approach = replace(ASKED, asked=asked, strategy_changed=switched)
+
+    assert node(before, approach=approach, strategy=Strategy.MIXED).stages == stages
+
+
+def test_only_the_validator_and_a_plugin_that_must_refuse_may_wait() -> None:
+    uneven = (gpu(BALANCED),)
+
+    assert node(entries=UNEVEN).may_wait((gpu(SEVEN),)) == (VALIDATOR_APP,)
+    assert node(entries=UNEVEN).may_wait(uneven) == (DEVICE_PLUGIN_APP, VALIDATOR_APP)
+    assert node(entries=UNEVEN, strategy=Strategy.MIXED).may_wait(uneven) == (VALIDATOR_APP,)
 
 
 def test_without_a_change_mig_manager_answers_and_nothing_is_restarted() -> None:

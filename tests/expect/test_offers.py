@@ -9,7 +9,13 @@ import pytest
 
 from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.offers import check_applied, check_offered_again, check_offers, expected_offers
+from conformance.expect.offers import (
+    check_applied,
+    check_offered_again,
+    check_offers,
+    check_untainted,
+    expected_offers,
+)
 from conformance.spec.mig_parted import Configurations, parse
 from conformance.spec.models import GpuModel, load_models
 from conformance.spec.names import State
@@ -105,6 +111,20 @@ def test_a_name_with_another_effect(text: str, says: str) -> None:
 
 def test_success_is_applied() -> None:
     check_applied(context(), State.SUCCESS)
+
+
+def test_a_new_taint_is_named() -> None:
+    check_untainted(context(), ())
+
+    for taints in (["a=b:NoSchedule"], ["a=b:NoSchedule", "c=:NoExecute"]):
+        with pytest.raises(ConformanceError) as failed:
+            check_untainted(context(requirement="D-04"), taints)
+        assert str(failed.value) == (
+            "D-04 new taints of node sim-0 under single, all-1g.10gb\n"
+            "  expected    nothing\n"
+            "  found       " + "\n              ".join(taints) + "\n"
+            "  likely      mig-manager does not taint nodes; pods of the suite cannot start here"
+        )
 
 
 def test_any_other_state_is_not_applied() -> None:

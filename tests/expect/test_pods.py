@@ -182,6 +182,7 @@ def test_the_plugin_refuses(log: str) -> None:
     [
         (None, 0, LOG, "  found       exit code None, 0 restarts"),
         (0, 1, LOG, "  found       exit code 0, 1 restarts"),
+        (1, 0, LOG, "  found       exit code 1, 0 restarts"),
         (1, 1, "other\n", "  found       exit code 1, 1 restarts\n              other"),
     ],
 )

@@ -1,7 +1,7 @@
-"""Scenario: collect everything that happened on a node during its stay in a cell.
+"""Scenario: collect everything that happened on a node on its way to a cell, until it was at rest there.
 
-The stay lasts from the request that leads into the cell to the one that leads out. The watches record everything in
-the timeline, so this scenario only extracts its part of it.
+The way begins with the request that leads into the cell, or with the change of strategy before it. What happens at rest
+is up to `resting`. The watches record everything in the timeline, so this scenario only extracts its part of it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
 
 @dataclass(frozen=True)
 class Stay:
-    """The history of one node in one cell.
+    """The history of one node on its way to one cell, until it was at rest there.
 
     Attributes:
         label_changes: Changes of labels, without those that the suite wrote.
         resource_changes: Changes of allocatable and capacity.
         node_changes: Changes of taints, schedulability, readiness and boot id.
-        neighbours: What happened to state label, deploy labels and taints of nodes that nobody asked for anything.
+        neighbours: What happened until the cell was left to state label, deploy labels, taints and cordon of nodes that
+            nobody asked for anything.
         pods: Lives of all pods on the node since the request, including pods that existed before and stayed.
         operands: Apps whose pods must be replaced by a change of geometry.
         others: Apps of the other operands, which run on meanwhile.
@@ -57,9 +58,9 @@ class Stay:
 
 
 class WatchStay(Scenario[None, Stay]):
-    """Watches the node for as long as it is in the cell."""
+    """Watches the node on its way to the cell."""
 
-    summary: ClassVar = "watch labels, resources and pods until the cell is left"
+    summary: ClassVar = "watch labels, resources and pods until the node is at rest"
     effect: ClassVar = Effect.DISRUPTIVE
     moment: ClassVar = Moment.WHEN_LEFT
 
