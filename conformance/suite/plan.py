@@ -57,6 +57,7 @@ class Plan:
     def lines(self) -> Iterator[tuple[str, Sequence[str]]]:
         """Return the label and lines of each part of the plan."""
         yield "nodes", [*self._nodes()]
+        yield "as found", [*self._as_found()] or ["nothing"]
         yield "states", [*self._states()] or ["none: every node stays as it was found"]
         yield "scenarios", [*self._described()]
         yield "changes", [*self._changes()]
@@ -73,6 +74,10 @@ class Plan:
             what = f"wave {wave}" if wave else "read only"
             canary = " (canary)" if wave == 1 and self.planner.options.canary else ""
             yield f"{what}{canary}: {len(names)}: {_listed(names)}"
+
+    def _as_found(self) -> Iterator[str]:
+        for stop in (stop for stop in self.agenda.stops if not stop.changes):
+            yield f"{stop}: {len(self.agenda.stops[stop])} nodes, {self.agenda.cases[stop]} cases"
 
     def _states(self) -> Iterator[str]:
         for number, stop in enumerate((stop for stop in self.agenda.stops if stop.changes), start=1):
