@@ -104,6 +104,23 @@ def check_neighbours(context: CheckContext, users: Sequence[DeviceUser]) -> None
     check_not_shared(context, {user.pod.name: user.uuids for user in users})
 
 
+def check_all_taken(
+    context: CheckContext, users: Sequence[DeviceUser], gpus: Sequence[ObservedGpu], resource: str, count: int
+) -> None:
+    """Check that pods which run at the same time hold all devices of a resource, each of them once.
+
+    Raises:
+        ConformanceError: A pod does not run, a device is held twice or is none of the node's, or the count differs.
+    """
+    check_neighbours(context, users)
+    held = sorted(uuid for user in users for uuid in user.uuids)
+    known = {device.uuid for gpu in gpus for device in gpu.instances}
+    strange = tuple(f"{uuid} is no MIG device of the node" for uuid in held if uuid not in known)
+    if strange or len(held) != count:
+        found = (f"{len(held)} devices", *strange)
+        raise ConformanceError(context, f"devices of {resource} in use", Finding((f"{count} devices",), found))
+
+
 def _listing(context: CheckContext, user: DeviceUser) -> tuple[ListedGpu, ...]:
     if user.listing is None:
         check_run(context, [user.pod])

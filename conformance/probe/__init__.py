@@ -1,7 +1,8 @@
 """The probe: reads the GPUs of its machine or container through `pynvml` and prints them as JSON.
 
 It runs in pods, on GPU hosts, and with the simulated `conformance.sim.nvml`. The program is the single file `read.py`,
-which needs only `pynvml`, so it runs in every image with Python. Beside it `hold.py` keeps a device busy. `files`
+which needs only `pynvml`, so it runs in every image with Python. Beside it `hold.py` keeps a device busy, and
+`use.py` tries what a process there can do. `files`
 returns what must be in their directory there.
 """
 
@@ -15,6 +16,8 @@ SCRIPT = "read.py"
 """Name of the file to run: `python3 read.py`."""
 HOLDER = "hold.py"
 """Name of the program that keeps a device busy."""
+TESTER = "use.py"
+"""Name of the program that tries what a process on MIG devices can do."""
 
 
 def files() -> Mapping[str, str]:
@@ -29,6 +32,6 @@ def files() -> Mapping[str, str]:
     if found is None or found.origin is None:
         raise ModuleNotFoundError("no module pynvml: install nvidia-ml-py")
     return {
-        **{name: Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (SCRIPT, HOLDER)},
+        **{name: Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (SCRIPT, HOLDER, TESTER)},
         "pynvml.py": Path(found.origin).read_text(encoding="utf-8"),
     }

@@ -55,6 +55,24 @@ FAULTS: tuple[Fault, ...] = (
         "the driver is older than the first one with MIG on this generation, and does not refuse it",
         ("D-11",),
     ),
+    Fault(
+        "driver-opens-neighbours",
+        "driver",
+        "a process finds every MIG device of its GPU when it asks for it by UUID",
+        ("D-20",),
+    ),
+    Fault(
+        "driver-overcommits-memory",
+        "driver",
+        "an allocation of more memory than the MIG device has succeeds",
+        ("D-20",),
+    ),
+    Fault(
+        "driver-links-slices",
+        "driver",
+        "a process uses all its MIG devices at once, and each can access the memory of the others",
+        ("D-27",),
+    ),
     Fault("nvml-wrong-placement", "nvml", "GPU instances of two or more slices start one too high", ("D-01",)),
     Fault(
         "nvml-wrong-multiprocessors",

@@ -122,5 +122,5 @@ def test_the_module_runs_on_a_machine_without_a_driver() -> None:
 
 def test_the_files_fit_into_a_config_map() -> None:
     files = conformance.probe.files()
-    assert set(files) == {"read.py", "hold.py", "pynvml.py"}
+    assert set(files) == {"read.py", "hold.py", "use.py", "pynvml.py"}
     assert sum(len(text.encode()) for text in files.values()) < 1024 * 1024

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from conformance.sim.container import Container
-from conformance.sim.kubelet import holder
+from conformance.sim.kubelet import cuda_user, holder
 from conformance.sim.nvml import Nvml
 
 
@@ -29,6 +29,8 @@ async def python(container: Container) -> int:
         return 2
     if PurePosixPath(path).name == holder.SCRIPT:
         return await holder.hold(container)
+    if PurePosixPath(path).name == cuda_user.SCRIPT:
+        return cuda_user.answer(container)
     output = io.StringIO()
     try:
         return run_script(source, container.command[1:], Nvml(container.node.hardware, container.visible), output)

@@ -1,0 +1,98 @@
+"""Scenario: take every device of a resource, try from inside what must be impossible, and wait for a free one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from conformance.cluster.errors import ClusterError
+from conformance.cluster.pod_view import PodView
+from conformance.expect.devices import DeviceUser
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.scheduling import StartedPod
+from conformance.expect.slice_use import SliceUse
+from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
+
+_TESTED = 2
+"""Devices of the pod that tries what must be impossible: with two, access between them can be tried."""
+
+
+@dataclass(frozen=True)
+class FullNode:
+    """A node of which every device of one resource is taken.
+
+    Attributes:
+        resource: The resource.
+        count: How many of it the node must advertise.
+        users: The pods that hold all of them at the same time.
+        gpus: The GPUs of the node as NVML describes them.
+        tried: What a process on two of the devices could do, while the others were held.
+        waiting: One more pod, while all devices are taken.
+        after: The same pod after a device was given back.
+    """
+
+    resource: str
+    count: int
+    users: tuple[DeviceUser, ...]
+    gpus: tuple[ObservedGpu, ...]
+    tried: SliceUse
+    waiting: StartedPod
+    after: StartedPod
+
+
+@dataclass(frozen=True)
+class Holders:
+    """The first pods of the scenario.
+
+    Attributes:
+        resource: The resource.
+        single: A pod with one device.
+        rest: A pod with all devices but three.
+        tester: A pod that tries what must be impossible, and ends.
+    """
+
+    resource: str
+    single: PodView
+    rest: PodView
+    tester: PodView
+
+
+class TakeEveryDevice(Scenario[Holders, FullNode]):
+    """Takes every device of the resource of which the node has most."""
+
+    summary: ClassVar = "take every slice, try to leave one from inside, and wait for a free one"
+    effect: ClassVar = Effect.WORKLOAD
+    exclusive: ClassVar = True
+    full_profile_only: ClassVar = True
+    needs: ClassVar = Needs(devices=4)
+    cost: ClassVar = 45.0
+
+    def start(self, node: NodeInCell) -> Holders:
+        """Start a pod with one device, one that tries, and one with all others."""
+        if node.observed is None:
+            raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
+        resource, count = _largest(node)
+        uuids = [device.uuid for gpu in node.observed.gpus for device in gpu.instances]
+        return Holders(
+            resource,
+            node.workloads.start(resource),
+            node.workloads.start(resource, count - 1 - _TESTED),
+            node.workloads.start_tester(resource, _TESTED, uuids),
+        )
+
+    def observe(self, node: NodeInCell, started: Holders) -> FullNode:
+        """Read what they got, take what the tester gave back, and watch one more pod until a device is free for it."""
+        workloads, (resource, count) = node.workloads, _largest(node)
+        gpus = node.observed.gpus if node.observed else ()
+        users = [workloads.devices(pod, resource) for pod in (started.single, started.rest)]
+        tried = workloads.tried(started.tester, gpus, sorted(uuid for user in users for uuid in user.uuids))
+        last = workloads.start(resource, _TESTED)
+        users.append(workloads.devices(last, resource))
+        extra = workloads.start(resource)
+        waiting = workloads.pending(extra)
+        workloads.end(started.single)
+        return FullNode(resource, count, tuple(users), gpus, tried, waiting, workloads.running(extra))
+
+
+def _largest(node: NodeInCell) -> tuple[str, int]:
+    return max(node.expected.resources.items(), key=lambda item: item[1])
