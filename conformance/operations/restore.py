@@ -204,9 +204,18 @@ class _Restoring:
                     raise
             else:
                 if not evidence.applied:
-                    self._differences.append(f"node {name}: {evidence.problem}")
+                    self._not_applied(name, evidence.problem)
                 return
         cluster.set_labels(name, {MIG_CONFIG: target})
+
+    def _not_applied(self, name: str, problem: str) -> None:
+        """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so."""
+        found = [one.entry.found for one in self._compared if one.entry.object == paths.node(name)]
+        tainted = any(it is not None and it.taints != lasting_taints(self._cluster.node(name).taints) for it in found)
+        if tainted:
+            self._since[label(name, MIG_CONFIG)] = f"node {name}: {problem}"
+        else:
+            self._differences.append(f"node {name}: {problem}")
 
     def _absent_configuration(self, one: Comparison) -> None:
         """Remove `mig.config` and its state from a node that had none."""

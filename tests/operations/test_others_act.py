@@ -89,6 +89,7 @@ class Others(RuleBasedStateMachine):
         except ClusterError:
             self.unanswered.add(paths.node(name))
 
+    @precondition(lambda self: STRATEGY not in self.theirs)  # the guard would have ended the run
     @rule(strategy=st.sampled_from(["mixed", "single"]))
     def suite_sets_strategy(self, strategy: str) -> None:
         with suppress(ClusterError):
