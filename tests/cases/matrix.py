@@ -1,8 +1,4 @@
-"""The detection matrix: which cases each fault of the simulator turns red.
-
-`python -m tests.cases.matrix` runs every fault and writes `faults.yaml` anew; names of faults restrict it to those. The
-entries `reason`, `options` and `without` are kept.
-"""
+"""The detection matrix: which cases each fault of the simulator turns red. `python -m tests.cases` writes it anew."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,20 +104,3 @@ def write(rows: Mapping[str, Row]) -> None:
 def _entry(row: Row) -> dict[str, Any]:
     optional = {"reason": row.reason, "options": list(row.options), "without": list(row.without)}
     return {"red": list(row.red), **{key: value for key, value in optional.items() if value}}
-
-
-def main(chosen: list[str]) -> None:
-    """Run the faults and write what they turn red; print those that need a reason."""
-    rows = load()
-    with running(chosen or NAMED, rows) as reports:
-        for fault, report in reports.items():
-            red = red_cases(report.result())
-            rows[fault] = replace(rows.get(fault, Row()), red=tuple(red))
-            print(f"{fault}: {len(red)} cases")
-            if unrelated(fault, red) and not rows[fault].reason:
-                print(f"  needs a `reason` for {', '.join(unrelated(fault, red))}")
-    write(rows)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
