@@ -55,6 +55,8 @@ class Limits:
         stays_pending: How long to watch a pod that must stay Pending; a scheduler that can place it does so at once.
         edit_ignored: How long to watch that an edited ConfigMap changes nothing before the next request. kubelet needs
             up to about 90 s to show the new content in the volume; until then a request would be answered with the old.
+        idle: How long to watch that mig-manager does nothing. It reacts to a change of its label within a second.
+        stuck: How long to watch a mig-manager that waits for a pod which does not go; it gives up after 5 min.
         lease: Real seconds after which the lease of a killed run expires. A run renews its lease at a third of that.
     """
 
@@ -80,6 +82,8 @@ class Limits:
     pod_gone: float = 120.0
     stays_pending: float = 10.0
     edit_ignored: float = 120.0
+    idle: float = 15.0
+    stuck: float = 330.0
     lease: float = 60.0
 
     def __post_init__(self) -> None:

@@ -147,6 +147,10 @@ class ExpectedNode:
         )
         return replace(expected, features=self.features)
 
+    def resources_of(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, int]:
+        """Return the resources that the node must advertise if its GPUs are as they were read."""
+        return expected_resources(observed_geometry(gpus), self.strategy, self.device_plugin)
+
     def may_wait(self, gpus: Sequence[ObservedGpu]) -> tuple[str, ...]:
         """Return the apps of operands that need not be Ready: those that may crash-loop, and the validator.
 

@@ -6,6 +6,7 @@ tests/recordings/data/mig-manager-transitions.json.gz.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -22,6 +23,7 @@ from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PREF
 
 RUNS_ON: Final = "runs on"
 """Fate of a pod that was neither deleted nor restarted."""
+_RUN: Final = re.compile(r'Updating to MIG config: ?([^"]*)')
 _FINAL: Final = (State.SUCCESS, State.FAILED)
 
 
@@ -98,6 +100,11 @@ class Trial:
         return tuple(change.set[MIG_CONFIG_STATE] for change in self.label_changes if MIG_CONFIG_STATE in change.set)
 
     @property
+    def runs(self) -> tuple[str, ...]:
+        """Configurations that mig-manager's log says it began to apply, in order; an empty name is that of no label."""
+        return tuple(found[1] for line in self.manager_log if (found := _RUN.search(line)))
+
+    @property
     def answer(self) -> str | None:
         """The last `success` or `failed`; None without such an answer."""
         return next((state for state in reversed(self.states) if state in _FINAL), None)
@@ -122,7 +129,7 @@ def check_refused(context: CheckContext, trial: Trial, mig_manager: str) -> None
     Raises:
         ConformanceError: Another answer, none, or more label changes than that.
     """
-    _check_course(context, trial, Course.REFUSED, mig_manager)
+    check_courses(context, trial, [Course.REFUSED], mig_manager)
 
 
 def check_failed(context: CheckContext, trial: Trial, mig_manager: str) -> None:
@@ -131,7 +138,32 @@ def check_failed(context: CheckContext, trial: Trial, mig_manager: str) -> None:
     Raises:
         ConformanceError: Another answer, none, or other label changes than that.
     """
-    _check_course(context, trial, Course.FAILED, mig_manager)
+    check_courses(context, trial, [Course.FAILED], mig_manager)
+
+
+def check_courses(context: CheckContext, trial: Trial, courses: Sequence[Course], mig_manager: str) -> None:
+    """Check state label and deploy labels of one or more runs of mig-manager, one after the other.
+
+    Args:
+        context: Node and state that the check is about.
+        trial: What was done.
+        courses: How each run must go. After a run that changed the GPUs, the process no longer resumes operands when a
+            later run fails, see `expected_changes`.
+        mig_manager: Image tag of mig-manager.
+
+    Raises:
+        ConformanceError: A label change is missing, unexpected or out of order.
+    """
+    labels, resumed, expected = dict(trial.labels_when_asked), trial.resumed_before, []
+    for course in courses:
+        for change in expected_changes(labels, course, mig_manager, resumed_before=resumed):
+            labels |= {key: value for key, value in change.labels.items() if value is not None}
+            expected.append(change)
+        resumed = resumed or course is Course.CHANGED
+    said = trial.reason or "nothing at level error"
+    context = _with_hint(context, f"after {subject(trial)} mig-manager said: {said}; see its log")
+    check_states(context, trial.label_changes, expected)
+    check_deploy_labels(context, trial.label_changes, expected)
 
 
 def check_reason(context: CheckContext, trial: Trial, text: str) -> None:
@@ -158,7 +190,23 @@ def check_gpus_kept(context: CheckContext, trial: Trial) -> None:
         ConformanceError: A GPU differs; the message shows every GPU that does.
     """
     if finding := compare_mappings(_gpus(trial.before), _gpus(trial.after), only_differences=True):
-        likely = f"mig-parted changed GPUs for {_name(trial)}: see `nvidia-mig-parted apply` in mig-manager's log"
+        likely = f"mig-parted changed GPUs for {subject(trial)}: see `nvidia-mig-parted apply` in mig-manager's log"
+        raise ConformanceError(context, "GPUs", finding, (likely,))
+
+
+def check_first_gpu_emptied(context: CheckContext, trial: Trial) -> None:
+    """Check what a layout for all GPUs leaves behind that none of them can take: the first is empty, with MIG on.
+
+    mig-parted stops at the first GPU that fails, so the others keep what they had. The entries of the layout are in the
+    order of device ids.
+
+    Raises:
+        ConformanceError: A GPU differs; the message shows every GPU that does.
+    """
+    first = min(trial.before.gpus, key=lambda gpu: (not gpu.mig_capable, gpu.device_id, gpu.index))
+    expected = _gpus(trial.before) | {f"GPU {first.index}": "MIG on"}
+    if finding := compare_mappings(expected, _gpus(trial.after), only_differences=True):
+        likely = f"{subject(trial)} cannot be met: mig-parted clears a GPU and stops when no order of instances fits"
         raise ConformanceError(context, "GPUs", finding, (likely,))
 
 
@@ -169,7 +217,7 @@ def check_operands_left_alone(context: CheckContext, trial: Trial) -> None:
         ConformanceError: One was.
     """
     if finding := compare_mappings(dict.fromkeys(trial.operands, RUNS_ON), trial.operands, only_differences=True):
-        likely = f"deploy labels were paused, or somebody deleted pods, although {_name(trial)} changes nothing"
+        likely = f"deploy labels were paused, or somebody deleted pods, although {subject(trial)} changes nothing"
         raise ConformanceError(context, "operand pods", finding, (likely,))
 
 
@@ -197,7 +245,7 @@ def check_resources_kept(context: CheckContext, trial: Trial) -> None:
     seen = tuple(f"{change.resource}: {change.before or 0} -> {change.after or 0}" for change in changed)
     if seen and any(change.before or change.after for change in changed):
         expected = tuple(f"{name}: {count}" for name, count in sorted(trial.before.allocatable.items()) if count)
-        likely = f"the device plugin was restarted or found other devices, although {_name(trial)} changes nothing"
+        likely = f"the device plugin was restarted or found other devices, although {subject(trial)} changes nothing"
         raise ConformanceError(context, "resources", Finding(expected, seen), (likely,))
 
 
@@ -250,17 +298,6 @@ def check_recovered(context: CheckContext, trial: Trial, former: Moment) -> None
     check_resources(context, trial.after.allocatable, former.allocatable)
 
 
-def _check_course(context: CheckContext, trial: Trial, course: Course, mig_manager: str) -> None:
-    before, resumed = trial.labels_when_asked, trial.resumed_before
-    expected = expected_changes(before, course, mig_manager, resumed_before=resumed)
-    context = _with_hint(
-        context,
-        f"after {_name(trial)} mig-manager said: {trial.reason or 'nothing at level error'}; see its log",
-    )
-    check_states(context, trial.label_changes, expected)
-    check_deploy_labels(context, trial.label_changes, expected)
-
-
 def _stuck(trial: Trial) -> tuple[str, ...]:
     if trial.states:
         return ()
@@ -285,5 +322,6 @@ def _devices(gpu: ObservedGpu) -> str:
     return ", ".join([f"MIG {'on' if gpu.mode else 'off'}", *(text for _, text in devices), *bare])
 
 
-def _name(trial: Trial) -> str:
+def subject(trial: Trial) -> str:
+    """Return what was done, in words, for messages."""
     return f"the request for {trial.configuration}" if trial.configuration else "the change of the label"

@@ -125,11 +125,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # The log is the only place for a reason: mig-parted issue 189.
     Fault("mig-manager-hides-reasons", "mig_manager", "mig-parted's messages are not logged", ("D-03",)),
-    # mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: one slot hands over the latest value, no change is lost.
+    # mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: every change of the label is tried.
     Fault(
-        "mig-manager-deaf-after-failure",
+        "mig-manager-refuses-twice",
         "mig_manager",
-        "the first change of the label after a failure goes unnoticed",
+        "the request after one that was refused is refused as well",
         ("D-22",),
     ),
     Fault(
@@ -190,6 +190,50 @@ FAULTS: tuple[Fault, ...] = (
         "the generated all-balanced names a profile that no GPU offers, so it wipes the GPUs and ends in success",
         ("D-15", "D-23"),
     ),
+    # mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go, SyncableMigConfig and the handlers of the watch: an empty
+    # value wakes nobody, a value that stays is no change, and only the last of several changes is handed over.
+    Fault(
+        "mig-manager-acts-on-removal",
+        "mig_manager",
+        "a label that is removed or emptied at rest is answered with failed",
+        ("D-02",),
+    ),
+    Fault(
+        "mig-manager-retries",
+        "mig_manager",
+        "the same value is applied again when somebody removes the state label",
+        ("D-22",),
+    ),
+    Fault(
+        "mig-manager-forgets-removal",
+        "mig_manager",
+        "a label that is removed during a run goes unnoticed",
+        ("D-02",),
+    ),
+    Fault(
+        "mig-manager-queues-changes",
+        "mig_manager",
+        "every change of the label during a run is carried out, not only the last one",
+        ("D-02",),
+    ),
+    # The runbook warns of the bare profile; mig-parted v0.15.0 takes names as they are.
+    Fault("mig-parted-completes-profiles", "mig_parted", "a bare profile is taken for all-<profile>", ("D-22",)),
+    # mig-parted v0.15.0, api/spec/v1/spec.go: a problem anywhere in the file refuses all of it.
+    Fault("mig-parted-skips-errors", "mig_parted", "configurations that cannot be read are skipped", ("D-16",)),
+    # The counterpart of mig-parted issue 18: the profile of another GPU changes nothing and is reported as applied.
+    Fault(
+        "mig-parted-skips-foreign-profiles",
+        "mig_parted",
+        "a configuration with a profile that no GPU offers changes nothing and ends in success",
+        ("D-23",),
+    ),
+    # mig-parted issue 9: reported as applied although it was not.
+    Fault("mig-manager-believes-in-success", "mig_manager", "a change that fails ends in success", ("D-23",)),
+    # gpu-operator issue 2833, worse: the five minutes are from mig-parted v0.15.0, pkg/mig/reconfigure.
+    Fault("mig-manager-waits-for-ever", "mig_manager", "a pod that does not go is waited for without end", ("D-03",)),
+    # gpu-operator v26.7.0, controllers/nodelabeling_controller.go: only if the default says so, and whenever it looks.
+    Fault("operator-ignores-empty-default", "operator", "nodes get all-disabled with an empty default too", ("D-14",)),
+    Fault("operator-writes-default-once", "operator", "a node with a state gets no default any more", ("D-14",)),
     Fault(
         "plugin-count-off-by-one",
         "device_plugin",

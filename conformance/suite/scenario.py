@@ -80,6 +80,7 @@ class Needs:
         gpus: Minimum number of GPUs of the node.
         generations: Major compute capabilities, of which the node must have a GPU; empty for any.
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
+        default_configuration: Whether the operator must set a default on nodes without `mig.config`.
         built_in_configurations: Whether the configurations of the node must be the built-in ones.
         node_without_mig: Whether the cluster must have another node, without a GPU that can do MIG.
         execute: Whether the suite must be allowed to run programs in pods of the operator.
@@ -90,6 +91,7 @@ class Needs:
     gpus: int = 1
     generations: tuple[int, ...] = ()
     custom_configuration: bool = False
+    default_configuration: bool = False
     built_in_configurations: bool = False
     node_without_mig: bool = False
     execute: bool = False

@@ -32,7 +32,7 @@ class TrialWatch:
     def __init__(self, node: NodeInCell) -> None:
         cluster = node.cluster
         self._node = node
-        self._before = _look(node)
+        self.before = _look(node)
         self._operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
         pod = manager_pod(cluster, node.name)
         position = log_position(cluster, pod) if pod else None
@@ -45,6 +45,49 @@ class TrialWatch:
         self._resumed = has_resumed(cluster, pod)
         self._mark = cluster.timeline.mark()
         self._started = cluster.clock.now()
+
+    def await_answers(self, count: int) -> None:
+        """Wait until mig-manager has written `success` or `failed` so many times, or `limits.reconfigure` has passed.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        node, cluster = self._node, self._node.cluster
+        with suppress(WaitTimeout):  # what is not answered is a finding of the case
+            cluster.wait(
+                lambda: len(self._answers()) >= count,
+                f"{count} answers of mig-manager",
+                cluster.limits.reconfigure,
+                node=node.name,
+            )
+
+    def await_end_of(self, pod: PodView) -> None:
+        """Wait until a pod is Terminating or gone, mig-manager has answered, or `limits.reconfigure` has passed.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        node, cluster = self._node, self._node.cluster
+        with suppress(WaitTimeout):  # a change that does not begin is a finding of the case
+            cluster.wait(
+                lambda: (now := cluster.pod(pod.name, pod.namespace)) is None or now.terminating or self._answers(),
+                f"mig-manager to stop pod {pod}",
+                cluster.limits.reconfigure,
+                node=node.name,
+            )
+
+    def watch_for(self, seconds: float, what: str) -> None:
+        """Watch for so many seconds; end at once when mig-manager writes `success` or `failed`."""
+        node, cluster = self._node, self._node.cluster
+        cluster.observe(lambda: bool(self._answers()), seconds, what, node.name)
+
+    def watch_idle(self) -> None:
+        """Watch for `limits.idle` that mig-manager does nothing; end at once when it writes an answer."""
+        self.watch_for(self._node.cluster.limits.idle, "mig-manager to do nothing")
+
+    def _answers(self) -> list[float]:
+        changes = self._node.cluster.timeline.of(LabelChange, self._mark, node=self._node.name)
+        return [change.time for change in changes if change.set.get(MIG_CONFIG_STATE) in _FINAL]
 
     def trial(self, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
         """Return what has happened since the watch began.
@@ -63,13 +106,13 @@ class TrialWatch:
         history = cluster.timeline.since(mark, node=node.name)
         lives = {life.uid: life for life in cluster.timeline.pods(node.name, mark)}
         changes = [change for change in history if isinstance(change, LabelChange)]
-        answers = [change.time for change in changes if change.set.get(MIG_CONFIG_STATE) in _FINAL]
+        answers = self._answers()
         log = log_since(cluster, node.name, self._position)
         return Trial(
             configuration=configuration,
-            before=self._before,
+            before=self.before,
             after=after,
-            labels_when_asked={key: v for key, v in self._before.labels.items() if key != MIG_CONFIG_STATE},
+            labels_when_asked={key: v for key, v in self.before.labels.items() if key != MIG_CONFIG_STATE},
             resumed_before=self._resumed,
             label_changes=tuple(change for change in changes if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),

@@ -12,7 +12,7 @@ from conformance.cluster.errors import AccessLostError, InconclusiveError, Unrea
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
-from conformance.operations.side_by_side import side_by_side, surviving
+from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
 
@@ -94,17 +94,16 @@ class Visit:
 
         for name in names:
             with self.losing(name):
-                cluster.guard.check(name)
                 self.end_stay(self.nodes[name])
                 self.nodes[name].disturbed = True
         try:
-            surviving(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
+            results(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
             self._together(scenario, names, partial(scenario.change, cluster))
-            surviving(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
+            results(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
         finally:
             self._together(scenario, names, partial(scenario.undo, cluster))
-            surviving(side_by_side(cluster, names, settle))
-            surviving(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
+            results(side_by_side(cluster, names, settle))
+            results(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
 
     def end_stay(self, node: NodeInCell) -> None:
         """Complete the evidence of the stay of a node, unless that was done before."""
@@ -192,6 +191,8 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
         found = {gpu.capability[0] for gpu in node.observed.gpus}
         if not found.intersection(needs.generations):
             return f"node {node.name} has no GPU of compute capability {', '.join(map(str, needs.generations))}"
+    if needs.default_configuration and not node.cluster.policy().config_default:
+        return "the operator has no default configuration for nodes without mig.config"
     if needs.custom_configuration and not node.cluster.policy().config_name:
         return "the cluster has no mig-parted ConfigMap of the user's own"
     if needs.node_without_mig and not nodes_without_mig(node.cluster):

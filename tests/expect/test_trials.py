@@ -8,11 +8,20 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError
+from conformance.expect.label_runs import (
+    check_ignored,
+    check_removed_meanwhile,
+    check_requested,
+    check_runs,
+    check_stuck,
+)
+from conformance.expect.transitions import Course
 from conformance.expect.trials import (
     RUNS_ON,
     Moment,
     Trial,
-    check_failed,
+    check_courses,
+    check_first_gpu_emptied,
     check_gpus_kept,
     check_never_advertised,
     check_operands_left_alone,
@@ -22,7 +31,7 @@ from conformance.expect.trials import (
     check_resources_kept,
     check_users_left_alone,
 )
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, PAUSED
 from tests.expect.made import BALANCED, SEVEN, context, gpu
 
 MIG_MANAGER = "v0.15.0"
@@ -97,6 +106,43 @@ def with_plugin_paused() -> Moment:
     return replace(AT_REST, labels={**DEPLOYED, DEPLOY_PREFIX + "device-plugin": PAUSED})
 
 
+def ignored(at: CheckContext, trial: Trial) -> None:
+    check_ignored(at, trial, "the label was removed")
+
+
+def ran_once(at: CheckContext, trial: Trial) -> None:
+    check_runs(at, trial, ["all-1g.10gb"])
+
+
+def removed_meanwhile(at: CheckContext, trial: Trial) -> None:
+    check_removed_meanwhile(at, trial, MIG_MANAGER)
+
+
+def stuck(at: CheckContext, trial: Trial) -> None:
+    check_stuck(at, trial, MIG_MANAGER)
+
+
+def not_requested(at: CheckContext, trial: Trial) -> None:
+    check_requested(at, trial, None)
+
+
+def runs(*names: str) -> tuple[str, ...]:
+    return tuple(f'level=info msg="Updating to MIG config: {name}"' for name in names)
+
+
+PAUSE = Set(dict.fromkeys(DEPLOYED, PAUSED))
+RESUME = Set(DEPLOYED)
+CHANGED = (*states("pending"), PAUSE, RESUME, *states("success"))
+QUIET = replace(REFUSED, configuration="", label_changes=(), manager_log=(), reason="")
+REMOVED = replace(
+    GOOD, label_changes=(*CHANGED, *states("failed")), manager_log=runs("all-1g.10gb", ""), reason="missing flag"
+)
+STUCK = replace(
+    GOOD, label_changes=(*states("pending"), PAUSE), reason="level=error: device-plugin pod did not shutdown"
+)
+OVERFULL = replace(REFUSED, configuration="suite-one-too-many", after=with_gpus(gpu(mode=True)))
+
+
 Check = Callable[[CheckContext, Trial], None]
 
 
@@ -113,6 +159,20 @@ Check = Callable[[CheckContext, Trial], None]
         (recovered, GOOD),
         (recovered, replace(GOOD, label_changes=states("pending", "success"))),
         (seven_or_none, replace(GOOD, resource_changes=(Count(7, 0), Count(0, 7), Count(7, None)))),
+        (ignored, QUIET),
+        (ran_once, replace(GOOD, manager_log=runs("all-1g.10gb"))),
+        (removed_meanwhile, REMOVED),
+        (
+            removed_meanwhile,
+            replace(
+                REMOVED,
+                label_changes=(*CHANGED, Set({MIG_CONFIG: "all-disabled"}), *CHANGED),
+                manager_log=runs("all-1g.10gb", "all-disabled"),
+            ),
+        ),
+        (stuck, STUCK),
+        (not_requested, REFUSED),
+        (check_first_gpu_emptied, OVERFULL),
     ],
 )
 def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
@@ -141,6 +201,15 @@ def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
         (recovered, replace(GOOD, after=replace(AT_REST, allocatable={"nvidia.com/gpu": 6})), "nvidia.com/gpu: 6"),
         (seven_or_none, replace(GOOD, resource_changes=(Count(0, 1), Count(1, 7))), "nvidia.com/gpu: 1"),
         (seven_or_none, replace(GOOD, resource_changes=(Count(0, 2, "nvidia.com/mig-1g.10gb"),)), "mig-1g.10gb: 2"),
+        (ignored, replace(QUIET, manager_log=runs("")), "unexpected  (no label)"),
+        (ignored, replace(QUIET, label_changes=states("failed")), "the label was removed"),
+        (ran_once, replace(GOOD, manager_log=runs("all-1g.10gb", "nope")), "nope"),
+        (removed_meanwhile, replace(REMOVED, manager_log=runs("all-1g.10gb")), "missing     (no label)"),
+        (removed_meanwhile, replace(REMOVED, label_changes=CHANGED), "missing     failed"),
+        (stuck, replace(STUCK, reason=""), "did not shutdown"),
+        (stuck, replace(STUCK, label_changes=(*states("pending"), PAUSE, *states("failed"))), "failed"),
+        (not_requested, replace(REFUSED, after=replace(AT_REST, labels={MIG_CONFIG: "all-disabled"})), "all-disabled"),
+        (check_first_gpu_emptied, REFUSED, "expected    GPU 0: MIG on"),
     ],
 )
 def test_what_must_not_be_is_found(check: Check, trial: Trial, said: str) -> None:
@@ -154,9 +223,9 @@ def test_a_change_that_fails_is_no_refusal() -> None:
     paused = Set(dict.fromkeys(DEPLOYED, PAUSED))
     tried = replace(REFUSED, label_changes=(*states("pending"), paused, *states("failed")))
 
-    check_failed(context(), tried, MIG_MANAGER)
+    check_courses(context(), tried, [Course.FAILED], MIG_MANAGER)
     with pytest.raises(ConformanceError):
-        check_failed(context(), REFUSED, MIG_MANAGER)
+        check_courses(context(), REFUSED, [Course.FAILED], MIG_MANAGER)
 
 
 def test_same_devices_under_new_uuids_are_not_the_same() -> None:

@@ -64,3 +64,18 @@ def test_an_idle_worker_runs_what_comes_and_ignores_that_the_label_goes(
     values: tuple[str, ...], taken: list[str]
 ) -> None:
     assert idle(*values) == taken
+
+
+def test_faults_change_what_is_handed_over() -> None:
+    async def taken(slot: ConfigSlot, *values: str) -> list[str]:
+        found: list[str] = []
+        task = asyncio.create_task(worker(slot, found))
+        for value in values:
+            slot.put(value, "success")
+        await asyncio.sleep(0.001)
+        task.cancel()
+        return found
+
+    assert asyncio.run(taken(ConfigSlot(), "a", "b")) == ["b"]
+    assert asyncio.run(taken(ConfigSlot(queues=True), "a", "b")) == ["a", "b"]
+    assert asyncio.run(taken(ConfigSlot(drops_empty=True), "a", "")) == ["a"]

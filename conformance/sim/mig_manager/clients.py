@@ -35,9 +35,11 @@ class GpuClients:
         clock: The cluster's clock.
         node: Name of the node.
         namespace: Namespace of the operands.
+        patience: Cluster seconds before each wait gives up.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, node: str, namespace: str) -> None:
+    def __init__(self, kube: Kube, clock: Clock, node: str, namespace: str, patience: float = WAIT_SECONDS) -> None:
+        self._patience = patience
         self._kube = kube
         self._clock = clock
         self._node = node
@@ -107,7 +109,7 @@ class GpuClients:
 
     async def _poll(self, satisfied: Callable[[], bool], seconds: float, first_after: float) -> None:
         await self._pods.synced.wait()
-        deadline = self._clock.now() + WAIT_SECONDS
+        deadline = self._clock.now() + self._patience
         await self._clock.sleep(first_after)
         while not satisfied():
             if self._clock.now() + seconds > deadline:

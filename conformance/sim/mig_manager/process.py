@@ -42,6 +42,7 @@ class Process:
         read_file: Returns the content of a file, mounted or generated; None if there is none.
         operands_resumed: Whether a run of this process has succeeded. After that, a run that fails leaves the operands
             paused.
+        refused: Whether the last run refused its configuration; only a fault looks at it.
     """
 
     def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
@@ -50,6 +51,7 @@ class Process:
         self.behaviour = Behaviour.of(container.version)
         self.read_file = read_file
         self.operands_resumed = False
+        self.refused = False
 
     def log(self, text: str, level: str = "info") -> None:
         """Write a log line."""

@@ -35,27 +35,26 @@ async def _serve(process: Process) -> int:
     except SetupError as error:
         process.log(f"Error: {error}")
         return 1
-    slot = ConfigSlot()
+    slot = ConfigSlot(
+        queues=process.fault("mig-manager-queues-changes"),
+        drops_empty=process.fault("mig-manager-forgets-removal"),
+        wakes_for_empty=process.fault("mig-manager-acts-on-removal"),
+        repeats=process.fault("mig-manager-retries"),
+    )
     unfollow = follow_label(process.container.kube, process.settings.node, slot)
-    failed = False
     try:
         while True:
             process.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
-            selected = await slot.take()
-            if failed and process.fault("mig-manager-deaf-after-failure"):
-                selected = await slot.take()
-            failed = not await _update(process, config_file, selected)
+            await _update(process, config_file, await slot.take())
     finally:
         unfollow()
 
 
-async def _update(process: Process, config_file: str, selected: str) -> bool:
-    """Reconfigure the GPUs; return whether that succeeded."""
+async def _update(process: Process, config_file: str, selected: str) -> None:
     process.log(f"Updating to MIG config: {selected}")
     try:
         await Reconfiguration(process, config_file, selected).run()
     except StepError as error:
         process.log(f"Error: {error}", "error")
-        return False
-    process.log(f"Successfully updated to MIG config: {selected}")
-    return True
+    else:
+        process.log(f"Successfully updated to MIG config: {selected}")

@@ -6,9 +6,10 @@ and 14 concern a driver installed on the host, which simulated nodes do not have
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-from conformance.sim.mig_manager.clients import GpuClients
+from conformance.sim.mig_manager.clients import WAIT_SECONDS, GpuClients
 from conformance.sim.mig_manager.labels import NVSM, NodeLabels
 from conformance.sim.mig_manager.process import Process, StepError, StuckError
 from conformance.sim.mig_manager.shutdown import delete_validators, wait_for_clients
@@ -41,7 +42,8 @@ class Reconfiguration:
         self._selected = selected
         settings, container = process.settings, process.container
         self._labels = NodeLabels(container.kube, settings.node)
-        self._clients = GpuClients(container.kube, container.clock, settings.node, settings.clients_namespace)
+        patience = math.inf if process.fault("mig-manager-waits-for-ever") else WAIT_SECONDS
+        self._clients = GpuClients(container.kube, container.clock, settings.node, settings.clients_namespace, patience)
 
     async def run(self) -> None:
         """Reconfigure the GPUs and report the result in the state label.
@@ -102,7 +104,11 @@ class Reconfiguration:
 
     async def _validate(self) -> None:
         self._process.tell("Asserting that the requested configuration is present in the configuration file")
-        if not self._process.mig_parted("assert", "--valid-config", *self._selection):
+        valid = self._process.mig_parted("assert", "--valid-config", *self._selection)
+        again, self._process.refused = self._process.refused, not valid
+        if again and self._process.fault("mig-manager-refuses-twice"):
+            self._process.refused = valid = False
+        if not valid:
             if self._process.fault("mig-manager-announces-refusals"):
                 await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
             if self._process.fault("mig-manager-wipes-on-refusal"):
@@ -163,7 +169,8 @@ class Reconfiguration:
     def _apply(self) -> None:
         self._process.tell("Applying the selected MIG config to the node")
         refused = self._selected == ALL_BALANCED and self._process.fault("mig-manager-refuses-balanced")
-        if refused or not self._process.mig_parted("-d", "apply", *self._selection):
+        applied = not refused and self._process.mig_parted("-d", "apply", *self._selection)
+        if not applied and not self._process.fault("mig-manager-believes-in-success"):
             raise StepError("failed to apply MIG configuration: exit status 1")
 
     def _refresh_cdi(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,10 +18,11 @@ import yaml
 from conformance.sim.mig_parted.applying import Smi, apply_geometry, apply_modes
 from conformance.sim.mig_parted.exporting import export
 from conformance.sim.mig_parted.generating import generate
+from conformance.sim.mig_parted.geometry import flatten
 from conformance.sim.mig_parted.gpus import gpus_of_node
 from conformance.sim.mig_parted.matching import assert_geometry, assert_modes
 from conformance.sim.mig_parted.output import MigPartedError, Output, Result, capitalized
-from conformance.spec.mig_parted import ConfigurationError, Entry, parse
+from conformance.spec.mig_parted import ConfigurationError, Configurations, Entry, parse
 
 if TYPE_CHECKING:
     from conformance.sim.nvml import Nvml
@@ -72,22 +74,43 @@ class _Run:
         if (text := self.read_file(path)) is None:
             raise MigPartedError(f"error parsing config file: read error: open {path}: no such file or directory")
         try:
-            configurations = _parsed(text)
+            configurations = (
+                _lenient(text) if self.nvml.hardware.faults.on("mig-parted-skips-errors") else _parsed(text)
+            )
         except ConfigurationError as error:
             raise MigPartedError(f"error parsing config file: unmarshal error: {_decoding(str(error))}") from error
+        name, faults = self.options.selected_config, self.nvml.hardware.faults
+        if faults.on("mig-parted-completes-profiles") and f"all-{name}" in configurations.entries:
+            name = f"all-{name}"
         try:
-            entries = configurations.select(self.options.selected_config)
+            entries = configurations.select(name)
         except ConfigurationError as error:
             raise MigPartedError(f"error selecting MIG config: {error}") from error
-        if self.nvml.hardware.faults.on("mig-parted-ignores-filters"):
+        if faults.on("mig-parted-ignores-filters"):
             entries = tuple(replace(entry, device_filter=()) for entry in entries)
-        if self.nvml.hardware.faults.on("mig-parted-counts-from-one"):
+        if faults.on("mig-parted-counts-from-one"):
             entries = tuple(map(_counted_from_one, entries))
         return entries if self.subsystem_filters else tuple(map(_without_subsystems, entries))
 
 
 _parsed = lru_cache(maxsize=64)(parse)
 """Files that were read lately: what one text holds can be read once, as nobody can change it afterwards."""
+
+
+def _lenient(text: str) -> Configurations:
+    """Return the configurations of a file that are valid, without the others (the fault `mig-parted-skips-errors`)."""
+    try:
+        return _parsed(text)
+    except ConfigurationError as error:
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise error from None
+        entries: dict[str, tuple[Entry, ...]] = {}
+        for name, listed in content["mig-configs"].items():
+            with suppress(ConfigurationError):
+                entries |= parse(yaml.safe_dump({**content, "mig-configs": {name: listed}})).entries
+        return Configurations(entries)
 
 
 def _without_subsystems(entry: Entry) -> Entry:
@@ -127,6 +150,8 @@ def _apply(run: _Run) -> None:
     entries = run.selected()
     try:
         with gpus_of_node(run.nvml) as gpus:
+            if run.nvml.hardware.faults.on("mig-parted-skips-foreign-profiles"):
+                entries = tuple(entry for entry in entries if flatten(entry.mig_devices, gpus) or not entry.mig_devices)
             apply_modes(entries, gpus, run.smi, run.output)
             if not run.options.mode_only:
                 apply_geometry(entries, gpus, run.output)

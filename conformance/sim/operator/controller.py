@@ -30,7 +30,15 @@ from conformance.sim.operator.status import (
     same_conditions,
     with_times,
 )
-from conformance.spec.names import DEPLOY_MIG_MANAGER, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, MIG_CONFIG, Strategy
+from conformance.spec.mig_parted import ALL_DISABLED
+from conformance.spec.names import (
+    DEPLOY_MIG_MANAGER,
+    DEVICE_PLUGIN_APP,
+    FEATURE_DISCOVERY_APP,
+    MIG_CONFIG,
+    MIG_CONFIG_STATE,
+    Strategy,
+)
 from conformance.spec.releases import Release
 from conformance.spec.times import api_time
 
@@ -68,6 +76,8 @@ class Operator:
         self._ignores_config_name = faults.on("operator-ignores-config-name")
         self._keeps_config_name = faults.on("operator-keeps-config-name")
         self._misspells_default = faults.on("operator-misspells-default")
+        self._defaults_always = faults.on("operator-ignores-empty-default")
+        self._defaults_once = faults.on("operator-writes-default-once")
         self._config_name = ""
         self._deploys_everywhere = faults.on("operator-deploys-manager-everywhere")
         self._floats_tag = faults.on("operator-floats-tag")
@@ -126,7 +136,9 @@ class Operator:
 
     async def _label_nodes(self, policy: Object) -> None:
         for name, labels in self._census.changed():
-            patch = label_patch(labels, policy, client=self._client_label)
+            patch = label_patch(labels, self._with_default(policy), client=self._client_label)
+            if self._defaults_once and MIG_CONFIG_STATE in labels:
+                patch.pop(MIG_CONFIG, None)
             if self._deploys_everywhere and is_gpu_node(labels) and DEPLOY_MIG_MANAGER not in labels:
                 patch[DEPLOY_MIG_MANAGER] = "true"
             if self._misspells_default and MIG_CONFIG in patch:
@@ -184,8 +196,12 @@ class Operator:
             exporter = {**policy["spec"]["dcgmExporter"], "version": "latest"}
             policy = {**policy, "spec": {**policy["spec"], "dcgmExporter": exporter}}
         if self._ignores_config_name:
-            return _with_config_name(policy, "")
-        return _with_config_name(policy, self._config_name) if self._keeps_config_name else policy
+            return _with_config(policy, "name", "")
+        return _with_config(policy, "name", self._config_name) if self._keeps_config_name else policy
+
+    def _with_default(self, policy: Object) -> Object:
+        """Return the policy with a default configuration (the fault `operator-ignores-empty-default`)."""
+        return _with_config(policy, "default", ALL_DISABLED) if self._defaults_always else policy
 
     async def _own_daemon_set(self, wanted: Object, found: Object | None) -> bool:
         """Create or update one DaemonSet; return whether it is ready."""
@@ -212,9 +228,9 @@ class Operator:
         await self._kube.patch(CLUSTER_POLICIES, name, {"status": status}, subresource="status")
 
 
-def _with_config_name(policy: Object, name: str) -> Object:
+def _with_config(policy: Object, key: str, value: str) -> Object:
     manager = policy["spec"].get("migManager", {})
-    config = {**manager.get("config", {}), "name": name}
+    config = {**manager.get("config", {}), key: value}
     return {**policy, "spec": {**policy["spec"], "migManager": {**manager, "config": config}}}
 
 

@@ -25,3 +25,21 @@ class RequestUnknownName(FailureScenario[None, Refusal]):
         """Make both requests."""
         del started
         return refusal(node, UNKNOWN_NAME)
+
+
+class RequestBareProfile(FailureScenario[None, Refusal]):
+    """Requests a profile of the GPUs by its own name, such as `1g.10gb` in place of `all-1g.10gb`."""
+
+    summary: ClassVar = "request a profile by its bare name, then the configuration of the cell"
+    cost: ClassVar = 20.0
+
+    def start(self, node: NodeInCell) -> None:
+        """Do nothing."""
+
+    def observe(self, node: NodeInCell, started: None) -> Refusal:
+        """Make both requests."""
+        del started
+        profiles = {profile.base for gpu in node.expected.wanted for profile in gpu.instances}
+        names = sorted(str(profile) for profile in profiles)
+        offered = node.target.configurations.entries
+        return refusal(node, next((name for name in names if name not in offered), UNKNOWN_NAME))

@@ -1,0 +1,56 @@
+"""Scenario: the device plugin's pod does not go away, so mig-manager cannot go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from conformance.expect.trials import Trial
+from conformance.operations.pod_keeping import kept
+from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
+from conformance.suite.scenario import FailureScenario, Needs, NodeInCell
+from conformance.suite.scenarios.label_life import other_configuration
+from conformance.suite.trials import TrialWatch, attempt, recover
+
+
+@dataclass(frozen=True)
+class StuckOperand:
+    """A request while the pod of an operand does not go away.
+
+    Attributes:
+        stuck: The request, watched for `limits.stuck` or until mig-manager answered.
+        other: The same configuration, requested once the pod could go.
+        recovery: The configuration of the cell.
+    """
+
+    stuck: Trial
+    other: Trial
+    recovery: Trial
+
+
+class KeepPlugin(FailureScenario[None, StuckOperand]):
+    """Keeps the device plugin's pod with a finalizer, and requests another configuration."""
+
+    summary: ClassVar = "request a configuration while the device plugin's pod cannot go away, and again when it can"
+    needs: ClassVar = Needs(devices=1)
+    changes: ClassVar = ("a finalizer on the device plugin's pod, for up to six minutes",)
+    cost: ClassVar = 420.0
+
+    def start(self, node: NodeInCell) -> None:
+        """Do nothing."""
+
+    def observe(self, node: NodeInCell, started: None) -> StuckOperand:
+        """Keep the pod during a request, let it go, and make two requests more.
+
+        A request that finds its configuration applied would leave the operands paused, so the first of them is for
+        another configuration than the GPUs have: docs/reference/mig-manager.md#the-resumed-flag.
+        """
+        del started
+        cluster, other, watch = node.cluster, other_configuration(node), TrialWatch(node)
+        node.requested.append(other)
+        (plugin,) = (pod for pod in cluster.operands(node.name, DEVICE_PLUGIN_APP) if not pod.terminating)
+        with kept(cluster, plugin):
+            cluster.set_labels(node.name, {MIG_CONFIG: other, MIG_CONFIG_STATE: None})
+            watch.watch_for(cluster.limits.stuck, "mig-manager to give up waiting for the device plugin")
+            stuck = watch.trial(other)
+        return StuckOperand(stuck, attempt(node, other), recover(node, watch.before))
