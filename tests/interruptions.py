@@ -49,6 +49,7 @@ class Stage:
     kubeconfig: Path
     eyes: Transport
     audit: Path
+    profile: str
     limits: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class Stage:
     def begin(self, report: Path) -> subprocess.Popen[str]:
         """Start a run of the suite."""
         options = [f"--kubeconfig={self.kubeconfig}", f"--timeouts={self.limits}", f"--report-dir={report}"]
+        options.append(f"--profile={self.profile}")
         command = [sys.executable, "-m", "conformance", "-q", *RUN, *options]
         return subprocess.Popen(command, cwd=report, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -101,8 +103,8 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
-    """Run a simulated cluster of one node with two GPUs."""
+def staged(folder: Path, profile: str) -> Iterator[Stage]:
+    """Run a simulated cluster of one node with two GPUs, for runs of the given profile."""
     audit = folder / "audit"
     command = [sys.executable, "-m", "conformance.sim", "--gpu-nodes=1", "--gpus-per-node=2", f"--audit-log={audit}"]
     with subprocess.Popen([*command, f"--directory={folder}"], stdout=subprocess.PIPE, text=True) as process:
@@ -111,7 +113,7 @@ def staged(folder: Path) -> Iterator[Stage]:
             process.stdout.readline()
             kubeconfig = folder / "kubeconfig"
             eyes = connect(kubeconfig, None, Limits())
-            yield Stage(folder, process, kubeconfig, eyes, audit)
+            yield Stage(folder, process, kubeconfig, eyes, audit, profile)
             eyes.close()
         finally:
             process.terminate()
@@ -173,10 +175,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", action="append", choices=KINDS, help="default: all")
+    parser.add_argument("--profile", choices=("core", "full"), default="full", help="of the runs; full takes hours")
     given = parser.parse_args(arguments)
     chance = random.Random(given.seed)  # noqa: S311 - chooses points, no secrets
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="interruptions-") as folder, staged(Path(folder)) as stage:
+    with tempfile.TemporaryDirectory(prefix="interruptions-") as folder, staged(Path(folder), given.profile) as stage:
         total, found = total_writes(stage), stage.snapshot()
         print(f"a run makes {total} writes", flush=True)  # noqa: T201 - a script prints
         for number in range(given.points):

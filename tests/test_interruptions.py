@@ -17,7 +17,7 @@ WRITES = 75
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("cluster")) as stage:
+    with staged(tmp_path_factory.mktemp("cluster"), "core") as stage:
         yield stage
 
 

@@ -1,5 +1,6 @@
 """Configurations of a ConfigMap that the ClusterPolicy names."""
 
+from conformance.expect.devices import check_neighbours, check_slice_users
 from conformance.expect.hardware import check_geometry, check_mode_settled
 from conformance.expect.kinds import SLICED
 from conformance.expect.node import ExpectedNode
@@ -74,6 +75,20 @@ def test_layout_by_index_lands_on_the_right_gpus(node: ExpectedNode, seen: OwnCo
 
     check_geometry(expected.context, seen.by_index.gpus, expected.wanted)
     check_resources(expected.context, seen.by_index.allocatable, expected.resources)
+
+
+@case("D-20", "D-16", scenario=UseOwnConfigurations, cells=ONE_OF_MIXED, needs=Needs(gpus=2))
+def test_slices_and_whole_gpus_are_handed_out_side_by_side(node: ExpectedNode, seen: OwnConfigurations) -> None:
+    """Where only some GPUs have MIG, a pod MUST get a slice or a whole GPU as it asks, and none of another pod's.
+
+    A GPU in MIG mode MUST NOT be handed out as a whole.
+    Source: k8s-device-plugin v0.20.0, internal/rm; all pods hold their devices while they are compared.
+    """
+    own = seen.by_index
+    expected = node.asked_for(own.name, own.before, own.entries)
+
+    check_slice_users(expected.context, seen.users, own.gpus, expected.profile_of)
+    check_neighbours(expected.context, seen.users)
 
 
 @case("D-16", "D-06", scenario=UseOwnConfigurations, cells=ONE_OF_SINGLE, needs=Needs(gpus=2))

@@ -240,6 +240,27 @@ class Gap(Change):
         return f"the watch of {self.what} was restarted; earlier changes may be missing"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage(Change):
+    """The API server did not answer for a while: components stood still, and their own limits may have passed.
+
+    Attributes:
+        seconds: Length in real seconds.
+    """
+
+    kind: ClassVar[str] = "gap"
+    seconds: float
+
+    @property
+    def subject(self) -> str:
+        """What did not answer."""
+        return "API server"
+
+    def describe(self) -> str:
+        """For example `the API server did not answer for 15 s`."""
+        return f"the API server did not answer for {self.seconds:.0f} s"
+
+
 def _short(label: str) -> str:
     return label.removeprefix("nvidia.com/")
 

@@ -18,7 +18,7 @@ from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Table
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import PatchKind, Transport, connect
-from conformance.cluster.waiting import Progress, Waiter
+from conformance.cluster.waiting import Deadline, Progress, Waiter
 from conformance.cluster.watcher import Watcher
 from conformance.cluster.writes import OwnWrites
 from conformance.spec.names import OPERATOR_NAMESPACE
@@ -158,6 +158,10 @@ class Cluster(ObservedCluster):
             None if `condition` stayed false for the whole time; otherwise its first true value, immediately.
         """
         return self._waiter.observe(condition, seconds, what, node)
+
+    def deadline(self, limit: float) -> Deadline:
+        """Return a deadline in `limit` seconds of the cluster's clock; time without an API server does not count."""
+        return self._waiter.deadline(limit)
 
     def catch_up(self, node: str) -> None:
         """Wait until the views of a node and of the ClusterPolicy are as new as the API server's answer now.

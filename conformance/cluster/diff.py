@@ -10,6 +10,7 @@ from conformance.cluster.changes import (
     Gap,
     LabelChange,
     NodeChange,
+    Outage,
     PodChange,
     PodEvent,
     PolicyChange,
@@ -27,6 +28,11 @@ _NODE_FIELDS = ("ready", "unschedulable", "boot_id", "taints")
 def gap(sequence: int, time: float, what: str) -> Gap:
     """Create the change that marks a point before which changes may be missing."""
     return Gap(sequence=sequence, time=time, node="", what=what)
+
+
+def outage(seconds: float, sequence: int, time: float) -> Outage:
+    """Create the change that marks the end of an outage of the API server."""
+    return Outage(sequence=sequence, time=time, node="", seconds=seconds)
 
 
 def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Raw) -> None:

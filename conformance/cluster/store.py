@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from conformance.cluster import diff
 from conformance.cluster.errors import ClusterError
+from conformance.cluster.outages import NOTABLE, Outages
 from conformance.cluster.pod_view import PodView, pod_view
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.views import (
@@ -89,6 +91,7 @@ class Store:
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
+        self.outages = Outages(timeline.now)
         self.nodes: Table[NodeView] = Table("nodes", node_view, diff.node, node_of=lambda node: node.name)
         self.pods: Table[PodView] = Table(
             "pods", pod_view, diff.pod, group=lambda pod: pod.node or "", node_of=lambda pod: pod.assigned_node
@@ -121,6 +124,15 @@ class Store:
         """Apply one watch event."""
         with self._lock:
             self._wake(self._put(table, key_of(raw), None if deleted else table.parse(raw), raw))
+
+    def lost(self, table: Table[V]) -> None:
+        """Record that the watch of a table lost its connection."""
+        self.outages.lost(table.title)
+
+    def found(self, table: Table[V]) -> None:
+        """Record that the watch of a table has a connection, and in the timeline a notable outage that this ended."""
+        if (length := self.outages.found(table.title)) is not None and length.real >= NOTABLE:
+            self.timeline.add(partial(diff.outage, length.real))
 
     def fail(self, table: Table[V], error: ClusterError | None) -> None:
         """Mark a table as out of date, which ends every wait with `error`. None marks it as up to date again."""

@@ -40,6 +40,9 @@ _COLLECTIONS = ("nodes", "pods", "daemonsets", "clusterpolicies", "configmaps", 
 
 _DENIALS: Mapping[int, type[ApiError]] = {401: AccessLostError, 403: DeniedError}
 
+_BUSY = (429, 502, 503, 504)
+"""Answers of a server, or of a load balancer before it, that cannot answer at the moment."""
+
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -56,12 +59,14 @@ class Transport:
     Attributes:
         configuration: Configuration of the Kubernetes client; `execute` creates its own clients from it.
         limits: Time limits.
+        manager: Field manager of writes.
         requests: Number of requests sent so far, by RBAC verb (get, list, watch, create, ...).
     """
 
     def __init__(self, configuration: Any, limits: Limits) -> None:
         self.configuration = configuration
         self.limits = limits
+        self.manager = FIELD_MANAGER
         self.requests: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._at_once = threading.BoundedSemaphore(CONNECTIONS)
@@ -82,7 +87,7 @@ class Transport:
 
         Raises:
             ApiError: The server rejected a request.
-            UnreachableError: The server did not answer, despite retries for `limits.request` real seconds.
+            UnreachableError: The server did not answer, despite retries for `limits.unreachable` real seconds.
         """
         items: list[dict[str, Any]] = []
         query = {**(query or {}), "limit": PAGE}
@@ -98,7 +103,7 @@ class Transport:
 
         Raises:
             ApiError: The server rejected the request.
-            UnreachableError: The server did not answer, despite retries for `limits.request` real seconds.
+            UnreachableError: The server did not answer, despite retries for `limits.unreachable` real seconds.
         """
         return self._json("GET", path, query=query)
 
@@ -107,16 +112,25 @@ class Transport:
         return self._retried("GET", path, query=query).decode("utf-8", errors="replace")
 
     def create(self, path: str, body: Body) -> dict[str, Any]:
-        """Create an object in its collection (POST)."""
-        return self._json("POST", path, body=body, query={"fieldManager": FIELD_MANAGER})
+        """Create an object in its collection (POST).
+
+        If the answer was lost and the object then exists, it is the one that was created.
+        """
+        lost = threading.Event()
+        try:
+            return self._json("POST", path, body=body, query={"fieldManager": self.manager}, lost=lost)
+        except ApiError as error:
+            if not (lost.is_set() and error.conflict and isinstance(body, Mapping)):
+                raise
+            return self.get(f"{path}/{body['metadata']['name']}")
 
     def replace(self, path: str, body: Body) -> dict[str, Any]:
         """Replace an object (PUT). An outdated resourceVersion in `body` raises ApiError with status 409."""
-        return self._json("PUT", path, body=body, query={"fieldManager": FIELD_MANAGER})
+        return self._json("PUT", path, body=body, query={"fieldManager": self.manager})
 
     def patch(self, path: str, body: Body, kind: PatchKind = PatchKind.MERGE) -> dict[str, Any]:
         """Patch an object (PATCH). A failed `test` operation of a JSON patch raises ApiError with status 422."""
-        return self._json("PATCH", path, body=body, query={"fieldManager": FIELD_MANAGER}, content=kind)
+        return self._json("PATCH", path, body=body, query={"fieldManager": self.manager}, content=kind)
 
     def delete(self, path: str, *, grace: int | None = None) -> None:
         """Delete an object (DELETE); succeeds if it does not exist.
@@ -155,19 +169,30 @@ class Transport:
         return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
 
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
+        """Send a request until the server answers, for `limits.unreachable` real seconds.
+
+        A write whose answer was lost is sent again too: a patch or replacement with the same content changes nothing,
+        or is a conflict that the caller knows how to handle; see `create` for the rest.
+        """
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, UnreachableError) and (error.unprocessed or method == "GET")
-            ),
-            stop=tenacity.stop_after_delay(self.limits.request),
+            retry=tenacity.retry_if_exception_type(UnreachableError),
+            stop=tenacity.stop_after_delay(self.limits.unreachable),
             wait=tenacity.wait_exponential(multiplier=0.05, max=2),
             reraise=True,
         )(self._once, method, path, **options)
 
-    def _once(self, method: str, path: str, timeout: float | None = None, **options: Any) -> bytes:
-        with self._at_once:
-            response = self._send(method, path, timeout=timeout or self.limits.request, **options)
-            data = self._read(response, method, path)
+    def _once(
+        self, method: str, path: str, timeout: float | None = None, lost: threading.Event | None = None, **options: Any
+    ) -> bytes:
+        """Send a request once. Sets `lost` if the server may have processed it without an answer."""
+        try:
+            with self._at_once:
+                response = self._send(method, path, timeout=timeout or self.limits.request, **options)
+                data = self._read(response, method, path)
+        except UnreachableError as error:
+            if lost is not None and not error.unprocessed:
+                lost.set()
+            raise
         if not 200 <= response.status < 300:
             raise _error_response(f"{method} {path}", response.status, data)
         return data
@@ -320,7 +345,8 @@ def _error_response(what: str, status: int, data: bytes) -> ClusterError:
     reason = answer.get("reason", "") if isinstance(answer, dict) else ""
     message = answer.get("message", "") if isinstance(answer, dict) else ""
     message = message or data.decode("utf-8", errors="replace")[:300].strip()
-    if status == 429:
-        return UnreachableError(f"{what}: the API server is overloaded: {message}", unprocessed=True)
+    of_kubelet = what.endswith("/log")  # then the answer says that the node does not answer
+    if (status in _BUSY and not of_kubelet) or "etcdserver: " in message:
+        return UnreachableError(f"{what}: the API server answers {status}: {message}", unprocessed=status == 429)
     kind = _DENIALS.get(status, ApiError)
     return kind(what, status, reason, message)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from conformance.cluster.clock import ClusterClock
 from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.outages import Lost
 from conformance.cluster.store import Store
 
 T = TypeVar("T")
@@ -50,35 +51,43 @@ class Deadline:
             end.
         patience: Minimum real seconds before the deadline expires, at most `limit`. On a clock much faster than real
             time, the suite needs some real time to see what happened.
+        outages: Returns the length of all outages of the API server so far; that time does not count.
     """
 
     clock: ClusterClock
     limit: float
     patience: float = 0.0
+    outages: Callable[[], Lost] = Lost
 
     def __post_init__(self) -> None:
-        now = time.monotonic()
-        self._started = self.clock.now()
+        now = self._real_now()
+        self._started = self._now()
         self._real_start = now + min(self.patience, self.limit)
         self._real_end = now + self.limit / min(self.clock.scale, 1.0)
 
     @property
     def elapsed(self) -> float:
         """Seconds of the cluster's clock since the deadline was created."""
-        return self.clock.now() - self._started
+        return self._now() - self._started
 
     @property
     def expired(self) -> bool:
         """Whether the limit has been reached."""
-        now = time.monotonic()
+        now = self._real_now()
         return (self.elapsed >= self.limit and now >= self._real_start) or now >= self._real_end
 
     @property
     def real_seconds_left(self) -> float:
         """Real seconds until the deadline can expire; at least 0.001, so that a wait never spins."""
-        now = time.monotonic()
+        now = self._real_now()
         by_clock = max((self.limit - self.elapsed) / self.clock.scale, self._real_start - now)
         return max(min(by_clock, self._real_end - now), 0.001)
+
+    def _now(self) -> float:
+        return self.clock.now() - self.outages().seconds
+
+    def _real_now(self) -> float:
+        return time.monotonic() - self.outages().real
 
 
 class Waiter:
@@ -104,6 +113,13 @@ class Waiter:
         self.stopped = reason
         self._store.wake_all()
 
+    def deadline(self, limit: float) -> Deadline:
+        """See `Cluster.deadline`."""
+        return self._deadline(limit, self._patience)
+
+    def _deadline(self, limit: float, patience: float = 0.0) -> Deadline:
+        return Deadline(self._clock, limit, patience, self._store.outages.total)
+
     def wait(
         self,
         condition: Callable[[], T | None],
@@ -116,13 +132,13 @@ class Waiter:
         look_at: str = "",
     ) -> T:
         """See `Cluster.wait`."""
-        deadline = Deadline(self._clock, limit, self._patience)
+        deadline = self.deadline(limit)
         held: list[Deadline] = []
         for _ in self._checks(deadline, what, node, held):
             if not (value := condition()):
                 held.clear()
                 continue
-            held[:] = held or [Deadline(self._clock, hold)]
+            held[:] = held or [self._deadline(hold)]
             if held[0].expired:
                 return value
         raise WaitTimeout(
@@ -138,7 +154,7 @@ class Waiter:
         self, condition: Callable[[], T | None], seconds: float, what: str, node: str | None = None
     ) -> T | None:
         """See `Cluster.observe`."""
-        deadline = Deadline(self._clock, seconds)
+        deadline = self._deadline(seconds)
         return next((value for _ in self._checks(deadline, what, node) if (value := condition())), None)
 
     def _checks(self, deadline: Deadline, what: str, node: str | None, held: Sequence[Deadline] = ()) -> Iterator[None]:

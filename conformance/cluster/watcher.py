@@ -80,6 +80,7 @@ class Watcher(Generic[V]):
 
     def _mark_alive(self) -> None:
         self._last_answer = time.monotonic()
+        self._store.found(self._table)
         self._store.fail(self._table, None)
 
     def _step_with_retries(self) -> None:
@@ -90,7 +91,14 @@ class Watcher(Generic[V]):
             wait=tenacity.wait_exponential(multiplier=0.02, max=_MAX_PAUSE),
             sleep=self._pause,
             reraise=True,
-        )(self._step)
+        )(self._step_or_lose)
+
+    def _step_or_lose(self) -> None:
+        try:
+            self._step()
+        except UnreachableError:
+            self._store.lost(self._table)
+            raise
 
     def _pause(self, seconds: float) -> None:
         self._stopped.wait(seconds)

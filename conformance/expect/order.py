@@ -9,8 +9,10 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go; before v0
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
+from conformance.expect.compare import compare_sequences
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.label_changes import LabelChange, touched
 from conformance.expect.operands import PodRecord
@@ -18,7 +20,10 @@ from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDA
 
 _STEPS: Final = (
     ("stops the operands", "Shutting down all GPU clients in Kubernetes"),
-    ("waits for the operands", "Waiting for the device-plugin to shutdown"),
+    ("waits for the device plugin", "Waiting for the device-plugin to shutdown"),
+    ("waits for GPU Feature Discovery", "Waiting for gpu-feature-discovery to shutdown"),
+    ("waits for dcgm-exporter", "Waiting for dcgm-exporter to shutdown"),
+    ("waits for DCGM", "Waiting for dcgm to shutdown"),
     ("changes the MIG mode", "Applying the MIG mode change from the selected config"),
     ("applies the configuration", "Applying the selected MIG config to the node"),
     ("restarts the validator", "Restarting validator pod to re-run all validations"),
@@ -35,18 +40,22 @@ def check_steps(context: CheckContext, log: Sequence[str]) -> None:
 
     Args:
         context: Node and state that the check is about.
-        log: Lines that mig-manager logged during the reconfiguration. Steps that are not logged are not checked.
+        log: Lines that mig-manager logged during the reconfiguration; empty if the log cannot be read. From v0.13.0,
+            whose lines have a `msg=`, a log with the first and the last step must have all steps.
 
     Raises:
-        ConformanceError: A step was made too early.
+        ConformanceError: A step was made too early, twice or not at all.
     """
     found = [(step, line) for line in log for step, text in _STEPS if text in line]
-    order = [step for step, _ in found]
-    if order != [step for step, _ in _STEPS if step in order]:
-        expected = ", then ".join(step for step, _ in _STEPS if step in order)
-        raise ConformanceError(
-            context, "log of mig-manager", Finding((expected,), tuple(f"{step}: {line}" for step, line in found))
+    order, steps = [step for step, _ in found], [step for step, _ in _STEPS]
+    whole = {steps[0], steps[-1]} <= set(order) and all("msg=" in line for _, line in found)
+    expected = [step for step in steps if whole or step in order]
+    if order != expected:
+        finding = compare_sequences(expected, order) or Finding()
+        shown = replace(
+            finding, expected=(", then ".join(expected),), found=tuple(f"{step}: {line}" for step, line in found)
         )
+        raise ConformanceError(context, "log of mig-manager", shown)
 
 
 def check_pods_and_labels(

@@ -60,6 +60,11 @@ class Guard:
         with self._lock:
             self._error = self._error or error
 
+    def lose(self, node: str, why: str) -> NodeLostError:
+        """End the work on a node, for a reason that was noticed elsewhere; return the error. The first reason wins."""
+        with self._lock:
+            return self._lose(node, why)
+
     def forgive(self) -> None:
         """Ignore all changes and errors so far. Used before the restore, which must run in any case."""
         with self._lock:
@@ -132,8 +137,8 @@ class Guard:
             else:
                 self._unready[node] = change.time
 
-    def _lose(self, node: str, why: str) -> None:
-        self._lost.setdefault(node, NodeLostError(node, why))
+    def _lose(self, node: str, why: str) -> NodeLostError:
+        return self._lost.setdefault(node, NodeLostError(node, why))
 
     def _away(self, node: str) -> NodeLostError | None:
         since = self._unready.get(node)

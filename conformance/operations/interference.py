@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, PodChange, PodEvent, PolicyChange
+from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, Outage, PodChange, PodEvent, PolicyChange
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
 
@@ -72,7 +72,7 @@ def interference(changes: Iterable[Change], node: str, owns: Owns, operator_name
     found: dict[str, None] = {}
     rebooting = False
     for change in changes:
-        if isinstance(change, Gap):
+        if isinstance(change, Gap | Outage):
             found[change.describe()] = None
         elif change.node != node:
             continue

@@ -75,6 +75,16 @@ class RunLease:
         self._write(held["metadata"]["resourceVersion"] if held else None)
         self._thread.start()
 
+    def refuse_held(self) -> None:
+        """Raise an error if another run holds the lease. Nothing is written.
+
+        Raises:
+            LeaseHeldError: See `acquire`.
+        """
+        held = self._read()
+        if held is not None and _seconds_left(held["spec"]) and held["spec"].get("holderIdentity") != self._holder:
+            raise LeaseHeldError(self._held_message(held))
+
     def another_holds_it(self) -> bool:
         """Whether the lease names another run, which has not stopped to renew it. False if it cannot be read."""
         try:

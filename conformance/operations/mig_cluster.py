@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Final
 
+from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.clock import ClusterClock
 from conformance.cluster.errors import ApiError
@@ -96,7 +97,12 @@ class MigCluster(Cluster):
                 if patch := guarded_patch(raw, values, unguarded):
                     self.patch(path, patch, PatchKind.JSON)
 
-        self.rewrite(path, write)
+        try:
+            self.rewrite(path, write)
+        except ForeignChangeError as error:
+            if not path.startswith(paths.nodes()):
+                raise
+            raise self.guard.lose(path.rpartition("/")[2], str(error)) from error
 
     def rewrite(self, path: str, write: Callable[[Raw], None]) -> None:
         """Read an object and call `write` with it; again if somebody else wrote to the object at the same moment.

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
-from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.manager_log import LogPosition, log_position, manager_pod
 from conformance.operations.mig_cluster import MigCluster
@@ -95,7 +94,7 @@ class _Manager:
     def __init__(self, cluster: MigCluster, node: str) -> None:
         self._cluster = cluster
         self._node = node
-        self._deadline = Deadline(cluster.clock, cluster.limits.manager_ready, cluster.limits.patience)
+        self._deadline = cluster.deadline(cluster.limits.manager_ready)
 
     def await_idle(self) -> LogPosition | None:
         """Wait until mig-manager is Ready and idle. Return the end of its log, or None if that may not be read."""

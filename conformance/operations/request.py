@@ -139,7 +139,7 @@ class ReconfigureRequest:
         )
 
     def _new_deadline(self, seconds: float) -> Deadline:
-        return Deadline(self._cluster.clock, seconds, self._cluster.limits.patience)
+        return self._cluster.deadline(seconds)
 
     def _outcome(self) -> Outcome:
         if self.kept:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ClusterError
+from conformance.operations.errors import NodeLostError
 
 T = TypeVar("T")
 
@@ -70,6 +71,11 @@ def results(outcomes: Mapping[str, T | Exception]) -> dict[str, T]:
             raise outcome
         good[name] = outcome
     return good
+
+
+def surviving(outcomes: Mapping[str, T | Exception]) -> dict[str, T]:
+    """Like `results`, but leave out the nodes that were lost: the others go on without them."""
+    return results({name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, NodeLostError)})
 
 
 def _attempt(work: Callable[[str], T], name: str) -> T | Exception:

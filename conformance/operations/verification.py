@@ -29,7 +29,10 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
         cluster: The cluster.
         compared: The objects of the journal, as they were compared before they were put back.
     """
-    objects = list(compared)
+    every = list(compared)
+    away = {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
+    objects = [one for one in every if one.entry.object not in away]
+    unsure = [f"node {away[one.entry.object]} is not Ready" for one in every if one.entry.object in away]
     nodes = len(cluster.nodes())
     limits = cluster.limits
     limit = limits.operands_ready + limits.labels
@@ -43,8 +46,8 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
             lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
         )
     except WaitTimeout:
-        return list(_differences(cluster, objects, strategy))
-    return []
+        return [*unsure, *_differences(cluster, objects, strategy)]
+    return unsure
 
 
 def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
 from conformance.expect.kinds import geometry_kind
 from conformance.expect.node import ExpectedNode
-from conformance.operations.errors import NodeLostError
-from conformance.operations.side_by_side import side_by_side
-from conformance.operations.users import refuse_users
+from conformance.operations.side_by_side import side_by_side, surviving
 from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
@@ -199,10 +197,9 @@ class Execution:
         self._run.made += 1
         self._run.visited.append(str(stop))
         self.tell(self._run.made, self.agenda.states, str(stop))
-        free = self._free(visit, names)
+        free = self._begin(visit, names)
         if not free:
             return
-        self._provisioner.keeping.begin(free)
         with self._run.spending(Spent.STRATEGY):
             self._provisioner.change_strategy(stop.cell.strategy)
 
@@ -233,12 +230,12 @@ class Execution:
         self._run.asked |= asked
         self._run.made += len(asked)
 
-    def _free(self, visit: Visit, names: list[str]) -> list[str]:
+    def _begin(self, visit: Visit, names: list[str]) -> list[str]:
         """Return the nodes that may be changed. One that is lost, or whose GPUs somebody uses, is left out by name."""
         for name in names:
             with visit.losing(name):
                 self._cluster.guard.check(name)
-                refuse_users(self._cluster, [name])
+                self._provisioner.keeping.begin([name])
         return [name for name in names if name not in visit.broken]
 
     def _count_reconfigurations(self, visit: Visit) -> None:
@@ -330,7 +327,7 @@ class Execution:
             if node.arrived and self.agenda.scenarios(visit.stop, node.name, moment=Moment.AT_END)
         }
         with self._run.spending(Spent.GRACE):
-            _pass_on(side_by_side(self._cluster, watched, self._await_grace))
+            surviving(side_by_side(self._cluster, watched, self._await_grace))
         for visit in self._visits.values():
             for node in visit.nodes.values():
                 if node.arrived:
@@ -380,13 +377,6 @@ class Execution:
 
 def _numbered(node: NodeInCell) -> Iterator[tuple[int, str]]:
     return enumerate(node.requested, start=1)
-
-
-def _pass_on(outcomes: Mapping[str, object]) -> None:
-    """Raise an error of the whole run. That of one node is told to the cases of the node."""
-    for outcome in outcomes.values():
-        if isinstance(outcome, Exception) and not isinstance(outcome, NodeLostError):
-            raise outcome
 
 
 def _cause(error: Exception, node: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +13,12 @@ from conformance.backends.backend import Permissions
 from conformance.backends.choice import Choice, make_backend
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.transport import connect
 from conformance.operations.journal_reading import journals_in_cluster
+from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.operations.users import gpu_users
 from conformance.report.model import Environment, TimelineEntry
 from conformance.report.run import Run, Spent
@@ -112,16 +115,23 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         backend = make_backend(_choice(options, run_id))
         resources.callback(backend.stop)
         attachment = backend.start()
+        permissions = attachment.permissions
+        needed = [one for one in RIGHTS if one.level in _levels(permissions)]
+        with closing(connect(attachment.kubeconfig, attachment.context, options.limits)) as transport:
+            check_rights(transport, [one for one in needed if one.place is Place.CLUSTER], {Place.CLUSTER: ""})
         cluster = resources.enter_context(
             MigCluster.connect(
                 attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
             )
         )
-        permissions = attachment.permissions
+        namespaces = {Place.OPERATOR: cluster.operator_namespace, Place.OWN: cluster.namespace}
+        check_rights(cluster.transport, [one for one in needed if one.place is not Place.CLUSTER], namespaces)
         keeping = Keeping(cluster, run_id, folder / f"journal-{run_id}.jsonl", cordon=options.cordon)
         resources.callback(keeping.end)
         refused = _look_at_earlier_runs(cluster, keeping, permissions, only_shows=only_shows)
         planner = _survey(options, cluster, permissions, refused, simulated=backend.simulated_gpus)
+        if permissions.disruptive and not only_shows:
+            _refuse_if_all_are_used(planner)
         provisioner = _provisioner(options, cluster, planner, run_id, keeping)
         session = Session(
             options=options,
@@ -145,6 +155,22 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     return session
 
 
+def _levels(permissions: Permissions) -> set[Level]:
+    allowed = {
+        Level.READ: True,
+        Level.DISRUPTIVE: permissions.disruptive,
+        Level.CLUSTER_WIDE: permissions.cluster_wide,
+        Level.EXEC: permissions.execute,
+    }
+    return {level for level, given in allowed.items() if given}
+
+
+def _refuse_if_all_are_used(planner: Planner) -> None:
+    """Raise an error if the run may change nodes, but somebody uses each of them."""
+    if planner.in_use and planner.in_use.keys() >= planner.targets.keys():
+        raise ClusterError(f"no node may be changed: {'; '.join(planner.in_use.values())}")
+
+
 def _look_at_earlier_runs(
     cluster: MigCluster, keeping: Keeping, permissions: Permissions, *, only_shows: bool
 ) -> dict[str, str]:
@@ -160,9 +186,12 @@ def _look_at_earlier_runs(
         pending = journals_in_cluster(cluster)
     except ApiError:
         return {}  # an account that only reads need not see the namespace of the suite
+    changes = permissions.disruptive and not only_shows
     if not pending:
+        if changes:
+            RunLease(cluster, "").refuse_held()
         return {}
-    if permissions.disruptive and not only_shows:
+    if changes:
         strategy = any(path.startswith(paths.policies()) for journal in pending for path in journal.entries)
         if strategy and not permissions.cluster_wide:
             raise ClusterError(

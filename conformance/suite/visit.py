@@ -12,7 +12,7 @@ from conformance.cluster.errors import AccessLostError, InconclusiveError, Unrea
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
-from conformance.operations.side_by_side import results, side_by_side
+from conformance.operations.side_by_side import side_by_side, surviving
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
 
@@ -94,16 +94,17 @@ class Visit:
 
         for name in names:
             with self.losing(name):
+                cluster.guard.check(name)
                 self.end_stay(self.nodes[name])
                 self.nodes[name].disturbed = True
         try:
-            results(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
+            surviving(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
             self._together(scenario, names, partial(scenario.change, cluster))
-            results(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
+            surviving(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
         finally:
             self._together(scenario, names, partial(scenario.undo, cluster))
-            results(side_by_side(cluster, names, settle))
-            results(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
+            surviving(side_by_side(cluster, names, settle))
+            surviving(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
 
     def end_stay(self, node: NodeInCell) -> None:
         """Complete the evidence of the stay of a node, unless that was done before."""

@@ -84,6 +84,7 @@ class Stand:
         loop.run(self.server.start())
         self.kubeconfig = self.server.kubeconfig
         self.hand: Transport = connect(self.kubeconfig, None, Limits())
+        self.hand.manager = "somebody"
         self._make_policy()
 
     def stop(self) -> None:

@@ -15,6 +15,9 @@ from tests.expect.made import context
 LOG = [
     'msg="Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"',
     'msg="Waiting for the device-plugin to shutdown"',
+    'msg="Waiting for gpu-feature-discovery to shutdown"',
+    'msg="Waiting for dcgm-exporter to shutdown"',
+    'msg="Waiting for dcgm to shutdown"',
     'msg="Applying the MIG mode change from the selected config to the node (and double checking it took effect)"',
     'msg="Applying the selected MIG config to the node"',
     'msg="Restarting validator pod to re-run all validations"',
@@ -24,7 +27,20 @@ LOG = [
 PLUGIN = DEPLOY_PREFIX + "device-plugin"
 
 
-@pytest.mark.parametrize("log", [[], LOG, LOG[-1:], [LOG[3]], ["other", *LOG[:2], "other", *LOG[3:]]])
+APPLIES, SUCCEEDS = LOG[6], LOG[-1]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [],
+        LOG,
+        [SUCCEEDS],
+        [APPLIES],
+        ["other", *LOG[:2], "other", *LOG[2:]],
+        [line.removeprefix("msg=") for line in (*LOG[:2], *LOG[5:])],
+    ],
+)
 def test_logs_that_pass(log: list[str]) -> None:
     check_steps(context(), log)
 
@@ -38,20 +54,27 @@ def test_a_step_before_the_one_that_must_come_first(at: int) -> None:
 
 
 def test_a_step_that_is_made_twice() -> None:
-    for log in ([LOG[3], *LOG], [*LOG[:4], LOG[3], *LOG[4:]]):
+    for log in ([APPLIES, *LOG], [*LOG[:7], APPLIES, *LOG[7:]]):
         with pytest.raises(ConformanceError):
             check_steps(context(), log)
 
 
+@pytest.mark.parametrize("at", range(1, len(LOG) - 1))
+def test_a_step_that_is_left_out(at: int) -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_steps(context(), [*LOG[:at], *LOG[at + 1 :]])
+    assert "\n  missing     " in str(failed.value)
+
+
 def test_message_of_a_success_before_the_gpus_were_changed() -> None:
     with pytest.raises(ConformanceError) as failed:
-        check_steps(context(requirement="D-02"), ["other", LOG[6], "other", LOG[3]])
+        check_steps(context(requirement="D-02"), ["other", SUCCEEDS, "other", APPLIES])
 
     assert str(failed.value) == (
         "D-02 log of mig-manager of node sim-0 under single, all-1g.10gb\n"
         "  expected    applies the configuration, then writes success\n"
-        f"  found       writes success: {LOG[6]}\n"
-        f"              applies the configuration: {LOG[3]}"
+        f"  found       writes success: {SUCCEEDS}\n"
+        f"              applies the configuration: {APPLIES}"
     )
 
 

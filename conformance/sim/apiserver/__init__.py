@@ -9,7 +9,7 @@ resource looks like, `writing` turns requests into stored objects, `controllers`
 HTTP.
 """
 
-from conformance.sim.apiserver.server import ApiServer
+from conformance.sim.apiserver.server import ApiServer, Interruption
 from conformance.sim.apiserver.storage.watching import Settings
 
-__all__ = ["ApiServer", "Settings"]
+__all__ = ["ApiServer", "Interruption", "Settings"]

@@ -183,6 +183,11 @@ def too_many_requests(message: str, cause: str) -> ApiError:
     return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", message, causes=causes)
 
 
+def unavailable() -> ApiError:
+    """503: a server that starts or shuts down, or that has no etcd."""
+    return ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+
+
 def internal(message: str) -> ApiError:
     """Return the error for a failure inside the server (500)."""
     return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", f"Internal error occurred: {message}")

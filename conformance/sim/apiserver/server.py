@@ -7,13 +7,14 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TextIO, cast
 
 from aiohttp import web
 
 from conformance.sim.apiserver.controllers import INITIAL, DisruptionController, GarbageCollector, NamespaceController
-from conformance.sim.apiserver.errors import ApiError, internal
+from conformance.sim.apiserver.errors import ApiError, internal, unavailable
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.resources.catalog import Catalog, CustomResources
 from conformance.sim.apiserver.resources.pods import SYSTEM_PRIORITIES
@@ -30,6 +31,17 @@ from conformance.sim.apiserver.web.verbs import Verbs
 from conformance.sim.apiserver.writing.registry import Registry, WriteOptions
 
 _LOG = logging.getLogger(__name__)
+
+
+class Interruption(StrEnum):
+    """What is the matter with a server that does not work."""
+
+    DOWN = "down"
+    """Nothing listens: as after the end of the process."""
+    UNAVAILABLE = "unavailable"
+    """It answers 503: as while it starts, or without etcd."""
+    PAUSED = "paused"
+    """It accepts requests, but answers them only when it resumes."""
 
 
 class WallClock(Protocol):
@@ -73,6 +85,9 @@ class ApiServer:
         self._controllers: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
         self._audit: TextIO | None = None
+        self._sites: list[web.TCPSite] = []
+        self._interruption: Interruption | None = None
+        self._resumed = asyncio.Event()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -93,11 +108,48 @@ class ApiServer:
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))
         await self._runner.setup()
-        for tls in (self._access.ssl_context(), None):
-            await web.TCPSite(self._runner, HOST, 0, ssl_context=tls, backlog=512).start()
+        await self._listen(0, 0)
         port, plain_port = (address[1] for address in self._runner.addresses)
         self.url, self.plain_url = f"https://{HOST}:{port}", f"http://{HOST}:{plain_port}"
         self._access.write_kubeconfig(self.kubeconfig, self.url)
+
+    def new_token(self, user: str) -> str:
+        """Return a new token for a user."""
+        return self._access.new_token(user)
+
+    def revoke(self, token: str) -> None:
+        """Accept a token no longer, and end all watches: those of its user must not go on."""
+        self._access.users.pop(token, None)
+        self._watches.close()
+
+    async def interrupt(self, how: Interruption) -> None:
+        """Stop working until `resume`: end all watches, and handle no request. Those of this process wait."""
+        self._interruption = how
+        self._resumed.clear()
+        self._watches.close()
+        if how is Interruption.DOWN:
+            for site in self._sites:
+                await site.stop()
+            if self._runner is not None and self._runner.server is not None:
+                await self._runner.server.shutdown(timeout=0.1)
+
+    async def resume(self) -> None:
+        """Work again after `interrupt`, at the same address and with all objects."""
+        if self._interruption is Interruption.DOWN:
+            ports = (int(url.rpartition(":")[2]) for url in (self.url, self.plain_url))
+            await self._listen(*ports)
+        self._interruption = None
+        self._resumed.set()
+
+    async def _listen(self, port: int, plain_port: int) -> None:
+        if self._runner is None:
+            raise RuntimeError("the server was not started")
+        self._sites = [
+            web.TCPSite(self._runner, HOST, at, ssl_context=tls, backlog=512, reuse_address=True)
+            for at, tls in ((port, self._access.ssl_context()), (plain_port, None))
+        ]
+        for site in self._sites:
+            await site.start()
 
     async def stop(self) -> None:
         """End all watches and stop serving."""
@@ -128,6 +180,10 @@ class ApiServer:
         """Answer a request of a user; None for the one whose token it carries."""
         if self._audit is not None:
             self._audit.write(_audit_line(request))
+        if self._interruption is Interruption.PAUSED:
+            await self._resumed.wait()
+        if self._interruption is Interruption.UNAVAILABLE:
+            return refusal(unavailable())
         try:
             return await self._route(request, user or self._access.user_of(request))
         except ApiError as error:
@@ -147,6 +203,8 @@ class ApiServer:
         after the store was read or written.
         """
         await asyncio.sleep(0)
+        if self._interruption is not None:
+            await self._resumed.wait()  # as the client libraries of real components, which try again
         request = cast("web.BaseRequest", LocalRequest(method, path, query, headers, body))
         answer = cast("web.Response", await self._answer_user(request, ADMIN))
         await asyncio.sleep(0)

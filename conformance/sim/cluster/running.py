@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from conformance.sim.apiserver import ApiServer, Interruption
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.simulation import Simulation
 from conformance.sim.node import SimNode
@@ -135,6 +136,34 @@ class SimulatedCluster:
             return action()
 
         return self._await(act())
+
+    @property
+    def server(self) -> ApiServer:
+        """The embedded API server; access it only through `run`.
+
+        Raises:
+            RuntimeError: The nodes joined another API server.
+        """
+        if self._simulation.server is None:
+            raise RuntimeError("there is no embedded API server")
+        return self._simulation.server
+
+    def interrupt(self, how: Interruption, seconds: float) -> None:
+        """Interrupt the embedded API server for some real seconds; returns when it works again."""
+
+        async def interrupt() -> None:
+            await self.server.interrupt(how)
+            await asyncio.sleep(seconds)
+            await self.server.resume()
+
+        self._await(interrupt())
+
+    def lose(self, name: str) -> None:
+        """Take the machine of a node away: its kubelet and its pods end, and nobody is told.
+
+        The node becomes not Ready once the cluster has missed it for long enough.
+        """
+        self._await(self._simulation.lose(name))
 
     def __enter__(self) -> Self:
         self.start()

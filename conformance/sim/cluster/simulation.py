@@ -76,6 +76,7 @@ class Simulation:
     Attributes:
         clock: The cluster's clock.
         nodes: The simulated nodes.
+        server: The embedded API server; None before the start, or if the nodes joined another one.
         failure: Error of the first component that failed; None if none has failed.
     """
 
@@ -90,6 +91,8 @@ class Simulation:
     ) -> None:
         self.clock = Clock(options.attached_time_scale if attach else options.time_scale)
         self.failure: SimulationError | None = None
+        self.server: ApiServer | None = None
+        self._kubelet: Kubelet | None = None
         self._on_failure: Callable[[], None] = lambda: None
         self._faults = Faults(options.faults)
         boards = {f"{NODE_PREFIX}{number}": options.boards() for number in range(options.gpu_nodes)}
@@ -144,10 +147,16 @@ class Simulation:
         if self.failure:
             action()
 
+    async def lose(self, name: str) -> None:
+        """Take the machine of a node away; see `SimulatedCluster.lose`."""
+        if self._kubelet is not None:
+            await self._kubelet.lose(name)
+
     async def _serve(self, directory: Path) -> tuple[Path, Kube]:
         """Start the embedded server; return its kubeconfig and the client of the components, which needs no network."""
         server = ApiServer(directory, self.clock, Settings(audit_log=self._options.audit_log))
         await server.start()
+        self.server = server
         self._endings.push_async_callback(server.stop)
         return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials, server.call))
 
@@ -159,7 +168,7 @@ class Simulation:
         self._endings.push_async_callback(tasks.stop)
         for component in self._components(kube):
             tasks.spawn(component.run(), type(component).__name__)
-        kubelet = Kubelet(kube, self.clock, programs())
+        kubelet = self._kubelet = Kubelet(kube, self.clock, programs())
         self._endings.push_async_callback(kubelet.stop)
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterable
+from typing import Final
 
 from conformance.sim.clock import Clock
 from conformance.sim.events import EventRecorder
-from conformance.sim.kube import CONFIG_MAPS, NODES, PODS, Event, Kube, Object
+from conformance.sim.kube import CONFIG_MAPS, NODES, PODS, Event, Kube, Object, PatchKind
 from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.agent import NodeAgent
 from conformance.sim.kubelet.leases import Leases
@@ -19,6 +20,11 @@ from conformance.sim.kubelet.runtime import Shared
 from conformance.sim.kubelet.server import KubeletServer
 from conformance.sim.kubelet.statuswriter import StatusWriter
 from conformance.sim.node import SimNode
+from conformance.sim.tasks import Tasks
+from conformance.spec.times import api_time
+
+MONITOR_GRACE_SECONDS: Final = 50.0
+"""Cluster seconds without a sign of a kubelet until its node is not Ready (node-monitor-grace-period)."""
 
 
 class Kubelet:
@@ -41,6 +47,7 @@ class Kubelet:
         self._events = EventRecorder(self._kube, clock, "kubelet")
         self._statuses = StatusWriter(self._kube, clock, HOST_IP)
         self._server = KubeletServer(self.find_worker, programs, clock)
+        self._tasks = Tasks()
         self._shared: Shared | None = None
 
     async def start(self, nodes: Iterable[SimNode] = ()) -> None:
@@ -74,10 +81,30 @@ class Kubelet:
     async def stop(self) -> None:
         """End all programs without updating the cluster, as if the nodes had lost their network."""
         await asyncio.gather(*(agent.stop() for agent in self._agents.values()))
+        await self._tasks.stop()
         await self._leases.stop()
         await self._statuses.stop()
         await self._events.stop()
         await self._server.stop()
+
+    async def lose(self, name: str) -> None:
+        """End everything on a node without telling anybody. It becomes not Ready after the grace period."""
+        await self._agents.pop(name).stop()
+        self._tasks.spawn(self._miss(name), f"absence of node {name}")
+
+    async def _miss(self, name: str) -> None:
+        """What the node lifecycle controller does with a node that it does not hear of (Kubernetes v1.36)."""
+        await self._clock.sleep(MONITOR_GRACE_SECONDS)
+        told = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        condition = {"type": "Ready", "lastTransitionTime": api_time(self._clock.time())} | told
+        controller = self._kube.named("kube-controller-manager")
+        status = {"status": {"conditions": [condition]}}
+        await insist_unless_gone(
+            lambda: controller.patch(NODES, name, status, None, "status", kind=PatchKind.STRATEGIC)
+        )
+        taints = [{"key": "node.kubernetes.io/unreachable", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+        spec = {"spec": {"taints": taints}}
+        await insist_unless_gone(lambda: controller.patch(NODES, name, spec, kind=PatchKind.STRATEGIC))
 
     async def leave(self) -> None:
         """Remove the nodes and their pods from the cluster; call it before `stop`."""

@@ -5,6 +5,7 @@ The last pod of a resource starts when the others already hold theirs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -43,21 +44,31 @@ class UseDevices(Scenario[list[tuple[str, PodView]], DeviceUsers]):
 
     def start(self, node: NodeInCell) -> list[tuple[str, PodView]]:
         """Create the pods that start together, without waiting."""
-        return _start(node, 0, TOGETHER)
+        return _start(node, node.expected.resources, 0, TOGETHER)
 
     def observe(self, node: NodeInCell, started: list[tuple[str, PodView]]) -> DeviceUsers:
         """Read what each pod sees, start one more for each resource, and read what that sees."""
         if (seen := node.observed) is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
-        users = [node.workloads.devices(pod, resource) for resource, pod in started]
-        later = _start(node, TOGETHER, AT_MOST)
-        users += [node.workloads.devices(pod, resource) for resource, pod in later]
-        return DeviceUsers(tuple(users), seen.gpus)
+        return DeviceUsers(_users(node, node.expected.resources, started), seen.gpus)
 
 
-def _start(node: NodeInCell, there: int, up_to: int) -> list[tuple[str, PodView]]:
+def use_devices(node: NodeInCell, resources: Mapping[str, int]) -> tuple[DeviceUser, ...]:
+    """Start pods for every one of these resources as `UseDevices` does, and return what they see."""
+    return _users(node, resources, _start(node, resources, 0, TOGETHER))
+
+
+def _users(
+    node: NodeInCell, resources: Mapping[str, int], started: list[tuple[str, PodView]]
+) -> tuple[DeviceUser, ...]:
+    first = [node.workloads.devices(pod, resource) for resource, pod in started]
+    later = _start(node, resources, TOGETHER, AT_MOST)
+    return (*first, *(node.workloads.devices(pod, resource) for resource, pod in later))
+
+
+def _start(node: NodeInCell, resources: Mapping[str, int], there: int, up_to: int) -> list[tuple[str, PodView]]:
     return [
         (resource, node.workloads.start(resource))
-        for resource, count in sorted(node.expected.resources.items())
+        for resource, count in sorted(resources.items())
         for _ in range(there, min(count, up_to))
     ]

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from conformance.cluster.changes import LabelChange
 from conformance.cluster.errors import WaitTimeout
+from conformance.expect.devices import DeviceUser
 from conformance.expect.observed import ObservedGpu
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
@@ -16,6 +17,7 @@ from conformance.operations.side_by_side import results, side_by_side
 from conformance.spec.mig_parted import Entry
 from conformance.suite.own_file import OwnFileScenario, for_each_model, halves, packed, smallest
 from conformance.suite.scenario import NodeInCell
+from conformance.suite.scenarios.device_users import use_devices
 from conformance.suite.scenarios.rest import PluginEnd, plugin_end
 from conformance.suite.targets import find_targets
 
@@ -56,6 +58,7 @@ class OwnConfigurations:
         after_edit: Changes of labels that others than the suite made between the edit and the next request.
         edited: The same name requested again, with other content.
         by_index: MIG on every second GPU, and off on the first and the others.
+        users: Pods that held slices and whole GPUs under `by_index` at the same time.
         back_state: State after the configuration of the cell was requested with the former file in force; None before.
         back_problem: Why that request did not succeed; empty if it did.
         gpus_back: The GPUs after it.
@@ -66,6 +69,7 @@ class OwnConfigurations:
     after_edit: tuple[LabelChange, ...]
     edited: Applied
     by_index: Applied
+    users: tuple[DeviceUser, ...] = ()
     back_state: str | None = None
     back_problem: str = ""
     gpus_back: tuple[ObservedGpu, ...] = ()
@@ -116,8 +120,10 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         before = node.observed.gpus if node.observed else ()
         uneven = self._applied(node, UNEVEN, tuple(file[UNEVEN]), before, self._first[node.name])
         by_index = self._request(node, BY_INDEX, tuple(file[BY_INDEX]), uneven.gpus)
+        users = use_devices(node, by_index.allocatable)
+        node.workloads.remove()
         edited = self._request(node, UNEVEN, tuple(self._edited()), by_index.gpus)
-        return OwnConfigurations(uneven, foreign, edited, by_index)
+        return OwnConfigurations(uneven, foreign, edited, by_index, users)
 
     def settle(self, node: NodeInCell, evidence: OwnConfigurations) -> OwnConfigurations:
         """Request the configuration of the cell, which the former file has again."""

@@ -132,7 +132,7 @@ class Verbs:
             return self._written(request, target, self._registry.create(target.served, target.namespace, obj, options))
         if old is None:
             raise not_found(target.served.resource.plural, target.name, target.served.resource.group)
-        obj = tracked(old.data, obj, target.served.schema, options.field_manager, self._registry.now())
+        obj = tracked(old.data, obj, target.served, target.subresource, options.field_manager, self._registry.now())
         written = self._registry.update(target.served, old, obj, options, target.subresource)
         return self._written(request, target, written)
 
@@ -149,7 +149,7 @@ class Verbs:
             return self._written(request, target, self._apply(target, patch, options))
         old = self._registry.get(target.served, target.namespace, target.name)
         new = _patched(old.data, patch, media, target)
-        new = tracked(old.data, new, target.served.schema, options.field_manager, self._registry.now())
+        new = tracked(old.data, new, target.served, target.subresource, options.field_manager, self._registry.now())
         try:
             written = self._registry.update(target.served, old, new, options, target.subresource)
         except UnreadableError as unreadable:

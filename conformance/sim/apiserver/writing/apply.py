@@ -1,7 +1,8 @@
 """Server-side apply: field ownership, and the merge that follows from it.
 
-Unlike a real server, which tracks ownership from creation, this one tracks it from the first apply of an object:
-updates before that leave no `managedFields`. Lists are merged by the merge key of strategic merge patches.
+Unlike a real server, which tracks ownership from creation, this one tracks it from the first apply of an object, and of
+nodes and ClusterPolicies, but for their status, from the first update: of these, clients want to know who changed them.
+Updates before that leave no `managedFields`. Lists are merged by the merge key of strategic merge patches.
 
 Field sets use the notation of `managedFields`: `f:NAME` for a field, `k:{KEY}` for a list element, `v:VALUE` for a
 value in a set.
@@ -32,6 +33,7 @@ _SERVER_OWNED = frozenset({
     "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
     "deletionTimestamp", "deletionGracePeriodSeconds", "generateName",
 })  # fmt: skip
+_TRACKED = frozenset({"clusterpolicies", "nodes"})
 Owner = tuple[str, str]
 """Name of a field manager and its operation, `Apply` or `Update`."""
 
@@ -176,9 +178,11 @@ def applied(old: Object | None, patch: Any, served: Served, options: WriteOption
     return _with_owners(result, owners, before, served.resource.api_version, now)
 
 
-def tracked(old: Object, new: Object, schema: Schema, manager: str, now: datetime) -> Object:
+def tracked(old: Object, new: Object, served: Served, subresource: str, manager: str, now: datetime) -> Object:
     """Return `new` with the fields that an update changed assigned to `manager`, if ownership is tracked."""
-    if not look(old, "metadata", "managedFields") or not look(new, "metadata", "managedFields"):
+    schema, begun = served.schema, bool(look(old, "metadata", "managedFields"))
+    always = served.resource.plural in _TRACKED
+    if begun != bool(look(new, "metadata", "managedFields")) or not (begun or always) or (always and subresource):
         return new
     paths = _owned(new, schema)
     changed = frozenset(path for path in paths if value_at(old, path) != value_at(new, path))
