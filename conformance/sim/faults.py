@@ -229,6 +229,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # mig-parted issue 9: reported as applied although it was not.
     Fault("mig-manager-believes-in-success", "mig_manager", "a change that fails ends in success", ("D-23",)),
+    # gpu-operator issue 603, mig-parted issue 18: success with nothing there, here when it matters most.
+    Fault(
+        "mig-manager-skips-after-failure",
+        "mig_manager",
+        "the change after one that failed is reported as applied without being made",
+        ("D-23",),
+    ),
     # gpu-operator issue 2833, worse: the five minutes are from mig-parted v0.15.0, pkg/mig/reconfigure.
     Fault("mig-manager-waits-for-ever", "mig_manager", "a pod that does not go is waited for without end", ("D-03",)),
     # gpu-operator v26.7.0, controllers/nodelabeling_controller.go: only if the default says so, and whenever it looks.

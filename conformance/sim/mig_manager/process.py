@@ -43,6 +43,7 @@ class Process:
         operands_resumed: Whether a run of this process has succeeded. After that, a run that fails leaves the operands
             paused.
         refused: Whether the last run refused its configuration; only a fault looks at it.
+        failed: Whether the last change of the GPUs failed; only a fault looks at it.
     """
 
     def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
@@ -52,6 +53,7 @@ class Process:
         self.read_file = read_file
         self.operands_resumed = False
         self.refused = False
+        self.failed = False
 
     def log(self, text: str, level: str = "info") -> None:
         """Write a log line."""

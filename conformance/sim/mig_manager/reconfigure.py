@@ -169,7 +169,9 @@ class Reconfiguration:
     def _apply(self) -> None:
         self._process.tell("Applying the selected MIG config to the node")
         refused = self._selected == ALL_BALANCED and self._process.fault("mig-manager-refuses-balanced")
-        applied = not refused and self._process.mig_parted("-d", "apply", *self._selection)
+        skipped = self._process.failed and self._process.fault("mig-manager-skips-after-failure")
+        applied = skipped or (not refused and self._process.mig_parted("-d", "apply", *self._selection))
+        self._process.failed = not applied
         if not applied and not self._process.fault("mig-manager-believes-in-success"):
             raise StepError("failed to apply MIG configuration: exit status 1")
 
