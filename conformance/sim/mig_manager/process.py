@@ -43,6 +43,7 @@ class Process:
         operands_resumed: Whether a run of this process has succeeded. After that, a run that fails leaves the operands
             paused.
         refused: Whether the last run refused its configuration; only a fault looks at it.
+        is_new: Whether it has not finished a run yet.
     """
 
     def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
@@ -52,6 +53,7 @@ class Process:
         self.read_file = read_file
         self.operands_resumed = False
         self.refused = False
+        self.is_new = True
 
     def log(self, text: str, level: str = "info") -> None:
         """Write a log line."""
@@ -70,6 +72,8 @@ class Process:
 
     def mig_parted(self, *arguments: str) -> bool:
         """Run nvidia-mig-parted with its output in the log; return whether it succeeded."""
+        if "apply" in arguments and self.fault("mig-manager-applies-nothing"):
+            return True
         nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("mig-manager-forgets-last-gpu"))
         subsystems = self.behaviour.subsystem_filters
         result = mig_parted.run(arguments, nvml, self.smi, self.read_file, subsystem_filters=subsystems)
