@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from conformance.cluster.changes import Change, LabelChange, NodeChange, PolicyChange
 from conformance.cluster.errors import ClusterError, InconclusiveError
@@ -16,6 +18,22 @@ from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG_STATE, OPERATOR_NAMESPACE, State
 
 _ADVICE = "stop whatever made the change (a GitOps controller, another tool), then run again"
+
+
+@dataclass
+class _Absence:
+    """A part of the timeline in which the suite itself takes a node away; `end` is infinite while it lasts."""
+
+    node: str
+    start: int
+    end: float = math.inf
+
+    @property
+    def lasts(self) -> bool:
+        return self.end == math.inf
+
+    def __contains__(self, change: Change) -> bool:
+        return change.node == self.node and self.start <= change.sequence < self.end
 
 
 class Guard:
@@ -41,6 +59,7 @@ class Guard:
         self._lost: dict[str, NodeLostError] = {}
         self._unready: dict[str, float] = {}
         self._rebooting: set[str] = set()
+        self._absences: list[_Absence] = []
 
     def add(self, nodes: Iterable[str]) -> None:
         """Also guard these nodes from now on."""
@@ -71,6 +90,16 @@ class Guard:
             self._look()
             self._error = None
             self._lost.clear()
+
+    @contextmanager
+    def away(self, node: str) -> Iterator[None]:
+        """Accept that a node is not Ready during the block, because the suite itself takes it away."""
+        absence = _Absence(node, self._timeline.mark())
+        self._absences.append(absence)
+        try:
+            yield
+        finally:
+            absence.end = self._timeline.mark()
 
     def check(self, node: str | None = None) -> None:
         """Raise an error if somebody else changed something; every call raises it again until `forgive`.
@@ -103,7 +132,11 @@ class Guard:
             self.check(node)
         except InconclusiveError as error:
             return str(error)
-        return "; ".join(interference(self._timeline.since(mark), node, self._writes.owns, operator_namespace))
+        changes = (change for change in self._timeline.since(mark) if not self._is_excused(change))
+        return "; ".join(interference(changes, node, self._writes.owns, operator_namespace))
+
+    def _is_excused(self, change: Change) -> bool:
+        return isinstance(change, NodeChange) and change.field == "ready" and any(change in it for it in self._absences)
 
     def _look(self) -> None:
         """Process new changes, unless a write is in progress: its resourceVersion is not known yet."""
@@ -142,7 +175,7 @@ class Guard:
 
     def _away(self, node: str) -> NodeLostError | None:
         since = self._unready.get(node)
-        if since is None or node in self._rebooting:
+        if since is None or node in self._rebooting or any(it.node == node and it.lasts for it in self._absences):
             return None
         if (gone := self._timeline.now() - since) < self._node_away:
             return None

@@ -1,4 +1,4 @@
-"""Lets mig-manager of all nodes read another ConfigMap, and waits until it does.
+"""Lets mig-manager of all nodes restart with another ConfigMap or other settings, and waits until it has.
 
 Source: docs/reference/gpu-operator.md#which-configurations-a-node-has. A change of `migManager.config.name` changes the
 template of the DaemonSet, so mig-manager restarts on every node; a new process applies the label that it finds.
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from conformance.cluster import paths
 from conformance.cluster.errors import WaitTimeout
-from conformance.operations.fields import config_map_key, policy_field
+from conformance.operations.fields import Field, Value, config_map_key, policy_field
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import MIG_CONFIG_STATE, MIG_MANAGER_APP, State
 
@@ -49,12 +49,30 @@ def use_config_map(cluster: MigCluster, name: str | None, nodes: Collection[str]
     Raises:
         ForeignChangeError, ApiError, ClusterError: As for `MigCluster.change`.
     """
+    if (cluster.policy().config_name or None) != (name or None):
+        field = policy_field(cluster.policy().name, "migManager", "config", "name")
+        restart_manager_with(cluster, field, name, nodes, f"ConfigMap {name or 'of its own'}")
+
+
+def restart_manager_with(cluster: MigCluster, field: Field, value: Value, nodes: Collection[str], what: str) -> None:
+    """Change a field of the ClusterPolicy that restarts mig-manager, and wait as `use_config_map` does.
+
+    Args:
+        cluster: The cluster.
+        field: The field.
+        value: New value; None removes the field.
+        nodes: Nodes whose answer is waited for.
+        what: What mig-manager restarts with, for messages.
+
+    Raises:
+        ForeignChangeError, ApiError, ClusterError: As for `MigCluster.change`.
+    """
     before = cluster.daemon_set(MIG_MANAGER_APP)
-    if before is None or (cluster.policy().config_name or None) == (name or None):
+    if before is None:
         return
     for node in nodes:
         cluster.set_labels(node, {MIG_CONFIG_STATE: None})  # so that the answer is a change
-    cluster.change(policy_field(cluster.policy().name, "migManager", "config", "name"), name)
+    cluster.change(field, value)
 
     def rolled() -> bool:
         now = cluster.daemon_set(MIG_MANAGER_APP)
@@ -67,6 +85,6 @@ def use_config_map(cluster: MigCluster, name: str | None, nodes: Collection[str]
     with suppress(WaitTimeout):
         cluster.wait(
             lambda: rolled() and all(map(answered, nodes)),
-            f"mig-manager to restart with ConfigMap {name or 'of its own'} and to answer",
+            f"mig-manager to restart with {what} and to answer",
             limits.strategy_seen + limits.strategy_roll + limits.strategy_roll_per_node * further,
         )

@@ -81,6 +81,20 @@ def has_resumed(cluster: ObservedCluster, pod: PodView) -> bool:
     return any(_RESUMES in text for _, text in lines or ())
 
 
+def has_started_since(cluster: ObservedCluster, node: str, position: LogPosition | None, *, run: bool) -> bool:
+    """Return whether a mig-manager that was started after `position` is idle now; False if the log cannot be read.
+
+    Args:
+        cluster: The cluster.
+        node: Name of the node.
+        position: End of the log before the start.
+        run: Whether it must also have finished a reconfiguration since then, as it does if the node has a label.
+    """
+    log = log_since(cluster, node, position)
+    events = [_STARTED in line for line in log if _STARTED in line or _IDLE in line]
+    return bool(events) and not events[-1] and (any(events) or not run)
+
+
 def failure_reason(log: tuple[str, ...]) -> str:
     """Return the last three distinct lines with errors, joined by ` | `; empty if there are none."""
     errors = [line for line in log if line and any(mark in line for mark in _ERROR_LEVELS) and _HARMLESS not in line]

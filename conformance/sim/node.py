@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from conformance.sim.clock import Clock
 from conformance.sim.device_manager import DeviceManager
@@ -15,6 +16,10 @@ from conformance.sim.hardware import NodeHardware
 def pod_directory(uid: str, volume: str) -> str:
     """Return the directory on the node that holds a volume of the kind `emptyDir` of a pod."""
     return f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{volume}"
+
+
+MANAGER_LOOKED: Final = "/run/nvidia/mig-manager-looked"
+"""File of a node that mig-manager has applied its label since the boot, or found none."""
 
 
 @dataclass(eq=False)

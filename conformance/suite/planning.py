@@ -18,7 +18,7 @@ from conformance.spec.profile import Profile
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
 from conformance.suite.options import Options, RunProfile
-from conformance.suite.scenario import Effect, Moment
+from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Moment
 from conformance.suite.targets import Target
 
 READABLE_KINDS = (GeometryKind.OFF, GeometryKind.UNIFORM)
@@ -235,7 +235,7 @@ class Planner:
             return LeftOut(unmanaged)
         if cell.strategy is not self.strategy and not self.permissions.cluster_wide:
             return LeftOut("needs --allow-cluster-wide, to change the strategy")
-        if (missing := self._missing_permission(effect)) is not None:
+        if (missing := self._missing_permission(case.scenario)) is not None:
             return missing
         if case.scenario.needs.simulator and not self.simulated:
             return LeftOut("only a simulated cluster allows what this case does", allowed=True)
@@ -249,10 +249,12 @@ class Planner:
             return self._kept_from(target, "count the GPUs with a pod: labels do not say how many there are")
         return None
 
-    def _missing_permission(self, effect: Effect) -> LeftOut | None:
-        if effect is Effect.CLUSTER_WIDE and not self.permissions.cluster_wide:
+    def _missing_permission(self, scenario: AnyScenario) -> LeftOut | None:
+        if scenario.effect is Effect.CLUSTER_WIDE and not self.permissions.cluster_wide:
             return LeftOut("needs --allow-cluster-wide, to change the strategy")
-        if effect is Effect.REBOOT and not self.permissions.reboot:
+        if isinstance(scenario, ClusterScenario) and not self.permissions.cluster_wide:
+            return LeftOut("needs --allow-cluster-wide, to change the ClusterPolicy")
+        if scenario.effect is Effect.REBOOT and not self.permissions.reboot:
             return LeftOut("needs --allow-reboot, to reboot nodes")
         return None
 

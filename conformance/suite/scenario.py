@@ -14,11 +14,14 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
+from conformance.expect.geometry import wanted_geometry
 from conformance.expect.node import ExpectedNode
+from conformance.expect.resources import expected_resources
 from conformance.expect.versions import Declared
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
+from conformance.spec.names import MIG_CONFIG
 from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
 from conformance.suite.observer import Observation
@@ -184,6 +187,21 @@ class NodeInCell:
         """
         self.requested.append(configuration)
         return reconfigure_node(self.cluster, self.name, configuration)
+
+    def resources_of(self, configuration: str) -> Mapping[str, int]:
+        """Return the resources that the node must advertise in another configuration, once its GPUs were read."""
+        gpus = self.observed.gpus if self.observed else ()
+        wanted = wanted_geometry(gpus, self.target.entries(configuration))
+        return expected_resources(wanted, self.cell.strategy, self.expected.device_plugin)
+
+    def ask(self, configuration: str) -> None:
+        """Set the label `mig.config` and return at once; `request` also waits for the answer.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        self.requested.append(configuration)
+        self.cluster.set_labels(self.name, {MIG_CONFIG: configuration})
 
     def read_gpus(self) -> Observation:
         """Read the GPUs as they are now with a pod; `observed` keeps what was read when the node came to its cell.

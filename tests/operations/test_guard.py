@@ -102,3 +102,19 @@ def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
     guard.fail(ForeignChangeError("lost"))
     guard.forgive()
     guard.check()
+
+
+def test_a_node_that_the_suite_takes_away_is_not_lost_and_no_trouble(timeline: Timeline) -> None:
+    ready, away = node("1", {}), node("2", {})
+    ready["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    away["status"] = {"conditions": [{"type": "Ready", "status": "False"}]}
+    guard = Guard(timeline, OwnWrites(), node_away=0.0)
+    with guard.away("a"):
+        change_node(timeline, ready, away)
+        guard.check("a")
+        change_node(timeline, away, ready)
+
+    assert guard.trouble("a", 0) == ""
+    change_node(timeline, ready, away)
+    with pytest.raises(NodeLostError, match="has not been Ready"):
+        guard.check("a")

@@ -17,7 +17,10 @@ PODS = {
     file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
     for file in (resources.files("conformance.suite") / FOLDER).iterdir()
 }
-OF_THE_SUITE = ("bystander", "gpu-observer", "slice-user")
+OF_THE_SUITE = ("bystander", "gpu-holder", "gpu-observer", "slice-user")
+ON_THE_HOST = "host-command"
+"""The only pod with privileges; it needs --allow-reboot."""
+ABSENCES = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
 
 
 def pod(stem: str) -> Any:
@@ -29,10 +32,10 @@ def containers(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_there_are_no_other_files() -> None:
-    assert sorted(PODS) == sorted(OF_THE_SUITE)
+    assert sorted(PODS) == sorted((*OF_THE_SUITE, ON_THE_HOST))
 
 
-@pytest.mark.parametrize("stem", OF_THE_SUITE)
+@pytest.mark.parametrize("stem", [*OF_THE_SUITE, ON_THE_HOST])
 def test_a_file_begins_with_what_it_is_for(stem: str) -> None:
     assert PODS[stem].startswith("# ")
     assert (pod(stem)["kind"], pod(stem)["metadata"]["name"]) == ("Pod", stem)
@@ -42,7 +45,7 @@ def test_a_file_begins_with_what_it_is_for(stem: str) -> None:
 def test_pods_have_no_privilege_and_end_by_themselves(stem: str) -> None:
     spec = pod(stem)["spec"]
 
-    assert spec["restartPolicy"] == "Never"
+    assert spec["restartPolicy"] == ("Always" if stem == "bystander" else "Never")
     assert not {"hostNetwork", "hostPID", "hostIPC", "serviceAccountName", "nodeName"} & spec.keys()
     assert not [volume for volume in spec.get("volumes", ()) if "hostPath" in volume]
     assert not [container for container in containers(pod(stem)) if container.get("ports")]
@@ -65,12 +68,23 @@ def test_pods_of_the_suite_meet_the_restricted_standard(stem: str) -> None:
 def test_pods_of_the_suite_tolerate_what_gpu_nodes_carry(stem: str) -> None:
     tolerated = {toleration["key"] for toleration in pod(stem)["spec"]["tolerations"]}
 
-    assert tolerated == {"nvidia.com/gpu", "node.kubernetes.io/unschedulable"}
+    absences = ABSENCES if stem == "bystander" else set()
+    assert tolerated == {"nvidia.com/gpu", "node.kubernetes.io/unschedulable"} | absences
+
+
+def test_the_pod_on_the_host_runs_one_command_there_and_never_again() -> None:
+    filled = make_pod(ON_THE_HOST, name="x", node="a", run="r1", image="mine", command=["chroot", "/host", "reboot"])
+    (container,) = containers(filled)
+
+    assert filled["spec"]["restartPolicy"] == "Never"
+    assert container["command"] == ["chroot", "/host", "reboot"]
+    assert container["securityContext"] == {"privileged": True}
+    assert [volume["hostPath"]["path"] for volume in filled["spec"]["volumes"]] == ["/"]
 
 
 def test_only_the_observer_sees_gpus_without_asking_for_one() -> None:
     observer = pod("gpu-observer")
-    others = [pod(stem) for stem in ("bystander", "slice-user")]
+    others = [pod(stem) for stem in ("bystander", "gpu-holder", "slice-user")]
 
     assert observer["spec"]["runtimeClassName"] == RUNTIME_CLASS
     assert all("resources" not in container for container in containers(observer))

@@ -16,7 +16,7 @@ from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.server import ResourceServer
 from conformance.sim.device_plugin.settings import Settings, read_settings
 from conformance.sim.device_plugin.start import Started, StartError, start
-from conformance.sim.node import SimNode
+from conformance.sim.node import MANAGER_LOOKED, SimNode
 from conformance.sim.nvml import Nvml
 from conformance.sim.plugin_api import Device
 from conformance.spec.releases import at_least
@@ -28,6 +28,12 @@ CDI_NEEDS_DEVICES_SINCE: Final = "v0.18.0"
 nvidia-container-toolkit, pkg/nvcdi/lib-nvml.go, and container-device-interface, pkg/cdi/spec.go)."""
 _STRATEGY: Final = "/run/nvidia/plugin-strategy"
 """Where a plugin with the fault `plugin-repartitions` notes its strategy."""
+COLD_START_TRIES: Final = 24
+COLD_START_SECONDS: Final = 5.0
+"""Cluster seconds between two looks, and their number, while the plugin of a machine that has rebooted starts. In the
+simulated cluster mig-manager is done first; in a real one nothing guarantees that (gpu-operator issue 2670)."""
+LATE_SECONDS: Final = 30.0
+"""Cluster seconds for which a plugin with the fault `plugin-not-ready` registers before it can serve."""
 _SOCKETS: Final = "/var/lib/kubelet/device-plugins"
 _CONTROL_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 
@@ -41,7 +47,7 @@ async def device_plugin(container: Container) -> int:
         0 after SIGTERM; 1 if the settings or the geometry cannot be served, with the reason in the log.
     """
     log = Klog(container.log, container.clock.time)
-    again = True
+    again = not await _stopped_while_cold(container)
     while again:
         try:
             started = _start(container, log)
@@ -50,6 +56,18 @@ async def device_plugin(container: Container) -> int:
             return 1
         again = await _serve(container, started.servers, log)
     return 0
+
+
+async def _stopped_while_cold(container: Container) -> bool:
+    """After a reboot, wait until mig-manager has applied the label once; return whether SIGTERM came first."""
+    if not container.node.hardware.rebooted:
+        return False
+    for _ in range(COLD_START_TRIES):
+        if MANAGER_LOOKED in container.node.files:
+            return False
+        with suppress(TimeoutError):
+            return await container.clock.wait(container.stop, COLD_START_SECONDS)
+    return False
 
 
 def _start(container: Container, log: Klog) -> Started:
@@ -94,6 +112,8 @@ def _as_before(settings: Settings) -> Settings:
 async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:
     """Keep the servers registered; return True if the plugin has to start again: the kubelet restarted, or SIGHUP."""
     devices = container.node.devices
+    if container.node.faults.on("plugin-not-ready"):
+        _serve_later(container, servers)
     if container.node.faults.on("plugin-counts-up"):
         await _count_up(container, servers)
     for server in servers:
@@ -103,7 +123,7 @@ async def _serve(container: Container, servers: Sequence[ResourceServer], log: K
         log.info("main.go:416", "No devices found. Waiting indefinitely.")
     dropping = asyncio.ensure_future(_drop_out(container, servers))
     stopped = asyncio.ensure_future(container.stop.wait())
-    restarted = asyncio.ensure_future(devices.restarted())
+    restarted = asyncio.ensure_future(_kubelet_restart(container))
     hangup = container.node.hangup(container.pod["metadata"]["uid"])
     reloaded = asyncio.ensure_future(hangup.wait())
     try:
@@ -159,6 +179,25 @@ async def _drop_out(container: Container, servers: Sequence[ResourceServer]) -> 
                 devices.register(server.resource, server)
         used = devices.used
         await container.clock.sleep(1.0)
+
+
+def _serve_later(container: Container, servers: Sequence[ResourceServer]) -> None:
+    """Let the servers refuse requests for a while (the fault `plugin-not-ready`)."""
+    for server in servers:
+        server.is_ready = False
+
+    def begin() -> None:
+        for server in servers:
+            server.is_ready = True
+
+    container.clock.call_later(LATE_SECONDS, begin)
+
+
+async def _kubelet_restart(container: Container) -> None:
+    """Wait until the kubelet makes its socket anew; the plugin watches its directory."""
+    if container.node.faults.on("plugin-misses-kubelet"):
+        await container.stop.wait()
+    await container.node.devices.restarted()
 
 
 def socket_name(resource: str) -> str:

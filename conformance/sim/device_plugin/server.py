@@ -29,6 +29,10 @@ class ResourceServer:
         settings: Settings of the plugin.
         faults: The faults that are switched on.
         control_nodes: Device files of the node that every container gets with PASS_DEVICE_SPECS.
+
+    Attributes:
+        resource: Name of the extended resource.
+        is_ready: Whether it grants requests; always, but for the fault `plugin-not-ready`.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ResourceServer:
         control_nodes: Sequence[str] = (),
     ) -> None:
         self.resource = resource
+        self.is_ready = True
         self._devices = {device.id: device for device in devices}
         self._settings = settings
         self._faults = faults
@@ -58,6 +63,8 @@ class ResourceServer:
         Raises:
             AllocateError: An id is unknown, or more replicas are requested than the configuration permits.
         """
+        if not self.is_ready:
+            raise AllocateError(f"error getting device list for {self.resource}: Not Ready")
         self._validate(ids)
         chosen = [self._devices[one] for one in ids]
         if self._faults.on("plugin-extra-device"):

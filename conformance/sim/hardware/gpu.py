@@ -38,6 +38,7 @@ class Gpu:
         clients: Processes that use it.
         loses_newest: Whether the newest instance disappears (fault `hardware-loses-instance`).
         loses_compute: Whether its compute instances do (fault `hardware-loses-compute-instance`).
+        ignores_clients: Whether it is changed although processes use it (fault `hardware-takes-busy-devices`).
     """
 
     index: int
@@ -53,6 +54,7 @@ class Gpu:
     clients: list[Client] = field(default_factory=list)
     loses_newest: bool = False
     loses_compute: bool = False
+    ignores_clients: bool = False
     _instances: list[GpuInstance] = field(default_factory=list)
     _unseen: GpuInstance | None = None
 
@@ -95,7 +97,7 @@ class Gpu:
         if not self.mig_capable:
             raise DriverError(ErrorCode.NOT_SUPPORTED)
         self.mode_pending = wanted
-        busy = bool(self.clients or self._instances)
+        busy = bool((self.clients and not self.ignores_clients) or self._instances)
         if wanted != self.mode_current and self.switches_at_once and not busy and not needs_reboot:
             self.mode_current = wanted
         return self.mode_current == wanted
@@ -169,13 +171,14 @@ class Gpu:
         self._instances.clear()
         self.mode_current = self.mode_pending
 
-    def reboot(self) -> None:
+    def reboot(self, *, keeps_mode: bool = False) -> None:
         """Reboot: processes and instances are lost.
 
-        Afterwards MIG is off if the GPU switches modes at once; otherwise the pending mode takes effect.
+        Afterwards MIG is off if the GPU switches modes at once; otherwise the pending mode takes effect. With
+        `keeps_mode` it does so on every GPU (the fault `hardware-keeps-mode`).
         """
         self.clients.clear()
-        if self.switches_at_once:
+        if self.switches_at_once and not keeps_mode:
             self.mode_pending = False
         self.reset()
 
@@ -184,7 +187,7 @@ class Gpu:
             raise DriverError(ErrorCode.NOT_SUPPORTED)
 
     def _held(self, gi_id: int, ci_id: int | None) -> bool:
-        return any(
+        return not self.ignores_clients and any(
             client.gi_id == gi_id and (ci_id is None or client.ci_id in {None, ci_id}) for client in self.clients
         )
 

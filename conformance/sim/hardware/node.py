@@ -49,6 +49,11 @@ class NodeHardware:
         self.gpus = [self._gpu(index, board, len(boards)) for index, board in enumerate(boards)]
 
     @property
+    def rebooted(self) -> bool:
+        """Whether the node has booted again since the simulation began."""
+        return self._boots > 0
+
+    @property
     def boot_id(self) -> str:
         """The boot id of the kernel, `/proc/sys/kernel/random/boot_id`."""
         return str(self._uuid(f"boot/{self._boots}"))
@@ -89,7 +94,7 @@ class NodeHardware:
         """Restart the node: all processes end, and each GPU reboots as its generation does."""
         self._boots += 1
         for gpu in self.gpus:
-            gpu.reboot()
+            gpu.reboot(keeps_mode=self.faults.on("hardware-keeps-mode"))
 
     def _gpu(self, index: int, board: str | tuple[GpuModel, Board], count: int) -> Gpu:
         model, product = find_board(board) if isinstance(board, str) else board
@@ -105,6 +110,7 @@ class NodeHardware:
             numa_node=0 if index < (count + 1) // 2 else 1,
             loses_newest=index == 0 and self.faults.on("hardware-loses-instance"),
             loses_compute=index == 0 and self.faults.on("hardware-loses-compute-instance"),
+            ignores_clients=self.faults.on("hardware-takes-busy-devices"),
         )
 
     def _uuid(self, what: str, *, everywhere: bool = False) -> uuid.UUID:

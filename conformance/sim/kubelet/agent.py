@@ -77,12 +77,12 @@ class NodeAgent:
     def _own_pods(self) -> list[Object]:
         return list(self._shared.pods.select(node_of, self.node.name))
 
-    def _begin_reboot(self) -> None:
+    def _begin_reboot(self, *, again: bool = False) -> None:
         if not self._down:
             self._down = True
-            self._tasks.spawn(self._reboot(), f"reboot of node {self.node.name}")
+            self._tasks.spawn(self._reboot(again=again), f"reboot of node {self.node.name}")
 
-    async def _reboot(self) -> None:
+    async def _reboot(self, *, again: bool = False) -> None:
         """Reboot with a new boot id, and restart all pods that are still bound to the node."""
         logger.info("node %s reboots", self.node.name)
         former = self.workers
@@ -97,6 +97,8 @@ class NodeAgent:
         self._warn_rebooted()
         self._down = False
         self._start_again(former)
+        if self.node.faults.on("host-reboots-twice") and not again:
+            self._begin_reboot(again=True)
 
     def _start_again(self, former: Mapping[str, PodWorker]) -> None:
         for pod in self._own_pods():

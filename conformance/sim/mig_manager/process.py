@@ -44,6 +44,7 @@ class Process:
             paused.
         refused: Whether the last run refused its configuration; only a fault looks at it.
         failed: Whether the last change of the GPUs failed; only a fault looks at it.
+        is_new: Whether it has not finished a run yet.
     """
 
     def __init__(self, container: Container, read_file: Callable[[str], str | None]) -> None:
@@ -54,6 +55,7 @@ class Process:
         self.operands_resumed = False
         self.refused = False
         self.failed = False
+        self.is_new = True
 
     def log(self, text: str, level: str = "info") -> None:
         """Write a log line."""
@@ -72,6 +74,8 @@ class Process:
 
     def mig_parted(self, *arguments: str) -> bool:
         """Run nvidia-mig-parted with its output in the log; return whether it succeeded."""
+        if "apply" in arguments and self.fault("mig-manager-applies-nothing"):
+            return True
         nvml = self.nvml(all_gpus="apply" not in arguments or not self.fault("mig-manager-forgets-last-gpu"))
         subsystems = self.behaviour.subsystem_filters
         result = mig_parted.run(arguments, nvml, self.smi, self.read_file, subsystem_filters=subsystems)

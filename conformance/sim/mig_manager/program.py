@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from conformance.sim.container import Container
@@ -10,10 +12,15 @@ from conformance.sim.mig_manager.config_source import SetupError, choose_config_
 from conformance.sim.mig_manager.process import Process, StepError
 from conformance.sim.mig_manager.reconfigure import Reconfiguration
 from conformance.sim.mig_manager.slot import ConfigSlot, follow_label
+from conformance.sim.node import MANAGER_LOOKED
 from conformance.spec import names
 
 _ENDED_BY_SIGTERM: Final = 143
 """Exit code after SIGTERM, which the program does not handle (128 + 15)."""
+LATE_SECONDS: Final = 60.0
+"""Cluster seconds by which the fault `mig-manager-starts-late` delays the first look at the label after a reboot."""
+HOST_STATE: Final = "/var/lib/nvidia-mig-manager/selected-config"
+"""File on the host with the last configuration; only the fault `mig-manager-trusts-host-file` reads it."""
 
 
 async def mig_manager(container: Container) -> int:
@@ -35,13 +42,16 @@ async def _serve(process: Process) -> int:
     except SetupError as error:
         process.log(f"Error: {error}")
         return 1
+    if process.fault("mig-manager-starts-late") and process.container.node.hardware.rebooted:
+        process.container.node.files[MANAGER_LOOKED] = ""
+        await process.container.clock.sleep(LATE_SECONDS)
     slot = ConfigSlot(
         queues=process.fault("mig-manager-queues-changes"),
         drops_empty=process.fault("mig-manager-forgets-removal"),
         wakes_for_empty=process.fault("mig-manager-acts-on-removal"),
         repeats=process.fault("mig-manager-retries"),
     )
-    unfollow = follow_label(process.container.kube, process.settings.node, slot)
+    unfollow = follow_label(process.container.kube, process.settings.node, slot, partial(_at_start, process))
     try:
         while True:
             process.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
@@ -51,6 +61,7 @@ async def _serve(process: Process) -> int:
 
 
 async def _update(process: Process, config_file: str, selected: str) -> None:
+    process.container.node.files[HOST_STATE] = selected
     process.log(f"Updating to MIG config: {selected}")
     try:
         await Reconfiguration(process, config_file, selected).run()
@@ -58,3 +69,25 @@ async def _update(process: Process, config_file: str, selected: str) -> None:
         process.log(f"Error: {error}", "error")
     else:
         process.log(f"Successfully updated to MIG config: {selected}")
+    finally:
+        process.is_new = False
+        process.container.node.files[MANAGER_LOOKED] = ""
+
+
+def _at_start(process: Process, labels: Mapping[str, str]) -> str:
+    """Return the configuration that a new process applies: that of the label, whatever the state says."""
+    selected = _selected(process, labels)
+    if not selected:
+        process.container.node.files[MANAGER_LOOKED] = ""
+    return selected
+
+
+def _selected(process: Process, labels: Mapping[str, str]) -> str:
+    node, state = process.container.node, labels.get(names.MIG_CONFIG_STATE)
+    if process.fault("mig-manager-leaves-pending") and state == names.State.PENDING:
+        return ""
+    if process.fault("mig-manager-forgets-layout") and state == names.State.SUCCESS:
+        return ""
+    if process.fault("mig-manager-trusts-host-file") and node.hardware.rebooted:
+        return node.files.get(HOST_STATE, "")
+    return labels.get(names.MIG_CONFIG, "")

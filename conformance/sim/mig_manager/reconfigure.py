@@ -73,8 +73,10 @@ class Reconfiguration:
         if not self._process.fault("mig-manager-pauses-nothing"):
             await self._pause_operands()  # 7
             await wait_for_clients(self._process, self._clients)  # 8
+        if self._process.fault("mig-manager-says-rebooting"):
+            await self._labels.write({names.MIG_CONFIG_STATE: State.REBOOTING})
         await delete_validators(self._process, self._clients)  # 9
-        if not self._apply_mode() and self._process.settings.with_reboot:  # 11
+        if not self._apply_mode() and self._may_reboot:  # 11
             await self._reboot()
             return
         self._apply()  # 12
@@ -84,6 +86,11 @@ class Reconfiguration:
         await self._restart_validator()  # 15
         await self._resume_operands()  # 16
         await self._finish(State.SUCCESS)  # 17
+
+    @property
+    def _may_reboot(self) -> bool:
+        wanted = self._process.settings.with_reboot and not self._process.fault("mig-manager-never-reboots")
+        return wanted or self._process.fault("mig-manager-reboots-unasked")
 
     def _check_start(self) -> None:
         self._process.check()
@@ -117,7 +124,8 @@ class Reconfiguration:
 
     def _already_applied(self) -> bool:
         self._process.tell("Checking if the selected MIG config is currently applied or not")
-        applied = self._process.mig_parted("assert", *self._selection)
+        anew = self._process.is_new and self._process.fault("mig-manager-changes-at-start")
+        applied = self._process.mig_parted("assert", *self._selection) and not anew
         if applied:
             self._process.tell("Selected MIG config is already applied")
         return applied

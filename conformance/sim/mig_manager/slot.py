@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from conformance.sim.kube import NODES, Event, Kube, Object
 from conformance.spec import names
@@ -62,8 +62,16 @@ class ConfigSlot:
         return self._last_read
 
 
-def follow_label(kube: Kube, node: str, slot: ConfigSlot) -> Callable[[], None]:
+def follow_label(
+    kube: Kube, node: str, slot: ConfigSlot, at_start: Callable[[Mapping[str, str]], str] | None = None
+) -> Callable[[], None]:
     """Put the label's value into the slot when the Node object appears and when the label changes.
+
+    Args:
+        kube: API client.
+        node: Name of the node.
+        slot: The slot.
+        at_start: Returns the value to put when the Node object appears, from its labels; None for the label's value.
 
     Returns:
         A function that ends the subscription.
@@ -75,7 +83,8 @@ def follow_label(kube: Kube, node: str, slot: ConfigSlot) -> Callable[[], None]:
         value, state = _label(present), _label(present, names.MIG_CONFIG_STATE)
         lost_state = former is not None and not state and bool(_label(former, names.MIG_CONFIG_STATE))
         if former is None or _label(former) != value or (slot.repeats and lost_state):
-            slot.put(value, state)
+            labels = present["metadata"].get("labels") or {}
+            slot.put(at_start(labels) if at_start and former is None else value, state)
 
     return kube.informer(NODES).on_change_of(node, on_node)
 

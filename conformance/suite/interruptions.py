@@ -1,0 +1,146 @@
+"""Interruptions: what becomes of a node whose life a scenario interrupts, from the moment before to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from conformance.cluster.changes import NodeChange
+from conformance.cluster.errors import WaitTimeout
+from conformance.cluster.pod_view import PodView
+from conformance.expect.kinds import GeometryKind
+from conformance.expect.trials import Trial
+from conformance.operations.manager_log import has_started_since, log_position, manager_pod
+from conformance.spec.mig_parted import ALL_DISABLED
+from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
+from conformance.suite.scenario import NodeInCell
+from conformance.suite.trials import TrialWatch
+
+_LOG_PAUSE: Final = 1.0
+"""Seconds of the cluster's clock between two reads of a log, because logs cannot be watched for changes."""
+REBOOT: Final = ("reboot",)
+RESTART_KUBELET: Final = ("systemctl", "restart", "kubelet")
+"""Commands of the host."""
+
+
+class Interruption:
+    """Watches one node from now until `trial`, through an interruption of its life.
+
+    What does not come back in time is evidence: no wait of this class fails.
+
+    Args:
+        node: The node. Its GPUs are read with a pod, now and at the end.
+
+    Attributes:
+        operands: The operands' pods of before.
+
+    Raises:
+        InconclusiveError: mig-manager's log cannot be read.
+        ClusterError: The cluster could not be used.
+    """
+
+    def __init__(self, node: NodeInCell) -> None:
+        cluster = node.cluster
+        self._node = node
+        self._watch = TrialWatch(node)
+        self.operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
+        manager = manager_pod(cluster, node.name)
+        self._position = log_position(cluster, manager) if manager else None
+        self._boot_id = cluster.node(node.name).boot_id
+        self._mark = cluster.timeline.mark()
+
+    def trial(self, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
+        """Wait until the operands are back, and return what has happened; see `TrialWatch.trial`."""
+        self._give_time(self._operands_are_back, "the operands to be back", self._node.cluster.limits.operands_ready)
+        return self._watch.trial(configuration, resources=resources)
+
+    @property
+    def boots(self) -> tuple[str, ...]:
+        """Boot ids that the node took since the interruption, in order."""
+        changes = self._node.cluster.timeline.of(NodeChange, self._mark, node=self._node.name)
+        return tuple(change.after for change in changes if change.field == "boot_id")
+
+    @property
+    def states(self) -> tuple[str | None, ...]:
+        """Values that the state label took since the interruption, in order; None for its removal."""
+        return self._node.cluster.timeline.values(MIG_CONFIG_STATE, self._node.name, self._mark)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Accept that the node is not Ready during the block."""
+        with self._node.cluster.guard.away(self._node.name):
+            yield
+
+    def reboot(self) -> None:
+        """Reboot the node, and wait until it has gone away; call this within `away`."""
+        cluster, name = self._node.cluster, self._node.name
+        self._node.workloads.on_host(*REBOOT)
+        self._give_time(lambda: not cluster.node(name).ready, "the node to go away", cluster.limits.reboot)
+
+    def await_boot(self) -> None:
+        """Wait until the node is there again after a reboot."""
+        self._give_time(self._is_booted, "the node to be back", self._node.cluster.limits.reboot)
+
+    def restart_kubelet(self) -> None:
+        """Restart kubelet on the node, and wait until the command has ended."""
+        self._node.workloads.running(self._node.workloads.on_host(*RESTART_KUBELET))
+
+    def replace(self, pod: PodView) -> None:
+        """Delete a pod of an operand, and wait until another one is Ready in its place."""
+        cluster, name = self._node.cluster, self._node.name
+        cluster.delete_pod(pod)
+
+        def is_back() -> bool:
+            pods = cluster.operands(name, pod.app)
+            return any(it.uid != pod.uid and it.ready for it in pods) and all(it.uid != pod.uid for it in pods)
+
+        self._give_time(is_back, f"another pod in place of {pod}", cluster.limits.operands_ready)
+
+    def await_manager(self, *, run: bool = True) -> None:
+        """Wait until mig-manager was started and is idle; with `run` also until it has seen the label of the node."""
+        cluster, name = self._node.cluster, self._node.name
+        left = cluster.limits.reconfigure
+        until = cluster.clock.now() + left
+        while not has_started_since(cluster, name, self._position, run=run) and left > 0:
+            cluster.observe(lambda: False, _LOG_PAUSE, "mig-manager to be Ready and idle", name)
+            left = until - cluster.clock.now()
+
+    def await_state(self, *states: State) -> None:
+        """Wait until mig-manager has written one of these states."""
+        self._give_time(
+            lambda: not set(states).isdisjoint(self.states),
+            f"mig-manager to write {' or '.join(states)}",
+            self._node.cluster.limits.reconfigure,
+        )
+
+    def await_nothing_advertised(self) -> None:
+        """Wait until the node advertises no GPU and no slice."""
+        cluster, name = self._node.cluster, self._node.name
+        self._give_time(
+            lambda: not cluster.node(name).advertised, "the node to advertise nothing", cluster.limits.operands_ready
+        )
+
+    def _operands_are_back(self) -> bool:
+        """Whether all operands run that are not paused. The validator may have to wait for resources."""
+        cluster, name = self._node.cluster, self._node.name
+        labels = cluster.node(name).labels
+        paused = {app for app, label in PAUSED_APPS.items() if labels.get(label) == PAUSED}
+        wanted = {pod.app for pod in self.operands} - paused - {VALIDATOR_APP}
+        return wanted <= {pod.app for pod in cluster.operands(name) if pod.ready and not pod.terminating}
+
+    def _is_booted(self) -> bool:
+        view = self._node.cluster.node(self._node.name)
+        return view.ready and view.boot_id != self._boot_id
+
+    def _give_time(self, condition: Callable[[], bool], what: str, limit: float) -> None:
+        with suppress(WaitTimeout):  # what does not come is a finding of the case
+            self._node.cluster.wait(condition, what, limit, node=self._node.name)
+
+
+def another_configuration(node: NodeInCell) -> str:
+    """Return a configuration with MIG devices that the node is not in; `all-disabled` if it offers no other."""
+    kinds = node.target.kinds.items()
+    return next(
+        (name for name, kind in kinds if kind is GeometryKind.UNIFORM and name != node.cell.configuration), ALL_DISABLED
+    )
