@@ -14,7 +14,7 @@ from conformance.expect.trials import Trial
 from conformance.operations.manager_log import has_started_since, log_position, manager_pod
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
-from conformance.suite.scenario import NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.trials import TrialWatch
 
 _LOG_PAUSE: Final = 1.0

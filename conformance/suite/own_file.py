@@ -20,7 +20,8 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.mig_parted import VERSION, Entry
 from conformance.spec.names import CONFIG_KEY, GPU_PRODUCT, MIG_CONFIG
 from conformance.spec.profile import Profile
-from conformance.suite.scenario import ClusterScenario, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import ClusterScenario
 from conformance.suite.targets import find_targets, gpu_by_label
 
 OWN_CONFIG_MAP: Final = "mig-conformance-config"

@@ -21,8 +21,8 @@ from conformance.suite.arrival import Arrival
 from conformance.suite.as_found import gpus_as_found
 from conformance.suite.cells import Cell
 from conformance.suite.keeping import Keeping
+from conformance.suite.node_in_cell import NodeInCell, StayTimeline
 from conformance.suite.observer import Observation, Observer
-from conformance.suite.scenario import NodeInCell, StayTimeline
 from conformance.suite.starting_state import why_not_as_labelled
 from conformance.suite.targets import Target
 from conformance.suite.uuid_holders import UuidHolders

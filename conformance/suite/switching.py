@@ -8,8 +8,8 @@ from typing import Any
 from conformance.operations.errors import NodeLostError
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.suite.agenda import Agenda, Stop
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.provisioning import Provisioner
-from conformance.suite.scenario import NodeInCell
 from conformance.suite.visit import Visit
 
 

@@ -13,7 +13,7 @@ from conformance.expect.resources import above_zero
 from conformance.expect.trials import RUNS_ON, Moment, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
 from conformance.spec.names import MIG_CONFIG_STATE, VALIDATOR_APP, State
-from conformance.suite.scenario import NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
 
 _FINAL = (State.SUCCESS, State.FAILED)
 

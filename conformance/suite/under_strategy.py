@@ -12,7 +12,7 @@ from conformance.expect.node import ExpectedNode
 from conformance.expect.observed import Driver, ObservedGpu
 from conformance.expect.strategy import OperandRoll, uuids_of
 from conformance.operations.strategy import CARRIERS
-from conformance.suite.scenario import NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenarios.rest import PluginEnd, plugin_end
 
 Pods = Mapping[str, str]

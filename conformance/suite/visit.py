@@ -14,7 +14,8 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import side_by_side, surviving
 from conformance.suite.agenda import Agenda, Stop
-from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs
 
 ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""

@@ -12,19 +12,11 @@ from conformance.spec.mig_parted import parse
 from conformance.spec.names import Strategy
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import EVERY_CELL, Cell, CellSelection
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.options import Options
 from conformance.suite.pace import max_unavailable
 from conformance.suite.planning import Planner
-from conformance.suite.scenario import (
-    AnyScenario,
-    ClusterScenario,
-    Effect,
-    Leaves,
-    Moment,
-    Needs,
-    NodeInCell,
-    Scenario,
-)
+from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Leaves, Moment, Needs, Scenario
 from conformance.suite.targets import Target
 
 H100: Final = "NVIDIA H100 80GB HBM3"

@@ -11,8 +11,8 @@ from conformance.expect.observed import ObservedGpu
 from conformance.operations.evidence import Outcome, Reconfiguration, StrategyChange
 from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
+from conformance.suite.node_in_cell import NodeInCell, StayTimeline
 from conformance.suite.observer import Observation, Observer
-from conformance.suite.scenario import NodeInCell, StayTimeline
 from conformance.suite.workloads import Workloads
 from tests.expect.made import gpu
 from tests.suite.made import cell, target

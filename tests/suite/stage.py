@@ -13,9 +13,9 @@ from conformance.suite.agenda import Agenda
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import Cell, Spot
 from conformance.suite.execution import Execution
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.planning import Planner
 from conformance.suite.provisioning import Provisioner
-from conformance.suite.scenario import NodeInCell
 from tests.expect.made import SEVEN, gpu
 from tests.suite.made import planner, target
 from tests.suite.memory import Memory

@@ -18,7 +18,8 @@ from conformance.spec.names import Strategy
 from conformance.suite.agenda import Agenda
 from conformance.suite.cells import Spot, cells
 from conformance.suite.execution import BlockedError, CanaryFailedError, DoesNotApplyError
-from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs
 from tests.suite.made import DISRUPTIVE, cell, declared, scenario
 from tests.suite.stage import Stage, identify
 

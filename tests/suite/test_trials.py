@@ -9,8 +9,8 @@ import pytest
 from conformance.cluster.errors import InconclusiveError
 from conformance.expect.trials import RUNS_ON
 from conformance.spec.names import MIG_CONFIG_STATE, MIG_MANAGER_APP, OPERATOR_NAMESPACE
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.observer import Observation
-from conformance.suite.scenario import NodeInCell
 from conformance.suite.trials import TrialWatch
 from conformance.suite.workloads import Workloads
 from tests.expect.made import SEVEN, gpu

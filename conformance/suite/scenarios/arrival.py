@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from conformance.cluster.errors import ClusterError
 from conformance.suite.arrival import Arrival
-from conformance.suite.scenario import Effect, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Scenario
 
 
 class BringToCell(Scenario[None, Arrival]):

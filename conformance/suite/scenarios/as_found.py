@@ -11,7 +11,8 @@ from conformance.cluster.errors import ClusterError, WaitTimeout
 from conformance.expect.as_found import check_counts
 from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import ListedGpu
-from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Needs, Scenario
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from conformance.expect.trials import Trial
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption, another_configuration
-from conformance.suite.scenario import FailureScenario, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import FailureScenario, Needs
 from conformance.suite.trials import attempt
 
 _AT_ONCE: Final = 3

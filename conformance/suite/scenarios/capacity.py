@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from conformance.cluster.changes import ResourceChange
 from conformance.expect.resources import Leftover, above_zero
-from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Moment, Scenario
 
 
 @dataclass(frozen=True)

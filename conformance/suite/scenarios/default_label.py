@@ -11,7 +11,8 @@ from conformance.operations.fields import policy_field
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
-from conformance.suite.scenario import ClusterScenario, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import ClusterScenario, Needs
 from conformance.suite.trials import TrialWatch, recover
 
 _DEFAULT: Final = ("migManager", "config", "default")

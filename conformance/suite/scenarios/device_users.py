@@ -13,7 +13,8 @@ from conformance.cluster.errors import ClusterError
 from conformance.cluster.pod_view import PodView
 from conformance.expect.devices import DeviceUser
 from conformance.expect.observed import ObservedGpu
-from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Needs, Scenario
 
 TOGETHER: Final = 2
 """Maximum number of pods for each resource that start at the same time."""

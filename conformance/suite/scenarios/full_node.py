@@ -11,7 +11,8 @@ from conformance.expect.devices import DeviceUser
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.scheduling import StartedPod
 from conformance.expect.slice_use import SliceUse
-from conformance.suite.scenario import Effect, Needs, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Needs, Scenario
 
 _TESTED = 2
 """Devices of the pod that tries what must be impossible: with two, access between them can be tried."""

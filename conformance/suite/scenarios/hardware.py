@@ -9,7 +9,8 @@ from typing import ClassVar
 from conformance.cluster.errors import ClusterError
 from conformance.expect.observed import Driver, ListedGpu, ObservedGpu
 from conformance.spec.mig_parted import Configurations
-from conformance.suite.scenario import Effect, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Scenario
 
 
 @dataclass(frozen=True)

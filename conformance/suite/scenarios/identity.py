@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conformance.cluster.errors import ClusterError
-from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Moment, Scenario
 
 
 @dataclass(frozen=True)

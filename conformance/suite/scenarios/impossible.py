@@ -16,8 +16,8 @@ from conformance.operations.side_by_side import results, side_by_side
 from conformance.spec.mig_parted import ALL_ENABLED, Entry
 from conformance.spec.names import CONFIG_KEY
 from conformance.spec.profile import Profile
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.own_file import OWN_CONFIG_MAP, OwnFileScenario, as_text, for_each_model, halves, smallest
-from conformance.suite.scenario import NodeInCell
 from conformance.suite.trials import attempt, recover
 
 TOO_MANY: Final = "suite-one-too-many"

@@ -14,7 +14,8 @@ from conformance.expect.trials import Trial
 from conformance.operations.pod_keeping import kept
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
 from conformance.spec.releases import at_least
-from conformance.suite.scenario import FailureScenario, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import FailureScenario, Needs
 from conformance.suite.scenarios.unknown_name import UNKNOWN_NAME
 from conformance.suite.trials import TrialWatch, attempt, recover
 

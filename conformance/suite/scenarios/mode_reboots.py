@@ -13,7 +13,8 @@ from conformance.operations.manager_file import restart_manager_with
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption, another_configuration
-from conformance.suite.scenario import ClusterScenario, Effect, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import ClusterScenario, Effect, Needs
 
 WITH_REBOOT: Final = "WITH_REBOOT"
 

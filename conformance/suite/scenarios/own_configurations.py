@@ -15,8 +15,8 @@ from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.side_by_side import results, side_by_side
 from conformance.spec.mig_parted import Entry
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.own_file import OwnFileScenario, for_each_model, halves, packed, smallest
-from conformance.suite.scenario import NodeInCell
 from conformance.suite.scenarios.device_users import use_devices
 from conformance.suite.scenarios.rest import PluginEnd, plugin_end
 from conformance.suite.targets import find_targets

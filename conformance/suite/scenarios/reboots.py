@@ -10,7 +10,8 @@ from conformance.expect.trials import Trial
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.interruptions import Interruption
-from conformance.suite.scenario import Effect, FailureScenario, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, FailureScenario
 from conformance.suite.trials import attempt
 
 

@@ -11,7 +11,8 @@ from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.spec.names import DEVICE_PLUGIN_APP, DEVICE_PLUGIN_CONTAINER
-from conformance.suite.scenario import Effect, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Scenario
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from conformance.spec.names import (
     State,
 )
 from conformance.suite.interruptions import Interruption, another_configuration
-from conformance.suite.scenario import FailureScenario, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import FailureScenario
 
 _KEPT: Final = (DRIVER_APP, TOOLKIT_APP, VALIDATOR_APP)
 """Apps whose pods are not deleted: without the driver the GPUs lose their layout, and the others prepare the node."""

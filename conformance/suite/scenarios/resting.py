@@ -11,7 +11,8 @@ from typing import ClassVar, Final
 from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PolicyChange, ResourceChange
 from conformance.expect.observed import ObservedGpu
 from conformance.operations.taints import node_changes
-from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Moment, Scenario
 from conformance.suite.scenarios.stay import asks, daemons
 
 _OF_EVERY_NODE: Final = ("strategy", "config_name")

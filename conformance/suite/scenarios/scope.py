@@ -19,7 +19,8 @@ from conformance.spec.names import (
     MIG_CONFIG_STATE,
     MIG_MANAGER_APP,
 )
-from conformance.suite.scenario import Effect, Moment, Needs, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Moment, Needs, Scenario
 
 _NEEDED: Final = (MIG_MANAGER_APP, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
 

@@ -21,7 +21,8 @@ from conformance.operations.crash_loops import crash_looping
 from conformance.operations.taints import node_changes
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.arrival import Arrival
-from conformance.suite.scenario import Effect, Moment, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Moment, Scenario
 
 
 @dataclass(frozen=True)

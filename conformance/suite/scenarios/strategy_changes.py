@@ -11,7 +11,8 @@ from conformance.operations.side_by_side import results, side_by_side
 from conformance.operations.strategy import change_strategy
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import DEVICE_PLUGIN_APP, Strategy
-from conformance.suite.scenario import ClusterScenario, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import ClusterScenario
 from conformance.suite.under_strategy import Pods, UnderStrategy, carriers, read_under
 
 _CHANGES = ("ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node",)

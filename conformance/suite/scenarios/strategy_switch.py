@@ -11,7 +11,8 @@ from typing import ClassVar
 from conformance.cluster.pod_view import PodView
 from conformance.expect.scheduling import StartedPod
 from conformance.spec.names import Strategy
-from conformance.suite.scenario import Effect, Leaves, Moment, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Leaves, Moment, Scenario
 
 
 @dataclass(frozen=True)

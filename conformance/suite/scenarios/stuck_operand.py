@@ -8,7 +8,8 @@ from typing import ClassVar
 from conformance.expect.trials import Trial
 from conformance.operations.pod_keeping import kept
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
-from conformance.suite.scenario import FailureScenario, Needs, NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import FailureScenario, Needs
 from conformance.suite.scenarios.label_life import other_configuration
 from conformance.suite.trials import TrialWatch, attempt, recover
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from conformance.cluster.pod_view import PodView
 from conformance.expect.scheduling import StartedPod
 from conformance.spec.names import GPU_RESOURCE, Strategy
-from conformance.suite.scenario import Effect, NodeInCell, Scenario
+from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.scenario import Effect, Scenario
 
 
 @dataclass(frozen=True)

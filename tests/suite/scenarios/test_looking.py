@@ -20,8 +20,9 @@ from conformance.spec.names import (
     OPERATOR_NAMESPACE,
     VALIDATOR_APP,
 )
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.observer import Observation
-from conformance.suite.scenario import AnyScenario, NodeInCell
+from conformance.suite.scenario import AnyScenario
 from conformance.suite.scenarios.arrival import BringToCell
 from conformance.suite.scenarios.device_users import AT_MOST, TOGETHER, UseDevices
 from conformance.suite.scenarios.hardware import ReadHardware

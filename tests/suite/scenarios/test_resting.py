@@ -8,7 +8,7 @@ import pytest
 
 from conformance.cluster import paths
 from conformance.spec.names import DCGM_APP, MIG_CONFIG, MIG_CONFIG_STATE, OPERATOR_NAMESPACE
-from conformance.suite.scenario import NodeInCell
+from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenarios.resting import Resting, WatchRest
 from tests.expect.made import gpu
 from tests.suite.memory import Memory
