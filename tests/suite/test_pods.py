@@ -17,7 +17,7 @@ PODS = {
     file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
     for file in (resources.files("conformance.suite") / FOLDER).iterdir()
 }
-OF_THE_SUITE = ("bystander", "gpu-holder", "gpu-observer", "slice-user")
+OF_THE_SUITE = ("bystander", "gpu-holder", "gpu-observer", "slice-tester", "slice-user")
 ON_THE_HOST = "host-command"
 """The only pod with privileges; it needs --allow-reboot."""
 ABSENCES = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
