@@ -18,10 +18,10 @@ def main(chosen: list[str]) -> None:
         for fault, report in reports.items():
             red = red_cases(report.result())
             rows[fault] = replace(rows.get(fault, Row()), red=tuple(red))
-            print(f"{fault}: {len(red)} cases")
+            print(f"{fault}: {len(red)} cases", flush=True)
             if unrelated(fault, red) and not rows[fault].reason:
                 print(f"  needs a `reason` for {', '.join(unrelated(fault, red))}")
-    write(rows)
+            write(rows)
 
 
 if __name__ == "__main__":
