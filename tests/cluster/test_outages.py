@@ -60,15 +60,12 @@ def test_an_outage_does_not_count_for_a_wait_and_is_in_the_timeline(
     loop: Loop, stand: Stand, patient: MigCluster, how: Interruption
 ) -> None:
     """The limit of the wait is shorter than the outage."""
-    interrupted(
-        loop,
-        stand,
-        how,
-        lambda: (
-            threading.Timer(SECONDS + 0.2, lambda: stand.label("a", mig__config="later")).start()
-            or patient.wait(lambda: patient.node("a").labels.get(MIG_CONFIG) == "later", "the label", SECONDS * 0.8)
-        ),
-    )
+
+    def label_it_later_and_wait() -> None:
+        threading.Timer(SECONDS + 0.2, lambda: stand.label("a", mig__config="later")).start()
+        patient.wait(lambda: patient.node("a").labels.get(MIG_CONFIG) == "later", "the label", SECONDS * 0.8)
+
+    interrupted(loop, stand, how, label_it_later_and_wait)
 
     assert patient.wait(lambda: patient.timeline.of(Outage), "the end of the outage of all watches", 10)
     assert "did not answer" in patient.guard.trouble("a", 0)

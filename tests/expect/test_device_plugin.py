@@ -34,7 +34,7 @@ from conformance.spec.models import board_names, find_board, load_models
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
-from tests.probe.test_probe import run_probe
+from tests.probe.running import run_probe
 
 CDI = ("cdi-annotations", "cdi-cri")
 BOARDS = [name for name in board_names() if find_board(name)[0].memory_total_mib]

@@ -15,6 +15,7 @@ from conformance.expect.label_runs import (
     check_runs,
     check_stuck,
 )
+from conformance.expect.observed import ObservedGpu
 from conformance.expect.transitions import Course
 from conformance.expect.trials import (
     RUNS_ON,
@@ -49,6 +50,7 @@ class Set:
     set: Mapping[str, str]
     removed: tuple[str, ...] = ()
     time: float = 0.0
+    version: str = "1"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def seven_or_none(at: CheckContext, trial: Trial) -> None:
     check_never_advertised(at, trial, [{"nvidia.com/gpu": 7}])
 
 
-def with_gpus(*gpus: object) -> Moment:
+def with_gpus(*gpus: ObservedGpu) -> Moment:
     return replace(AT_REST, gpus=gpus)
 
 
