@@ -13,6 +13,7 @@ from typing import Final
 
 from conformance.backends.backend import Permissions
 from conformance.expect.kinds import GeometryKind
+from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from conformance.suite.case import CaseDeclaration
@@ -99,8 +100,17 @@ class Planner:
             selected: The cases that remain after all selection by the user and other plug-ins.
         """
         pairs, order = list(selected), strategy_order(self.strategy)
+
+        def place(pair: Selected) -> tuple[bool, int]:
+            """Last choice is the state that a run begins with: no change of the node has been judged there yet.
+
+            A defect that shows in the first change alone would be used up by a scenario that looks at something else.
+            """
+            cell = pair[1].cell
+            return cell == Cell(order[0], ALL_DISABLED), order.index(cell.strategy)
+
         first: dict[tuple[CaseDeclaration, str], Spot] = {}
-        for case, spot in sorted(pairs, key=lambda pair: order.index(pair[1].cell.strategy)):
+        for case, spot in sorted(pairs, key=place):
             first.setdefault((case, spot.node), spot)
         return [(case, spot) for case, spot in pairs if not case.cells.once or first[case, spot.node] == spot]
 
