@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams ci bench interruptions realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ ci: ## everything that must hold before a change lands
 
 bench: venv ## time and memory of a default run
 	$(BIN)/python tests/benchmark.py $(ARGS)
+
+matrix: venv ## compare what every fault turns red, those of the full profile too; takes half an hour
+	MIG_FULL_MATRIX=1 $(BIN)/pytest tests/cases
 
 interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes an hour
 	$(BIN)/python tests/interruptions.py $(ARGS)
