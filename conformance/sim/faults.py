@@ -234,7 +234,7 @@ FAULTS: tuple[Fault, ...] = (
         "mig-manager-skips-after-failure",
         "mig_manager",
         "the change after one that failed is reported as applied without being made",
-        ("D-23",),
+        ("D-13", "D-23"),
     ),
     # gpu-operator issue 2833, worse: the five minutes are from mig-parted v0.15.0, pkg/mig/reconfigure.
     Fault("mig-manager-waits-for-ever", "mig_manager", "a pod that does not go is waited for without end", ("D-03",)),

@@ -38,12 +38,14 @@ class Row:
         reason: Why cases of requirements turn red that the fault does not violate directly; empty if none does.
         options: Options of its run besides those of every run.
         without: Configurations that its run leaves out, because the fault keeps them from being offered.
+        sometimes: Names of further cases that it turns red in some runs, because the moment decides.
     """
 
     red: tuple[str, ...] = ()
     reason: str = ""
     options: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    sometimes: tuple[str, ...] = ()
 
 
 def load() -> dict[str, Row]:
@@ -55,6 +57,7 @@ def load() -> dict[str, Row]:
             entry.get("reason", ""),
             tuple(entry.get("options", ())),
             tuple(entry.get("without", ())),
+            tuple(entry.get("sometimes", ())),
         )
         for name, entry in content.items()
     }
@@ -106,5 +109,6 @@ def write(rows: Mapping[str, Row]) -> None:
 
 
 def _entry(row: Row) -> dict[str, Any]:
-    optional = {"reason": row.reason, "options": list(row.options), "without": list(row.without)}
+    lists = {"options": row.options, "without": row.without, "sometimes": row.sometimes}
+    optional = {"reason": row.reason, **{key: list(value) for key, value in lists.items()}}
     return {"red": list(row.red), **{key: value for key, value in optional.items() if value}}

@@ -48,7 +48,7 @@ def test_fault_turns_exactly_its_cases_red(fault: str, reports: Mapping[str, Fut
     report = reports[fault].result()
     red = red_cases(report)
 
-    assert set(red) == set(MATRIX[fault].red)
+    assert set(red).difference(MATRIX[fault].sometimes) == set(MATRIX[fault].red)
     assert failed_requirements(report) >= set(NAMED[fault])
     assert report["verdict"] == "not-certified"
     assert MATRIX[fault].reason or not unrelated(fault, red), f"say why in `reason`: {unrelated(fault, red)}"

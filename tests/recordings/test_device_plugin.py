@@ -38,6 +38,7 @@ from tests.recordings.replay import LogLines, Replay, body, prepare, replays
 
 NAME = "device-plugin-resources"
 UNKNOWN = "GPU-00000000-0000-0000-0000-000000000000"
+PLUGIN_UID = "plugin"
 IDLE = "main.go:416] No devices found. Waiting indefinitely."
 
 Recorded = Mapping[str, Any]
@@ -82,7 +83,8 @@ async def _replay_steps(case: Recorded) -> None:
     _fill(hardware, at_start.removeprefix("all-").removesuffix(" at start"))
     log = LogLines()
     devices = Registry(Clock(), Faults())
-    program = asyncio.create_task(device_plugin(_container(hardware, devices, case["strategy"], log)))
+    container = _container(hardware, devices, case["strategy"], log)
+    program = asyncio.create_task(device_plugin(container))
 
     await _settle()
     _check_step(devices, program, first)
@@ -90,12 +92,15 @@ async def _replay_steps(case: Recorded) -> None:
         set_state(gpu, state)
     await _settle()
     _check_step(devices, program, second)
-    devices.restart()
+    if trigger == "SIGHUP":
+        container.node.hangup(PLUGIN_UID).set()
+    else:
+        devices.restart()
     await _settle()
     _check_step(devices, program, third)
 
     shown = [body(line) for line in log]
-    assert all(line in shown for line in case["log"] if trigger != "SIGHUP" or "SIGHUP" not in line)
+    assert [line for line in case["log"] if line not in shown] == []
     program.cancel()
 
 
@@ -128,7 +133,7 @@ def _container(hardware: NodeHardware, devices: DeviceManager, strategy: str, lo
     node = SimNode("node", hardware, clock)
     node.devices = devices
     return Container(
-        pod={},
+        pod={"metadata": {"uid": PLUGIN_UID}},
         name="nvidia-device-plugin",
         image="nvcr.io/nvidia/k8s-device-plugin:v0.20.0",
         command=["nvidia-device-plugin"],

@@ -136,7 +136,7 @@ async def _serve(container: Container, servers: Sequence[ResourceServer], log: K
             devices.unregister(server.resource, server)
     if again and hangup.is_set():
         hangup.clear()
-        log.info("main.go:328", "Received SIGHUP, restarting.")
+        log.info("main.go:333", "Received SIGHUP, restarting.")
     elif again:
         log.info("main.go:319", f"inotify: {_SOCKETS}/kubelet.sock created, restarting.")
     else:
