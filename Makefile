@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix others interruptions realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix others field-reports interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -54,6 +54,9 @@ matrix: venv ## compare what every fault turns red, those of the full profile to
 
 others: venv ## whole runs while somebody else changes the cluster; takes minutes
 	MIG_OTHERS_ACT=1 $(BIN)/pytest tests/fixtures/test_what_others_do.py
+
+field-reports: venv ## whole runs on the inputs of the field reports; takes a quarter of an hour
+	MIG_FIELD_REPORTS=1 $(BIN)/pytest tests/field_reports
 
 interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes an hour
 	$(BIN)/python tests/interruptions.py $(ARGS)
