@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 
 from conformance.cluster import paths
 from conformance.cluster.clock import ClusterClock, RealClock
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, WaitTimeout
 from conformance.cluster.execute import Execution, execute
 from conformance.cluster.limits import Limits
 from conformance.cluster.observed import ObservedCluster
@@ -148,6 +149,17 @@ class Cluster(ObservedCluster):
             InconclusiveError: Somebody else changed what this run is testing (raised by `before_check`).
         """
         return self._waiter.wait(condition, what, limit, node=node, hold=hold, last_seen=last_seen, look_at=look_at)
+
+    def give_time(self, condition: Callable[[], object], what: str, limit: float, *, node: str | None = None) -> None:
+        """Wait until `condition` returns a true value or the limit has passed; the arguments are those of `wait`.
+
+        For states of the product: one that does not come in time is for the caller to judge, and no error.
+
+        Raises:
+            UnreachableError, InconclusiveError: As for `wait`.
+        """
+        with suppress(WaitTimeout):
+            self.wait(condition, what, limit, node=node)
 
     def observe(
         self, condition: Callable[[], T | None], seconds: float, what: str, node: str | None = None

@@ -7,10 +7,8 @@ template of the DaemonSet, so mig-manager restarts on every node; a new process 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 
 from conformance.cluster import paths
-from conformance.cluster.errors import WaitTimeout
 from conformance.operations.fields import Field, Value, config_map_key, policy_field
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import MIG_CONFIG_STATE, MIG_MANAGER_APP, State
@@ -82,9 +80,8 @@ def restart_manager_with(cluster: MigCluster, field: Field, value: Value, nodes:
         return cluster.node(node).labels.get(MIG_CONFIG_STATE) in _ANSWERS
 
     limits, further = cluster.limits, max(before.desired - 1, 0)
-    with suppress(WaitTimeout):
-        cluster.wait(
-            lambda: rolled() and all(map(answered, nodes)),
-            f"mig-manager to restart with {what} and to answer",
-            limits.strategy_seen + limits.strategy_roll + limits.strategy_roll_per_node * further,
-        )
+    cluster.give_time(
+        lambda: rolled() and all(map(answered, nodes)),
+        f"mig-manager to restart with {what} and to answer",
+        limits.strategy_seen + limits.strategy_roll + limits.strategy_roll_per_node * further,
+    )

@@ -6,11 +6,9 @@ Source: docs/reference/gpu-operator.md#change-of-strategy and docs/reference/gpu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from conformance.cluster.changes import PodChange, PodEvent
-from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import DaemonSetView
@@ -71,20 +69,18 @@ def _wait_for_rolls(cluster: MigCluster, rolling: Sequence[_Rollout], strategy: 
 
     A timeout raises no exception: `_Rollout.problem` reports what is missing.
     """
-    with suppress(WaitTimeout):
-        cluster.wait(
-            lambda: all(one.template_updated for one in rolling),
-            f"the operator to write strategy {strategy} into its DaemonSets",
-            cluster.limits.strategy_seen,
-        )
+    cluster.give_time(
+        lambda: all(one.template_updated for one in rolling),
+        f"the operator to write strategy {strategy} into its DaemonSets",
+        cluster.limits.strategy_seen,
+    )
     updated = [one for one in rolling if one.template_updated]
     nodes = max((one.before.desired for one in updated), default=0)
-    with suppress(WaitTimeout):
-        cluster.wait(
-            lambda: all(one.is_over() for one in updated),
-            f"DaemonSets to roll to strategy {strategy}",
-            cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
-        )
+    cluster.give_time(
+        lambda: all(one.is_over() for one in updated),
+        f"DaemonSets to roll to strategy {strategy}",
+        cluster.limits.strategy_roll + cluster.limits.strategy_roll_per_node * max(nodes - 1, 0),
+    )
 
 
 class _Rollout:

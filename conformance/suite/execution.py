@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
+from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.expect.kinds import geometry_kind
 from conformance.expect.node import ExpectedNode
 from conformance.operations.side_by_side import side_by_side, surviving
@@ -238,9 +237,8 @@ class Execution:
             view = self._cluster.node(name)
             return not still_counted(view.allocatable, view.capacity)
 
-        with suppress(WaitTimeout):  # a resource that is still counted is a finding of the case
-            limit = self._cluster.limits.capacity_grace
-            self._cluster.wait(forgotten, "kubelet to forget resources that are gone", limit, node=name)
+        limit = self._cluster.limits.capacity_grace
+        self._cluster.give_time(forgotten, "kubelet to forget resources that are gone", limit, node=name)
 
     # Errors for cases --------------------------------------------------------------------------------------------
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from conformance.cluster.changes import NodeChange
-from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.expect.kinds import GeometryKind
 from conformance.expect.trials import Trial
@@ -134,8 +133,7 @@ class Interruption:
         return view.ready and view.boot_id != self._boot_id
 
     def _give_time(self, condition: Callable[[], bool], what: str, limit: float) -> None:
-        with suppress(WaitTimeout):  # what does not come is a finding of the case
-            self._node.cluster.wait(condition, what, limit, node=self._node.name)
+        self._node.cluster.give_time(condition, what, limit, node=self._node.name)
 
 
 def another_configuration(node: NodeInCell) -> str:

@@ -10,7 +10,7 @@ from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.geometry import wanted_geometry
 from conformance.expect.node import ExpectedNode
-from conformance.expect.resources import expected_resources
+from conformance.expect.resources import above_zero, expected_resources
 from conformance.expect.versions import Declared
 from conformance.operations.evidence import Reconfiguration
 from conformance.operations.mig_cluster import MigCluster
@@ -135,6 +135,16 @@ class NodeInCell:
             ClusterError: The GPUs cannot be read.
         """
         return self.workloads.read_gpus()
+
+    def await_resources(self, resources: Mapping[str, int]) -> None:
+        """Wait until the node advertises these resources and no other, or `limits.resources` has passed."""
+        wanted = above_zero(resources)
+        self.cluster.give_time(
+            lambda: self.cluster.node(self.name).advertised == wanted,
+            "the resources of the geometry to be advertised",
+            self.cluster.limits.resources,
+            node=self.name,
+        )
 
     def leave(self) -> None:
         """Record that the node is about to leave the cell."""

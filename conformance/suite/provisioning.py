@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from conformance.cluster.errors import WaitTimeout
 from conformance.expect.finding import CheckContext
 from conformance.expect.label_checks import compare_labels
 from conformance.expect.node import FOUND_THERE, Approach, ExpectedNode, expected_node
@@ -158,12 +157,7 @@ class Provisioner:
         """
         if node.target.sharing:
             return
-        self._give_time(
-            lambda: self.cluster.node(node.name).advertised == dict(node.expected.resources),
-            "the resources of the geometry to be advertised",
-            self.cluster.limits.resources,
-            node.name,
-        )
+        node.await_resources(node.expected.resources)
 
     def read_gpus(self, node: NodeInCell, work: Callable[[], None]) -> None:
         """Read the GPUs of the node with a pod, and call `work` while that pod runs.
@@ -187,7 +181,8 @@ class Provisioner:
             fresh = not node.expected.restarted or labels.get(GFD_TIMESTAMP) != before
             return fresh and compare_labels(labels, wanted) is None
 
-        self._give_time(follows, "the labels of GPU Feature Discovery", self.cluster.limits.labels, node.name)
+        limit = self.cluster.limits.labels
+        self.cluster.give_time(follows, "the labels of GPU Feature Discovery", limit, node=node.name)
 
     def _remember(self, name: str, seen: Observation) -> None:
         self._seen[name] = seen
@@ -237,9 +232,3 @@ class Provisioner:
     def _manager_process(self, node: str) -> str:
         """Identity of the mig-manager process on the node: UID and restart count of its pod."""
         return " ".join(f"{pod.uid}/{pod.restarts}" for pod in self.cluster.operands(node, MIG_MANAGER_APP))
-
-    def _give_time(self, condition: Callable[[], bool], what: str, limit: float, node: str) -> None:
-        try:
-            self.cluster.wait(condition, what, limit, node=node)
-        except WaitTimeout:
-            return

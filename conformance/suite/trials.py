@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from conformance.cluster.changes import LabelChange, ResourceChange
-from conformance.cluster.errors import InconclusiveError, WaitTimeout
+from conformance.cluster.errors import InconclusiveError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
-from conformance.expect.resources import above_zero
 from conformance.expect.trials import RUNS_ON, Moment, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
 from conformance.spec.names import MIG_CONFIG_STATE, VALIDATOR_APP, State
@@ -53,13 +51,12 @@ class TrialWatch:
             ClusterError: The cluster could not be used.
         """
         node, cluster = self._node, self._node.cluster
-        with suppress(WaitTimeout):  # what is not answered is a finding of the case
-            cluster.wait(
-                lambda: len(self._answers()) >= count,
-                f"{count} answers of mig-manager",
-                cluster.limits.reconfigure,
-                node=node.name,
-            )
+        cluster.give_time(
+            lambda: len(self._answers()) >= count,
+            f"{count} answers of mig-manager",
+            cluster.limits.reconfigure,
+            node=node.name,
+        )
 
     def await_end_of(self, pod: PodView) -> None:
         """Wait until a pod is Terminating or gone, mig-manager has answered, or `limits.reconfigure` has passed.
@@ -68,13 +65,12 @@ class TrialWatch:
             ClusterError: The cluster could not be used.
         """
         node, cluster = self._node, self._node.cluster
-        with suppress(WaitTimeout):  # a change that does not begin is a finding of the case
-            cluster.wait(
-                lambda: (now := cluster.pod(pod.name, pod.namespace)) is None or now.terminating or self._answers(),
-                f"mig-manager to stop pod {pod}",
-                cluster.limits.reconfigure,
-                node=node.name,
-            )
+        cluster.give_time(
+            lambda: (now := cluster.pod(pod.name, pod.namespace)) is None or now.terminating or self._answers(),
+            f"mig-manager to stop pod {pod}",
+            cluster.limits.reconfigure,
+            node=node.name,
+        )
 
     def watch_for(self, seconds: float, what: str) -> None:
         """Watch for so many seconds; end at once when mig-manager writes `success` or `failed`."""
@@ -101,7 +97,7 @@ class TrialWatch:
         """
         node, cluster, mark = self._node, self._node.cluster, self._mark
         if resources is not None:
-            _await_resources(node, resources)
+            node.await_resources(resources)
         after = _look(node)
         history = cluster.timeline.since(mark, node=node.name)
         lives = {life.uid: life for life in cluster.timeline.pods(node.name, mark)}
@@ -163,17 +159,6 @@ def _look(node: NodeInCell) -> Moment:
     gpus = node.read_gpus().gpus
     view = node.cluster.node(node.name)
     return Moment(view.labels, view.allocatable, gpus)
-
-
-def _await_resources(node: NodeInCell, resources: Mapping[str, int]) -> None:
-    cluster, wanted = node.cluster, above_zero(resources)
-    with suppress(WaitTimeout):  # what is not advertised is a finding of the case
-        cluster.wait(
-            lambda: above_zero(cluster.node(node.name).allocatable) == wanted,
-            "the resources of the geometry to be advertised",
-            cluster.limits.resources,
-            node=node.name,
-        )
 
 
 def _fate(pod: PodView, life: PodLife | None, lives: Iterable[PodLife]) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from conformance.cluster.errors import WaitTimeout
 from conformance.expect.label_checks import compare_labels
 from conformance.expect.node import ExpectedNode
 from conformance.expect.observed import Driver, ObservedGpu
@@ -86,9 +84,8 @@ def read_under(
             return False
         return bool(expected.refusal) or all(roll.ready for roll in _rolls(node, pods))
 
-    with suppress(WaitTimeout):  # the cases report what is not as expected
-        limit = cluster.limits.labels
-        cluster.wait(follows, f"resources and labels under strategy {strategy or 'unset'}", limit, node=name)
+    what = f"resources and labels under strategy {strategy or 'unset'}"
+    cluster.give_time(follows, what, cluster.limits.labels, node=name)
     view = cluster.node(name)
     return UnderStrategy(
         strategy=strategy,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.errors import ClusterError
 from conformance.expect.as_found import check_counts
 from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import ListedGpu
@@ -57,8 +56,7 @@ class LookAsFound(Scenario[None, AsFound]):
         """Read the node."""
         del started
         limit = node.cluster.limits.labels
-        with suppress(WaitTimeout):  # what does not agree is a finding of the case
-            node.cluster.wait(lambda: _agree(node), "labels and resources to agree", limit, node=node.name)
+        node.cluster.give_time(lambda: _agree(node), "labels and resources to agree", limit, node=node.name)
         view = node.cluster.node(node.name)
         return AsFound(view.labels, view.allocatable, tuple(node.target.configurations.entries))
 

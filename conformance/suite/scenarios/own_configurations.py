@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from conformance.cluster.changes import LabelChange
-from conformance.cluster.errors import WaitTimeout
 from conformance.expect.devices import DeviceUser
 from conformance.expect.observed import ObservedGpu
 from conformance.operations.evidence import Reconfiguration
@@ -156,12 +154,6 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         """Read the node once it is as expected or the limit has passed."""
         cluster, expected = node.cluster, node.expected.asked_for(name, before, entries)
         end = plugin_end(cluster, node.name) if expected.refusal else PluginEnd()
-        with suppress(WaitTimeout):  # the case reports other resources
-            cluster.wait(
-                lambda: cluster.node(node.name).advertised == dict(expected.resources),
-                f"the resources of {name} to be advertised",
-                cluster.limits.resources,
-                node=node.name,
-            )
+        node.await_resources(expected.resources)
         seen = node.read_gpus()
         return Applied(name, entries, before, answer, seen.gpus, cluster.node(node.name).allocatable, end)
