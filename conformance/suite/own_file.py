@@ -21,7 +21,7 @@ from conformance.spec.mig_parted import VERSION, Entry
 from conformance.spec.names import CONFIG_KEY, GPU_PRODUCT, MIG_CONFIG
 from conformance.spec.profile import Profile
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import ClusterScenario
+from conformance.suite.scenario import ClusterScenario, Nodes
 from conformance.suite.targets import find_targets, gpu_by_label
 
 OWN_CONFIG_MAP: Final = "mig-conformance-config"
@@ -101,12 +101,15 @@ def in_force(cluster: MigCluster) -> dict[str, list[Entry]]:
     return {name: _merged(listed) for name, listed in found.items()}
 
 
-class OwnFileScenario(ClusterScenario[Started, Evidence]):
+class OwnFileScenario(ClusterScenario[None, Evidence]):
     """A scenario with a mig-parted file of the suite in force, which also has the configurations that nodes are in.
 
     A subclass says which configurations the file has (`configurations`), and requests them in `observe`. Before that,
     mig-manager has started with the file on every node, and found the configuration of the cell applied. After `undo`
     it has started with its former file; `settle` brings the node back to its cell.
+
+    Attributes:
+        gpus: The GPUs of all nodes that take part, as they were before `change`.
     """
 
     changes: ClassVar = (
@@ -115,7 +118,7 @@ class OwnFileScenario(ClusterScenario[Started, Evidence]):
     )
 
     def __init__(self) -> None:
-        self.nodes: dict[str, NodeInCell] = {}
+        self.gpus: list[ObservedGpu] = []
         self._former: str | None = None
         self._kept: Mapping[str, Iterable[Entry]] = {}
 
@@ -123,29 +126,24 @@ class OwnFileScenario(ClusterScenario[Started, Evidence]):
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """Return the configurations of the file for the GPUs of all nodes, without those that the nodes are in."""
 
-    def begin(self, node: NodeInCell) -> None:
-        """Take part with a node; called by `start`."""
-        self.nodes[node.name] = node
+    def start(self, node: NodeInCell) -> None:
+        """Do nothing: the file is one for all nodes."""
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the file in force."""
+        self.gpus = [gpu for node in nodes.values() if node.observed for gpu in node.observed.gpus]
         self._former, self._kept = cluster.policy().config_name, in_force(cluster)
-        self.write(cluster, self.configurations(self.gpus()))
-        use_config_map(cluster, OWN_CONFIG_MAP, self.nodes)
+        self.write(cluster, self.configurations(self.gpus))
+        use_config_map(cluster, OWN_CONFIG_MAP, nodes)
 
     def write(self, cluster: MigCluster, configurations: Mapping[str, Iterable[Entry]]) -> None:
         """Write the file; mig-manager must not react before the next request."""
         put_config_map(cluster, OWN_CONFIG_MAP, {CONFIG_KEY: as_text({**self._kept, **configurations})})
 
-    def undo(self, cluster: MigCluster) -> None:
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the former file in force."""
         if cluster.policy().config_name == OWN_CONFIG_MAP:
-            use_config_map(cluster, self._former, self.nodes)
-        self.nodes.clear()
-
-    def gpus(self) -> list[ObservedGpu]:
-        """Return the GPUs of all nodes that take part."""
-        return [gpu for node in self.nodes.values() if node.observed for gpu in node.observed.gpus]
+            use_config_map(cluster, self._former, nodes)
 
 
 def _plain(gpu: ObservedGpu) -> dict[Profile, int]:

@@ -6,7 +6,7 @@ Required permissions, reasons for skips, order, `-m` selection and the plan foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from conformance.operations.mig_cluster import MigCluster
 from conformance.suite.node_in_cell import NodeInCell
 
+Nodes = Mapping[str, NodeInCell]
 Started = TypeVar("Started")
 Evidence = TypeVar("Evidence")
 
@@ -166,16 +167,20 @@ class ClusterScenario(Scenario[Started, Evidence]):
     full_profile_only: ClassVar = True
 
     @abstractmethod
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Change the cluster.
+
+        Args:
+            cluster: The cluster.
+            nodes: The nodes where `start` succeeded, by name. All of them are in the same cell.
 
         Raises:
             ClusterError: The cluster could not be used.
         """
 
     @abstractmethod
-    def undo(self, cluster: MigCluster) -> None:
-        """Take the change back.
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
+        """Take the change back; the arguments are those of `change`, which may not have been made.
 
         Raises:
             ClusterError: The cluster could not be used.

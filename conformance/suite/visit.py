@@ -15,7 +15,7 @@ from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import side_by_side, surviving
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs
+from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, Nodes
 
 ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
@@ -86,13 +86,6 @@ class Visit:
     def do_cluster_wide(self, scenario: AnyClusterScenario, cluster: MigCluster) -> None:
         """Run a scenario that changes the whole cluster, on all of its nodes at the same time."""
         names = [name for name, node in self.nodes.items() if scenario in self._cluster_wide_on(node)]
-
-        def settle(name: str) -> None:
-            key = (scenario, name)
-            found = self._evidence.get(key)
-            if not isinstance(found, Exception):
-                self._keep(self._evidence, key, partial(scenario.settle, self.nodes[name], found))
-
         for name in names:
             with self.losing(name):
                 cluster.guard.check(name)
@@ -100,12 +93,24 @@ class Visit:
                 self.nodes[name].disturbed = True
         try:
             surviving(side_by_side(cluster, names, lambda name: self._start(self.nodes[name], [scenario])))
-            self._together(scenario, names, partial(scenario.change, cluster))
-            surviving(side_by_side(cluster, names, lambda name: self._observe(self.nodes[name], [scenario])))
+            if started := {name: self.nodes[name] for name in names if (scenario, name) in self._started}:
+                self._change_and_undo(scenario, cluster, started)
         finally:
-            self._together(scenario, names, partial(scenario.undo, cluster))
-            surviving(side_by_side(cluster, names, settle))
             surviving(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
+
+    def _change_and_undo(self, scenario: AnyClusterScenario, cluster: MigCluster, nodes: Nodes) -> None:
+        try:
+            self._together(scenario, nodes, partial(scenario.change, cluster, nodes))
+            surviving(side_by_side(cluster, nodes, lambda name: self._observe(nodes[name], [scenario])))
+        finally:
+            self._together(scenario, nodes, partial(scenario.undo, cluster, nodes))
+            surviving(side_by_side(cluster, nodes, lambda name: self._settle(nodes[name], scenario)))
+
+    def _settle(self, node: NodeInCell, scenario: AnyClusterScenario) -> None:
+        key = (scenario, node.name)
+        found = self._evidence.get(key)
+        if not isinstance(found, Exception):
+            self._keep(self._evidence, key, partial(scenario.settle, node, found))
 
     def end_stay(self, node: NodeInCell) -> None:
         """Complete the evidence of the stay of a node, unless that was done before."""

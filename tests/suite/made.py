@@ -16,7 +16,7 @@ from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.options import Options
 from conformance.suite.pace import max_unavailable
 from conformance.suite.planning import Planner
-from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Leaves, Moment, Needs, Scenario
+from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Leaves, Moment, Needs, Nodes, Scenario
 from conformance.suite.targets import Target
 
 H100: Final = "NVIDIA H100 80GB HBM3"
@@ -110,12 +110,12 @@ class MadeUp(Scenario[Any, Any]):
 class MadeUpForAll(MadeUp, ClusterScenario[Any, Any]):
     """Does what a test says, on all nodes at once."""
 
-    def change(self, cluster: MigCluster) -> None:
-        del cluster
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
+        del cluster, nodes
         self.done.append(f"change {self.name}")
 
-    def undo(self, cluster: MigCluster) -> None:
-        del cluster
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
+        del cluster, nodes
         self.done.append(f"undo {self.name}")
 
     def settle(self, node: NodeInCell, evidence: Any) -> Any:

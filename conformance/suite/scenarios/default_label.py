@@ -12,7 +12,7 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import ClusterScenario, Needs
+from conformance.suite.scenario import ClusterScenario, Needs, Nodes
 from conformance.suite.trials import TrialWatch, recover
 
 _DEFAULT: Final = ("migManager", "config", "default")
@@ -52,8 +52,9 @@ class ClearDefault(ClusterScenario[TrialWatch, DefaultLabel]):
         node.cluster.set_labels(node.name, {MIG_CONFIG: None})
         return watch
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Empty the default."""
+        del nodes
         cluster.change(policy_field(cluster.policy().name, *_DEFAULT), "")
 
     def observe(self, node: NodeInCell, started: TrialWatch) -> DefaultLabel:
@@ -64,8 +65,9 @@ class ClearDefault(ClusterScenario[TrialWatch, DefaultLabel]):
         self._watches[node.name] = TrialWatch(node)
         return DefaultLabel(without, expected, without, without)
 
-    def undo(self, cluster: MigCluster) -> None:
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Set the default again."""
+        del nodes
         cluster.change(policy_field(cluster.policy().name, *_DEFAULT), ALL_DISABLED)
 
     def settle(self, node: NodeInCell, evidence: DefaultLabel) -> DefaultLabel:

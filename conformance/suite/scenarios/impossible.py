@@ -18,6 +18,7 @@ from conformance.spec.names import CONFIG_KEY
 from conformance.spec.profile import Profile
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.own_file import OWN_CONFIG_MAP, OwnFileScenario, as_text, for_each_model, halves, smallest
+from conformance.suite.scenario import Nodes
 from conformance.suite.trials import attempt, recover
 
 TOO_MANY: Final = "suite-one-too-many"
@@ -50,15 +51,11 @@ class Impossible:
     after_wipe: Trial
 
 
-class RequestImpossible(OwnFileScenario[None, Impossible]):
+class RequestImpossible(OwnFileScenario[Impossible]):
     """Puts a file in force whose configurations do not fit the GPUs, and requests them one after the other."""
 
     summary: ClassVar = "request configurations that do not fit the GPUs, and the one of the cell after each"
     cost: ClassVar = 400.0
-
-    def start(self, node: NodeInCell) -> None:
-        """Take part."""
-        self.begin(node)
 
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """Layouts with too many instances, without room for all, and with a profile that no GPU offers."""
@@ -76,7 +73,7 @@ class RequestImpossible(OwnFileScenario[None, Impossible]):
         after_over = recover(node, former)
         full = attempt(node, NO_ROOM)
         after_full = recover(node, former)
-        entries = tuple(self.configurations(self.gpus())[FOREIGN])
+        entries = tuple(self.configurations(self.gpus)[FOREIGN])
         expected = node.expected.asked_for(FOREIGN, after_full.after.gpus, entries)
         wiped = attempt(node, FOREIGN, resources=expected.resources)
         return Impossible(over, after_over, full, after_full, expected, wiped, recover(node, former))
@@ -99,7 +96,7 @@ class BrokenFile:
     repaired: Trial
 
 
-class BreakFile(OwnFileScenario[None, BrokenFile]):
+class BreakFile(OwnFileScenario[BrokenFile]):
     """Puts a file in force, breaks it in several ways, and requests a configuration each time."""
 
     summary: ClassVar = "break the mig-parted file in several ways, request a configuration each time, and repair it"
@@ -109,36 +106,34 @@ class BreakFile(OwnFileScenario[None, BrokenFile]):
         super().__init__()
         self._trials: dict[str, list[Trial]] = {}
 
-    def start(self, node: NodeInCell) -> None:
-        """Take part."""
-        self.begin(node)
-
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """One configuration that every GPU can take."""
         del gpus
         return {ALL_ENABLED: [Entry(None, enabled=True, mig_devices={})]}
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the file in force; break it, and request a configuration on all nodes, several times."""
-        super().change(cluster)
+        super().change(cluster, nodes)
         whole = cluster.config_map(OWN_CONFIG_MAP) or {}
         text = whole[CONFIG_KEY]
-        self._trials = {name: [] for name in self.nodes}
+        self._trials = {name: [] for name in nodes}
         wrong = as_text({"suite-wrong": [Entry(None, enabled=True, mig_devices={"1g.10gb": -1})]})
         for broken in ("version: v1\nmig-configs: {]", None, text + wrong.partition("mig-configs:\n")[2]):
-            self._request(cluster, broken, lambda node: attempt(node, ALL_ENABLED))
-        self._request(cluster, text, lambda node: recover(node, self._trials[node.name][0].before))
+            self._request(cluster, nodes, broken, lambda node: attempt(node, ALL_ENABLED))
+        self._request(cluster, nodes, text, lambda node: recover(node, self._trials[node.name][0].before))
 
     def observe(self, node: NodeInCell, started: None) -> BrokenFile:
         """Return what came of the requests."""
         del started
         return BrokenFile(*self._trials[node.name])
 
-    def _request(self, cluster: MigCluster, text: str | None, request: Callable[[NodeInCell], Trial]) -> None:
+    def _request(
+        self, cluster: MigCluster, nodes: Nodes, text: str | None, request: Callable[[NodeInCell], Trial]
+    ) -> None:
         """Change the file, give kubelet the time to show it to mig-manager, and make a request on all nodes."""
         cluster.change(config_map_key(cluster.operator_namespace, OWN_CONFIG_MAP, CONFIG_KEY), text)
         cluster.observe(lambda: False, cluster.limits.edit_ignored, "kubelet to show the edited ConfigMap", None)
-        found = results(side_by_side(cluster, self.nodes, lambda name: request(self.nodes[name])))
+        found = results(side_by_side(cluster, nodes, lambda name: request(nodes[name])))
         for name, trial in found.items():
             self._trials[name].append(trial)
 

@@ -14,7 +14,7 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption, another_configuration
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import ClusterScenario, Effect, Needs
+from conformance.suite.scenario import ClusterScenario, Effect, Needs, Nodes
 
 WITH_REBOOT: Final = "WITH_REBOOT"
 
@@ -45,19 +45,17 @@ class RebootForMode(ClusterScenario[PodView, ModeReboot]):
     cost: ClassVar = 600.0
 
     def __init__(self) -> None:
-        self._nodes: list[str] = []
         self._former: Value = None
 
     def start(self, node: NodeInCell) -> PodView:
         """Start the pod."""
-        self._nodes.append(node.name)
         return node.workloads.hold(min(node.expected.resources))
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Set WITH_REBOOT beside the variables that mig-manager has."""
         self._former = _environment(cluster)
         others = [item for item in self._former or () if item["name"] != WITH_REBOOT]
-        self._set(cluster, [*others, {"name": WITH_REBOOT, "value": "true"}])
+        _set(cluster, nodes, [*others, {"name": WITH_REBOOT, "value": "true"}])
 
     def observe(self, node: NodeInCell, started: PodView) -> ModeReboot:
         """Request the configuration, and wait for the reboot and what follows it."""
@@ -73,15 +71,15 @@ class RebootForMode(ClusterScenario[PodView, ModeReboot]):
             trial = interruption.trial(name)
         return ModeReboot(trial, interruption.boots)
 
-    def undo(self, cluster: MigCluster) -> None:
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Give mig-manager its former variables."""
         if _environment(cluster) != self._former:
-            self._set(cluster, self._former)
-        self._nodes.clear()
+            _set(cluster, nodes, self._former)
 
-    def _set(self, cluster: MigCluster, environment: Value) -> None:
-        field = policy_field(cluster.policy().name, "migManager", "env")
-        restart_manager_with(cluster, field, environment, self._nodes, "other variables")
+
+def _set(cluster: MigCluster, nodes: Nodes, environment: Value) -> None:
+    field = policy_field(cluster.policy().name, "migManager", "env")
+    restart_manager_with(cluster, field, environment, nodes, "other variables")
 
 
 def _environment(cluster: MigCluster) -> Any:

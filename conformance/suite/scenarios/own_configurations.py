@@ -15,6 +15,7 @@ from conformance.operations.side_by_side import results, side_by_side
 from conformance.spec.mig_parted import Entry
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.own_file import OwnFileScenario, for_each_model, halves, packed, smallest
+from conformance.suite.scenario import Nodes
 from conformance.suite.scenarios.device_users import use_devices
 from conformance.suite.scenarios.rest import PluginEnd, plugin_end
 from conformance.suite.targets import find_targets
@@ -74,7 +75,7 @@ class OwnConfigurations:
     offered: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
-class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
+class UseOwnConfigurations(OwnFileScenario[OwnConfigurations]):
     """Puts a ConfigMap in force, requests its configurations, edits one, and goes back to the built-in ones."""
 
     summary: ClassVar = "put a ConfigMap of the suite in force, request and edit its configurations"
@@ -85,10 +86,6 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         self._first: dict[str, Reconfiguration] = {}
         self._edited_at = 0
 
-    def start(self, node: NodeInCell) -> None:
-        """Take part."""
-        self.begin(node)
-
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """Two profiles on every GPU, and MIG on every second GPU."""
         every_second = [(_ALL_INDICES[::2], None), (_ALL_INDICES[1::2], smallest)]
@@ -97,12 +94,12 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
             BY_INDEX: for_each_model(gpus, every_second),
         }
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the file in force, request its first configuration on all nodes, and then edit it."""
-        super().change(cluster)
-        self._first = results(side_by_side(cluster, self.nodes, lambda name: self.nodes[name].request(UNEVEN)))
+        super().change(cluster, nodes)
+        self._first = results(side_by_side(cluster, nodes, lambda name: nodes[name].request(UNEVEN)))
         self._edited_at = cluster.timeline.mark()
-        self.write(cluster, {**self.configurations(self.gpus()), UNEVEN: self._edited()})
+        self.write(cluster, {**self.configurations(self.gpus), UNEVEN: self._edited()})
 
     def observe(self, node: NodeInCell, started: None) -> OwnConfigurations:
         """See that the edit changes nothing by itself, then request the one by index, and the edited configuration.
@@ -111,7 +108,7 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         operator before v26.7.0 may then write its default.
         """
         del started
-        cluster, file = node.cluster, self.configurations(self.gpus())
+        cluster, file = node.cluster, self.configurations(self.gpus)
         cluster.observe(lambda: False, cluster.limits.edit_ignored, "an edited ConfigMap to change nothing", node.name)
         changes = cluster.timeline.of(LabelChange, self._edited_at, node=node.name)
         foreign = tuple(change for change in changes if not cluster.writes.owns(change.version))
@@ -136,7 +133,7 @@ class UseOwnConfigurations(OwnFileScenario[None, OwnConfigurations]):
         )
 
     def _edited(self) -> list[Entry]:
-        return for_each_model(self.gpus(), [(None, halves)])
+        return for_each_model(self.gpus, [(None, halves)])
 
     def _request(
         self, node: NodeInCell, name: str, entries: tuple[Entry, ...], before: tuple[ObservedGpu, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from conformance.operations.strategy import change_strategy
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import DEVICE_PLUGIN_APP, Strategy
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import ClusterScenario
+from conformance.suite.scenario import ClusterScenario, Nodes
 from conformance.suite.under_strategy import Pods, UnderStrategy, carriers, read_under
 
 _CHANGES = ("ClusterPolicy spec.mig.strategy, which restarts operands on every GPU node",)
@@ -76,9 +77,9 @@ class ChangeStrategy(ClusterScenario[Pods, ThereAndBack]):
         """Note the pods of the operands."""
         return carriers(node)
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Change to the other strategy."""
-        change_strategy(cluster, cluster.policy().effective_strategy.other)
+        change_strategy(cluster, _strategy(nodes).other)
 
     def observe(self, node: NodeInCell, started: Pods) -> ThereAndBack:
         """Read the node under the other strategy."""
@@ -86,9 +87,9 @@ class ChangeStrategy(ClusterScenario[Pods, ThereAndBack]):
         other = node.cell.strategy.other
         return ThereAndBack(read_under(node, node.expected.under(other, gpus), other, started, gpus))
 
-    def undo(self, cluster: MigCluster) -> None:
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Change back."""
-        change_strategy(cluster, cluster.policy().effective_strategy.other)
+        change_strategy(cluster, _strategy(nodes))
 
     def settle(self, node: NodeInCell, evidence: ThereAndBack) -> ThereAndBack:
         """Read the node under the strategy of its cell."""
@@ -105,21 +106,17 @@ class UnsetStrategy(ClusterScenario[Pods, WithoutMigStrategy]):
     cost: ClassVar = 150.0
 
     def __init__(self) -> None:
-        self._nodes: dict[str, tuple[NodeInCell, Pods]] = {}
-        self._none: dict[str, UnderStrategy] = {}
-        self._former = UNSET
+        self._none: Mapping[str, UnderStrategy] = {}
 
     def start(self, node: NodeInCell) -> Pods:
         """Note the pods of the operands."""
-        pods = carriers(node)
-        self._nodes[node.name] = node, pods
-        return pods
+        return carriers(node)
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Set `none`, read every node, and remove the strategy."""
-        self._former = cluster.policy().strategy or UNSET
+        pods = {name: carriers(node) for name, node in nodes.items()}
         change_strategy(cluster, Strategy.NONE)
-        self._none = results(side_by_side(cluster, self._nodes, self._read_none))
+        self._none = results(side_by_side(cluster, nodes, lambda name: _read_none(nodes[name], pods[name])))
         change_strategy(cluster, UNSET)
 
     def observe(self, node: NodeInCell, started: Pods) -> WithoutMigStrategy:
@@ -129,16 +126,9 @@ class UnsetStrategy(ClusterScenario[Pods, WithoutMigStrategy]):
         expected = node.expected.under(Strategy.NONE, none.gpus)
         return WithoutMigStrategy(none, read_under(node, expected, UNSET, none.pods, none.gpus))
 
-    def undo(self, cluster: MigCluster) -> None:
-        """Set the former strategy."""
-        self._nodes.clear()
-        if self._former:
-            change_strategy(cluster, self._former)
-
-    def _read_none(self, name: str) -> UnderStrategy:
-        node, pods = self._nodes[name]
-        gpus = node.observed.gpus if node.observed else ()
-        return read_under(node, node.expected.under(Strategy.NONE, gpus), Strategy.NONE, pods, gpus)
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
+        """Set the strategy of the cell."""
+        change_strategy(cluster, _strategy(nodes))
 
 
 class SwitchOverUneven(ClusterScenario[Pods, SingleOverUneven]):
@@ -152,8 +142,9 @@ class SwitchOverUneven(ClusterScenario[Pods, SingleOverUneven]):
         """Note the pods of the operands."""
         return carriers(node)
 
-    def change(self, cluster: MigCluster) -> None:
+    def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Change to `single`; the roll of the device plugin stops at the first node."""
+        del nodes
         change_strategy(cluster, Strategy.SINGLE)
 
     def observe(self, node: NodeInCell, started: Pods) -> SingleOverUneven:
@@ -169,14 +160,25 @@ class SwitchOverUneven(ClusterScenario[Pods, SingleOverUneven]):
         uniform = read_under(node, expected, Strategy.SINGLE, started, gpus)
         return SingleOverUneven(effective, uneven, name, entries, uniform)
 
-    def undo(self, cluster: MigCluster) -> None:
+    def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Change back to `mixed`."""
-        change_strategy(cluster, Strategy.MIXED)
+        change_strategy(cluster, _strategy(nodes))
 
     def settle(self, node: NodeInCell, evidence: SingleOverUneven) -> SingleOverUneven:
         """Request the configuration of the cell again."""
         node.request(node.cell.configuration)
         return evidence
+
+
+def _strategy(nodes: Nodes) -> Strategy:
+    """Return the strategy of the cell that all nodes are in."""
+    (strategy,) = {node.cell.strategy for node in nodes.values()}
+    return strategy
+
+
+def _read_none(node: NodeInCell, pods: Pods) -> UnderStrategy:
+    gpus = node.observed.gpus if node.observed else ()
+    return read_under(node, node.expected.under(Strategy.NONE, gpus), Strategy.NONE, pods, gpus)
 
 
 def _even(node: NodeInCell) -> str:
