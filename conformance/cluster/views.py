@@ -138,7 +138,11 @@ class PolicyView:
 
     @property
     def effective_strategy(self) -> Strategy:
-        """Strategy as the operands see it; if absent or empty, their default `none`."""
+        """Strategy as the operands see it; if absent or empty, their default `none`.
+
+        Raises:
+            ValueError: The ClusterPolicy has another value.
+        """
         return Strategy(self.strategy) if self.strategy else Strategy.NONE
 
 

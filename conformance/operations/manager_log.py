@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from conformance.cluster.errors import ApiError
 from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.spec.names import MIG_MANAGER_APP
 
+LOG_PAUSE: Final = 1.0
+"""Seconds of the cluster's clock between two reads of a log, because logs cannot be watched for changes."""
 _STARTED = "Updating to MIG config"
 _IDLE = "Waiting for change to"
 _ERROR_LEVELS = ("level=error", "level=fatal")

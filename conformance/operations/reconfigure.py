@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.pod_view import PodView
 from conformance.operations.evidence import Reconfiguration
-from conformance.operations.manager_log import LogPosition, log_position, manager_pod
+from conformance.operations.manager_log import LOG_PAUSE, LogPosition, log_position, manager_pod
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.request import ReconfigureRequest
 from conformance.operations.side_by_side import results, side_by_side
@@ -15,8 +15,6 @@ from conformance.operations.users import refuse_users
 from conformance.spec.names import MIG_CONFIG_STATE, State
 
 _IDLE = "mig-manager to be Ready and idle"
-_LOG_PAUSE = 1.0
-"""Seconds of the cluster's clock between two reads of a log, because logs cannot be watched for changes."""
 
 
 def reconfigure(
@@ -112,7 +110,7 @@ class _Manager:
                     look_at=f"kubectl logs -n {pod.namespace} {pod.name}",
                     timeline=self._cluster.timeline.render(node=self._node, last=10),
                 )
-            self._cluster.observe(lambda: False, _LOG_PAUSE, _IDLE, self._node)
+            self._cluster.observe(lambda: False, LOG_PAUSE, _IDLE, self._node)
             pod = self._ready_pod() or pod
 
     def _ready_pod(self) -> PodView | None:

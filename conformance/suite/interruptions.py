@@ -8,16 +8,12 @@ from typing import Final
 
 from conformance.cluster.changes import NodeChange
 from conformance.cluster.pod_view import PodView
-from conformance.expect.kinds import GeometryKind
 from conformance.expect.trials import Trial
-from conformance.operations.manager_log import has_started_since, log_position, manager_pod
-from conformance.spec.mig_parted import ALL_DISABLED
+from conformance.operations.manager_log import LOG_PAUSE, has_started_since
 from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.trials import TrialWatch
 
-_LOG_PAUSE: Final = 1.0
-"""Seconds of the cluster's clock between two reads of a log, because logs cannot be watched for changes."""
 REBOOT: Final = ("reboot",)
 RESTART_KUBELET: Final = ("systemctl", "restart", "kubelet")
 """Commands of the host."""
@@ -31,23 +27,20 @@ class Interruption:
     Args:
         node: The node. Its GPUs are read with a pod, now and at the end.
 
-    Attributes:
-        operands: The operands' pods of before.
-
     Raises:
         InconclusiveError: mig-manager's log cannot be read.
         ClusterError: The cluster could not be used.
     """
 
     def __init__(self, node: NodeInCell) -> None:
-        cluster = node.cluster
         self._node = node
         self._watch = TrialWatch(node)
-        self.operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
-        manager = manager_pod(cluster, node.name)
-        self._position = log_position(cluster, manager) if manager else None
-        self._boot_id = cluster.node(node.name).boot_id
-        self._mark = cluster.timeline.mark()
+        self._boot_id = node.cluster.node(node.name).boot_id
+
+    @property
+    def operands(self) -> list[PodView]:
+        """The operands' pods before the interruption."""
+        return self._watch.operands
 
     def trial(self, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
         """Wait until the operands are back, and return what has happened; see `TrialWatch.trial`."""
@@ -57,13 +50,13 @@ class Interruption:
     @property
     def boots(self) -> tuple[str, ...]:
         """Boot ids that the node took since the interruption, in order."""
-        changes = self._node.cluster.timeline.of(NodeChange, self._mark, node=self._node.name)
+        changes = self._node.cluster.timeline.of(NodeChange, self._watch.mark, node=self._node.name)
         return tuple(change.after for change in changes if change.field == "boot_id")
 
     @property
     def states(self) -> tuple[str | None, ...]:
         """Values that the state label took since the interruption, in order; None for its removal."""
-        return self._node.cluster.timeline.values(MIG_CONFIG_STATE, self._node.name, self._mark)
+        return self._node.cluster.timeline.values(MIG_CONFIG_STATE, self._node.name, self._watch.mark)
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -101,8 +94,8 @@ class Interruption:
         cluster, name = self._node.cluster, self._node.name
         left = cluster.limits.reconfigure
         until = cluster.clock.now() + left
-        while not has_started_since(cluster, name, self._position, run=run) and left > 0:
-            cluster.observe(lambda: False, _LOG_PAUSE, "mig-manager to be Ready and idle", name)
+        while not has_started_since(cluster, name, self._watch.position, run=run) and left > 0:
+            cluster.observe(lambda: False, LOG_PAUSE, "mig-manager to be Ready and idle", name)
             left = until - cluster.clock.now()
 
     def await_state(self, *states: State) -> None:
@@ -134,11 +127,3 @@ class Interruption:
 
     def _give_time(self, condition: Callable[[], bool], what: str, limit: float) -> None:
         self._node.cluster.give_time(condition, what, limit, node=self._node.name)
-
-
-def another_configuration(node: NodeInCell) -> str:
-    """Return a configuration with MIG devices that the node is not in; `all-disabled` if it offers no other."""
-    kinds = node.target.kinds.items()
-    return next(
-        (name for name, kind in kinds if kind is GeometryKind.UNIFORM and name != node.cell.configuration), ALL_DISABLED
-    )

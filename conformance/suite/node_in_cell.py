@@ -9,6 +9,7 @@ from typing import Final
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.geometry import wanted_geometry
+from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import above_zero, expected_resources
 from conformance.expect.versions import Declared
@@ -101,6 +102,17 @@ class NodeInCell:
     def arrived(self) -> bool:
         """Whether the node was found in the cell, or mig-manager reported that it applied the configuration."""
         return self.arrival is None or self.arrival.reached
+
+    @property
+    def other_configuration(self) -> str:
+        """A configuration that the node offers beside the one of the cell, with MIG devices on every GPU if it can.
+
+        Raises:
+            ValueError: The node offers no other.
+        """
+        kinds = self.target.kinds
+        others = [name for name in kinds if name != self.cell.configuration]
+        return min(others, key=lambda name: kinds[name] is not GeometryKind.UNIFORM)
 
     def request(self, configuration: str) -> Reconfiguration:
         """Request a configuration, wait for the answer and for the operands, and return what happened.

@@ -282,11 +282,12 @@ def _check_configurations(options: Options, targets: Mapping[str, Target]) -> No
 
 
 def _strategy(cluster: MigCluster) -> Strategy:
-    named = cluster.policy().strategy or Strategy.NONE
+    policy = cluster.policy()
     try:
-        return Strategy(named)
+        return policy.effective_strategy
     except ValueError as error:
-        raise ClusterError(f"ClusterPolicy has mig.strategy {named!r}; there are none, single and mixed") from error
+        named = repr(policy.strategy)
+        raise ClusterError(f"ClusterPolicy has mig.strategy {named}; there are none, single and mixed") from error
 
 
 def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strategy) -> dict[str, Cell]:

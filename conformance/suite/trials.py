@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from conformance.cluster.changes import LabelChange, ResourceChange
 from conformance.cluster.errors import InconclusiveError
@@ -10,7 +11,8 @@ from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
 from conformance.expect.trials import RUNS_ON, Moment, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
-from conformance.spec.names import MIG_CONFIG_STATE, VALIDATOR_APP, State
+from conformance.operations.pod_keeping import kept
+from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, VALIDATOR_APP, State
 from conformance.suite.node_in_cell import NodeInCell
 
 _FINAL = (State.SUCCESS, State.FAILED)
@@ -22,6 +24,12 @@ class TrialWatch:
     Args:
         node: The node. Its GPUs are read with a pod, now and at the end.
 
+    Attributes:
+        before: The node when the watch began.
+        operands: The operands' pods then.
+        position: Where mig-manager's log ended then.
+        mark: Mark of the timeline then.
+
     Raises:
         InconclusiveError: mig-manager's log cannot be read.
         ClusterError: The cluster could not be used.
@@ -31,7 +39,7 @@ class TrialWatch:
         cluster = node.cluster
         self._node = node
         self.before = _look(node)
-        self._operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
+        self.operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
         pod = manager_pod(cluster, node.name)
         position = log_position(cluster, pod) if pod else None
         if pod is None or position is None:
@@ -39,10 +47,26 @@ class TrialWatch:
                 f"the log of mig-manager on node {node.name} cannot be read, and it alone says why a request failed: "
                 f"its pod must run, and the suite needs the right to get pods/log in {cluster.operator_namespace}"
             )
-        self._position = position
+        self.position = position
         self._resumed = has_resumed(cluster, pod)
-        self._mark = cluster.timeline.mark()
+        self.mark = cluster.timeline.mark()
         self._started = cluster.clock.now()
+
+    @contextmanager
+    def held_up(self, configuration: str) -> Iterator[PodView]:
+        """Ask for a configuration, and keep mig-manager from being done with it before the block ends.
+
+        It waits for the device plugin's pod, which is kept until then and given to the block.
+
+        Raises:
+            ForeignChangeError, ApiError, ClusterError: As for `MigCluster.change`.
+        """
+        cluster = self._node.cluster
+        (plugin,) = (pod for pod in cluster.operands(self._node.name, DEVICE_PLUGIN_APP) if not pod.terminating)
+        with kept(cluster, plugin):
+            self._node.requested.append(configuration)
+            cluster.set_labels(self._node.name, {MIG_CONFIG: configuration, MIG_CONFIG_STATE: None})
+            yield plugin
 
     def await_answers(self, count: int) -> None:
         """Wait until mig-manager has written `success` or `failed` so many times, or `limits.reconfigure` has passed.
@@ -82,7 +106,7 @@ class TrialWatch:
         self.watch_for(self._node.cluster.limits.idle, "mig-manager to do nothing")
 
     def _answers(self) -> list[float]:
-        changes = self._node.cluster.timeline.of(LabelChange, self._mark, node=self._node.name)
+        changes = self._node.cluster.timeline.of(LabelChange, self.mark, node=self._node.name)
         return [change.time for change in changes if change.set.get(MIG_CONFIG_STATE) in _FINAL]
 
     def trial(self, configuration: str, *, resources: Mapping[str, int] | None = None) -> Trial:
@@ -95,7 +119,7 @@ class TrialWatch:
         Raises:
             ClusterError: The cluster could not be used.
         """
-        node, cluster, mark = self._node, self._node.cluster, self._mark
+        node, cluster, mark = self._node, self._node.cluster, self.mark
         if resources is not None:
             node.await_resources(resources)
         after = _look(node)
@@ -103,7 +127,7 @@ class TrialWatch:
         lives = {life.uid: life for life in cluster.timeline.pods(node.name, mark)}
         changes = [change for change in history if isinstance(change, LabelChange)]
         answers = self._answers()
-        log = log_since(cluster, node.name, self._position)
+        log = log_since(cluster, node.name, self.position)
         return Trial(
             configuration=configuration,
             before=self.before,
@@ -112,7 +136,7 @@ class TrialWatch:
             resumed_before=self._resumed,
             label_changes=tuple(change for change in changes if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
-            operands={pod.app: _fate(pod, lives.get(pod.uid), lives.values()) for pod in self._operands},
+            operands={pod.app: _fate(pod, lives.get(pod.uid), lives.values()) for pod in self.operands},
             users={pod.name: _fate(pod, lives.get(pod.uid), ()) for pod in (node.bystander,) if pod},
             manager_log=log,
             reason=failure_reason(log),

@@ -11,7 +11,7 @@ from conformance.expect.scheduling import StartedPod
 from conformance.expect.trials import Trial
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import State
-from conformance.suite.interruptions import Interruption, another_configuration
+from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario, Needs
 from conformance.suite.trials import attempt
@@ -52,7 +52,7 @@ class RequestWhileBusy(FailureScenario[PodView, Busy]):
 
     def observe(self, node: NodeInCell, started: PodView) -> Busy:
         """Request the other configuration while the pod holds its device, and after that."""
-        name = another_configuration(node)
+        name = node.other_configuration
         device = node.workloads.held_device(started)
         interruption = Interruption(node)
         node.request(name)
@@ -76,7 +76,7 @@ class StartPodsDuringChange(FailureScenario[None, tuple[StartedPod, ...]]):
     def observe(self, node: NodeInCell, started: None) -> tuple[StartedPod, ...]:
         """Leave the cell, ask for it again, create the pods, and wait until they run or have ended."""
         del started
-        node.request(another_configuration(node))
+        node.request(node.other_configuration)
         interruption = Interruption(node)
         node.ask(node.cell.configuration)
         interruption.await_state(State.PENDING)

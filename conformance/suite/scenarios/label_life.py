@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import GO
 from conformance.expect.trials import Trial
-from conformance.operations.pod_keeping import kept
-from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from conformance.spec.releases import at_least
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario, Needs
@@ -93,7 +91,7 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
     def observe(self, node: NodeInCell, started: None) -> BusyLabel:
         """Change the label in the middle of two runs, then go back to the cell."""
         del started
-        name = other_configuration(node)
+        name = node.other_configuration
         removed, other = self._meanwhile(node, name, (None,))
         changed_twice, _ = self._meanwhile(node, node.cell.configuration, (UNKNOWN_NAME, name))
         return BusyLabel(other, removed, changed_twice, recover(node, removed.before))
@@ -101,10 +99,7 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
     def _meanwhile(self, node: NodeInCell, first: str, later: Sequence[str | None]) -> tuple[Trial, ExpectedNode]:
         """Request a configuration, and write the later values while it is being applied."""
         cluster, watch = node.cluster, TrialWatch(node)
-        node.requested.append(first)
-        (plugin,) = (pod for pod in cluster.operands(node.name, DEVICE_PLUGIN_APP) if not pod.terminating)
-        with kept(cluster, plugin):
-            cluster.set_labels(node.name, {MIG_CONFIG: first, MIG_CONFIG_STATE: None})
+        with watch.held_up(first) as plugin:
             watch.await_end_of(plugin)
             for value in later:
                 cluster.set_labels(node.name, {MIG_CONFIG: value})
@@ -113,13 +108,6 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
         last = later[-1] or first
         expected = node.expected.asked_for(last, watch.before.gpus, node.target.entries(last))
         return watch.trial(first, resources=expected.resources), expected
-
-
-def other_configuration(node: NodeInCell) -> str:
-    """Return a configuration other than the one of the cell: one with MIG devices on every GPU if there is one."""
-    kinds = node.target.kinds
-    others = [name for name in kinds if name != node.cell.configuration]
-    return min(others, key=lambda name: (kinds[name] is not GeometryKind.UNIFORM, name))
 
 
 def _ignored(node: NodeInCell, value: str | None, more: Mapping[str, None] = MappingProxyType({})) -> Trial:

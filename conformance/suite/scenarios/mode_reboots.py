@@ -12,7 +12,7 @@ from conformance.operations.fields import Value, policy_field
 from conformance.operations.manager_file import restart_manager_with
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.names import State
-from conformance.suite.interruptions import Interruption, another_configuration
+from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import ClusterScenario, Effect, Needs, Nodes
 
@@ -59,7 +59,7 @@ class RebootForMode(ClusterScenario[PodView, ModeReboot]):
 
     def observe(self, node: NodeInCell, started: PodView) -> ModeReboot:
         """Request the configuration, and wait for the reboot and what follows it."""
-        name = another_configuration(node)
+        name = node.other_configuration
         node.workloads.held_device(started)
         interruption = Interruption(node)
         node.ask(name)

@@ -14,7 +14,7 @@ from conformance.spec.names import (
     VALIDATOR_APP,
     State,
 )
-from conformance.suite.interruptions import Interruption, another_configuration
+from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario
 
@@ -68,7 +68,7 @@ class DeleteManagerAtWork(FailureScenario[None, Restarts]):
     def observe(self, node: NodeInCell, started: None) -> Restarts:
         """Delete the pod as soon as the state is `pending`, and wait for the answer of its successor."""
         del started
-        node.request(another_configuration(node))
+        node.request(node.other_configuration)
         interruption = Interruption(node)
         node.ask(node.cell.configuration)
         interruption.await_state(State.PENDING)

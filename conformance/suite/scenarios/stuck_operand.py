@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conformance.expect.trials import Trial
-from conformance.operations.pod_keeping import kept
-from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario, Needs
-from conformance.suite.scenarios.label_life import other_configuration
 from conformance.suite.trials import TrialWatch, attempt, recover
 
 
@@ -47,11 +44,8 @@ class KeepPlugin(FailureScenario[None, StuckOperand]):
         another configuration than the GPUs have: docs/reference/mig-manager.md#the-resumed-flag.
         """
         del started
-        cluster, other, watch = node.cluster, other_configuration(node), TrialWatch(node)
-        node.requested.append(other)
-        (plugin,) = (pod for pod in cluster.operands(node.name, DEVICE_PLUGIN_APP) if not pod.terminating)
-        with kept(cluster, plugin):
-            cluster.set_labels(node.name, {MIG_CONFIG: other, MIG_CONFIG_STATE: None})
+        cluster, other, watch = node.cluster, node.other_configuration, TrialWatch(node)
+        with watch.held_up(other):
             watch.watch_for(cluster.limits.stuck, "mig-manager to give up waiting for the device plugin")
             stuck = watch.trial(other)
         return StuckOperand(stuck, attempt(node, other), recover(node, watch.before))
