@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix others field-reports interruptions realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix slow interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -50,13 +50,10 @@ bench: venv ## time and memory of a default run
 	$(BIN)/python tests/benchmark.py $(ARGS)
 
 matrix: venv ## compare what every fault turns red, those of the full profile too; takes half an hour
-	MIG_FULL_MATRIX=1 $(BIN)/pytest tests/cases
+	MIG_SLOW_TESTS=1 $(BIN)/pytest tests/cases
 
-others: venv ## whole runs while somebody else changes the cluster; takes minutes
-	MIG_OTHERS_ACT=1 $(BIN)/pytest tests/fixtures/test_what_others_do.py
-
-field-reports: venv ## whole runs on the inputs of the field reports; takes a quarter of an hour
-	MIG_FIELD_REPORTS=1 $(BIN)/pytest tests/field_reports
+slow: venv ## all tests, with the whole runs that take minutes each; takes more than an hour
+	MIG_SLOW_TESTS=1 $(BIN)/pytest tests
 
 interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes an hour
 	$(BIN)/python tests/interruptions.py $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ import pytest
 
 from conformance.sim.cluster import SimulatedCluster
 from conformance.sim.options import SimOptions
+from tests.slow import ASKED_FOR, REASON
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
-WHOLE_RUNS = "MIG_FIELD_REPORTS"
 CHANGES = ("--allow-disruptive", "--allow-cluster-wide")
 
 
@@ -58,8 +57,8 @@ class Somebody:
 
     def certify(self, *arguments: str) -> Ended:
         """Run the suite on the cluster, in a process of its own."""
-        if not os.environ.get(WHOLE_RUNS):
-            pytest.skip(f"a whole run takes minutes: set {WHOLE_RUNS}=1, or `make field-reports`")
+        if not ASKED_FOR:
+            pytest.skip(REASON)
         command = [sys.executable, "-m", "pytest", "-q", "--cluster=live", f"--kubeconfig={self.cluster.kubeconfig}"]
         command += [f"--report-dir={self.folder / 'reports'}", *arguments]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
