@@ -3,8 +3,8 @@
 from conformance.expect.label_runs import check_stuck
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import Course
+from conformance.expect.trial import Refusal
 from conformance.expect.trials import (
-    Refusal,
     check_courses,
     check_gpus_kept,
     check_operands_left_alone,

@@ -9,8 +9,8 @@ from conformance.expect.interruptions import (
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import check_resources
 from conformance.expect.transitions import Course
+from conformance.expect.trial import Trial
 from conformance.expect.trials import (
-    Trial,
     check_gpus_kept,
     check_never_advertised,
     check_operands_left_alone,

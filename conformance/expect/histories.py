@@ -26,8 +26,8 @@ class Described(Protocol):
         """Describe the change in one line."""
 
 
-class ResourceChange(Described, Protocol):
-    """A changed count of one resource."""
+class ResourceCount(Protocol):
+    """A changed count of one resource; `conformance.cluster.changes` has the implementation."""
 
     @property
     def resource(self) -> str:
@@ -44,6 +44,10 @@ class ResourceChange(Described, Protocol):
     @property
     def after(self) -> int | None:
         """Count after the change; None if the node no longer lists the resource."""
+
+
+class ResourceChange(ResourceCount, Described, Protocol):
+    """A changed count of one resource that can describe itself."""
 
 
 class PodStep(Described, Protocol):

@@ -17,7 +17,7 @@ from conformance.expect.hardware import check_geometry
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.resources import check_resources
 from conformance.expect.transitions import Course, check_deploy_labels, check_states, expected_changes
-from conformance.expect.trials import RUNS_ON, Trial
+from conformance.expect.trial import RUNS_ON, Trial
 from conformance.spec.names import (
     DEPLOY_PREFIX,
     GFD_TIMESTAMP,

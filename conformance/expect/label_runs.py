@@ -12,8 +12,8 @@ from typing import Final
 from conformance.expect.compare import compare_sequences
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.transitions import GO, Course, check_idle
+from conformance.expect.trial import Trial
 from conformance.expect.trials import (
-    Trial,
     check_courses,
     check_gpus_kept,
     check_operands_left_alone,

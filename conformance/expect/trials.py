@@ -6,121 +6,18 @@ tests/recordings/data/mig-manager-transitions.json.gz.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
 
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.hardware import check_geometry
-from conformance.expect.label_changes import LabelChange
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.resources import check_resources
 from conformance.expect.transitions import Course, check_deploy_labels, check_states, expected_changes
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG_STATE, PAUSED, PREFIX, State
-
-RUNS_ON: Final = "runs on"
-"""Fate of a pod that was neither deleted nor restarted."""
-_RUN: Final = re.compile(r'Updating to MIG config: ?([^"]*)')
-_FINAL: Final = (State.SUCCESS, State.FAILED)
-
-
-class ResourceCount(Protocol):
-    """A changed count of one resource; `conformance.cluster.changes` has the implementation."""
-
-    @property
-    def resource(self) -> str:
-        """Name of the resource."""
-
-    @property
-    def field(self) -> str:
-        """`allocatable` or `capacity`."""
-
-    @property
-    def before(self) -> int | None:
-        """Count before; None if the node did not list the resource."""
-
-    @property
-    def after(self) -> int | None:
-        """Count after; None if the node no longer lists the resource."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A node at one moment.
-
-    Attributes:
-        labels: All labels.
-        allocatable: Resources that pods may ask for.
-        gpus: The GPUs as NVML describes them.
-    """
-
-    labels: Mapping[str, str]
-    allocatable: Mapping[str, int]
-    gpus: tuple[ObservedGpu, ...]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Something that a scenario did to a node to see what comes of it, mostly a request for a configuration.
-
-    Attributes:
-        configuration: The requested configuration; empty if the label was removed or emptied.
-        before: The node before it.
-        after: The node when mig-manager had answered and the operands were back, or when the suite stopped waiting.
-        labels_when_asked: All labels when mig-manager saw the request: as before, without the state label.
-        resumed_before: Whether mig-manager's process had already brought a change to `success`.
-        label_changes: Changes of labels, without those that the suite wrote.
-        resource_changes: Changes of allocatable and capacity.
-        operands: What became of each operand's pod of before, by app: `RUNS_ON`, `restarted`, `gone`, `replaced`.
-        users: The same for the bystander pod, by name; empty if there is none.
-        manager_log: What mig-manager logged.
-        reason: Its last error messages in one line; empty if it logged none.
-        seconds: From the request to `success` or `failed`, by the cluster's clock; None without such an answer.
-    """
-
-    configuration: str
-    before: Moment
-    after: Moment
-    labels_when_asked: Mapping[str, str]
-    resumed_before: bool
-    label_changes: tuple[LabelChange, ...]
-    resource_changes: tuple[ResourceCount, ...]
-    operands: Mapping[str, str]
-    users: Mapping[str, str]
-    manager_log: tuple[str, ...]
-    reason: str
-    seconds: float | None
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """Values that the state label took, in order."""
-        return tuple(change.set[MIG_CONFIG_STATE] for change in self.label_changes if MIG_CONFIG_STATE in change.set)
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        """Configurations that mig-manager's log says it began to apply, in order; an empty name is that of no label."""
-        return tuple(found[1] for line in self.manager_log if (found := _RUN.search(line)))
-
-    @property
-    def answer(self) -> str | None:
-        """The last `success` or `failed`; None without such an answer."""
-        return next((state for state in reversed(self.states) if state in _FINAL), None)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A request that cannot be met, and the next one, which can.
-
-    Attributes:
-        trial: The request that cannot be met.
-        recovery: The request for the configuration of the cell that follows it.
-    """
-
-    trial: Trial
-    recovery: Trial
+from conformance.expect.trial import RUNS_ON, NodeSnapshot, Trial
+from conformance.spec.names import DEPLOY_PREFIX, PAUSED, PREFIX, State
 
 
 def check_refused(context: CheckContext, trial: Trial, mig_manager: str) -> None:
@@ -273,7 +170,7 @@ def check_never_advertised(context: CheckContext, trial: Trial, allowed: Sequenc
         raise ConformanceError(context, "resources over time", Finding(expected, wrong), (likely,))
 
 
-def check_recovered(context: CheckContext, trial: Trial, former: Moment) -> None:
+def check_recovered(context: CheckContext, trial: Trial, former: NodeSnapshot) -> None:
     """Check that a request for the former configuration brought the node back to where it was.
 
     It must end in `success`, with the same geometry and the same resources, and with no operand left paused.
@@ -312,7 +209,7 @@ def _paused(labels: Mapping[str, str]) -> list[str]:
     return sorted(key for key, value in labels.items() if key.startswith(DEPLOY_PREFIX) and value == PAUSED)
 
 
-def _gpus(moment: Moment) -> dict[str, str]:
+def _gpus(moment: NodeSnapshot) -> dict[str, str]:
     return {f"GPU {gpu.index}": _devices(gpu) for gpu in moment.gpus}
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from conformance.cluster.changes import NodeChange
 from conformance.cluster.pod_view import PodView
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.operations.manager_log import LOG_PAUSE, has_started_since
 from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
 from conformance.suite.node_in_cell import NodeInCell

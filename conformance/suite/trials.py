@@ -9,7 +9,7 @@ from conformance.cluster.changes import LabelChange, ResourceChange
 from conformance.cluster.errors import InconclusiveError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
-from conformance.expect.trials import RUNS_ON, Moment, Refusal, Trial
+from conformance.expect.trial import RUNS_ON, NodeSnapshot, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
 from conformance.operations.pod_keeping import kept
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, VALIDATOR_APP, State
@@ -160,7 +160,7 @@ def attempt(node: NodeInCell, configuration: str, *, resources: Mapping[str, int
     return watch.trial(configuration, resources=resources)
 
 
-def recover(node: NodeInCell, former: Moment) -> Trial:
+def recover(node: NodeInCell, former: NodeSnapshot) -> Trial:
     """Request the configuration of the cell, wait until the node is as it was in `former`, and return what came of it.
 
     Raises:
@@ -179,10 +179,10 @@ def refusal(node: NodeInCell, configuration: str) -> Refusal:
     return Refusal(trial, recover(node, trial.before))
 
 
-def _look(node: NodeInCell) -> Moment:
+def _look(node: NodeInCell) -> NodeSnapshot:
     gpus = node.read_gpus().gpus
     view = node.cluster.node(node.name)
-    return Moment(view.labels, view.allocatable, gpus)
+    return NodeSnapshot(view.labels, view.allocatable, gpus)
 
 
 def _fate(pod: PodView, life: PodLife | None, lives: Iterable[PodLife]) -> str:

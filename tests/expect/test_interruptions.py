@@ -22,7 +22,7 @@ from conformance.expect.interruptions import (
     check_state_left_alone,
 )
 from conformance.expect.transitions import Course
-from conformance.expect.trials import RUNS_ON, Moment, Trial
+from conformance.expect.trial import RUNS_ON, NodeSnapshot, Trial
 from conformance.spec.names import (
     DEPLOY_PREFIX,
     DEVICE_PLUGIN_APP,
@@ -38,7 +38,7 @@ from tests.expect.made import A100_80, SEVEN, context, gpu
 from tests.expect.test_trials import DEPLOYED, MIG_MANAGER, Set, states
 
 LABELS = {**DEPLOYED, MIG_CONFIG: "all-1g.10gb", MIG_CONFIG_STATE: "success", GPU_COUNT: "7", GFD_TIMESTAMP: "1"}
-HERE = Moment(LABELS, {"nvidia.com/gpu": 7}, (gpu(SEVEN),))
+HERE = NodeSnapshot(LABELS, {"nvidia.com/gpu": 7}, (gpu(SEVEN),))
 PAUSES, RESUMES = Set(dict.fromkeys(DEPLOYED, PAUSED)), Set(DEPLOYED)
 (PENDING, SUCCESS, REBOOTING, FAILED) = states("pending", "success", "rebooting", "failed")
 CHANGED = (PENDING, PAUSES, RESUMES, SUCCESS)
@@ -61,14 +61,14 @@ WANTED = observed_geometry(HERE.gpus)
 
 
 def after(trial: Trial, **changes: object) -> Trial:
-    return replace(trial, after=replace(trial.after, **changes))  # type: ignore[arg-type] # fields of Moment
+    return replace(trial, after=replace(trial.after, **changes))  # type: ignore[arg-type] # fields of NodeSnapshot
 
 
 def on(*boards_and_modes: tuple[str, bool], labels: dict[str, str] | None = None) -> Trial:
     """Return a reboot without label of GPUs that were in MIG mode before, with their modes after it."""
     before = tuple(gpu(board=board, index=at, mode=True) for at, (board, _) in enumerate(boards_and_modes))
     later = tuple(gpu(board=board, index=at, mode=mode) for at, (board, mode) in enumerate(boards_and_modes))
-    return replace(NOTHING, before=replace(HERE, gpus=before), after=Moment(labels or {}, {}, later))
+    return replace(NOTHING, before=replace(HERE, gpus=before), after=NodeSnapshot(labels or {}, {}, later))
 
 
 H100 = "h100-80gb-hbm3"

@@ -17,10 +17,8 @@ from conformance.expect.label_runs import (
 )
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.transitions import Course
+from conformance.expect.trial import RUNS_ON, NodeSnapshot, Trial
 from conformance.expect.trials import (
-    RUNS_ON,
-    Moment,
-    Trial,
     check_courses,
     check_first_gpu_emptied,
     check_gpus_kept,
@@ -40,7 +38,7 @@ DEPLOYED = dict.fromkeys(
     (DEPLOY_PREFIX + name for name in ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")),
     "true",
 )
-AT_REST = Moment(DEPLOYED, {"nvidia.com/gpu": 7}, (gpu(SEVEN),))
+AT_REST = NodeSnapshot(DEPLOYED, {"nvidia.com/gpu": 7}, (gpu(SEVEN),))
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,11 @@ def seven_or_none(at: CheckContext, trial: Trial) -> None:
     check_never_advertised(at, trial, [{"nvidia.com/gpu": 7}])
 
 
-def with_gpus(*gpus: ObservedGpu) -> Moment:
+def with_gpus(*gpus: ObservedGpu) -> NodeSnapshot:
     return replace(AT_REST, gpus=gpus)
 
 
-def with_plugin_paused() -> Moment:
+def with_plugin_paused() -> NodeSnapshot:
     return replace(AT_REST, labels={**DEPLOYED, DEPLOY_PREFIX + "device-plugin": PAUSED})
 
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from conformance.cluster.errors import InconclusiveError
-from conformance.expect.trials import RUNS_ON
+from conformance.expect.trial import RUNS_ON
 from conformance.spec.names import MIG_CONFIG_STATE, MIG_MANAGER_APP, OPERATOR_NAMESPACE
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.observer import Observation

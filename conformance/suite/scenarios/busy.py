@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from conformance.cluster.pod_view import PodView
 from conformance.expect.busy import Holder
 from conformance.expect.scheduling import StartedPod
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.spec.mig_parted import Entry
 from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from conformance.expect.node import ExpectedNode
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.operations.fields import policy_field
 from conformance.operations.mig_cluster import MigCluster
 from conformance.spec.mig_parted import ALL_DISABLED

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from conformance.expect.catalogue import offered_by_any
 from conformance.expect.node import ExpectedNode
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.operations.fields import config_map_key
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.side_by_side import results, side_by_side

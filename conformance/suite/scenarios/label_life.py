@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import GO
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from conformance.spec.releases import at_least
 from conformance.suite.node_in_cell import NodeInCell

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from conformance.cluster import paths
 from conformance.cluster.pod_view import PodView
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.operations.fields import Value, policy_field
 from conformance.operations.manager_file import restart_manager_with
 from conformance.operations.mig_cluster import MigCluster

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conformance.expect.scheduling import StartedPod
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.interruptions import Interruption

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.operations.manager_log import manager_pod
 from conformance.spec.names import (
     DRIVER_APP,

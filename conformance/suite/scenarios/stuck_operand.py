@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from conformance.expect.trials import Trial
+from conformance.expect.trial import Trial
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario, Needs
 from conformance.suite.trials import TrialWatch, attempt, recover

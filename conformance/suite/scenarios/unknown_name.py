@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from conformance.expect.trials import Refusal
+from conformance.expect.trial import Refusal
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import FailureScenario
 from conformance.suite.trials import refusal
