@@ -10,11 +10,13 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from conformance.cluster.errors import ClusterError
+from conformance.flags import flag
+from conformance.flags import path as read_path
 
 
 @dataclass(frozen=True)
@@ -116,3 +118,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ClusterError(f"{path}: expected a mapping of limits to seconds, found {type(data).__name__}")
     return data
+
+
+TIMEOUTS: Final = flag(
+    "--timeouts",
+    metavar="FILE",
+    read=lambda text: load_limits(read_path(text)),
+    help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
+)
+"""The option that changes limits, for the tables of options."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
@@ -73,6 +73,11 @@ class ObservedCluster:
     def operands(self, node: str, app: str | None = None) -> list[PodView]:
         """Return the pods of the operator's namespace on a node. `app` None means any value of the label `app`."""
         return self.pods(namespace=self.operator_namespace, node=node, app=app)
+
+    def in_daemon_sets(self, pods: Iterable[PodView]) -> list[PodView]:
+        """Return the pods that belong to DaemonSets of the operator, out of any pods."""
+        namespace = self.operator_namespace
+        return [pod for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")]
 
     def daemon_sets(self) -> list[DaemonSetView]:
         """Return the DaemonSets in the operator's namespace, sorted by name."""

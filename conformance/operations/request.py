@@ -165,17 +165,13 @@ class ReconfigureRequest:
 
     def _missing_operands(self) -> list[str]:
         labels = self._cluster.node(self.node).labels
-        ran = {pod.app for pod in self._operands(self._pods_before)}
-        present = self._operands(self._cluster.operands(self.node))
+        ran = {pod.app for pod in self._cluster.in_daemon_sets(self._pods_before)}
+        present = self._cluster.in_daemon_sets(self._cluster.operands(self.node))
         back = {
             pod.app for pod in present if _is_back(pod) and pod.uid not in self._stopped_pods and not pod.terminating
         }
         expected = {app for app in ran if app not in PAUSED_APPS or labels.get(PAUSED_APPS[app]) == "true"}
         return sorted(expected - back)
-
-    def _operands(self, pods: list[PodView]) -> list[PodView]:
-        namespace = self._cluster.operator_namespace
-        return [pod for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")]
 
 
 def _is_back(pod: PodView) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from conformance.backends.backend import Permissions
 from conformance.backends.names import BACKENDS, DEFAULT_BACKEND
 from conformance.backends.simulation import SimOptions
-from conformance.cluster.limits import Limits, load_limits
+from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.expect.versions import Declared
 from conformance.flags import flag, member_of, one_of, path, positive_number
 from conformance.suite.declared_versions import load_declared
@@ -135,12 +135,7 @@ class Options:
     )
     limits: Limits = field(
         default_factory=Limits,
-        metadata=flag(
-            "--timeouts",
-            metavar="FILE",
-            read=lambda text: load_limits(path(text)),
-            help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
-        ),
+        metadata=TIMEOUTS,
     )
     declared_versions: Mapping[str, Declared] = field(
         default_factory=dict,

@@ -16,7 +16,7 @@ from conformance.cluster import paths
 from conformance.cluster.client import SUITE_NAMESPACE
 from conformance.cluster.clock import RealClock
 from conformance.cluster.errors import ClusterError
-from conformance.cluster.limits import Limits, load_limits
+from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.cluster.transport import connect
 from conformance.flags import OptionError, declare, flag, path, read
 from conformance.operations.comparison import compare, describe
@@ -77,12 +77,7 @@ class RestoreOptions:
     )
     limits: Limits = field(
         default_factory=Limits,
-        metadata=flag(
-            "--timeouts",
-            metavar="FILE",
-            read=lambda text: load_limits(path(text)),
-            help="TOML or YAML file that maps names of time limits to seconds, see conformance/cluster/limits.py",
-        ),
+        metadata=TIMEOUTS,
     )
 
 

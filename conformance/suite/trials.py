@@ -39,7 +39,7 @@ class TrialWatch:
         cluster = node.cluster
         self._node = node
         self.before = _look(node)
-        self.operands = [pod for pod in cluster.operands(node.name) if pod.owner.startswith("DaemonSet/")]
+        self.operands = cluster.in_daemon_sets(cluster.operands(node.name))
         pod = manager_pod(cluster, node.name)
         position = log_position(cluster, pod) if pod else None
         if pod is None or position is None:

@@ -13,7 +13,7 @@ from conformance.expect.observed import ObservedGpu
 from conformance.operations.taints import node_changes
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, Moment, Scenario
-from conformance.suite.scenarios.stay import asks, daemons
+from conformance.suite.scenarios.stay import asks
 
 _OF_EVERY_NODE: Final = ("strategy", "config_name")
 """Fields of the ClusterPolicy whose change restarts operands."""
@@ -55,7 +55,7 @@ class WatchRest(Scenario[None, Resting]):
         end = node.left if node.disturbed else None
         changes = cluster.timeline.between(node.at_rest, end, node=node.name)
         history = [change for change in changes if asked is None or change.precedes(asked)]
-        apps = daemons(cluster.operands(node.name), node)
+        apps = {pod.app for pod in cluster.in_daemon_sets(cluster.operands(node.name))}
         labels = (change for change in history if isinstance(change, LabelChange))
         steps = (change for change in history if isinstance(change, PodChange))
         return Resting(

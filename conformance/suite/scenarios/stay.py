@@ -6,13 +6,12 @@ is up to `resting`. The watches record everything in the timeline, so this scena
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from conformance.cluster.changes import LabelChange, NodeChange, ResourceChange
 from conformance.cluster.errors import ClusterError
-from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
 from conformance.expect.label_changes import touched
 from conformance.expect.observed import ObservedGpu
@@ -79,6 +78,7 @@ class WatchStay(Scenario[None, Stay]):
         pods = _pods(node, arrival)
         operands = apps_to_watch(pods, arrival.reconfiguration.labels_before)
         labels = (change for change in history if isinstance(change, LabelChange))
+        others = {pod.app for pod in cluster.in_daemon_sets(arrival.reconfiguration.pods_before)}
         return Stay(
             label_changes=tuple(change for change in labels if not cluster.writes.owns(change.version)),
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
@@ -86,7 +86,7 @@ class WatchStay(Scenario[None, Stay]):
             neighbours=tuple(_neighbours(node)),
             pods=pods,
             operands=operands,
-            others=tuple(sorted(daemons(arrival.reconfiguration.pods_before, node).difference(operands))),
+            others=tuple(sorted(others.difference(operands))),
             crashing=tuple(sorted(_crash_looping(node, arrival).intersection(operands))),
             users_before={node.bystander.name: node.bystander.uid} if node.bystander else {},
             gpus=seen.gpus,
@@ -111,12 +111,6 @@ def _crash_looping(node: NodeInCell, arrival: Arrival) -> set[str]:
     return crash_looping(node.cluster, node.name, before, arrival.reconfiguration.mark)
 
 
-def daemons(pods: Iterable[PodView], node: NodeInCell) -> set[str]:
-    """Return the apps of the operator's pods that belong to DaemonSets: the operands."""
-    namespace = node.cluster.operator_namespace
-    return {pod.app for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")}
-
-
 def asks(change: LabelChange) -> bool:
     """Return whether the change sets or removes `mig.config`, which asks mig-manager for something."""
     return change.before.get(MIG_CONFIG) != change.after.get(MIG_CONFIG)
@@ -125,9 +119,8 @@ def asks(change: LabelChange) -> bool:
 def _neighbours(node: NodeInCell) -> Iterator[str]:
     cluster = node.cluster
     for other in cluster.nodes():
-        if other.name == node.name or cluster.guard.covers(
-            other.name
-        ):  # the run asks it for configurations, so it has stays of its own
+        # A node that the run asks for configurations has stays of its own.
+        if other.name == node.name or cluster.guard.covers(other.name):
             continue
         history = cluster.timeline.between(node.mark, node.left, node=other.name)
         if any(isinstance(change, LabelChange) and asks(change) for change in history):
