@@ -102,10 +102,14 @@ class NodeAgent:
 
     def _start_again(self, former: Mapping[str, PodWorker]) -> None:
         for pod in self._own_pods():
-            if (uid := pod["metadata"]["uid"]) in former and not _ending(pod):
-                self._work_on(pod, former[uid])
-            else:
+            worker = former.get(pod["metadata"]["uid"])
+            if worker is None or _ending(pod):
                 self.pod_seen(pod)
+            elif worker.over:
+                self.workers[worker.uid] = worker
+                worker.stay_over()
+            else:
+                self._work_on(pod, worker)
 
     def _restart_kubelet(self) -> None:
         """Restart the kubelet: it reports the devices of its checkpoint at once, and waits for their plugins."""

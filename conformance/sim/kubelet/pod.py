@@ -67,6 +67,7 @@ class PodWorker:
     Attributes:
         pod: The Pod object as last seen.
         description: The pod in messages: `<name>_<namespace>(<uid>)`.
+        policy: Restart policy.
         ip: IP address; empty until the pod is admitted.
         inits: Init containers, in order.
         mains: Other containers.
@@ -90,7 +91,7 @@ class PodWorker:
         self._former = former
         self.status = StatusBuilder(clock)
         self._machine = machine
-        self._policy: str = pod["spec"].get("restartPolicy") or "Always"
+        self.policy: str = pod["spec"].get("restartPolicy") or "Always"
         self._grants: dict[str, Grant] = {}
         self._stop = asyncio.Event()
         self._stopped_at = 0.0
@@ -105,6 +106,15 @@ class PodWorker:
     def start(self) -> None:
         """Start the pod; it runs until it completes, or until `terminate` or `vanish`."""
         self._tasks.spawn(self._live(), f"pod {self.description}")
+
+    @property
+    def over(self) -> bool:
+        """Whether the pod has ended and no container will run again."""
+        return self.status.phase_of(self) in ("Succeeded", "Failed")
+
+    def stay_over(self) -> None:
+        """After a reboot, say again how the pod had ended, and remove it once that is asked for."""
+        self._tasks.spawn(self._rest(), f"end of pod {self.description}")
 
     def terminate(self, grace_seconds: float) -> None:
         """Stop all containers, kill the rest after the grace period, then remove the object."""
@@ -139,7 +149,7 @@ class PodWorker:
         self._machine.warn(self.pod, "BackOff", message)
 
     async def _live(self) -> None:
-        if self._former is not None and self._policy == "Never" and self._ended_with(self._former):
+        if self._former is not None and self.policy == "Never" and self._ended_with(self._former):
             await self._rest()
             return
         try:
@@ -188,7 +198,7 @@ class PodWorker:
         if not await self._mounted():
             return
         for init in self.inits:
-            if await init.run(lambda code: code != 0 and self._policy != "Never") != 0 or self._stop.is_set():
+            if await init.run(lambda code: code != 0 and self.policy != "Never") != 0 or self._stop.is_set():
                 return
         await asyncio.gather(*(main.run(self._starts_again) for main in self.mains))
 
@@ -206,7 +216,7 @@ class PodWorker:
             stopping.cancel()
 
     def _starts_again(self, exit_code: int) -> bool:
-        return self._policy == "Always" or (self._policy == "OnFailure" and exit_code != 0)
+        return self.policy == "Always" or (self.policy == "OnFailure" and exit_code != 0)
 
     def _reject(self, reason: str, message: str) -> None:
         """Fail the pod before any container has run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -36,6 +36,7 @@ class PodAtWork(Protocol):
     pod: Object
     uid: str
     description: str
+    policy: str
     ip: str
     inits: Sequence[ContainerRunner]
     mains: Sequence[ContainerRunner]
@@ -81,7 +82,8 @@ class StatusBuilder:
         if pod.inits:
             status["initContainerStatuses"] = [_container(init, ready=_succeeded(init)) for init in pod.inits]
         if pod.ip:
-            status |= {"podIP": pod.ip, "podIPs": [{"ip": pod.ip}]}
+            # After a reboot the pod has another address; the list merges by address, so the old one must go.
+            status |= {"podIP": pod.ip, "podIPs": [{"$patch": "replace"}, {"ip": pod.ip}]}
         return status | self._failure
 
     def _dated(self, kind: str, condition: Condition) -> Object:
@@ -126,6 +128,30 @@ def _conditions(pod: PodAtWork, phase: str) -> dict[str, Condition]:
     sandbox = TRUE if phase in ("Pending", "Running") else Condition("False")
     own = {"PodReadyToStartContainers": sandbox, "Initialized": initialized, "Ready": ready, "ContainersReady": ready}
     return own if _was_scheduled(pod.pod) else own | {"PodScheduled": TRUE}
+
+
+def revives(new: Object, old: Object, policy: str) -> bool:
+    """Return whether a status says that a container runs or waits again which had terminated for good.
+
+    A kubelet does not send such a status. The pod keeps its old one until the containers have ended again: after a
+    reboot, the init containers of a pod with the policy OnFailure run a second time.
+    Source: kubernetes v1.36, pkg/kubelet/status/status_manager.go, checkContainerStateTransition.
+    """
+    if policy == "Always":
+        return False
+    return any(_has_ended(item["state"], policy) for item in _alive_again(new, old))
+
+
+def _alive_again(new: Object, old: Object) -> Iterator[Object]:
+    """Return the old status of each container that has not terminated in the new one."""
+    for kind in ("containerStatuses", "initContainerStatuses"):
+        alive = {item["name"] for item in new.get(kind) or [] if "terminated" not in item["state"]}
+        yield from (item for item in old.get(kind) or [] if item["name"] in alive)
+
+
+def _has_ended(state: Object, policy: str) -> bool:
+    ended: Object = state.get("terminated") or {}
+    return bool(ended) and (policy == "Never" or ended["exitCode"] == 0)
 
 
 def _was_scheduled(pod: Object) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from conformance.sim.clock import Clock, Timer
 from conformance.sim.kube import PODS, Kube, Object, PatchKind
 from conformance.sim.kube.insist import insist_unless_gone
-from conformance.sim.kubelet.podstatus import PodAtWork
+from conformance.sim.kubelet.podstatus import PodAtWork, revives
 from conformance.sim.tasks import Tasks
 
 PATIENCE_SECONDS: Final = 5.0
@@ -54,7 +54,8 @@ class StatusWriter:
             while True:
                 self._writing[worker.uid] = False
                 status = worker.status.build(worker, self._host_ip)
-                if status != self._written.get(worker.uid):
+                written = self._written.get(worker.uid, {})
+                if status != written and not revives(status, written, worker.policy):
                     self._written[worker.uid] = status
                     body = {"metadata": {"uid": worker.uid}, "status": status}
                     await self._patch(meta, body)

@@ -3,7 +3,7 @@
 import asyncio
 
 from conformance.sim.container import Container
-from conformance.sim.kube import EVENTS, LEASES, NODES, Object
+from conformance.sim.kube import EVENTS, LEASES, NODES, PODS, Object
 from tests.sim.stage import GPU, Plugin, Stage, refused, stage
 
 
@@ -96,6 +96,56 @@ async def test_a_reboot_ends_everything_and_starts_it_again() -> None:
     assert pod["status"]["phase"] == "Running"
     assert machine.files == {"/etc/state": ""}
     assert (event["reason"], event["involvedObject"]["name"]) == ("Rebooted", "sim-0")
+
+
+async def test_a_reboot_gives_a_pod_another_address_in_place_of_its_own() -> None:
+    async with stage() as it:
+        await it.create(restart="Always")
+        before = await it.until_phase("pod", "Running")
+        it.nodes[0].request_reboot()
+        after = await it.until_pod("pod", lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+
+    assert before["status"]["podIP"] != after["status"]["podIP"]
+    assert after["status"]["podIPs"] == [{"ip": after["status"]["podIP"]}]
+
+
+async def test_a_pod_that_had_ended_stays_ended_after_a_reboot() -> None:
+    runs: list[str] = []
+
+    async def once(container: Container) -> int:
+        runs.append(container.node.hardware.boot_id)
+        return 0
+
+    async with stage(commands={"once": once}) as it:
+        await it.create(command=["once"], restart="OnFailure")
+        await it.until_phase("pod", "Succeeded")
+        it.nodes[0].request_reboot()
+        await it.until_node(lambda node: node["status"]["nodeInfo"]["bootID"] != runs[0])
+        await it.kube.delete(PODS, "pod", "default")
+        await it.until_gone("pod")
+
+    assert len(runs) == 1
+
+
+async def test_init_containers_that_run_again_after_a_reboot_are_not_reported() -> None:
+    """The server accepts no status in which a container of a pod with OnFailure leaves its success."""
+
+    async def prepare(_: Container) -> int:
+        return 0
+
+    async def resident(container: Container) -> int:
+        return await container.stopped()
+
+    async with stage(commands={"prepare": prepare, "resident": resident}) as it:
+        seen: list[Object] = []
+        init = {"name": "init", "image": "ubuntu:24.04", "command": ["prepare"]}
+        await it.create(command=["resident"], restart="OnFailure", init=[init])
+        await it.until_phase("pod", "Running")
+        it.kube.informer(PODS).on_change(lambda _, __, pod: seen.append(pod))
+        it.nodes[0].request_reboot()
+        await it.until_pod("pod", lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+
+    assert all("terminated" in pod["status"]["initContainerStatuses"][0]["state"] for pod in seen)
 
 
 async def test_after_a_reboot_devices_are_gone_until_the_plugin_is_back() -> None:

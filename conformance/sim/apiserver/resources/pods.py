@@ -197,10 +197,39 @@ def violations(pod: Object) -> list[Cause]:
 
 
 def update_violations(new: Object, old: Object) -> list[Cause]:
-    """Return the validation errors of a change to a pod: most of its spec is immutable."""
+    """Return the validation errors of a change to a pod: most of its spec is immutable, and an end is final."""
+    found = _address_violations(new) + _ending_violations(new, old)
     if new["spec"] is old["spec"] or _fixed_part(new["spec"]) == _fixed_part(old["spec"]):
+        return found
+    return [forbidden_field("spec", _IMMUTABLE), *found]
+
+
+def _address_violations(pod: Object) -> list[Cause]:
+    addresses = [item["ip"] for item in look(pod, "status", "podIPs", default=[])]
+    families = [":" in address for address in addresses]
+    if len(families) == len(set(families)):
         return []
-    return [forbidden_field("spec", _IMMUTABLE)]
+    shown = [{"IP": address} for address in addresses]
+    return [invalid("status.podIPs", shown, "may specify no more than one IP for each IP family")]
+
+
+def _ending_violations(new: Object, old: Object) -> list[Cause]:
+    """Return the errors of containers that have terminated for good and are said to run or wait again."""
+    policy = look(new, "spec", "restartPolicy", default="Always")
+    if policy == "Always" or new.get("status") is old.get("status"):
+        return []
+    found = []
+    for kind in ("containerStatuses", "initContainerStatuses"):
+        alive = {
+            item["name"] for item in look(new, "status", kind, default=[]) if not look(item, "state", "terminated")
+        }
+        for number, item in enumerate(look(old, "status", kind, default=[])):
+            ended = look(item, "state", "terminated")
+            may_restart = policy == "OnFailure" and ended and ended.get("exitCode")
+            if ended and not may_restart and item["name"] in alive:
+                at = f"status.{kind}[{number}].state"
+                found.append(forbidden_field(at, "may not be transitioned to non-terminated state"))
+    return found
 
 
 def _fixed_part(spec: Object) -> Object:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.sim.apiserver.stand import Http, pod_body
+from tests.sim.apiserver.stand import Answer, Http, pod_body
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -46,6 +46,42 @@ def test_pod_is_bound_only_once(http: Http, waiting: str, node: str) -> None:
 def test_eviction_deletes_a_pod(http: Http, waiting: str) -> None:
     assert http.post(f"{waiting}/eviction", eviction("x", gracePeriodSeconds=0)).status == 201
     assert http.get(waiting).status == 404
+
+
+def ended(exit_code: int) -> dict[str, object]:
+    return {"terminated": {"exitCode": exit_code}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "exit_code", "status"),
+    [("Never", 1, 422), ("OnFailure", 0, 422), ("OnFailure", 1, 200), ("Always", 0, 200)],
+)
+def test_end_of_a_container_is_final_unless_it_may_restart(
+    http: Http, pods: str, policy: str, exit_code: int, status: int
+) -> None:
+    assert http.post(pods, pod_body("x", restartPolicy=policy)).status == 201
+
+    def said(state: dict[str, object]) -> Answer:
+        one = {"name": "c", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": state}
+        return http.merge(f"{pods}/x/status", {"status": {"containerStatuses": [one]}})
+
+    assert said(ended(exit_code)).status == 200
+    answer = said({"running": {}})
+    assert answer.status == status, answer.body["message"]
+    if status == 422:
+        assert "status.containerStatuses[0].state: Forbidden: may not be transitioned" in answer.body["message"]
+
+
+def test_pod_has_one_address_of_each_family(http: Http, waiting: str) -> None:
+    def addresses(*given: str) -> Answer:
+        return http.merge(f"{waiting}/status", {"status": {"podIPs": [{"ip": ip} for ip in given]}})
+
+    assert addresses("10.0.0.1", "fd00::1").status == 200
+    answer = addresses("10.0.0.1", "10.0.0.2")
+    assert (answer.status, "may specify no more than one IP for each IP family" in answer.body["message"]) == (
+        422,
+        True,
+    )
 
 
 class TestDisruptionBudget:
