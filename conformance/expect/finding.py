@@ -56,6 +56,8 @@ class Finding:
         missing: Items that were expected but not found; empty if the check does not compare single items.
         unexpected: Items that were found but not expected; empty as above.
         subject: What was checked, on which node and in which state; `ConformanceError` fills it in.
+        timeline: The last events before, in short phrases; `ConformanceError` fills it in.
+        likely: Likely causes; `ConformanceError` fills it in.
     """
 
     expected: tuple[str, ...] = ()
@@ -63,6 +65,8 @@ class Finding:
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     subject: str = ""
+    timeline: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
 
 
 class ConformanceError(AssertionError):
@@ -77,18 +81,23 @@ class ConformanceError(AssertionError):
     def __init__(self, context: CheckContext, subject: str, finding: Finding, likely: Sequence[str] = ()) -> None:
         self.context = context
         self.subject = subject
-        self.finding = replace(finding, subject=f"{subject} of {context}")
-        super().__init__("\n".join(_lines(context, subject, finding, likely)))
+        self.finding = replace(
+            finding,
+            subject=f"{subject} of {context}",
+            timeline=tuple(context.timeline()),
+            likely=(*likely, *context.hints()),
+        )
+        super().__init__("\n".join(_lines(context.requirements, self.finding)))
 
 
-def _lines(context: CheckContext, subject: str, finding: Finding, likely: Sequence[str]) -> list[str]:
+def _lines(requirements: Sequence[str], finding: Finding) -> list[str]:
     return [
-        " ".join([*context.requirements, subject, "of", str(context)]),
+        " ".join([*requirements, finding.subject]),
         *_field("expected", finding.expected),
         *_field("found", finding.found),
         *_missing_and_unexpected(finding),
-        *_field("timeline", context.timeline(), joined="; "),
-        *_field("likely", [*likely, *context.hints()]),
+        *_field("timeline", finding.timeline, joined="; "),
+        *_field("likely", finding.likely),
     ]
 
 

@@ -92,7 +92,7 @@ def gpu_kind(report: Report) -> str:
 
 def versions(environment: Environment) -> dict[str, str]:
     """Version by component; empty where it was not found."""
-    return environment.model_dump(exclude={"nodes"})
+    return environment.model_dump(exclude={"cluster", "nodes"})
 
 
 def _suite_version() -> str:

@@ -1,15 +1,19 @@
 """The report as data: `report.json` is exactly one `Report`, and `schema.json` beside this file is generated from it.
 
 A reader may rely on every field named here; fields are added, never renamed, while `schema_version` stays the same.
+
+What several cases share is stored once: the rule of a function in `Report.functions`, the evidence of a node in a cell
+in `Report.evidence`.
 """
 
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from conformance.expect.finding import Finding
 from conformance.operations.restore import Restore
+from conformance.report.observations import Convergence, Evidence, Part, Stay, TimelineEntry
 
 
 class Verdict(StrEnum):
@@ -48,6 +52,17 @@ BAD_OUTCOMES: Final = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED)
 """Outcomes that make the verdict `not-certified`."""
 
 
+class CauseClass(StrEnum):
+    """Where the reason lies for which a case did not pass."""
+
+    PRODUCT = "product"
+    """In the cluster under test: its GPUs, drivers, and the components of the GPU Operator."""
+    ENVIRONMENT = "environment"
+    """Around it: what others changed, a missing right, an API server that does not answer."""
+    SUITE = "suite"
+    """In this suite: a mistake of its own."""
+
+
 class RequirementOutcome(StrEnum):
     """The combined result of the cases of one requirement."""
 
@@ -63,10 +78,6 @@ NOT_JUDGED: Final = (RequirementOutcome.INCONCLUSIVE, RequirementOutcome.UNTESTE
 """Outcomes of requirements of which the verdict does not speak."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
-
-
 class NodeOutcome(StrEnum):
     """Whether the suite could judge a node."""
 
@@ -77,7 +88,7 @@ class NodeOutcome(StrEnum):
     """Pods of other users held its GPUs when the run began, so it was not changed."""
 
 
-class NodeEnvironment(_Part):
+class NodeEnvironment(Part):
     """One node under test."""
 
     name: str
@@ -92,9 +103,12 @@ class NodeEnvironment(_Part):
     reason: str = Field(default="", description="Why the node was not judged; empty if it was.")
 
 
-class Environment(_Part):
-    """The components of the cluster. An empty string means that the version is unknown."""
+class Environment(Part):
+    """The cluster and its components. An empty string means unknown."""
 
+    cluster: str = Field(
+        default="", description="Identity of the cluster: UID of its namespace kube-system; empty if it is unknown."
+    )
     kubernetes: str = ""
     operator: str = ""
     mig_manager: str = Field(default="", description="Tag of the mig-manager image.")
@@ -104,18 +118,51 @@ class Environment(_Part):
     nodes: tuple[NodeEnvironment, ...] = ()
 
 
-class Case(_Part):
+class CaseCell(Part):
+    """The cell of a case: a strategy and a configuration."""
+
+    strategy: str
+    configuration: str = Field(description="Empty for a node without the label mig.config.")
+
+
+class CaseFunction(Part):
+    """What all cases of one function have in common."""
+
+    module: str = Field(description="File of the function, below the folder of the package.")
+    requirements: tuple[str, ...]
+    level: Literal["core", "extended"] = Field(description="`core` if one of its requirements is.")
+    scenario: str = Field(description="Name of the scenario that gives its evidence.")
+    statement: str = Field(description="What must hold: the first paragraph of its docstring.")
+    source: str = Field(description="The documentation and source code that say so.")
+
+
+class Case(Part):
     """One case in one cell on one node."""
 
     id: str = Field(description="pytest's node id; that of the module where its cases could not be collected.")
+    function: str = Field(default="", description="Its key in `Report.functions`; empty if it could not be collected.")
+    node: str = Field(default="", description="Name of the node; empty if it could not be collected.")
+    cell: CaseCell | None = Field(default=None, description="None if it could not be collected.")
+    before: CaseCell | None = Field(
+        default=None, description="The cell before a change of strategy; None for a case that watches no such change."
+    )
     outcome: Outcome
     duration: float = Field(description="Seconds of wall time, set-up and tear-down included.")
     requirements: tuple[str, ...]
     reason: str = Field(default="", description="Why it did not pass; empty for a passed case.")
-    finding: Finding | None = Field(default=None, description="None unless a check of the case failed.")
+    finding: Finding | None = Field(
+        default=None, description="None unless a check of the case failed. Its `likely` names likely causes."
+    )
+    cause: CauseClass | None = Field(default=None, description="None for a case that passed or was skipped.")
+    next_steps: tuple[str, ...] = Field(
+        default=(), description="What to look at or do next, most useful first; empty for a case that passed."
+    )
+    evidence: str | None = Field(
+        default=None, description="Its key in `Report.evidence`; None for a case that passed, or if there is none."
+    )
 
 
-class LeftOut(_Part):
+class LeftOut(Part):
     """Places at which a case was not run, all for the same reason."""
 
     case: str = Field(description="Name of the case's function.")
@@ -127,7 +174,27 @@ class LeftOut(_Part):
     places: int = Field(description="Number of places (node and cell) at which it would have run.")
 
 
-class RequirementResult(_Part):
+class NotTested(Part):
+    """What this run did not test, all for the same reason."""
+
+    reason: str
+    cause: Literal["not-allowed", "skipped", "inconclusive", "blocked", "unfinished", "no-case"] = Field(
+        description="`unfinished` if the run ended before, `no-case` if no case of the requirement was selected."
+    )
+    cases: int = Field(description="Number of cases and left-out places; 0 where there is no case.")
+    requirements: tuple[str, ...]
+    nodes: tuple[str, ...] = Field(description="The nodes concerned, as far as the run knows them by name.")
+
+
+class RelatedRequirement(Part):
+    """A requirement of another programme that asks for the same."""
+
+    id: str
+    title: str
+    source: str
+
+
+class RequirementResult(Part):
     """One requirement."""
 
     id: str
@@ -136,18 +203,11 @@ class RequirementResult(_Part):
     outcome: RequirementOutcome
     cases: Annotated[dict[str, int], Field(description="Number of its cases by outcome.")]
     source: str
+    statement: str = Field(default="", description="What must hold.")
+    related: tuple[RelatedRequirement, ...] = ()
 
 
-class TimelineEntry(_Part):
-    """One change that a watch reported."""
-
-    time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
-    kind: str = Field(description="labels, resource, pod, or node: what the timeline of one node holds.")
-    subject: str
-    change: str
-
-
-class Reconfigurations(_Part):
+class Reconfigurations(Part):
     """How often the cluster was brought to another state."""
 
     made: int = Field(description="Number of times a state was provisioned.")
@@ -155,15 +215,32 @@ class Reconfigurations(_Part):
     visited: tuple[str, ...] = Field(description="The states in the order in which they were provisioned.")
 
 
-class Report(_Part):
+class Invocation(Part):
+    """How the run was started."""
+
+    command: str = Field(default="", description="The command that repeats the run, with its seeds.")
+    options: dict[str, str] = Field(default_factory=dict, description="The options that were given, as text.")
+    seeds: dict[str, int] = Field(
+        default_factory=dict, description="Seed by what it is for: `simulation`, `pytest-randomly`."
+    )
+
+
+class Report(Part):
     """The result of one run."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
+    run: str = Field(default="", description="Id of the run; empty if there is none.")
     suite_version: str
+    invocation: Invocation = Field(default_factory=Invocation)
     started: str = Field(description="Wall time of the start, ISO 8601 in UTC.")
     duration: float = Field(description="Seconds of wall time.")
     verdict: Verdict
     reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty if it is.")
+    require: Literal["certified", "partial"] = Field(
+        default="certified", description="The least verdict for exit status 0, the value of --require."
+    )
+    exit_status: int = Field(default=0, description="Exit status of the run.")
+    interrupted: bool = Field(default=False, description="Whether the run was ended by a signal or by its canary.")
     profile: str = Field(
         default="full", description="Which cases the run was to contain, the value of --profile: `core` or `full`."
     )
@@ -172,7 +249,14 @@ class Report(_Part):
     environment: Environment
     summary: dict[str, int] = Field(description="Number of cases and left-out places by outcome, for every outcome.")
     requirements: tuple[RequirementResult, ...]
+    functions: dict[str, CaseFunction] = Field(
+        default_factory=dict, description="The rules that cases check, by name of the function."
+    )
     cases: tuple[Case, ...]
+    evidence: dict[str, Evidence] = Field(
+        default_factory=dict, description="What nodes showed where cases did not pass, by cell and node."
+    )
+    not_tested: tuple[NotTested, ...] = Field(default=(), description="What could not be tested here, and why.")
     left_out: tuple[LeftOut, ...] = Field(description="What was left out, one entry for each case and reason.")
     spent: dict[str, float] = Field(
         description="Seconds of wall time for start, reconfigurations (label to operands back), scenarios, strategy, "
@@ -180,5 +264,9 @@ class Report(_Part):
     )
     api_requests: dict[str, int] = Field(description="Requests sent to the API server, by verb.")
     timelines: dict[str, tuple[TimelineEntry, ...]] = Field(description="Per node, in order.")
+    stays: dict[str, tuple[Stay, ...]] = Field(
+        default_factory=dict, description="The cells of each node, in order of time."
+    )
+    convergence: tuple[Convergence, ...] = ()
     reconfigurations: Reconfigurations
     restore: Restore

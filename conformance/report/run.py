@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.operations.restore import Restore
-from conformance.report.model import BAD_OUTCOMES, Case, Environment, LeftOut, Outcome, TimelineEntry
+from conformance.report.model import BAD_OUTCOMES, Case, Environment, LeftOut, Outcome
+from conformance.report.observations import TimelineEntry
 
 
 def _no_timelines() -> Mapping[str, Sequence[TimelineEntry]]:

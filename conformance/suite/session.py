@@ -20,7 +20,8 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.operations.users import gpu_users
-from conformance.report.model import Environment, TimelineEntry
+from conformance.report.model import Environment
+from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
 from conformance.spec.names import (
     DEPLOY_MIG_MANAGER,

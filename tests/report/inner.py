@@ -11,7 +11,8 @@ import pytest
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.report.invocation import RUN
-from conformance.report.model import Report, TimelineEntry
+from conformance.report.model import Report
+from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run
 from conformance.spec.names import Strategy
 
