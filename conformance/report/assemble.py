@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from conformance.report.model import Environment, NodeOutcome, Outcome, Reconfigurations, Report
+from conformance.report.causes import explained
+from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report
 from conformance.report.run import Run, Spent
 from conformance.report.verdict import Judgement
 
@@ -45,7 +46,8 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         environment=_environment(run),
         summary={outcome.value: outcomes[outcome] for outcome in Outcome},
         requirements=judgement.requirements,
-        cases=tuple(run.cases.values()),
+        functions=_functions(run),
+        cases=explained(run.cases.values(), run.operator_namespace),
         left_out=tuple(run.left_out),
         spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),
@@ -53,6 +55,12 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),
         restore=run.restore,
     )
+
+
+def _functions(run: Run) -> dict[str, CaseFunction]:
+    """The functions of the cases that ended or were left out."""
+    named = {case.function for case in run.cases.values()} | {one.case for one in run.left_out}
+    return {name: function for name, function in run.functions.items() if name in named}
 
 
 def _environment(run: Run) -> Environment:

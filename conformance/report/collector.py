@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.expect.finding import ConformanceError, Finding
+from conformance.expect.finding import ConformanceError
+from conformance.report.causes import cause_of
 from conformance.report.invocation import case_files
-from conformance.report.model import Case, Outcome
+from conformance.report.model import Case, CauseClass, Outcome
 from conformance.report.phases import joined, outcome_of, reason_of
 from conformance.report.run import Run
 
@@ -19,14 +20,19 @@ class Collector:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._requirements: dict[str, tuple[str, ...]] = {}
-        self._findings: dict[str, Finding] = {}
+        self._errors: dict[str, BaseException] = {}
         self._running: dict[str, Case] = {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a module that cannot be collected as one case with outcome `error`."""
         if report.failed:
             self._run.cases[report.nodeid] = Case(
-                id=report.nodeid, outcome=Outcome.ERROR, duration=0, requirements=(), reason=reason_of(report)
+                id=report.nodeid,
+                outcome=Outcome.ERROR,
+                duration=0,
+                requirements=(),
+                reason=reason_of(report),
+                cause=CauseClass.SUITE,
             )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -42,21 +48,27 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Keep the finding of a check, because the pytest report of a phase cannot hold it."""
-        error = call.excinfo.value if call.excinfo else None
-        if isinstance(error, ConformanceError):
-            self._findings[item.nodeid] = error.finding
+        """Keep what ended a phase, because the pytest report of a phase has it as text only."""
+        if call.excinfo is not None:
+            self._errors[item.nodeid] = call.excinfo.value
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Merge the phases of a case. A case without its teardown was interrupted and is not recorded."""
         name = report.nodeid
+        error, place = self._errors.pop(name, None), self._run.places.get(name)
+        outcome = outcome_of(report, blocked=name in self._run.blocked, inconclusive=name in self._run.inconclusive)
         phase = Case(
             id=name,
-            outcome=outcome_of(report, blocked=name in self._run.blocked, inconclusive=name in self._run.inconclusive),
-            duration=report.duration,
+            function=place.function if place else "",
+            node=place.node if place else "",
+            cell=place.cell if place else None,
+            before=place.before if place else None,
+            outcome=outcome,
+            duration=round(report.duration, 3),
             requirements=self._requirements.get(name, ()),
             reason=reason_of(report),
-            finding=self._findings.pop(name, None),
+            finding=error.finding if isinstance(error, ConformanceError) else None,
+            cause=cause_of(outcome, error),
         )
         case = joined(self._running[name], phase) if name in self._running else phase
         if report.when == "teardown":

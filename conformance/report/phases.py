@@ -43,7 +43,7 @@ def outcome_of(report: pytest.TestReport, *, blocked: bool = False, inconclusive
 def joined(before: Case, phase: Case) -> Case:
     """Merge one more phase into a case: the worse outcome counts, of two equally bad ones the earlier."""
     worst = max(before, phase, key=lambda case: _WEIGHT[case.outcome])
-    return worst.model_copy(update={"duration": before.duration + phase.duration})
+    return worst.model_copy(update={"duration": round(before.duration + phase.duration, 3)})
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.operations.restore import Restore
-from conformance.report.model import BAD_OUTCOMES, Case, Environment, LeftOut, Outcome
+from conformance.report.model import (
+    BAD_OUTCOMES,
+    Case,
+    CaseCell,
+    CaseFunction,
+    Environment,
+    LeftOut,
+    Outcome,
+)
 from conformance.report.observations import TimelineEntry
+from conformance.spec.names import OPERATOR_NAMESPACE
 
 
 def _no_timelines() -> Mapping[str, Sequence[TimelineEntry]]:
@@ -35,6 +44,23 @@ class Spent(StrEnum):
     """Putting everything back."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a case runs.
+
+    Attributes:
+        function: Name of its function.
+        node: Name of the node.
+        cell: The cell.
+        before: The cell before a change of strategy; None for a case that watches no such change.
+    """
+
+    function: str
+    node: str
+    cell: CaseCell
+    before: CaseCell | None = None
+
+
 @dataclass
 class Run:
     """The record of a run.
@@ -43,6 +69,7 @@ class Run:
         profile: Value of --profile.
         backend: Value of --cluster; empty until a backend was started.
         simulated_gpus: Whether the GPUs are simulated.
+        operator_namespace: Namespace of the operator and its operands.
         environment: Versions and nodes, as found.
         made: Provisionings so far.
         asked: Ids of the distinct states that cases asked for.
@@ -58,6 +85,8 @@ class Run:
         nodes_inconclusive: First reason by name for nodes on which a case could not be judged.
         spent: Seconds of wall time by what they went into; see `Spent`.
         requests: Returns how many requests were sent to the API server, by verb.
+        functions: What the cases of a function have in common, by its name.
+        places: Where each selected case runs, by its id.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
     """
@@ -65,6 +94,7 @@ class Run:
     profile: str = "full"
     backend: str = ""
     simulated_gpus: bool = False
+    operator_namespace: str = OPERATOR_NAMESPACE
     environment: Environment = field(default_factory=Environment)
     made: int = 0
     asked: set[str] = field(default_factory=set)
@@ -80,6 +110,8 @@ class Run:
     nodes_inconclusive: dict[str, str] = field(default_factory=dict)
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     requests: Callable[[], Mapping[str, int]] = dict
+    functions: dict[str, CaseFunction] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
 

@@ -147,6 +147,7 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     targets = session.targets
     cluster.guard.add(targets)
     run.backend = backend.name
+    run.operator_namespace = cluster.operator_namespace
     run.profile = options.profile
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
