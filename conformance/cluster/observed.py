@@ -122,6 +122,13 @@ class ObservedCluster:
         items.sort(key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "")
         return [f"{item.get('reason', '')}: {item.get('message', '')}" for item in items]
 
+    def identity(self) -> str:
+        """Read the UID of the namespace kube-system, which no other cluster has; empty if it may not be read."""
+        try:
+            return str(self.transport.get(paths.namespace("kube-system"))["metadata"]["uid"])
+        except ApiError:
+            return ""
+
     def server_version(self) -> str:
         """Read the version of the API server, such as `v1.36.2`."""
         return str(self.transport.probe()["gitVersion"])

@@ -47,6 +47,7 @@ class Rights:
         resource: Resource in the plural, with its subresource: `pods/log`.
         verbs: The verbs of RBAC.
         group: API group; empty for the core group.
+        optional: Whether a run does without them; its report then lacks what they would have told.
     """
 
     level: Level
@@ -54,6 +55,7 @@ class Rights:
     resource: str
     verbs: tuple[str, ...]
     group: str = ""
+    optional: bool = False
 
 
 _LOOK: Final = ("get", "list", "watch")
@@ -65,6 +67,8 @@ RIGHTS: Final = (
     Rights(Level.READ, Place.OPERATOR, "daemonsets", ("list", "watch"), "apps"),
     Rights(Level.READ, Place.OPERATOR, "configmaps", ("get", "list")),
     Rights(Level.READ, Place.OPERATOR, "pods/log", ("get",)),
+    Rights(Level.READ, Place.CLUSTER, "namespaces", ("get",), optional=True),
+    Rights(Level.READ, Place.OPERATOR, "events", ("list",), optional=True),
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "nodes", ("patch",)),
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "namespaces", ("get", "create", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "pods", ("create", "delete")),
@@ -75,7 +79,7 @@ RIGHTS: Final = (
     # A WebSocket begins with a GET; from v1.35 on, Kubernetes asks for `create` all the same (KEP 2862).
     Rights(Level.EXEC, Place.OPERATOR, "pods/exec", ("get", "create")),
 )
-"""All rights. A run needs those of every level that its options allow."""
+"""All rights. A run needs those of every level that its options allow, except the optional ones."""
 
 
 def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: dict[Place, str]) -> None:
@@ -83,14 +87,15 @@ def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: dic
 
     Args:
         transport: The server and the credentials.
-        rights: The rights.
+        rights: The rights; those that are optional are not asked for.
         namespaces: Namespace by place; the empty one stands for the whole cluster.
 
     Raises:
         ClusterError: Rights are missing; the message names them in one line, with the options that need them.
         UnreachableError: The server does not answer.
     """
-    asked = [(one, verb, namespaces[one.place]) for one in rights for verb in one.verbs]
+    needed = [one for one in rights if not one.optional]
+    asked = [(one, verb, namespaces[one.place]) for one in needed for verb in one.verbs]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="review") as pool:
         answers = list(pool.map(lambda right: _may(transport, *right), asked))
     missing: defaultdict[tuple[Rights, str], list[str]] = defaultdict(list)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conformance.report.causes import explained
+from conformance.report.convergence import summarised
 from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report
+from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
+from conformance.report.timelines import stays
 from conformance.report.verdict import Judgement
 
 DISTRIBUTION = "mig-conformance"
@@ -34,8 +38,11 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
     outcomes = Counter(case.outcome.value for case in run.cases.values())
     for one in run.left_out:
         outcomes[one.outcome] += one.places
+    timelines = {node: tuple(entries) for node, entries in run.timelines().items()}
     return Report(
+        run=run.id,
         suite_version=_suite_version(),
+        invocation=run.invocation,
         started=stopwatch.started.isoformat(timespec="seconds"),
         duration=stopwatch.seconds,
         verdict=judgement.verdict,
@@ -51,10 +58,19 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         left_out=tuple(run.left_out),
         spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),
-        timelines={node: tuple(entries) for node, entries in run.timelines().items()},
+        timelines=timelines,
+        stays={node: stays(begun, _end(run, timelines.get(node, ()))) for node, begun in run.stays.items()},
+        convergence=summarised(run.measured, {node.name: node.gpu_model for node in run.environment.nodes}),
         reconfigurations=Reconfigurations(made=run.made, distinct=len(run.asked), visited=tuple(run.visited)),
         restore=run.restore,
     )
+
+
+def _end(run: Run, timeline: Sequence[TimelineEntry]) -> float:
+    """End of the last stay; without one, the last change."""
+    if run.stays_ended is not None:
+        return run.stays_ended
+    return timeline[-1].time if timeline else 0.0
 
 
 def _functions(run: Run) -> dict[str, CaseFunction]:

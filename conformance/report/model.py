@@ -240,7 +240,7 @@ class Report(Part):
         default="certified", description="The least verdict for exit status 0, the value of --require."
     )
     exit_status: int = Field(default=0, description="Exit status of the run.")
-    interrupted: bool = Field(default=False, description="Whether the run was ended by a signal or by its canary.")
+    interrupted: bool = Field(default=False, description="Whether a signal ended the run before its last case.")
     profile: str = Field(
         default="full", description="Which cases the run was to contain, the value of --profile: `core` or `full`."
     )

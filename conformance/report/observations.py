@@ -69,11 +69,16 @@ class Stay(Part):
     configuration: str
 
 
+ChangeKind = Literal["label-to-success", "success-to-allocatable", "success-to-labels", "pod-to-running"]
+"""The changes whose duration is measured: from the label to the answer of mig-manager, from that to the last count of
+allocatable and to the last labels of GPU Feature Discovery, and from the creation of a pod until it is Ready."""
+
+
 class Convergence(Part):
     """How long one kind of change took on the nodes with one GPU model, in seconds of the cluster's clock."""
 
     gpu_model: str
-    change: Literal["label-to-success", "success-to-allocatable", "success-to-labels", "pod-to-running"]
+    change: ChangeKind
     n: int = Field(description="Number of measurements, at least 1.")
     minimum: float
     median: float

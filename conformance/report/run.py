@@ -16,10 +16,11 @@ from conformance.report.model import (
     CaseCell,
     CaseFunction,
     Environment,
+    Invocation,
     LeftOut,
     Outcome,
 )
-from conformance.report.observations import TimelineEntry
+from conformance.report.observations import ChangeKind, TimelineEntry
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 
@@ -66,6 +67,8 @@ class Run:
     """The record of a run.
 
     Attributes:
+        id: Id of the run; empty until a session was opened.
+        invocation: How the run was started.
         profile: Value of --profile.
         backend: Value of --cluster; empty until a backend was started.
         simulated_gpus: Whether the GPUs are simulated.
@@ -76,6 +79,9 @@ class Run:
         visited: Ids of the states in the order of their provisioning.
         restore: Result of putting back what was found; `not-needed` while nothing was changed.
         timelines: Returns the timelines of all nodes; called when the report is written.
+        stays: When each node was asked to go to a cell, and to which, by node; in seconds of its timeline.
+        stays_ended: End of the last stay, in the same seconds; None until the session was closed.
+        measured: Convergence times: node, kind of change, and seconds of the cluster's clock.
         narrowed: Reasons for which the run does not cover everything, for example `-m single`.
         deselected: How many cases the user's selection left out.
         left_out: Places at which cases are left out, with the reasons.
@@ -91,6 +97,8 @@ class Run:
         cases: Finished cases by id.
     """
 
+    id: str = ""
+    invocation: Invocation = field(default_factory=Invocation)
     profile: str = "full"
     backend: str = ""
     simulated_gpus: bool = False
@@ -101,6 +109,9 @@ class Run:
     visited: list[str] = field(default_factory=list)
     restore: Restore = field(default_factory=Restore)
     timelines: Callable[[], Mapping[str, Sequence[TimelineEntry]]] = _no_timelines
+    stays: defaultdict[str, list[tuple[float, CaseCell]]] = field(default_factory=lambda: defaultdict(list))
+    stays_ended: float | None = None
+    measured: list[tuple[str, ChangeKind, float]] = field(default_factory=list)
     narrowed: list[str] = field(default_factory=list)
     deselected: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
@@ -123,6 +134,10 @@ class Run:
             yield
         finally:
             self.spent[on] += time.monotonic() - begun
+
+    def begin_stay(self, node: str, time: float, strategy: str, configuration: str) -> None:
+        """Record that a node is about to be brought to a cell, or was found there."""
+        self.stays[node].append((time, CaseCell(strategy=strategy, configuration=configuration)))
 
     def could_not_judge(self, case: str, node: str, reason: str) -> None:
         """Record that the suite could not judge a case on a node, before the case ends."""

@@ -194,6 +194,9 @@ class Execution:
                         self._enter(before)
                 self._leave()
                 self.tell(self._run.made, self.agenda.states, "the change of strategy")
+                now = self._cluster.timeline.now()
+                for node, (_, spot) in self.agenda.switch.items():
+                    self._run.begin_stay(node, now, spot.cell.strategy, spot.cell.configuration)
                 with self._run.spending(Spent.STRATEGY):
                     switching.make(self._visits)
             except (CanaryFailedError, *ENDS_THE_RUN):

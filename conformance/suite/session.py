@@ -21,8 +21,8 @@ from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.operations.users import gpu_users
 from conformance.report.model import Environment
-from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
+from conformance.report.timelines import entries
 from conformance.spec.names import (
     DEPLOY_MIG_MANAGER,
     GPU_COUNT,
@@ -73,6 +73,7 @@ class Session:
     def close(self) -> None:
         """Restore the cluster, then disconnect and stop the backend."""
         self.run.environment = self._as_read(self.run.environment)
+        self.run.stays_ended = self.run.stays_ended or self.cluster.timeline.now()
         try:
             with self.run.spending(Spent.RESTORE):
                 self.run.restore = self.provisioner.keeping.end()
@@ -146,12 +147,13 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         )
     targets = session.targets
     cluster.guard.add(targets)
+    run.id = run_id
     run.backend = backend.name
     run.operator_namespace = cluster.operator_namespace
     run.profile = options.profile
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
-    run.timelines = lambda: {node: _timeline(cluster, node) for node in targets}
+    run.timelines = lambda: {node: entries(cluster.timeline.since(node=node)) for node in targets}
     run.nodes_left_out = dict(planner.in_use) if planner.permissions.disruptive else {}
     run.requests = lambda: dict(sorted(cluster.transport.requests.items()))
     return session
@@ -321,7 +323,3 @@ def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused
         elif why := why_not_restorable(cluster.node(name), target):
             found[name] = f"node {name} could not be put back: {why}"
     return found
-
-
-def _timeline(cluster: MigCluster, node: str) -> list[TimelineEntry]:
-    return [TimelineEntry(**change.as_dict()) for change in cluster.timeline.since(node=node)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from conformance.operations.side_by_side import side_by_side
 from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
+from conformance.suite.convergence import convergence
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.scenario import Moment
@@ -38,6 +39,7 @@ class StopWork:
             with visit.losing(name):
                 self._cluster.guard.check(name)
                 node = visit.nodes[name] = self._provisioner.find(name, visit.stop.cell)
+                self._run.begin_stay(name, 0.0, visit.stop.cell.strategy, visit.stop.cell.configuration)
                 visit.start(node)
                 visit.observe(node, Moment.IN_CELL)
 
@@ -51,6 +53,8 @@ class StopWork:
         free = self._begin(visit, names)
         if not free:
             return
+        for name in free:
+            self._run.begin_stay(name, self._cluster.timeline.now(), stop.cell.strategy, stop.cell.configuration)
         with self._run.spending(Spent.STRATEGY):
             self._provisioner.change_strategy(stop.cell.strategy)
 
@@ -67,6 +71,7 @@ class StopWork:
         with self._run.spending(Spent.SCENARIOS):
             outcomes = side_by_side(self._cluster, free, bring, self._tell_nodes(stop))
         self._count_reconfigurations(visit)
+        self._run.measured += [(name, *took) for name, node in visit.nodes.items() for took in convergence(node)]
         for name, outcome in outcomes.items():
             if isinstance(outcome, ENDS_THE_RUN):
                 raise outcome

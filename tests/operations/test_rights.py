@@ -44,6 +44,13 @@ def test_only_the_rights_of_the_levels_are_asked_for() -> None:
     assert ("watch", "nodes", "") in reviewer.asked
 
 
+def test_a_run_does_without_optional_rights() -> None:
+    reviewer = Reviewer(("list", "events"))
+    check(reviewer, Level.READ)
+
+    assert not [resource for _, resource, _ in reviewer.asked if resource in ("events", "namespaces")]
+
+
 def test_what_is_missing_is_named_in_one_line() -> None:
     reviewer = Reviewer(("create", "pods"), ("delete", "pods"), ("patch", "clusterpolicies"))
 
