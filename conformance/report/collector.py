@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -12,6 +12,7 @@ from conformance.report.invocation import case_files
 from conformance.report.model import Case, CauseClass, Outcome
 from conformance.report.phases import joined, outcome_of, reason_of
 from conformance.report.run import Run
+from conformance.spec.requirements import REQUIREMENTS
 
 
 class Collector:
@@ -41,6 +42,8 @@ class Collector:
             names = requirements_of(item)
             self._requirements[item.nodeid] = names
             item.user_properties.extend(("requirement", name) for name in names)
+            if names:
+                item.user_properties.append(("level", level_of(names)))
         self._run.selected = [item.nodeid for item in session.items]
         left_out = case_files() - {item.path for item in session.items}
         if left_out and not self._run.narrowed:
@@ -81,6 +84,11 @@ class Collector:
 def requirements_of(item: pytest.Item) -> tuple[str, ...]:
     """Ids of the requirements that a case is marked with, in the order of the marks."""
     return tuple(_ids(item))
+
+
+def level_of(requirements: Iterable[str]) -> str:
+    """Level of a case: `core` if one of its requirements is, else `extended`."""
+    return "core" if any(REQUIREMENTS[name].level == "core" for name in requirements) else "extended"
 
 
 def _ids(item: pytest.Item) -> Iterator[str]:
