@@ -159,11 +159,15 @@ class Transport:
         """Open a watch; `seconds` is its expected length in real seconds.
 
         The connection counts as broken if nothing arrives for `seconds` plus `limits.connect`.
+
+        Raises:
+            ApiError: The server rejected the watch.
+            UnreachableError: The server did not accept it within `limits.request` real seconds.
         """
-        response = self._send("GET", path, query=query, timeout=(self.limits.connect, seconds + self.limits.connect))
+        response = self._send("GET", path, query=query, timeout=(self.limits.connect, self.limits.request))
         if response.status != 200:
             raise _error_response(f"GET {path}", response.status, response.read())
-        return Stream(response.response, self.server)
+        return Stream(response.response, self.server, seconds + self.limits.connect)
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
@@ -250,11 +254,19 @@ class Transport:
 
 
 class Stream:
-    """Lines of one watch. `close` may be called from another thread; it ends the iteration."""
+    """Lines of one watch. `close` may be called from another thread; it ends the iteration.
 
-    def __init__(self, response: Any, server: str) -> None:
+    Args:
+        response: The response, of which only the head was read.
+        server: URL of the server, for messages.
+        silence: Real seconds without a line after which the connection counts as broken.
+    """
+
+    def __init__(self, response: Any, server: str, silence: float) -> None:
         self._response = response
         self._server = server
+        if (sock := self._socket) is not None:
+            sock.settimeout(silence)
 
     def __iter__(self) -> Iterator[str]:
         """Yield lines until the server ends the watch.
@@ -272,10 +284,13 @@ class Stream:
 
     def close(self) -> None:
         """End the iteration by shutting down the socket, as `Watch.stop` of the Kubernetes client does."""
-        connection = getattr(self._response, "connection", None)
-        sock = getattr(connection, "sock", None)
-        if sock is not None:
+        if (sock := self._socket) is not None:
             _shut_down(sock)
+
+    @property
+    def _socket(self) -> Any:
+        """The socket of the response; None if the connection is closed."""
+        return getattr(getattr(self._response, "connection", None), "sock", None)
 
 
 def _shut_down(sock: Any) -> None:

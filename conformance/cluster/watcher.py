@@ -151,7 +151,11 @@ class Watcher(Generic[V]):
                 if line:
                     self._handle(json.loads(line))
         finally:
+            # Until now there was a connection, even if nothing happened. What follows counts as an outage if it lasts:
+            # a server that hangs accepts the next watch, and does not answer.
             self._stream = None
+            self._last_answer = time.monotonic()
+            self._store.lost(self._table)
 
     def _handle(self, event: dict[str, Any]) -> None:
         raw = event["object"]

@@ -120,6 +120,17 @@ class Guard:
             if node is not None and (lost := self._lost.get(node) or self._away(node)) is not None:
                 raise lost
 
+    def check_present(self, node: str | None) -> None:
+        """Raise an error if a node has not been Ready for too long; ignore what others changed. For the restore.
+
+        Raises:
+            NodeLostError: There is no use in waiting for this node.
+        """
+        with self._lock:
+            self._look()
+            if node is not None and (away := self._away(node)) is not None:
+                raise away
+
     def trouble(self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE) -> str:
         """Describe what else than the product may have made a case fail on a node; empty if there is nothing.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.cluster.changes import Change, LabelChange, ResourceChange
+from conformance.cluster import paths
+from conformance.cluster.changes import Change, LabelChange, Outage, ResourceChange
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.waiting import Deadline
 from conformance.operations.evidence import Outcome, Reconfiguration
-from conformance.operations.manager_log import LogPosition, failure_reason, log_since
+from conformance.operations.manager_log import LOG_PAUSE, LogPosition, failure_reason, has_started_since, log_since
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import new_taints
 from conformance.spec.names import (
@@ -51,6 +52,7 @@ class ReconfigureRequest:
         self._stopped_pods: frozenset[str] = frozenset()
         self._paused: set[str] = set()
         self._pending = False
+        self._pause: Deadline | None = None
         self._answer: State | None = None
         self._settled: float | None = None
         self.mark = self._next = cluster.timeline.mark()
@@ -69,11 +71,26 @@ class ReconfigureRequest:
         self._cluster.set_labels(self.node, {MIG_CONFIG: self.configuration, MIG_CONFIG_STATE: None})
 
     def is_answered(self) -> bool:
-        """Process new changes of the node. Return True once there is an answer or the deadline has expired."""
+        """Process new changes of the node. Return True once there is an answer, or none is to come."""
         for change in self._cluster.timeline.since(self._next, node=self.node):
             self._next = change.sequence + 1
             self._process(change)
-        return self.kept or self.answered is not None or self.deadline.expired
+        return self.kept or self.answered is not None or self.deadline.expired or self._given_up()
+
+    def _given_up(self) -> bool:
+        """Whether mig-manager is idle without an answer, because it could not reach the API server either.
+
+        It leaves the state as it is then, and does not try again: docs/reference/mig-manager.md#one-reconfiguration.
+        """
+        cluster = self._cluster
+        if not cluster.timeline.of(Outage, self.mark) or not (self._pause is None or self._pause.expired):
+            return False
+        self._pause = cluster.deadline(LOG_PAUSE)
+        if not has_started_since(cluster, self.node, self._log_start, run=True):
+            return False
+        # Read, since the watch may be late: the answer comes before the line that says that mig-manager is idle.
+        labels = cluster.transport.get(paths.node(self.node))["metadata"]["labels"]
+        return labels.get(MIG_CONFIG_STATE) not in _FINAL
 
     def _process(self, change: Change) -> None:
         if (

@@ -28,7 +28,7 @@ from conformance.operations.strategy import CARRIERS
 from conformance.operations.users import gpu_users
 from conformance.operations.verification import verify
 from conformance.spec.mig_parted import ALL_DISABLED
-from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, Strategy
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State, Strategy
 
 
 class RestoreOutcome(StrEnum):
@@ -69,7 +69,8 @@ def restore(
     The order is: ConfigMaps and other objects, the ClusterPolicy, `mig.config` of the nodes, other fields of the nodes;
     once all that is verified, cordons; then objects that the suite created. The strategy `single` comes after the
     nodes, because an uneven configuration is an error under it. Between these steps, mig-manager's answers are awaited,
-    and nothing else: what is on the way there need not become Ready.
+    and nothing else: what is on the way there need not become Ready. A node that is not Ready gets its label back and
+    is not awaited; it keeps the cordon until it is as it was found.
 
     Args:
         cluster: The cluster; its journal must be `journal`, or None.
@@ -89,9 +90,9 @@ def restore(
         cluster.transport.probe()
     except ClusterError as error:
         return Restore(RestoreOutcome.FAILED, (f"nothing was put back: {error}",))
-    # The guard would end the restore; each write compares with what the suite knows instead.
+    # What others changed would end the restore; each write compares with what the suite knows instead.
     before, check = cluster.journal, cluster.before_check
-    cluster.journal, cluster.before_check = journal, lambda _: None
+    cluster.journal, cluster.before_check = journal, cluster.guard.check_present
     try:
         return _Restoring(cluster, journal, at_once, hurried).run()
     finally:
@@ -130,7 +131,7 @@ class _Restoring:
             self._absent_configuration(one)
         self._verify()
         for one in nodes:
-            if not self._hurried() or self._is_back(one):
+            if self._is_back(one) or not (self._hurried() or self._is_away(one)):
                 self._fields(one, lambda field: field.is_cordon)
         for one in others:
             self._delete_created(one)
@@ -194,11 +195,12 @@ class _Restoring:
     def _reconfigure(self, name: str, target: str) -> None:
         cluster = self._cluster
         self._put_back.append(f"configuration of node {name}: {target}")
-        if not self._hurried():
+        if not self._hurried() and self._answers(name):
             try:
                 evidence = reconfigure_node(cluster, name, target, settle=False, again=False)
             except (ForeignChangeError, NodeLostError, WaitTimeout):
-                raise
+                if self._answers(name):
+                    raise
             except ClusterError:
                 if not self._hurried():
                     raise
@@ -206,7 +208,20 @@ class _Restoring:
                 if not evidence.applied:
                     self._not_applied(name, evidence.problem)
                 return
-        cluster.set_labels(name, {MIG_CONFIG: target})
+        if cluster.node(name).labels.get(MIG_CONFIG) != target:  # the state is that of another configuration
+            cluster.set_labels(name, {MIG_CONFIG: target, MIG_CONFIG_STATE: None})
+
+    def _answers(self, name: str) -> bool:
+        """Whether a node is Ready, soon or because it is rebooting. One that is not only gets its label back."""
+        limits, node = self._cluster.limits, self._cluster.node(name)
+        if node.ready:
+            return True
+        limit = limits.reboot if node.labels.get(MIG_CONFIG_STATE) == State.REBOOTING else limits.node_away
+        try:
+            self._cluster.give_time(lambda: self._cluster.node(name).ready, "the node to be Ready", limit, node=name)
+        except NodeLostError:
+            return False
+        return self._cluster.node(name).ready
 
     def _not_applied(self, name: str, problem: str) -> None:
         """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so."""
@@ -290,6 +305,9 @@ class _Restoring:
             return True
         labels, found = self._cluster.node(one.name).labels, one.entry.found.labels
         return all(labels.get(key) == found.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
+
+    def _is_away(self, one: Comparison) -> bool:
+        return one.raw is not None and not self._cluster.node(one.name).ready
 
     def _note_taints(self, one: Comparison) -> None:
         if one.raw is None or one.entry.found is None or not one.entry.object.startswith(paths.nodes()):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
-from conformance.cluster.errors import WaitTimeout
 from conformance.cluster.views import policy_view
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
@@ -22,6 +21,8 @@ _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
 def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
     """Wait until everything is as it was found, as far as nobody else changed it. Return the remaining differences.
 
+    A node that is not Ready is a difference, and not awaited: whether it is as it was found will show when it is back.
+
     Only what was Ready at the start is awaited: in a geometry that advertises nothing, the validator is never Ready.
     The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are not compared.
 
@@ -29,10 +30,7 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
         cluster: The cluster.
         compared: The objects of the journal, as they were compared before they were put back.
     """
-    every = list(compared)
-    away = {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
-    objects = [one for one in every if one.entry.object not in away]
-    unsure = [f"node {away[one.entry.object]} is not Ready" for one in every if one.entry.object in away]
+    objects = list(compared)
     nodes = len(cluster.nodes())
     limits = cluster.limits
     limit = limits.operands_ready + limits.labels
@@ -41,19 +39,23 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
     # Read, since the watch may be late: the strategy has been put back, or is that of somebody else by now.
     policy = cluster.transport.get(paths.policy(cluster.policy().name))
     strategy = policy_view(policy).strategy
-    try:
-        cluster.wait(
-            lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
-        )
-    except WaitTimeout:
-        return [*unsure, *_differences(cluster, objects, strategy)]
-    return unsure
+    cluster.give_time(
+        lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
+    )
+    away = [name for one in objects if (name := _away(cluster, one))]
+    return [*(f"node {name} is not Ready" for name in away), *_differences(cluster, objects, strategy)]
+
+
+def _away(cluster: MigCluster, one: Comparison) -> str:
+    """Name of the node if the object is one that is not Ready; otherwise empty."""
+    away = {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
+    return away.get(one.entry.object, "")
 
 
 def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:
     for one in objects:
         found = one.entry.found
-        if found is None:
+        if found is None or _away(cluster, one):
             continue
         if one.entry.object.startswith(paths.policies()):
             late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]

@@ -104,6 +104,12 @@ class Stand:
         meta = {"name": name, "labels": dict(labels or {})}
         self.hand.create(paths.nodes(), {"apiVersion": "v1", "kind": "Node", "metadata": meta, "status": status})
 
+    def lose(self, node: str) -> None:
+        """Make a node not Ready."""
+        self.hand.patch(
+            f"{paths.node(node)}/status", {"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}
+        )
+
     def label(self, node: str, **labels: str | None) -> None:
         """Set labels; `__` stands for a dot: `mig__config="x"`. None removes."""
         values = {f"nvidia.com/{key.replace('__', '.')}": value for key, value in labels.items()}

@@ -32,10 +32,12 @@ def patient(stand: Stand) -> Iterator[MigCluster]:
         yield cluster
 
 
-def interrupted(loop: Loop, stand: Stand, how: Interruption, act: Callable[[], object]) -> None:
+def interrupted(
+    loop: Loop, stand: Stand, how: Interruption, act: Callable[[], object], seconds: float = SECONDS
+) -> None:
     """Act while the server does not work; it resumes after some time."""
     loop.run(stand.server.interrupt(how))
-    timer = threading.Timer(SECONDS, lambda: loop.run(stand.server.resume()))
+    timer = threading.Timer(seconds, lambda: loop.run(stand.server.resume()))
     timer.start()
     act()
     timer.join()
@@ -55,7 +57,7 @@ def test_requests_wait_until_the_server_answers_again(
     assert patient.config_map("made", "default") == {}
 
 
-@pytest.mark.parametrize("how", [Interruption.DOWN, Interruption.UNAVAILABLE])
+@pytest.mark.parametrize("how", Interruption)
 def test_an_outage_does_not_count_for_a_wait_and_is_in_the_timeline(
     loop: Loop, stand: Stand, patient: MigCluster, how: Interruption
 ) -> None:
@@ -69,6 +71,13 @@ def test_an_outage_does_not_count_for_a_wait_and_is_in_the_timeline(
 
     assert patient.wait(lambda: patient.timeline.of(Outage), "the end of the outage of all watches", 10)
     assert "did not answer" in patient.guard.trouble("a", 0)
+
+
+def test_an_outage_begins_when_the_connection_ends_and_not_with_the_last_event(loop: Loop, stand: Stand) -> None:
+    """Nothing happened for longer than an API server may be away; then it is away for less."""
+    with MigCluster.connect(stand.kubeconfig, limits=replace(QUICK, unreachable=1.5, watch=60)) as cluster:
+        assert cluster.observe(lambda: False, 2, "a quiet time") is None
+        interrupted(loop, stand, Interruption.DOWN, lambda: cluster.observe(lambda: False, 1, "the outage"), 0.5)
 
 
 def test_an_answer_that_is_lost_is_no_second_object(stand: Stand, patient: MigCluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.operations.errors import LeaseHeldError
+from conformance.operations.guard import Guard
 from conformance.operations.journal import Journal
 from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
 from conformance.operations.lease import LEASE_NAME, RunLease
@@ -114,6 +116,31 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -
     assert "node a: allocatable was {'nvidia.com/gpu': 8}, is {'nvidia.com/gpu': 7}" in keeping.report.differences
     assert any(line.startswith("node a: mig-manager said") for line in keeping.report.differences)
     assert f"label {MIG_CONFIG} was" not in " ".join(keeping.report.differences)
+
+
+@pytest.mark.parametrize("goes", ["before the restore", "during the restore"])
+def test_a_node_that_is_not_ready_gets_its_label_back_and_is_not_awaited(
+    goes: str, stand: Stand, lived_in: MigCluster
+) -> None:
+    """What cannot be verified keeps its journal, and a node keeps its cordon until it is as it was found."""
+    stand.hand.patch(paths.node("a"), {"spec": {"unschedulable": None}})
+    lived_in.limits = replace(QUICK, node_away=0.3, manager_ready=600, reconfigure=600, reboot=600)
+    lived_in.guard = Guard(lived_in.timeline, lived_in.writes, 0.3)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds) as manager, keeping:
+        lived_in.set_unschedulable("a", unschedulable=True)
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        manager.script = lambda stand, node, _: stand.lose(node)
+        if goes == "before the restore":
+            stand.lose("a")
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.FAILED
+    assert keeping.report.differences == ("node a is not Ready",)
+    node = stand.hand.get(paths.node("a"))
+    assert (node["metadata"]["labels"][MIG_CONFIG], node["spec"]["unschedulable"]) == ("all-disabled", True)
+    (journal,) = journals_in_cluster(lived_in)
+    assert paths.node("a") in journal.entries
 
 
 def test_a_killed_run_is_put_back_by_the_next(stand: Stand, lived_in: MigCluster, tmp_path: Path) -> None:
