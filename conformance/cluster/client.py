@@ -237,12 +237,24 @@ class Cluster(ObservedCluster):
         limit = self.limits.request * max(self.clock.scale, 1.0)
         return self.wait(shown, f"pod {namespace}/{name} to appear", limit)
 
-    def delete_pod(self, pod: PodView, *, grace: int | None = None) -> None:
-        """Delete a pod without waiting for its end; succeeds if it no longer exists.
+    def delete_pod(self, pod: PodView) -> None:
+        """Delete a pod with the grace period in its spec, without waiting for its end.
 
-        `grace` is the grace period in seconds; None uses the one in the pod's spec (30 by default).
+        Succeeds if the pod no longer exists.
         """
-        self.transport.delete(paths.pod(pod.namespace, pod.name), grace=grace)
+        self.transport.delete(paths.pod(pod.namespace, pod.name))
+
+    def kill_pod(self, pod: PodView) -> None:
+        """Delete a pod with the shortest grace period, without waiting for its end.
+
+        Succeeds if the pod no longer exists. The object stays until the kubelet has ended the containers, so that a pod
+        that is gone holds no GPU. A grace period of 0 would remove the object at once and leave its processes for a
+        while. Only where no kubelet answers, on a node that is not Ready, is the object removed like that.
+        """
+        self.transport.delete(paths.pod(pod.namespace, pod.name), grace=int(self._is_ready(pod.node)))
+
+    def _is_ready(self, name: str | None) -> bool:
+        return any(node.name == name and node.ready for node in self.nodes())
 
     def execute(self, pod: PodView, command: Sequence[str], container: str | None = None) -> Execution:
         """Run a command in a container and return its output and exit code. None selects the only container.

@@ -24,7 +24,7 @@ def remove_leftovers(cluster: Cluster, *, wait: bool = True) -> None:
     for item in cluster.transport.list(paths.config_maps(cluster.namespace), query):
         cluster.transport.delete(paths.config_map(cluster.namespace, item["metadata"]["name"]))
     for pod in _own_pods(cluster):
-        cluster.delete_pod(pod, grace=0)
+        cluster.kill_pod(pod)
     if wait:
         cluster.wait(lambda: not _own_pods(cluster), "the suite's own pods to be gone", cluster.limits.pod_gone)
 
