@@ -8,16 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from conformance.report.causes import explained
 from conformance.report.convergence import summarised
-from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report
+from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report, Required
 from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
 from conformance.report.timelines import stays
 from conformance.report.verdict import Judgement
 
-DISTRIBUTION = "mig-conformance"
+_INTERRUPTED: Final = 2
+"""pytest's exit status of a run that a signal ended."""
+DISTRIBUTION: Final = "mig-conformance"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,21 @@ class Stopwatch:
         return round(time.monotonic() - self._origin, 3)
 
 
-def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
-    """Build the report from the collected results and the verdict."""
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        required: The least verdict for exit status 0.
+        status: The exit status.
+    """
+
+    required: Required = Required.CERTIFIED
+    status: int = 0
+
+
+def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch, ending: Ending) -> Report:
+    """Build the report from the collected results, the verdict and the exit status."""
     outcomes = Counter(case.outcome.value for case in run.cases.values())
     for one in run.left_out:
         outcomes[one.outcome] += one.places
@@ -47,6 +63,9 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch) -> Report:
         duration=stopwatch.seconds,
         verdict=judgement.verdict,
         reasons=judgement.reasons,
+        require=ending.required,
+        exit_status=ending.status,
+        interrupted=ending.status == _INTERRUPTED,
         profile=run.profile,
         backend=run.backend,
         simulated_gpus=run.simulated_gpus,

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from conformance.flags import declare, read
+from conformance.flags import OptionError, declare, read
 from conformance.report.model import Report
 from conformance.report.options import ReportOptions
 
@@ -18,7 +18,7 @@ ALLURE_FOLDER: Final = "allure-results"
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare `--report-dir`."""
+    """Declare the options of the report."""
     declare(ReportOptions, parser.getgroup("conformance report").addoption)
 
 
@@ -49,7 +49,19 @@ def prepare(config: pytest.Config) -> Path:
 
 def report_directory(config: pytest.Config) -> Path:
     """The folder given with `--report-dir`, else `reports/` of the folder in which pytest was started."""
-    return read(ReportOptions, vars(config.option)).directory or config.invocation_params.dir / "reports"
+    return report_options(config).directory or config.invocation_params.dir / "reports"
+
+
+def report_options(config: pytest.Config) -> ReportOptions:
+    """Read the options of the report.
+
+    Raises:
+        pytest.UsageError: A value is invalid; the message says what is valid.
+    """
+    try:
+        return read(ReportOptions, vars(config.option))
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def write_report(directory: Path, report: Report) -> None:

@@ -30,6 +30,13 @@ class Verdict(StrEnum):
     """A case failed, broke or was blocked, no core case ran, or the cluster was not restored."""
 
 
+class Required(StrEnum):
+    """The least verdict for which a run ends with exit status 0."""
+
+    CERTIFIED = "certified"
+    PARTIAL = "partial"
+
+
 class Outcome(StrEnum):
     """How one case ended."""
 
@@ -236,10 +243,10 @@ class Report(Part):
     duration: float = Field(description="Seconds of wall time.")
     verdict: Verdict
     reasons: tuple[str, ...] = Field(description="Why the verdict is not `certified`; empty if it is.")
-    require: Literal["certified", "partial"] = Field(
-        default="certified", description="The least verdict for exit status 0, the value of --require."
+    require: Required = Field(
+        default=Required.CERTIFIED, description="The least verdict for exit status 0, the value of --require."
     )
-    exit_status: int = Field(default=0, description="Exit status of the run.")
+    exit_status: int = Field(default=0, description="Exit status of the run; the README lists all.")
     interrupted: bool = Field(default=False, description="Whether a signal ended the run before its last case.")
     profile: str = Field(
         default="full", description="Which cases the run was to contain, the value of --profile: `core` or `full`."

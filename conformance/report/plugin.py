@@ -10,15 +10,15 @@ import pytest
 
 from conformance.report import directory
 from conformance.report.allure_results import AllureLabels, write_environment
-from conformance.report.assemble import Stopwatch, assemble, facts
+from conformance.report.assemble import Ending, Stopwatch, assemble, facts
 from conformance.report.collector import Collector
+from conformance.report.exit_status import exit_status, last_line
 from conformance.report.invocation import RUN, certifies
-from conformance.report.model import Outcome, Report, Verdict
+from conformance.report.model import Outcome, Report
 from conformance.report.run import Run
 from conformance.report.terminal import summary
 from conformance.report.verdict import judge
 
-_GOOD: Final = (Verdict.CERTIFIED, Verdict.PARTIAL)
 _SHORT: Final = {
     Outcome.BLOCKED: ("blocked", "b", "BLOCKED"),
     Outcome.INCONCLUSIVE: ("inconclusive", "i", "INCONCLUSIVE"),
@@ -78,19 +78,21 @@ class _Writer:
         self._config = config
         self._run = run
         self._folder = folder
+        self._required = directory.report_options(config).require
         self._stopwatch = Stopwatch()
         self._report: Report | None = None
         self.record_property: Callable[[str, object], None] | None = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports; exit status 0 becomes 1 unless the verdict is `certified` or `partial`."""
+        """Write the reports; exit status 0 becomes 1 if the verdict is less than `--require` asks for."""
         if not self._run.backend:
             return
-        self._report = report = assemble(self._run, judge(self._run), self._stopwatch)
+        judgement = judge(self._run)
+        session.exitstatus = exit_status(session.exitstatus, judgement.verdict, self._required)
+        ending = Ending(self._required, session.exitstatus)
+        self._report = report = assemble(self._run, judgement, self._stopwatch, ending)
         directory.write_report(self._folder, report)
         self._tell_others(facts(report))
-        if session.exitstatus == pytest.ExitCode.OK and report.verdict not in _GOOD:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
@@ -104,6 +106,13 @@ class _Writer:
             for label, text in row.rendered():
                 terminalreporter.write(label, bold=True)
                 terminalreporter.write_line(text, **markup)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Print the last line, after everything that pytest says."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if self._report is not None and terminal is not None:
+            terminal.write_line(last_line(self._report, self._folder / directory.REPORT_FILE))
 
     def _tell_others(self, known: dict[str, str]) -> None:
         if self.record_property is not None:

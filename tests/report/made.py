@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.expect.finding import Finding
-from conformance.report.assemble import Stopwatch, assemble
-from conformance.report.model import Case, Environment, NodeEnvironment, Outcome, Report
+from conformance.report.assemble import Ending, Stopwatch, assemble
+from conformance.report.exit_status import exit_status
+from conformance.report.model import Case, Environment, NodeEnvironment, Outcome, Report, Required
 from conformance.report.run import Run
 from conformance.report.verdict import judge
 from conformance.spec.requirements import REQUIREMENTS
@@ -57,8 +58,13 @@ def whole_run(*more: Case) -> Run:
     return run_of(*(case(f"test_all.py::test_{name}", Outcome.PASSED, name) for name in CORE), *more)
 
 
-def report_of(run: Run) -> Report:
-    return assemble(run, judge(run), Stopwatch()).model_copy(update={"duration": 12.3})
+def report_of(run: Run, required: Required = Required.CERTIFIED, of_pytest: int | None = None) -> Report:
+    """The report of a run that pytest ended with a status; None: the status that the outcomes of its cases give."""
+    judgement = judge(run)
+    failed = any(case.outcome in (Outcome.FAILED, Outcome.ERROR) for case in run.cases.values())
+    status = exit_status(int(failed) if of_pytest is None else of_pytest, judgement.verdict, required)
+    made = assemble(run, judgement, Stopwatch(), Ending(required, status))
+    return made.model_copy(update={"duration": 12.3})
 
 
 def _node(name: str) -> NodeEnvironment:

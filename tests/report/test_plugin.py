@@ -48,7 +48,37 @@ def test_the_summary_comes_after_the_list_of_failures(sound: Inner) -> None:
     summary = next(number for number, line in enumerate(lines) if "MIG conformance" in line)
     assert any(line.startswith("FAILED test_more.py::test_more") for line in lines[:summary])
     assert lines[summary + 1].startswith("verdict       not-certified")
-    assert lines[-2].startswith("report        ")
+    assert lines[-3].startswith("report        ")
+
+
+def test_the_last_line_says_verdict_and_exit_status(sound: Inner) -> None:
+    result = sound.run("-q", "--require=partial")
+
+    assert result.outlines[-1] == (
+        f"mig-conformance: verdict=certified exit=0 requirements=13/28 report={sound.reports / 'report.json'}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [((), pytest.ExitCode.TESTS_FAILED), (("--require=partial",), pytest.ExitCode.OK)],
+)
+def test_a_narrowed_run_is_green_only_where_that_was_asked_for(
+    sound: Inner, given: tuple[str, ...], code: pytest.ExitCode
+) -> None:
+    result = sound.run(*given, stand_in=StandIn(lambda run: run.narrowed.append("narrowed to --node sim-0")))
+
+    assert (result.ret, sound.report.verdict) == (code, Verdict.PARTIAL)
+    assert (sound.report.exit_status, sound.report.require == "partial") == (code, bool(given))
+    assert f" exit={code:d} " in result.outlines[-1]
+
+
+def test_nothing_less_than_partial_can_be_required(sound: Inner) -> None:
+    result = sound.run("--require=inconclusive")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --require*certified*partial*"])
+    assert not sound.reports.exists()
 
 
 def test_verdict_is_coloured_where_colours_are_wanted(sound: Inner) -> None:
@@ -90,6 +120,7 @@ def test_a_run_that_certifies_nothing_is_not_green(
     inner.pytester.makepyfile(test_inner=cases)
 
     assert inner.run(stand_in=StandIn(restore=restore)).ret == code
+    assert inner.report.exit_status == code
 
 
 INCONCLUSIVE_CASE = """
