@@ -13,12 +13,14 @@ from conformance.report.allure_results import AllureLabels, write_environment
 from conformance.report.assemble import Stopwatch, assemble, facts
 from conformance.report.collector import Collector
 from conformance.report.invocation import RUN, certifies
-from conformance.report.model import Outcome, Report, Verdict
+from conformance.report.model import Outcome, Report
+from conformance.report.published import GOOD
 from conformance.report.run import Run
-from conformance.report.terminal import summary
+from conformance.report.terminal import published, summary
 from conformance.report.verdict import judge
 
-_GOOD: Final = (Verdict.CERTIFIED, Verdict.PARTIAL)
+REPORT: Final = pytest.StashKey[Report]()
+"""Where the configuration object of pytest keeps the report once it is written."""
 _SHORT: Final = {
     Outcome.BLOCKED: ("blocked", "b", "BLOCKED"),
     Outcome.INCONCLUSIVE: ("inconclusive", "i", "INCONCLUSIVE"),
@@ -88,8 +90,9 @@ class _Writer:
             return
         self._report = report = assemble(self._run, judge(self._run), self._stopwatch)
         directory.write_report(self._folder, report)
+        self._config.stash[REPORT] = report
         self._tell_others(facts(report))
-        if session.exitstatus == pytest.ExitCode.OK and report.verdict not in _GOOD:
+        if session.exitstatus == pytest.ExitCode.OK and report.verdict not in GOOD:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -99,7 +102,7 @@ class _Writer:
         if self._report is None:
             return
         terminalreporter.section("MIG conformance")
-        for row in summary(self._report, self._folder):
+        for row in (*summary(self._report, self._folder), *published(self._run)):
             markup = {row.colour: True} if row.colour else {}
             for label, text in row.rendered():
                 terminalreporter.write(label, bold=True)
