@@ -39,6 +39,6 @@ def publication(report: Report, file: Path) -> Publication:
 def node_outcome(report: Report, node: str) -> str:
     """Return what became of a node: `failed`, `passed`, or why it was not judged, see `NodeOutcome`."""
     (found,) = (it for it in report.environment.nodes if it.name == node)
-    if any(case.id.endswith(f"-{node}]") and case.outcome in BAD_OUTCOMES for case in report.cases):
+    if any(case.node == node and case.outcome in BAD_OUTCOMES for case in report.cases):
         return "failed"
     return "passed" if found.outcome is NodeOutcome.JUDGED else found.outcome.value
