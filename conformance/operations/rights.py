@@ -18,12 +18,14 @@ _AT_ONCE: Final = 8
 
 
 class Level(StrEnum):
-    """What a run may do; the value is the option that allows it, and empty for reading."""
+    """What the suite may do; the value is the option that allows it, and empty for reading."""
 
     READ = ""
     DISRUPTIVE = "--allow-disruptive"
     CLUSTER_WIDE = "--allow-cluster-wide"
     EXEC = "--allow-exec"
+    PUBLISH = "--publish"
+    UNPUBLISH = "--unpublish"
 
 
 class Place(StrEnum):
@@ -35,6 +37,8 @@ class Place(StrEnum):
     """In the namespace of the operator."""
     OWN = "own"
     """In the namespace of the suite."""
+    PUBLISHED = "published"
+    """In the namespace of the published verdict: that of the operator, or the one of `--publish-namespace`."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,12 @@ RIGHTS: Final = (
     Rights(Level.CLUSTER_WIDE, Place.CLUSTER, CLUSTER_POLICY_PLURAL, ("patch",), CLUSTER_POLICY_GROUP),
     # A WebSocket begins with a GET; from v1.35 on, Kubernetes asks for `create` all the same (KEP 2862).
     Rights(Level.EXEC, Place.OPERATOR, "pods/exec", ("get", "create")),
+    Rights(Level.PUBLISH, Place.CLUSTER, "nodes", ("patch",)),
+    Rights(Level.PUBLISH, Place.PUBLISHED, "configmaps", ("get", "create", "update")),
+    Rights(Level.PUBLISH, Place.PUBLISHED, "events", ("create",)),
+    Rights(Level.UNPUBLISH, Place.CLUSTER, "nodes", ("list", "patch")),
+    Rights(Level.UNPUBLISH, Place.PUBLISHED, "configmaps", ("get", "delete")),
+    Rights(Level.UNPUBLISH, Place.PUBLISHED, "events", ("list", "delete")),
 )
 """All rights. A run needs those of every level that its options allow, except the optional ones."""
 

@@ -16,9 +16,11 @@ from conformance.report.exit_status import exit_status, last_line
 from conformance.report.invocation import RUN, certifies
 from conformance.report.model import Outcome, Report
 from conformance.report.run import Run
-from conformance.report.terminal import summary
+from conformance.report.terminal import published, summary
 from conformance.report.verdict import judge
 
+REPORT: Final = pytest.StashKey[Report]()
+"""Where the configuration object of pytest keeps the report once it is written."""
 _SHORT: Final = {
     Outcome.BLOCKED: ("blocked", "b", "BLOCKED"),
     Outcome.INCONCLUSIVE: ("inconclusive", "i", "INCONCLUSIVE"),
@@ -92,6 +94,7 @@ class _Writer:
         ending = Ending(self._required, session.exitstatus)
         self._report = report = assemble(self._run, judgement, self._stopwatch, ending)
         directory.write_report(self._folder, report)
+        self._config.stash[REPORT] = report
         self._tell_others(facts(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -101,7 +104,7 @@ class _Writer:
         if self._report is None:
             return
         terminalreporter.section("MIG conformance")
-        for row in summary(self._report, self._folder):
+        for row in (*summary(self._report, self._folder), *published(self._run)):
             markup = {row.colour: True} if row.colour else {}
             for label, text in row.rendered():
                 terminalreporter.write(label, bold=True)

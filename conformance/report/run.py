@@ -95,6 +95,7 @@ class Run:
         places: Where each selected case runs, by its id.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
+        published: What was published in the cluster, or why nothing was; empty if that was not asked for.
     """
 
     id: str = ""
@@ -125,6 +126,7 @@ class Run:
     places: dict[str, Place] = field(default_factory=dict)
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
+    published: list[str] = field(default_factory=list)
 
     @contextmanager
     def spending(self, on: Spent) -> Iterator[None]:

@@ -11,6 +11,7 @@ from conformance.report.directory import REPORT_FILE
 from conformance.report.failures import failed_requirements, findings
 from conformance.report.layout import Row, capped
 from conformance.report.model import NOT_JUDGED, NodeEnvironment, NodeOutcome, Report, RequirementOutcome, Verdict
+from conformance.report.run import Run
 
 COLOURS: Final = {
     Verdict.CERTIFIED: "green",
@@ -54,6 +55,11 @@ def summary(report: Report, directory: Path) -> list[Row]:
         *_untested(report),
         Row("report", (str(directory / REPORT_FILE),)),
     ]
+
+
+def published(run: Run) -> list[Row]:
+    """Return the row that says what was published in the cluster; empty if nobody asked for that."""
+    return [Row("published", capped(run.published, _LISTED_REASONS))] if run.published else []
 
 
 def _verdict(report: Report) -> Row:

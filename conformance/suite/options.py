@@ -49,6 +49,9 @@ class Options:
         image: Image of the pods of the suite.
         limits: Time limits of all waits.
         declared_versions: Declared images by component, from Helm values; empty if no file was given.
+        publish: Whether to write the verdict into the cluster at the end.
+        publish_namespace: Namespace of the published verdict; None for the namespace of the operator.
+        unpublish: Whether to remove a published verdict and exit.
         simulate_gpus: Whether simulated GPU nodes join a live cluster.
         list_faults: Whether to list the values of `--fault` and exit.
         simulation: Options of the simulated GPU nodes.
@@ -146,6 +149,25 @@ class Options:
             help="Helm values of the GPU Operator; the images that run are compared with these as well",
             default="compare with the ClusterPolicy alone",
         ),
+    )
+    publish: bool = field(
+        default=False,
+        metadata=flag(
+            "--publish", help="write the verdict into the cluster: annotations of the nodes, a ConfigMap and an Event"
+        ),
+    )
+    publish_namespace: str | None = field(
+        default=None,
+        metadata=flag(
+            "--publish-namespace",
+            metavar="NAME",
+            help="namespace of the published ConfigMap and Event; it must exist",
+            default="the namespace of the operator",
+        ),
+    )
+    unpublish: bool = field(
+        default=False,
+        metadata=flag("--unpublish", help="with --cluster live: remove what --publish wrote, and exit"),
     )
     simulate_gpus: bool = field(
         default=False,

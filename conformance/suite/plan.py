@@ -90,8 +90,9 @@ class Plan:
             yield f"{scenario.name} ({scenario.effect}), {times} times: {scenario.summary}"
 
     def _changes(self) -> Iterator[str]:
+        published = [*self._published()]
         if not any(stop.changes for stop in self.agenda.stops):
-            yield "nothing"
+            yield from published or ["nothing"]
             return
         yield "node labels nvidia.com/mig.config and nvidia.com/mig.config.state, and what mig-manager makes of them"
         yield f"node label {FALSE_LABEL}=false, which mig-manager must leave alone"
@@ -105,6 +106,13 @@ class Plan:
         scenarios = self._scenarios(self.agenda.stops)
         yield from dict.fromkeys(change for scenario in scenarios for change in scenario.changes)
         yield "everything is put back at the end"
+        yield from published
+
+    def _published(self) -> Iterator[str]:
+        options = self.planner.options
+        if options.publish:
+            where = options.publish_namespace or "of the operator"
+            yield f"annotations of the nodes, and a ConfigMap and an Event in namespace {where}, until --unpublish"
 
     def _left_out(self) -> Iterator[str]:
         reasons: Counter[str] = Counter()

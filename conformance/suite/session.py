@@ -17,6 +17,7 @@ from conformance.cluster.transport import connect
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.operations.users import gpu_users
@@ -69,9 +70,13 @@ class Session:
     provisioner: Provisioner
     run: Run
     _resources: ExitStack
+    _restored: bool = False
 
-    def close(self) -> None:
-        """Restore the cluster, then disconnect and stop the backend."""
+    def restore(self) -> None:
+        """Put the cluster back as it was found, and record how that went; a second call does nothing."""
+        if self._restored:
+            return
+        self._restored = True
         self.run.environment = self._as_read(self.run.environment)
         self.run.stays_ended = self.run.stays_ended or self.cluster.timeline.now()
         try:
@@ -79,6 +84,11 @@ class Session:
                 self.run.restore = self.provisioner.keeping.end()
         except ClusterError as error:
             self.run.restore = Restore(RestoreOutcome.FAILED, (str(error),))
+
+    def close(self) -> None:
+        """Restore the cluster if that was not done, then disconnect and stop the backend."""
+        try:
+            self.restore()
         finally:
             self._resources.close()
 
@@ -118,7 +128,7 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         resources.callback(backend.stop)
         attachment = backend.start()
         permissions = attachment.permissions
-        needed = [one for one in RIGHTS if one.level in _levels(permissions)]
+        needed = [one for one in RIGHTS if one.level in _levels(permissions, publish=options.publish)]
         with closing(connect(attachment.kubeconfig, attachment.context, options.limits)) as transport:
             check_rights(transport, [one for one in needed if one.place is Place.CLUSTER], {Place.CLUSTER: ""})
         cluster = resources.enter_context(
@@ -126,8 +136,15 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
                 attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
             )
         )
-        namespaces = {Place.OPERATOR: cluster.operator_namespace, Place.OWN: cluster.namespace}
+        published = options.publish_namespace or cluster.operator_namespace
+        namespaces = {
+            Place.OPERATOR: cluster.operator_namespace,
+            Place.OWN: cluster.namespace,
+            Place.PUBLISHED: published,
+        }
         check_rights(cluster.transport, [one for one in needed if one.place is not Place.CLUSTER], namespaces)
+        if options.publish:
+            refuse_missing(cluster.transport, published)
         keeping = Keeping(cluster, run_id, folder / f"journal-{run_id}.jsonl", cordon=options.cordon)
         resources.callback(keeping.end)
         refused = _look_at_earlier_runs(cluster, keeping, permissions, only_shows=only_shows)
@@ -159,12 +176,13 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     return session
 
 
-def _levels(permissions: Permissions) -> set[Level]:
+def _levels(permissions: Permissions, *, publish: bool) -> set[Level]:
     allowed = {
         Level.READ: True,
         Level.DISRUPTIVE: permissions.disruptive,
         Level.CLUSTER_WIDE: permissions.cluster_wide,
         Level.EXEC: permissions.execute,
+        Level.PUBLISH: publish,
     }
     return {level for level, given in allowed.items() if given}
 

@@ -10,7 +10,12 @@ from conformance.cluster.errors import ApiError, ClusterError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 
-PLACES = {Place.CLUSTER: "", Place.OPERATOR: "gpu-operator", Place.OWN: "mig-conformance"}
+PLACES = {
+    Place.CLUSTER: "",
+    Place.OPERATOR: "gpu-operator",
+    Place.OWN: "mig-conformance",
+    Place.PUBLISHED: "gpu-operator",
+}
 
 
 class Reviewer:
