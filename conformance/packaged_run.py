@@ -10,6 +10,7 @@ import pytest
 
 PLUGINS: Final = (
     "conformance.report.plugin",
+    "conformance.delivery.plugin",
     "conformance.fixtures.markers",
     "conformance.fixtures.options",
     "conformance.fixtures.case",

@@ -47,11 +47,12 @@ def _asks_for_suite(parser: pytest.Parser, arguments: list[str]) -> bool:
     if not given:
         return False
     pytest.register_assert_rewrite(*PLUGINS)
+    from conformance.delivery.options import DeliveryOptions
     from conformance.fixtures.options import GROUPS
     from conformance.flags import flags
     from conformance.report.options import ReportOptions
 
-    tables = (*GROUPS.values(), ReportOptions)
+    tables = (*GROUPS.values(), ReportOptions, DeliveryOptions)
     return bool(given & {name for table in tables for _, flag in flags(table, shared_only=True) for name in flag.names})
 
 

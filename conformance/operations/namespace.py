@@ -7,9 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from conformance.cluster import paths
-from conformance.cluster.client import Cluster
+from conformance.cluster.client import SUITE_NAMESPACE, Cluster
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
 from conformance.cluster.pod_view import RUN_LABEL
+from conformance.cluster.transport import Transport
 from conformance.operations.errors import ForeignChangeError
 
 
@@ -42,6 +43,19 @@ def namespace_exists(cluster: Cluster) -> bool:
         ClusterError: It cannot be read.
     """
     return _read(cluster) is not None
+
+
+def namespace_is_there(transport: Transport, name: str = SUITE_NAMESPACE) -> bool:
+    """Whether the suite's namespace exists, as far as these credentials may see; asked before a run begins.
+
+    Raises:
+        UnreachableError: The server does not answer.
+    """
+    try:
+        transport.get(paths.namespace(name))
+    except ApiError:
+        return False
+    return True
 
 
 def unless_deleted(cluster: Cluster, error: ApiError) -> ClusterError:

@@ -52,6 +52,7 @@ class Rights:
         verbs: The verbs of RBAC.
         group: API group; empty for the core group.
         optional: Whether a run does without them; its report then lacks what they would have told.
+        makes_namespace: Whether only a run needs them that finds no namespace of the suite: it makes and removes one.
     """
 
     level: Level
@@ -60,6 +61,7 @@ class Rights:
     verbs: tuple[str, ...]
     group: str = ""
     optional: bool = False
+    makes_namespace: bool = False
 
 
 _LOOK: Final = ("get", "list", "watch")
@@ -73,13 +75,17 @@ RIGHTS: Final = (
     Rights(Level.READ, Place.OPERATOR, "pods/log", ("get",)),
     Rights(Level.READ, Place.CLUSTER, "namespaces", ("get",), optional=True),
     Rights(Level.READ, Place.OPERATOR, "events", ("list",), optional=True),
+    Rights(Level.READ, Place.OWN, "configmaps", ("list",), optional=True),
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "nodes", ("patch",)),
-    Rights(Level.DISRUPTIVE, Place.CLUSTER, "namespaces", ("get", "create", "delete")),
+    Rights(Level.DISRUPTIVE, Place.CLUSTER, "namespaces", ("watch", "create", "delete"), makes_namespace=True),
+    Rights(Level.DISRUPTIVE, Place.OWN, "namespaces", ("get",)),
+    Rights(Level.DISRUPTIVE, Place.OPERATOR, "pods", ("get", "patch", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "pods", ("create", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "pods/log", ("get",)),
     Rights(Level.DISRUPTIVE, Place.OWN, "configmaps", ("get", "list", "create", "update", "patch", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "leases", ("get", "create", "update", "delete"), "coordination.k8s.io"),
     Rights(Level.CLUSTER_WIDE, Place.CLUSTER, CLUSTER_POLICY_PLURAL, ("patch",), CLUSTER_POLICY_GROUP),
+    Rights(Level.CLUSTER_WIDE, Place.OPERATOR, "configmaps", ("create", "patch", "delete")),
     # A WebSocket begins with a GET; from v1.35 on, Kubernetes asks for `create` all the same (KEP 2862).
     Rights(Level.EXEC, Place.OPERATOR, "pods/exec", ("get", "create")),
     Rights(Level.PUBLISH, Place.CLUSTER, "nodes", ("patch",)),
@@ -93,7 +99,7 @@ RIGHTS: Final = (
 
 
 def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: dict[Place, str]) -> None:
-    """Ask the server whether these credentials have all rights, with SelfSubjectAccessReviews.
+    """Ask the server whether these credentials have all rights but optional ones, with SelfSubjectAccessReviews.
 
     Args:
         transport: The server and the credentials.

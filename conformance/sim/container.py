@@ -35,6 +35,7 @@ class Container:
         files: Returns the current content of a mounted file (ConfigMap volume) by absolute path; None if there is none.
         log: Appends one line to the container's log.
         stop: Set when the container is asked to stop (SIGTERM).
+        message: What the program wrote to its termination message; empty for nothing.
     """
 
     pod: Mapping[str, Any]
@@ -49,6 +50,7 @@ class Container:
     files: Callable[[str], str | None]
     log: Callable[[str], None]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    message: str = ""
 
     @property
     def version(self) -> str:

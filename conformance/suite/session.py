@@ -17,6 +17,7 @@ from conformance.cluster.transport import connect
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.namespace import namespace_is_there
 from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
@@ -130,6 +131,8 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         permissions = attachment.permissions
         needed = [one for one in RIGHTS if one.level in _levels(permissions, publish=options.publish)]
         with closing(connect(attachment.kubeconfig, attachment.context, options.limits)) as transport:
+            if permissions.disruptive and namespace_is_there(transport):
+                needed = [one for one in needed if not one.makes_namespace]
             check_rights(transport, [one for one in needed if one.place is Place.CLUSTER], {Place.CLUSTER: ""})
         cluster = resources.enter_context(
             MigCluster.connect(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.delivery.options import DeliveryOptions
 from conformance.expect.kinds import GeometryKind
 from conformance.fixtures.options import GROUPS
 from conformance.flags import flags
@@ -30,7 +31,7 @@ def test_readme_has_every_option() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = [
         name
-        for table in (*GROUPS.values(), ReportOptions)
+        for table in (*GROUPS.values(), ReportOptions, DeliveryOptions)
         for _, flag in flags(table, shared_only=True)
         for name in flag.names
     ]

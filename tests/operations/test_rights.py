@@ -63,6 +63,7 @@ def test_what_is_missing_is_named_in_one_line() -> None:
         check(reviewer, *Level)
     assert str(raised.value) == (
         "these credentials lack rights: "
+        "delete pods in namespace gpu-operator (--allow-disruptive needs it); "
         "create, delete pods in namespace mig-conformance (--allow-disruptive needs it); "
         "patch clusterpolicies.nvidia.com (--allow-cluster-wide needs it). Nothing was changed"
     )

@@ -63,6 +63,11 @@ def apiserver(program: Path, files: Files, ports: tuple[int, int], *, with_contr
     ]
 
 
+def audit(files: Files, log: Path) -> list[str]:
+    """Return what makes kube-apiserver write a log of all requests."""
+    return [f"--audit-policy-file={files.audit_policy}", f"--audit-log-path={log}", "--audit-log-mode=blocking"]
+
+
 def scheduler(program: Path, files: Files) -> list[str]:
     """Return the command of kube-scheduler."""
     return [str(program), f"--config={files.scheduler}", "--secure-port=0"]

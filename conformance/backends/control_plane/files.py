@@ -16,6 +16,13 @@ _NAME: Final = "control-plane"
 REQUESTS_PER_SECOND: Final = 1000
 """What scheduler and controllers may ask; their own defaults, 20 to 50, are for servers that others use too."""
 
+_AUDIT_POLICY: Final = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+
 
 @dataclass(frozen=True)
 class Files:
@@ -29,6 +36,7 @@ class Files:
         tokens: Who may come in: a token of `system:masters`.
         kubeconfig: The administrator's way in, by that token.
         scheduler: Configuration of kube-scheduler.
+        audit_policy: What an audit log holds: a line for every request that was answered.
         token: The token.
     """
 
@@ -39,6 +47,7 @@ class Files:
     tokens: Path
     kubeconfig: Path
     scheduler: Path
+    audit_policy: Path
     token: str
 
 
@@ -52,6 +61,7 @@ def write_files(directory: Path, port: int) -> Files:
         tokens=directory / "tokens.csv",
         kubeconfig=directory / "kubeconfig",
         scheduler=directory / "scheduler.yaml",
+        audit_policy=directory / "audit-policy.yaml",
         token=secrets.token_urlsafe(24),
     )
     authority = trustme.CA()
@@ -63,6 +73,7 @@ def write_files(directory: Path, port: int) -> Files:
     files.tokens.write_text(f'{files.token},admin,admin,"system:masters"\n', encoding="utf-8")
     _write(files.kubeconfig, _kubeconfig(files, port))
     _write(files.scheduler, _scheduler(files))
+    _write(files.audit_policy, _AUDIT_POLICY)
     return files
 
 

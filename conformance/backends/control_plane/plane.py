@@ -20,8 +20,10 @@ class ControlPlane:
     name = CONTROL_PLANE
     simulated_gpus = False
 
-    def __init__(self, binaries: Binaries) -> None:
+    def __init__(self, binaries: Binaries, audit_log: Path | None = None) -> None:
+        """Prepare it; `audit_log` is a file that gets a line for every request, None for no such file."""
         self._binaries = binaries
+        self._audit_log = audit_log
         self._ports = Ports()
         self._programs: Programs | None = None
 
@@ -70,7 +72,8 @@ class ControlPlane:
 
     def _apiserver(self, files: Files, ports: tuple[int, int]) -> list[str]:
         with_controllers = self._binaries.controller_manager is not None
-        return commands.apiserver(self._binaries.apiserver, files, ports, with_controllers=with_controllers)
+        audit = commands.audit(files, self._audit_log) if self._audit_log else []
+        return [*commands.apiserver(self._binaries.apiserver, files, ports, with_controllers=with_controllers), *audit]
 
     def _close(self, programs: Programs) -> None:
         self._programs = None

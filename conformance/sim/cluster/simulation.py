@@ -23,6 +23,7 @@ from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, N
 from conformance.sim.kube.config import Connection
 from conformance.sim.kube.insist import insist
 from conformance.sim.kubelet.kubelet import Kubelet
+from conformance.sim.kubelet.process import SUITE, Suite
 from conformance.sim.kubelet.programs import Programs
 from conformance.sim.mig_manager import mig_manager
 from conformance.sim.nfd import NfdMaster, worker_feature
@@ -124,7 +125,7 @@ class Simulation:
             else:
                 kubeconfig, kube = await self._serve(directory)
             self._endings.push_async_callback(kube.close)
-            await self._work(kube)
+            await self._work(kube, Suite(kubeconfig, self._context))
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
             raise SimulationError(f"the API server cannot be used: {error!r}") from error
         if ready_within is not None and self._options.operator:
@@ -160,7 +161,7 @@ class Simulation:
         self._endings.push_async_callback(server.stop)
         return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials, server.call))
 
-    async def _work(self, kube: Kube) -> None:
+    async def _work(self, kube: Kube, suite: Suite) -> None:
         """Install the operator, start all components, join the nodes."""
         if self._options.operator:
             await install(kube, self._installation())
@@ -168,7 +169,7 @@ class Simulation:
         self._endings.push_async_callback(tasks.stop)
         for component in self._components(kube):
             tasks.spawn(component.run(), type(component).__name__)
-        kubelet = self._kubelet = Kubelet(kube, self.clock, programs())
+        kubelet = self._kubelet = Kubelet(kube, self.clock, programs(suite))
         self._endings.push_async_callback(kubelet.stop)
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
@@ -263,8 +264,12 @@ class Simulation:
         return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
 
 
-def programs() -> Programs:
-    """Return the programs that containers run: operands by command, and images with an entry point by name."""
+def programs(suite: Suite | None = None) -> Programs:
+    """Return the programs that containers run: operands by command, and images with an entry point by name.
+
+    Args:
+        suite: The suite itself, for pods that test the cluster from inside; None for no such image.
+    """
     commands = {
         "nvidia-mig-manager": mig_manager,
         "nvidia-device-plugin": device_plugin,
@@ -276,4 +281,5 @@ def programs() -> Programs:
         "k8s-device-plugin": device_plugin,
         "cuda-sample": vector_add,
     }
-    return Programs(images, {**COMMANDS, **commands})
+    own = {SUITE: suite} if suite is not None else {}
+    return Programs({**images, **own}, {**COMMANDS, **commands, **own})

@@ -16,7 +16,7 @@ import aiohttp
 from conformance.sim.kube.config import Connection, load_connection
 from conformance.sim.kube.errors import KubeError
 from conformance.sim.kube.informer import Informer
-from conformance.sim.kube.resources import PODS, Object, ObjectList, Resource
+from conformance.sim.kube.resources import PODS, SERVICE_ACCOUNTS, Object, ObjectList, Resource
 
 REQUEST_SECONDS: Final = 60
 """Real seconds after which a request other than a watch fails."""
@@ -138,6 +138,12 @@ class Kube:
         if uid:
             options["preconditions"] = {"uid": uid}
         await self._call("DELETE", resource.path(namespace, name), None, options)
+
+    async def account_token(self, namespace: str, name: str) -> str:
+        """Return a new token of a service account, valid for an hour."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        answer = await self._call("POST", SERVICE_ACCOUNTS.path(namespace, name, "token"), None, body)
+        return str(answer["status"]["token"])
 
     async def bind(self, namespace: str, name: str, node: str, uid: str) -> None:
         """Bind a pod to a node."""

@@ -27,6 +27,10 @@ LONGEST_BACK_OFF: Final = 300.0
 MaxContainerBackOff). The first restart is immediate."""
 FORGIVEN_AFTER: Final = 600.0
 """A container that ran for longer restarts as if it had never failed (twice the longest wait)."""
+FALLBACK_LINES: Final = 80
+FALLBACK_LENGTH: Final = 2048
+"""The end of a log that becomes a termination message (kubelet v1.36, MaxContainerTerminationMessageLogLines and
+MaxContainerTerminationMessageLogLength)."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,14 @@ class ContainerRunner:
         self.state = Running(started)
         self._owner.changed()
         code = await self._execute(launch.program, launch.container)
-        return Terminated(code, started, self._clock.time(), self.id)
+        message = launch.container.message or self._end_of_log(code)
+        return Terminated(code, started, self._clock.time(), self.id, message=message)
+
+    def _end_of_log(self, code: int) -> str:
+        """Return the termination message of a container that wrote none, failed, and asks for its log instead."""
+        if not code or self.spec.get("terminationMessagePolicy") != "FallbackToLogsOnError":
+            return ""
+        return "\n".join(self.log.lines()[-FALLBACK_LINES:])[-FALLBACK_LENGTH:]
 
     async def _execute(self, program: Program, container: Container) -> int:
         """Run the program; cancellation, as when the node goes down, stops it."""

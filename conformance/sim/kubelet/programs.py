@@ -29,8 +29,13 @@ class Programs:
         self._commands = {**COMMANDS, **commands, "sh": self._shell, "bash": self._shell}
 
     def find(self, container: Container) -> Program | None:
-        """Return the program of a container's command; None if its image has no such executable."""
-        if not container.command or container.files(container.command[0]) is not None:
+        """Return the program of a container's command; None if its image has no such executable.
+
+        Options without a command are for the entry point of the image.
+        """
+        if not container.command or container.command[0].startswith("-"):
+            return self._images.get(image_name(container.image), pause)
+        if container.files(container.command[0]) is not None:
             return self._images.get(image_name(container.image), pause)
         name = PurePosixPath(container.command[0]).name
         if name == "nvidia-smi" and not _has_driver(container):
