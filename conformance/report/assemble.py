@@ -14,6 +14,7 @@ from conformance.report.causes import explained
 from conformance.report.convergence import summarised
 from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report, Required
 from conformance.report.observations import TimelineEntry
+from conformance.report.omissions import not_tested
 from conformance.report.run import Run, Spent
 from conformance.report.timelines import stays
 from conformance.report.verdict import Judgement
@@ -73,7 +74,9 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch, ending: Endin
         summary={outcome.value: outcomes[outcome] for outcome in Outcome},
         requirements=judgement.requirements,
         functions=_functions(run),
+        evidence=run.evidence,
         cases=explained(run.cases.values(), run.operator_namespace),
+        not_tested=not_tested(run, judgement.requirements),
         left_out=tuple(run.left_out),
         spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),

@@ -72,6 +72,7 @@ class Collector:
             reason=reason_of(report),
             finding=error.finding if isinstance(error, ConformanceError) else None,
             cause=cause_of(outcome, error),
+            evidence=self._run.evidence_of.get(name),
         )
         case = joined(self._running[name], phase) if name in self._running else phase
         if report.when == "teardown":

@@ -20,7 +20,7 @@ from conformance.report.model import (
     LeftOut,
     Outcome,
 )
-from conformance.report.observations import ChangeKind, TimelineEntry
+from conformance.report.observations import ChangeKind, Evidence, TimelineEntry
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 
@@ -93,6 +93,8 @@ class Run:
         requests: Returns how many requests were sent to the API server, by verb.
         functions: What the cases of a function have in common, by its name.
         places: Where each selected case runs, by its id.
+        evidence: What nodes showed where cases did not pass, by node and cell.
+        evidence_of: Key in `evidence` by the id of a case that did not pass.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
         published: What was published in the cluster, or why nothing was; empty if that was not asked for.
@@ -124,6 +126,8 @@ class Run:
     requests: Callable[[], Mapping[str, int]] = dict
     functions: dict[str, CaseFunction] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    evidence_of: dict[str, str] = field(default_factory=dict)
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
     published: list[str] = field(default_factory=list)

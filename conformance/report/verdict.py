@@ -11,12 +11,13 @@ from conformance.report.model import (
     Case,
     LeftOut,
     Outcome,
+    RelatedRequirement,
     RequirementOutcome,
     RequirementResult,
     Verdict,
 )
 from conformance.report.run import Run
-from conformance.spec.requirements import REQUIREMENTS, Requirement
+from conformance.spec.requirements import RELATED, REQUIREMENTS, Requirement
 
 _JUDGED = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR)
 
@@ -80,7 +81,18 @@ def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     else:
         outcome = RequirementOutcome.UNTESTED
     return RequirementResult(
-        id=row.id, title=row.title, level=row.level, outcome=outcome, cases=dict(counts), source=row.source
+        id=row.id,
+        title=row.title,
+        level=row.level,
+        outcome=outcome,
+        cases=dict(counts),
+        source=row.source,
+        statement=row.statement,
+        related=tuple(
+            RelatedRequirement(id=one.id, title=one.title, source=one.source)
+            for one in RELATED
+            if row.id in one.requirements
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The documented behaviour that the suite certifies, D-01 to D-28; the rows are in requirements.yaml."""
+"""The documented behaviour that the suite certifies, D-01 to D-28, and what others require; both are YAML files."""
 
 from __future__ import annotations
 
@@ -30,10 +30,34 @@ class Requirement:
     source: str
 
 
+@dataclass(frozen=True)
+class Related:
+    """A requirement of another programme that asks for what some of ours ask for.
+
+    Attributes:
+        id: Its id there.
+        title: Short name.
+        source: Where it stands.
+        requirements: Ids of our requirements that concern it.
+    """
+
+    id: str
+    title: str
+    source: str
+    requirements: tuple[str, ...]
+
+
 def _load() -> Mapping[str, Requirement]:
     rows = [Requirement(**row) for row in read_yaml("requirements.yaml")["requirements"]]
     return MappingProxyType({row.id: row for row in rows})
 
 
+def _related() -> tuple[Related, ...]:
+    rows = read_yaml("related.yaml")["related"]
+    return tuple(Related(**row | {"requirements": tuple(row["requirements"])}) for row in rows)
+
+
 REQUIREMENTS: Final = _load()
 """All requirements by id, in the order of their ids."""
+RELATED: Final = _related()
+"""Requirements of other programmes; rows of related.yaml."""

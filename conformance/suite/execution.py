@@ -13,6 +13,7 @@ from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import FIRST_WAVE, Spot
+from conformance.suite.failure_evidence import MOST_PLACES, take_evidence
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.scenario import Moment
@@ -139,6 +140,26 @@ class Execution:
             "timeline": "\n".join(f"{change.time:10.3f}  {change.describe()}" for change in changes),
             "mig-manager log": "\n".join(log),
         }
+
+    def keep_evidence(self, name: str, spot: Spot, *, ask: bool = True) -> None:
+        """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.
+
+        Args:
+            name: Id of the case.
+            spot: Its place.
+            ask: Whether the API server may be asked for logs and events.
+        """
+        stop = Stop.of(spot)
+        key = f"{spot.node} in {stop.cell}" if stop.changes else f"{spot.node} as found"
+        if key not in self._run.evidence:
+            if len(self._run.evidence) >= MOST_PLACES:
+                return
+            visit = self._visits.get(stop)
+            node = visit.nodes.get(spot.node) if visit else None
+            mark = node.mark if node else self._marks.get(stop, 0)
+            log = node.arrival.reconfiguration.manager_log if node and node.arrival else ()
+            self._run.evidence[key] = take_evidence(self._cluster, spot.node, mark, log, ask=ask)
+        self._run.evidence_of[name] = key
 
     # Visiting stops ----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from conformance.operations.evidence import Outcome
 from conformance.report.model import Case
 from conformance.report.model import Outcome as CaseOutcome
 from conformance.spec.names import Strategy
+from conformance.suite import execution
 from conformance.suite.agenda import Agenda
 from conformance.suite.cells import Spot, cells
 from conformance.suite.execution import BlockedError, CanaryFailedError, DoesNotApplyError
@@ -633,6 +634,34 @@ def test_beside_a_failed_case_stand_the_timeline_of_its_node_and_the_log() -> No
     assert "after=1" in record["timeline"]
     assert "before=1" not in record["timeline"]
     assert "elsewhere" not in record["timeline"]
+
+
+def test_evidence_for_the_report_is_taken_once_for_each_node_in_a_cell() -> None:
+    stage = Stage("a", "b", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    stage.memory.watch()
+    stage.play(declared("x", looking(stage)))
+    spots = [Spot(cell(ONE), "a"), Spot(cell(ONE), "a"), Spot(cell(ONE), "b"), Spot(cell(ONE), "a", wave=0)]
+    for number, spot in enumerate(spots):
+        stage.execution.keep_evidence(f"case {number}", spot)
+
+    run = stage.run
+    assert list(run.evidence) == [f"a in {ONE}", f"b in {ONE}", "a as found"]
+    assert run.evidence_of == {
+        "case 0": f"a in {ONE}",
+        "case 1": f"a in {ONE}",
+        "case 2": f"b in {ONE}",
+        "case 3": "a as found",
+    }
+    assert run.evidence[f"a in {ONE}"].logs[0].lines == (f"log of a at {ONE}",)
+
+
+def test_a_report_has_evidence_of_so_many_places_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "MOST_PLACES", 1)
+    stage = Stage("a", "b")
+    for node in ("a", "b"):
+        stage.execution.keep_evidence(node, Spot(cell(ONE), node))
+
+    assert (len(stage.run.evidence), list(stage.run.evidence_of)) == (1, ["a"])
 
 
 def test_of_a_node_that_was_never_reached_there_is_nothing_to_show() -> None:
