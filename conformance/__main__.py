@@ -11,17 +11,24 @@ from conformance.packaged_run import run_cases
 def main(arguments: Iterable[str] | None = None) -> int:
     """Run all cases, or the command that the first argument names; returns the exit status.
 
-    `restore` puts back what a run that was killed left, see `mig-conformance restore -h`. Without a command, the
-    arguments are options of pytest and of the suite.
+    `restore` puts back what a run that was killed left, `report` looks at reports; see `mig-conformance restore -h` and
+    `mig-conformance report -h`. Without a command, the arguments are options of pytest and of the suite.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["restore"]:
         from conformance.suite.restore_command import main as restore
 
-        status, lines = restore(given[1:])
-        print(*lines, sep="\n", file=sys.stderr if status == 4 else sys.stdout)
-        return status
+        return _say(*restore(given[1:]))
+    if given[:1] == ["report"]:
+        from conformance.report.command import main as report
+
+        return _say(*report(given[1:]))
     return run_cases(given)
+
+
+def _say(status: int, lines: Iterable[str]) -> int:
+    print(*lines, sep="\n", file=sys.stderr if status == 4 else sys.stdout)
+    return status
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from conformance.report.model import (
     Environment,
     Invocation,
     LeftOut,
-    Outcome,
 )
 from conformance.report.observations import ChangeKind, Evidence, TimelineEntry
 from conformance.spec.names import OPERATOR_NAMESPACE
@@ -153,7 +152,3 @@ class Run:
     def failures(self) -> list[Case]:
         """Return the finished cases that failed, broke or were blocked."""
         return [case for case in self.cases.values() if case.outcome in BAD_OUTCOMES]
-
-    def ended(self, outcome: Outcome) -> list[Case]:
-        """Return the cases with this outcome, in the order in which they ran."""
-        return [case for case in self.cases.values() if case.outcome is outcome]

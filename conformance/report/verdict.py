@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
+from conformance.operations.restore import Restore
 from conformance.report.model import (
     NOT_JUDGED,
     Case,
@@ -40,51 +41,73 @@ def judge(run: Run) -> Judgement:
     `inconclusive`, unless another case failed: what kept the suite from judging is no finding about the cluster.
     """
     requirements = requirement_results(run.cases.values(), run.left_out)
-    failures, troubles = _failures(run), _troubles(run)
+    verdict, reasons = conclude(run.cases.values(), run.restore, requirements, _omissions(run, requirements))
+    return Judgement(verdict, reasons, requirements)
+
+
+def conclude(
+    cases: Collection[Case],
+    restore: Restore,
+    requirements: Iterable[RequirementResult],
+    omissions: Iterable[str],
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict, and why it is not `certified`.
+
+    Args:
+        cases: The finished cases.
+        restore: How the restore ended.
+        requirements: The requirements, as the cases judged them.
+        omissions: What was not tested, one line each.
+    """
+    failures, troubles = _failures(cases), _troubles(cases)
     # What is missing at the end of a run that could not judge has most likely the same cause.
-    consequences = _consequences(run)
+    core = {row.id for row in requirements if row.level == "core"}
+    consequences = _consequences(cases, restore, core)
     if not troubles:
         failures += consequences
     else:
         troubles += consequences
-    omissions = _omissions(run, requirements)
+    reasons = (*failures, *troubles, *omissions)
     if failures:
-        verdict = Verdict.NOT_CERTIFIED
-    elif troubles:
-        verdict = Verdict.INCONCLUSIVE
-    elif omissions:
-        verdict = Verdict.PARTIAL
-    else:
-        verdict = Verdict.CERTIFIED
-    return Judgement(verdict, (*failures, *troubles, *omissions), requirements)
+        return Verdict.NOT_CERTIFIED, reasons
+    if troubles:
+        return Verdict.INCONCLUSIVE, reasons
+    return Verdict.PARTIAL if reasons else Verdict.CERTIFIED, reasons
 
 
 def requirement_results(cases: Iterable[Case], left_out: Iterable[LeftOut] = ()) -> tuple[RequirementResult, ...]:
     """One result per documented requirement, in the order of the document."""
-    by_requirement: dict[str, Counter[str]] = {}
-    for case in cases:
-        for requirement in case.requirements:
-            by_requirement.setdefault(requirement, Counter())[case.outcome] += 1
-    for one in left_out:
-        for requirement in one.requirements:
-            by_requirement.setdefault(requirement, Counter())[one.outcome] += one.places
+    by_requirement = counts_by_requirement(cases, left_out)
     return tuple(_result(row, by_requirement.get(row.id, Counter())) for row in REQUIREMENTS.values())
 
 
-def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
+def outcome_of_counts(counts: Mapping[str, int]) -> RequirementOutcome:
+    """Return the outcome of a requirement from the number of its cases by outcome."""
     if counts.get(Outcome.FAILED) or counts.get(Outcome.ERROR):
-        outcome = RequirementOutcome.FAILED
-    elif counts.get(Outcome.INCONCLUSIVE):
-        outcome = RequirementOutcome.INCONCLUSIVE
-    elif counts.get(Outcome.PASSED):
-        outcome = RequirementOutcome.PASSED
-    else:
-        outcome = RequirementOutcome.UNTESTED
+        return RequirementOutcome.FAILED
+    if counts.get(Outcome.INCONCLUSIVE):
+        return RequirementOutcome.INCONCLUSIVE
+    return RequirementOutcome.PASSED if counts.get(Outcome.PASSED) else RequirementOutcome.UNTESTED
+
+
+def counts_by_requirement(cases: Iterable[Case], left_out: Iterable[LeftOut]) -> dict[str, Counter[str]]:
+    """Return the number of cases and left-out places by outcome, by id of the requirement."""
+    counts: dict[str, Counter[str]] = {}
+    for case in cases:
+        for requirement in case.requirements:
+            counts.setdefault(requirement, Counter())[case.outcome] += 1
+    for one in left_out:
+        for requirement in one.requirements:
+            counts.setdefault(requirement, Counter())[one.outcome] += one.places
+    return counts
+
+
+def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     return RequirementResult(
         id=row.id,
         title=row.title,
         level=row.level,
-        outcome=outcome,
+        outcome=outcome_of_counts(counts),
         cases=dict(counts),
         source=row.source,
         statement=row.statement,
@@ -96,40 +119,33 @@ def _result(row: Requirement, counts: Mapping[str, int]) -> RequirementResult:
     )
 
 
-def _failures(run: Run) -> list[str]:
-    total = len(run.cases)
+def _failures(cases: Collection[Case]) -> list[str]:
+    outcomes = Counter(case.outcome for case in cases)
+    total = len(cases)
     reasons = []
-    if failed := len(run.ended(Outcome.FAILED)):
+    if failed := outcomes[Outcome.FAILED]:
         reasons.append(f"{failed} of {total} cases failed")
-    if blocked := len(run.ended(Outcome.BLOCKED)):
+    if blocked := outcomes[Outcome.BLOCKED]:
         reasons.append(f"{blocked} of {total} cases were blocked by another case")
-    if broken := len(run.ended(Outcome.ERROR)):
+    if broken := outcomes[Outcome.ERROR]:
         reasons.append(f"{broken} of {total} cases broke before they could judge")
     return reasons
 
 
-def _troubles(run: Run) -> list[str]:
+def _troubles(cases: Collection[Case]) -> list[str]:
     """Why the suite could not judge, one line for each reason."""
-    found = Counter(
-        case.reason.partition("\n")[0].removeprefix("inconclusive: ") for case in run.ended(Outcome.INCONCLUSIVE)
-    )
-    return [f"{count} of {len(run.cases)} cases were not judged: {reason}" for reason, count in found.items()]
+    unknown = [case for case in cases if case.outcome is Outcome.INCONCLUSIVE]
+    found = Counter(case.reason.partition("\n")[0].removeprefix("inconclusive: ") for case in unknown)
+    return [f"{count} of {len(cases)} cases were not judged: {reason}" for reason, count in found.items()]
 
 
-def _consequences(run: Run) -> list[str]:
+def _consequences(cases: Iterable[Case], restore: Restore, core: Set[str]) -> list[str]:
     reasons = []
-    if not _core_case_ran(run.cases.values()):
+    if not any(case.outcome in _JUDGED and not core.isdisjoint(case.requirements) for case in cases):
         reasons.append("no case of a core requirement ran")
-    if run.restore.outcome == "failed":
+    if restore.outcome == "failed":
         reasons.append("the cluster could not be put back as it was found")
     return reasons
-
-
-def _core_case_ran(cases: Iterable[Case]) -> bool:
-    return any(
-        case.outcome in _JUDGED and any(REQUIREMENTS[name].level == "core" for name in case.requirements)
-        for case in cases
-    )
 
 
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:

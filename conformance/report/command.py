@@ -1,0 +1,54 @@
+"""`mig-conformance report`: looks at reports that were written, without a cluster."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from conformance.report.validation import ReportError, problems, read_report
+
+
+class Exit(IntEnum):
+    """Exit status."""
+
+    FINE = 0
+    NOT_FINE = 1
+    NOT_BEGUN = 4
+
+
+def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
+    """Run a command; returns the exit status and the lines to print.
+
+    0: as it should be. 1: what the command looks for is there. 4: the command could not begin; one line says why.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        status, lines = given.run(given)
+    except OSError as error:
+        return Exit.NOT_BEGUN, [f"ERROR: cannot read {error.filename}: {error.strerror}"]
+    except ReportError as error:
+        return Exit.NOT_BEGUN, [f"ERROR: {error}"]
+    return status, lines
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mig-conformance report", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    validate = commands.add_parser(
+        "validate", help="say whether a report.json is complete and does not contradict itself"
+    )
+    validate.add_argument("file", type=Path, metavar="FILE", help="the report.json")
+    validate.set_defaults(run=_validate)
+    return parser
+
+
+def _validate(given: argparse.Namespace) -> tuple[int, list[str]]:
+    try:
+        found = problems(read_report(given.file))
+    except ReportError as error:
+        found = list(error.problems)
+    if found:
+        return Exit.NOT_FINE, [f"{given.file}: {line}" for line in found]
+    return Exit.FINE, [f"{given.file}: sound"]

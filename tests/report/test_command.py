@@ -1,0 +1,56 @@
+"""`mig-conformance report`: exit status, and which stream gets the lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance.__main__ import main
+from tests.report.kinds import certified
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "report.json"
+    made.write_text(certified().model_dump_json(), encoding="utf-8")
+    return made
+
+
+def test_a_sound_report(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "validate", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: sound\n"
+
+
+def test_every_problem_is_a_line_with_the_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"verdict":"certified"', '"verdict":"partial"'), encoding="utf-8")
+
+    assert main(["report", "validate", str(file)]) == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        f"{file}: verdict is partial, the outcomes make it certified",
+        f"{file}: exit status is 0, but verdict partial is less than certified, which is required",
+    ]
+    assert said.err == ""
+
+
+def test_a_truncated_report_is_a_problem(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(file.read_text(encoding="utf-8")[:-100], encoding="utf-8")
+
+    assert main(["report", "validate", str(file)]) == 1
+    assert "truncated" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "validate", str(tmp_path / "none.json")]) == 4
+    assert capsys.readouterr().err == f"ERROR: cannot read {tmp_path / 'none.json'}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["valuate"], ["validate"]])
+def test_a_command_that_does_not_exist(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["report", *arguments])
+
+    assert ended.value.code == 2
+    assert "usage: mig-conformance report" in capsys.readouterr().err
