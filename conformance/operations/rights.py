@@ -80,7 +80,8 @@ RIGHTS: Final = (
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "namespaces", ("watch", "create", "delete"), makes_namespace=True),
     Rights(Level.DISRUPTIVE, Place.OWN, "namespaces", ("get",)),
     Rights(Level.DISRUPTIVE, Place.OPERATOR, "pods", ("get", "patch", "delete")),
-    Rights(Level.DISRUPTIVE, Place.OWN, "pods", ("create", "delete")),
+    # What was created is read if the answer was lost.
+    Rights(Level.DISRUPTIVE, Place.OWN, "pods", ("get", "create", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "pods/log", ("get",)),
     Rights(Level.DISRUPTIVE, Place.OWN, "configmaps", ("get", "list", "create", "update", "patch", "delete")),
     Rights(Level.DISRUPTIVE, Place.OWN, "leases", ("get", "create", "update", "delete"), "coordination.k8s.io"),

@@ -55,3 +55,11 @@ def job_spec(folder: Path) -> dict[str, Any]:
         kinds["CronJob"]["spec"]["jobTemplate"]["spec"] if "CronJob" in kinds else kinds["Job"]["spec"]
     )
     return spec
+
+
+def apply(kubeconfig: Path, text: str, *options: str) -> str:
+    """Apply objects with kubectl, and give what it and the server say."""
+    command = [kubectl(), f"--kubeconfig={kubeconfig}", "apply", "-f", "-", *options]
+    run = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout + run.stderr

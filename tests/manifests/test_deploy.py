@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from conformance.cluster.limits import Limits
 from conformance.operations.rights import RIGHTS, Level
 from conformance.spec.names import OPERATOR_NAMESPACE
 from conformance.suite.pods import make_pod
-from tests.manifests.kustomize import DEPLOY, OVERLAYS, built, job_spec, kubectl, objects, the
+from tests.manifests.kustomize import DEPLOY, OVERLAYS, apply, built, job_spec, objects, the
 from tools.roles import NAMESPACES, files
 
 ALL: Final = pytest.mark.parametrize("folder", OVERLAYS.values(), ids=OVERLAYS)
@@ -146,24 +145,6 @@ def test_the_component_for_exec_adds_the_right_and_the_option(tmp_path: Path) ->
 
 
 # What a real server says ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def namespaces(control_plane: Path) -> Path:
-    """Kubeconfig of a control plane that has the namespaces of the operator and of the suite."""
-    made: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}},
-        the("Namespace", OVERLAYS["read-only"]),
-    ]
-    apply(control_plane, yaml.safe_dump_all(made))
-    return control_plane
-
-
-def apply(kubeconfig: Path, text: str, *options: str) -> str:
-    command = [kubectl(), f"--kubeconfig={kubeconfig}", "apply", "-f", "-", *options]
-    run = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout + run.stderr
 
 
 @ALL

@@ -15,6 +15,7 @@ from conformance.backends.control_plane import Binaries, ControlPlane
 from conformance.backends.simulated import WithSimulatedGpus
 from conformance.backends.simulation import SimOptions
 from conformance.cluster.client import SUITE_NAMESPACE
+from conformance.spec.names import MIG_CONFIG
 from tests.manifests.kustomize import OVERLAYS, built, job_spec, kubectl
 
 SMALL: Final = SimOptions("h100-80gb-hbm3", gpus_per_node=2, gpu_nodes=1)
@@ -40,16 +41,20 @@ class Site:
     def get(self, kind: str, *arguments: str) -> Any:
         return json.loads(self.kubectl("get", kind, f"--namespace={SUITE_NAMESPACE}", "-o=json", *arguments))
 
-    def run(self, folder: Path, name: str, *options: str) -> dict[str, Any]:
-        """Apply an overlay, start its Job with further options, and give the status of its container at the end."""
+    def start(self, folder: Path, name: str, *options: str) -> None:
+        """Apply an overlay, and start its Job with further options."""
         self.kubectl("apply", "-f", "-", text=built(folder))
         spec = job_spec(folder)
         spec["template"]["spec"]["containers"][0]["args"] += options
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": SUITE_NAMESPACE}}
         self.kubectl("apply", "-f", "-", text=yaml.safe_dump(job | {"spec": spec}))
+        pods = (f"--selector=job-name={name}", f"--namespace={SUITE_NAMESPACE}")
+        self.kubectl("wait", "--for=create", "pods", *pods, "--timeout=60s")
+
+    def end(self, name: str) -> dict[str, Any]:
+        """Wait until the pod of a Job has ended, and give the status of its container."""
         ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
         pods = ("pods", f"--selector=job-name={name}", f"--namespace={SUITE_NAMESPACE}")
-        self.kubectl("wait", "--for=create", *pods, "--timeout=60s")
         self.kubectl("wait", ended, *pods, f"--timeout={SECONDS}s")
         (pod,) = self.get("pods", f"--selector=job-name={name}")["items"]
         terminated: dict[str, Any] = pod["status"]["containerStatuses"][0]["state"]["terminated"]
@@ -88,7 +93,8 @@ def site(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.parametrize("overlay", ["read-only", "node-labels"])
 def test_the_job_runs_in_a_pod_and_its_verdict_arrives(overlay: str, site: Site) -> None:
-    terminated = site.run(OVERLAYS[overlay], f"{overlay}-1", *NARROWED)
+    site.start(OVERLAYS[overlay], f"{overlay}-1", *NARROWED)
+    terminated = site.end(f"{overlay}-1")
     results = site.results()
     log = site.log(f"{overlay}-1")
 
@@ -98,3 +104,23 @@ def test_the_job_runs_in_a_pod_and_its_verdict_arrives(overlay: str, site: Site)
     assert results["summary"].startswith("verdict ")
     assert results["ended"] >= results["started"]
     assert site.refused() == []
+
+
+def test_a_pod_that_is_told_to_go_puts_the_cluster_back_first(site: Site) -> None:
+    site.start(OVERLAYS["node-labels"], "evicted", *NARROWED)
+    asked = f"--for=jsonpath={{.metadata.labels.{_escaped(MIG_CONFIG)}}}=all-1g.10gb"
+    site.kubectl("wait", asked, "node/sim-0", f"--timeout={SECONDS}s")
+    site.kubectl(
+        "delete", "job/evicted", f"--namespace={SUITE_NAMESPACE}", "--cascade=foreground", f"--timeout={SECONDS}s"
+    )
+
+    node = json.loads(site.kubectl("get", "node/sim-0", "-o=json"))
+    assert node["metadata"]["labels"][MIG_CONFIG] == "all-disabled"
+    assert "unschedulable" not in node["spec"]
+    assert site.results()["verdict"] == "partial"
+    assert "did not run to their end" in site.results()["reasons"]
+    assert site.refused() == []
+
+
+def _escaped(key: str) -> str:
+    return key.replace(".", "\\.")
