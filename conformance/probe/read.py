@@ -222,8 +222,7 @@ def main() -> int:
         pynvml.nvmlShutdown()
     except pynvml.NVMLError as error:
         answer, code = {"probe": 1, "error": str(error)}, 1
-    json.dump(answer, sys.stdout)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(answer) + "\n")
     return code
 
 

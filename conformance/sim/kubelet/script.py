@@ -11,8 +11,9 @@ import io
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from conformance.sim.container import Container
@@ -53,13 +54,18 @@ def run_script(source: str, argv: Sequence[str], nvml: Nvml, output: io.StringIO
     own_builtins = vars(builtins) | {"__import__": import_module, "print": write}
     scope = {"__name__": "__main__", "__file__": argv[0], "__builtins__": own_builtins}
     try:
-        exec(compile(source, argv[0], "exec", dont_inherit=True), scope)  # noqa: S102 - see the module's docstring
+        exec(_compiled(source, argv[0]), scope)  # noqa: S102 - see the module's docstring
     except SystemExit as ended:
         return _exit_code(ended.code, output)
     except Exception:  # noqa: BLE001 - like the interpreter: print the traceback and exit with 1
         output.write(traceback.format_exc())
         return 1
     return 0
+
+
+@lru_cache(maxsize=8)
+def _compiled(source: str, path: str) -> CodeType:
+    return compile(source, path, "exec", dont_inherit=True)
 
 
 def _own_sys(argv: Sequence[str], output: io.StringIO) -> ModuleType:

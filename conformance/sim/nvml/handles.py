@@ -31,7 +31,7 @@ POINTERS: dict[Kind, Any] = {
 
 
 @dataclass(frozen=True)
-class CheckContext:
+class Content:
     """Content of a handle: index of the GPU on the node, and ids of the instances (0 if there is none)."""
 
     kind: Kind
@@ -42,29 +42,41 @@ class CheckContext:
 
 def pack(kind: Kind, gpu: Gpu, instance: GpuInstance | None = None, compute: ComputeInstance | None = None) -> Any:
     """Return the handle of an object; the same object always has the same address."""
-    numbers = (kind, gpu.index, instance.id if instance else 0, compute.id if compute else 0)
-    return ctypes.cast(ctypes.c_void_p(int.from_bytes(bytes(numbers))), POINTERS[kind])
+    return _pointer(Content(kind, gpu.index, instance.id if instance else 0, compute.id if compute else 0))
 
 
-def unpack(handle: Any, *kinds: Kind) -> CheckContext:
+def unpack(handle: Any, *kinds: Kind) -> Content:
     """Return the content of a handle.
 
     Raises:
         DriverError: `INVALID_ARGUMENT` if it is not a handle of one of these kinds.
     """
-    try:
-        place = _place(ctypes.cast(handle, ctypes.c_void_p).value or 0)
-    except (ctypes.ArgumentError, TypeError, OverflowError, ValueError) as wrong:
-        raise DriverError(ErrorCode.INVALID_ARGUMENT) from wrong
-    if place.kind not in kinds:
+    content = getattr(handle, "content", None) or _content_behind(handle)
+    if content.kind not in kinds:
         raise DriverError(ErrorCode.INVALID_ARGUMENT)
-    return place
+    return content
 
 
 @cache
-def _place(address: int) -> CheckContext:
+def _pointer(content: Content) -> Any:
+    numbers = (content.kind, content.gpu, content.gpu_instance, content.compute_instance)
+    pointer = ctypes.cast(ctypes.c_void_p(int.from_bytes(bytes(numbers))), POINTERS[content.kind])
+    # Spares most calls the cast; a handle that went through an array of the caller has the address alone.
+    pointer.content = content
+    return pointer
+
+
+def _content_behind(handle: Any) -> Content:
+    try:
+        return _content_at(ctypes.cast(handle, ctypes.c_void_p).value or 0)
+    except (ctypes.ArgumentError, TypeError, OverflowError, ValueError) as wrong:
+        raise DriverError(ErrorCode.INVALID_ARGUMENT) from wrong
+
+
+@cache
+def _content_at(address: int) -> Content:
     kind, *numbers = address.to_bytes(4)
-    return CheckContext(Kind(kind), *numbers)
+    return Content(Kind(kind), *numbers)
 
 
 def fill(array_ref: Any, count_ref: Any, items: list[Any]) -> None:
