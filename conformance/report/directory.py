@@ -11,6 +11,7 @@ import pytest
 from conformance.flags import OptionError, declare, read
 from conformance.report.model import Report
 from conformance.report.options import ReportOptions
+from conformance.report.outputs import remove_outputs, write_whole
 
 REPORT_FILE: Final = "report.json"
 JUNIT_FILE: Final = "junit.xml"
@@ -35,6 +36,7 @@ def prepare(config: pytest.Config) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             (directory / REPORT_FILE).unlink(missing_ok=True)
+            remove_outputs(directory)
     except OSError as error:
         raise pytest.UsageError(
             f"cannot write reports to {directory}: {error.strerror}; give another folder with --report-dir"
@@ -66,6 +68,4 @@ def report_options(config: pytest.Config) -> ReportOptions:
 
 def write_report(directory: Path, report: Report) -> None:
     """Write `report.json` as a whole or not at all."""
-    draft = directory / f".{REPORT_FILE}.new"
-    draft.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    draft.replace(directory / REPORT_FILE)
+    write_whole(directory / REPORT_FILE, report.model_dump_json(indent=1) + "\n")

@@ -15,6 +15,7 @@ from conformance.report.collector import Collector
 from conformance.report.exit_status import exit_status, last_line
 from conformance.report.invocation import RUN, certifies
 from conformance.report.model import Outcome, Report
+from conformance.report.outputs import write_outputs
 from conformance.report.run import Run
 from conformance.report.terminal import published, summary
 from conformance.report.verdict import judge
@@ -94,6 +95,7 @@ class _Writer:
         ending = Ending(self._required, session.exitstatus)
         self._report = report = assemble(self._run, judgement, self._stopwatch, ending)
         directory.write_report(self._folder, report)
+        write_outputs(self._folder, report)
         self._config.stash[REPORT] = report
         self._tell_others(facts(report))
 

@@ -37,7 +37,8 @@ def test_a_certified_run(sound: Inner) -> None:
     assert result.ret == pytest.ExitCode.OK
     assert sound.report.verdict is Verdict.CERTIFIED
     assert sound.report.timelines["sim-0"][0].change == "x=1"
-    assert {path.name for path in sound.reports.iterdir()} == {"report.json", "junit.xml", "allure-results"}
+    written = {path.name for path in sound.reports.iterdir()}
+    assert written == {"report.json", "metrics.prom", "summary.md", "junit.xml", "allure-results"}
 
 
 def test_the_summary_comes_after_the_list_of_failures(sound: Inner) -> None:
@@ -101,7 +102,7 @@ def test_allure_carries_requirements_and_the_environment(sound: Inner) -> None:
 def test_files_go_where_the_user_sends_them(sound: Inner) -> None:
     sound.run("--junitxml=elsewhere.xml", "--alluredir=allure")
 
-    assert {path.name for path in sound.reports.iterdir()} == {"report.json"}
+    assert {path.name for path in sound.reports.iterdir()} == {"report.json", "metrics.prom", "summary.md"}
     assert (sound.pytester.path / "elsewhere.xml").exists()
     assert (sound.pytester.path / "allure" / "environment.properties").exists()
 
@@ -135,6 +136,17 @@ def evidence():
 @pytest.mark.requirement("D-06")
 def test_it(evidence): pass
 """
+
+
+def test_an_interrupted_run_writes_every_file(inner: Inner) -> None:
+    inner.pytester.makepyfile(test_inner=CORE_CASES, test_more="def test_ends(): raise KeyboardInterrupt")
+
+    result = inner.run()
+
+    assert (result.ret, inner.report.exit_status, inner.report.interrupted) == (2, 2, True)
+    assert "Exit status 2" in (inner.reports / "summary.md").read_text(encoding="utf-8")
+    assert "mig_conformance_exit_status 2.0" in (inner.reports / "metrics.prom").read_text(encoding="utf-8")
+    assert result.outlines[-1].startswith("mig-conformance: verdict=partial exit=2 ")
 
 
 def test_a_run_that_could_not_judge_says_so_everywhere_and_is_not_green(inner: Inner) -> None:

@@ -1,0 +1,36 @@
+"""The files that are made from a report alone; each has one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from conformance.report.brief import SUMMARY_FILE, summary_text
+from conformance.report.metrics import METRICS_FILE, metrics_text
+from conformance.report.model import Report
+
+WRITERS: Final[Mapping[str, Callable[[Report], str]]] = {
+    METRICS_FILE: metrics_text,
+    SUMMARY_FILE: summary_text,
+}
+"""Text by name of the file in the report folder."""
+
+
+def write_outputs(folder: Path, report: Report) -> None:
+    """Write every file, each as a whole or not at all."""
+    for name, text in WRITERS.items():
+        write_whole(folder / name, text(report))
+
+
+def remove_outputs(folder: Path) -> None:
+    """Remove the files of an earlier run."""
+    for name in WRITERS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
