@@ -9,9 +9,11 @@ from typing import Final
 import pytest
 
 from conformance.flags import OptionError, declare, read
+from conformance.report.allure_results import AllureResults
 from conformance.report.model import Report
 from conformance.report.options import ReportOptions
 from conformance.report.outputs import remove_outputs, write_whole
+from conformance.report.run import Run
 
 REPORT_FILE: Final = "report.json"
 JUNIT_FILE: Final = "junit.xml"
@@ -24,7 +26,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def prepare(config: pytest.Config) -> Path:
-    """Create the report directory and let JUnit and Allure write into it, unless the user chose other paths.
+    """Create the report directory and let JUnit write into it, unless the user chose another path.
 
     Removes the report of an earlier run, so that its verdict cannot be taken for that of an interrupted run.
 
@@ -43,10 +45,16 @@ def prepare(config: pytest.Config) -> Path:
         ) from error
     if config.getoption("xmlpath", None) is None:
         config.option.xmlpath = str(directory / JUNIT_FILE)
-    if config.getoption("allure_report_dir", None) is None:
-        config.option.allure_report_dir = str(directory / ALLURE_FOLDER)
-        config.option.clean_alluredir = True
     return directory
+
+
+def allure_results(config: pytest.Config, run: Run, directory: Path) -> AllureResults:
+    """Return what writes Allure's results in place of allure-pytest, to `--alluredir` or into the report directory."""
+    chosen = config.getoption("allure_report_dir", None)
+    config.option.allure_report_dir = None
+    if chosen is None:
+        return AllureResults(directory / ALLURE_FOLDER, run, own=True)
+    return AllureResults(config.invocation_params.dir / chosen, run, own=False, clean=config.option.clean_alluredir)
 
 
 def report_directory(config: pytest.Config) -> Path:

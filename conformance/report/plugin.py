@@ -9,7 +9,6 @@ from typing import Final
 import pytest
 
 from conformance.report import directory
-from conformance.report.allure_results import AllureLabels, write_environment
 from conformance.report.assemble import Ending, Stopwatch, assemble, facts
 from conformance.report.collector import Collector
 from conformance.report.exit_status import exit_status, last_line
@@ -52,7 +51,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if (writer := config.stash.get(_WRITER, None)) is not None:
         config.pluginmanager.register(writer, "conformance-report")
         config.pluginmanager.register(Collector(config.stash[RUN]), "conformance-collector")
-        config.pluginmanager.register(AllureLabels(), "conformance-allure-labels")
+        config.pluginmanager.register(writer.allure, "conformance-allure-results")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,6 +83,7 @@ class _Writer:
         self._required = directory.report_options(config).require
         self._stopwatch = Stopwatch()
         self._report: Report | None = None
+        self.allure = directory.allure_results(config, run, folder)
         self.record_property: Callable[[str, object], None] | None = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -123,5 +123,4 @@ class _Writer:
         if self.record_property is not None:
             for name, value in known.items():
                 self.record_property(name, value)
-        if allure := self._config.getoption("allure_report_dir", None):
-            write_environment(Path(allure), known)
+        self.allure.finish(known)

@@ -20,11 +20,16 @@ from conformance.report.model import (
     LeftOut,
 )
 from conformance.report.observations import ChangeKind, Evidence, TimelineEntry
+from conformance.report.steps import Step
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 
 def _no_timelines() -> Mapping[str, Sequence[TimelineEntry]]:
     return {}
+
+
+def _no_steps(_: str) -> Sequence[Step]:
+    return ()
 
 
 class Spent(StrEnum):
@@ -96,6 +101,7 @@ class Run:
         evidence_of: Key in `evidence` by the id of a case that did not pass.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
+        steps: Returns what was done to the node of a case that has ended, by the id of the case.
         published: What was published in the cluster, or why nothing was; empty if that was not asked for.
     """
 
@@ -129,6 +135,7 @@ class Run:
     evidence_of: dict[str, str] = field(default_factory=dict)
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
+    steps: Callable[[str], Sequence[Step]] = _no_steps
     published: list[str] = field(default_factory=list)
 
     @contextmanager

@@ -125,22 +125,6 @@ class Execution:
         mark = self._marks.get(Stop.of(spot), 0)
         return self._cluster.guard.trouble(spot.node, mark, self._cluster.operator_namespace)
 
-    def record(self, spot: Spot) -> dict[str, str]:
-        """Return text to attach to a failed case, by title: the timeline of its node and the mig-manager log.
-
-        The timeline begins before the first change on the way to the cell. Empty if the node was never there.
-        """
-        visit = self._visits.get(Stop.of(spot))
-        node = visit.nodes.get(spot.node) if visit else None
-        if node is None:
-            return {}
-        changes = self._cluster.timeline.between(node.mark, None, node=spot.node)
-        log = node.arrival.reconfiguration.manager_log if node.arrival else ()
-        return {
-            "timeline": "\n".join(f"{change.time:10.3f}  {change.describe()}" for change in changes),
-            "mig-manager log": "\n".join(log),
-        }
-
     def keep_evidence(self, name: str, spot: Spot, *, ask: bool = True) -> None:
         """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.
 
@@ -154,12 +138,16 @@ class Execution:
         if key not in self._run.evidence:
             if len(self._run.evidence) >= MOST_PLACES:
                 return
-            visit = self._visits.get(stop)
+            visit = self.visit(spot)
             node = visit.nodes.get(spot.node) if visit else None
             mark = node.mark if node else self._marks.get(stop, 0)
             log = node.arrival.reconfiguration.manager_log if node and node.arrival else ()
             self._run.evidence[key] = take_evidence(self._cluster, spot.node, mark, log, ask=ask)
         self._run.evidence_of[name] = key
+
+    def visit(self, spot: Spot) -> Visit | None:
+        """Return the visit of the stop of a case; None before it."""
+        return self._visits.get(Stop.of(spot))
 
     # Visiting stops ----------------------------------------------------------------------------------------------
 

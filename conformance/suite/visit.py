@@ -22,6 +22,23 @@ ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, Unreachable
 
 
 @dataclass
+class Span:
+    """The part of the timeline in which a scenario was at work on a node.
+
+    Attributes:
+        first: Mark of the timeline when it began.
+        begun: When it began, in seconds of the cluster's clock.
+        last: Mark when its evidence was complete; None before that.
+        ended: When that was; None before that.
+    """
+
+    first: int
+    begun: float
+    last: int | None = None
+    ended: float | None = None
+
+
+@dataclass
 class Visit:
     """The visit of one stop, kept after the run has left it for cases that are judged at the end.
 
@@ -34,6 +51,7 @@ class Visit:
         nodes: The nodes that have arrived, by name.
         broken: Error by name, for nodes that could not be brought there or observed.
         left: Whether the evidence of the stay is complete.
+        spans: When each scenario was at work, by scenario and name of the node.
     """
 
     stop: Stop
@@ -41,6 +59,7 @@ class Visit:
     nodes: dict[str, NodeInCell] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     left: bool = False
+    spans: dict[tuple[AnyScenario, str], Span] = field(default_factory=dict)
     _started: dict[tuple[AnyScenario, str], Any] = field(default_factory=dict)
     _evidence: dict[tuple[AnyScenario, str], Any] = field(default_factory=dict)
 
@@ -111,6 +130,7 @@ class Visit:
         found = self._evidence.get(key)
         if not isinstance(found, Exception):
             self._keep(self._evidence, key, partial(scenario.settle, node, found))
+            self._end_span(node, scenario)
 
     def end_stay(self, node: NodeInCell) -> None:
         """Complete the evidence of the stay of a node, unless that was done before."""
@@ -151,6 +171,8 @@ class Visit:
         for scenario in scenarios:
             if unmet(scenario.needs, node) is None:
                 key = (scenario, node.name)
+                timeline = node.cluster.timeline
+                self.spans[key] = Span(timeline.mark(), timeline.now())
                 self._keep(self._started, key, partial(scenario.start, node))
 
     def _observe(self, node: NodeInCell, scenarios: Iterable[AnyScenario]) -> None:
@@ -159,6 +181,11 @@ class Visit:
             if key in self._started and key not in self._evidence:
                 started = self._started[key]
                 self._keep(self._evidence, key, partial(scenario.observe, node, started))
+                self._end_span(node, scenario)
+
+    def _end_span(self, node: NodeInCell, scenario: AnyScenario) -> None:
+        timeline, span = node.cluster.timeline, self.spans[scenario, node.name]
+        span.last, span.ended = timeline.mark(), timeline.now()
 
     def _cluster_wide_on(self, node: NodeInCell) -> list[AnyClusterScenario]:
         if not node.arrived or node.name in self.broken:

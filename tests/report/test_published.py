@@ -14,7 +14,8 @@ from tests.report.made import case, report_of, run_of, whole_run
 
 
 def test_a_publication_has_the_verdict_its_reasons_and_the_digest_of_the_file(tmp_path: Path) -> None:
-    report = report_of(whole_run(case("test_x.py::test_x[single-a-sim-1]", Outcome.FAILED, "D-06")))
+    failed = case("test_x.py::test_x[single-a-sim-1]", Outcome.FAILED, "D-06").model_copy(update={"node": "sim-1"})
+    report = report_of(whole_run(failed))
     write_report(tmp_path, report)
 
     found = publication(report, tmp_path / REPORT_FILE)

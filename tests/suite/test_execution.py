@@ -621,19 +621,21 @@ def test_a_failed_canary_keeps_cases_of_every_moment_from_other_nodes(moment: Mo
 # What stands beside a failed case -----------------------------------------------------------------------------------
 
 
-def test_beside_a_failed_case_stand_the_timeline_of_its_node_and_the_log() -> None:
+def test_evidence_is_the_timeline_of_the_node_in_its_cell_and_the_log() -> None:
     stage = Stage("a", "b", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
     stage.memory.watch()
     stage.memory.node("a", {"nvidia.com/before": "1"}, gpu=7)
     stage.play(declared("x", looking(stage)))
     stage.memory.node("a", {"nvidia.com/after": "1"}, gpu=7)
     stage.memory.node("b", {"nvidia.com/elsewhere": "1"}, gpu=7)
-    record = stage.execution.record(Spot(cell(ONE), "a"))
+    stage.execution.keep_evidence("x", Spot(cell(ONE), "a"))
 
-    assert record["mig-manager log"] == f"log of a at {ONE}"
-    assert "after=1" in record["timeline"]
-    assert "before=1" not in record["timeline"]
-    assert "elsewhere" not in record["timeline"]
+    evidence = stage.run.evidence[f"a in {ONE}"]
+    assert evidence.logs[0].lines == (f"log of a at {ONE}",)
+    told = " ".join(entry.change for entry in evidence.timeline)
+    assert "after=1" in told
+    assert "before=1" not in told
+    assert "elsewhere" not in told
 
 
 def test_evidence_for_the_report_is_taken_once_for_each_node_in_a_cell() -> None:
@@ -662,7 +664,3 @@ def test_a_report_has_evidence_of_so_many_places_only(monkeypatch: pytest.Monkey
         stage.execution.keep_evidence(node, Spot(cell(ONE), node))
 
     assert (len(stage.run.evidence), list(stage.run.evidence_of)) == (1, ["a"])
-
-
-def test_of_a_node_that_was_never_reached_there_is_nothing_to_show() -> None:
-    assert Stage("a").execution.record(Spot(cell(ONE), "a")) == {}
