@@ -133,6 +133,6 @@ def test_another_namespace_is_refused(helm: Any) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_real_server_accepts_it(mode: str, helm: Any, namespaces: Path) -> None:
-    text = yaml.safe_dump_all(rendered(helm, {"mode": mode, "allowExec": True}))
+    text = yaml.safe_dump_all(rendered(helm, {"mode": mode, "allowExec": True, "publish": True}))
 
     assert "Warning" not in apply(namespaces, text, "--dry-run=server", "--validate=strict")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +13,9 @@ import yaml
 from conformance.cluster.client import SUITE_NAMESPACE
 from conformance.cluster.limits import Limits
 from conformance.operations.rights import RIGHTS, Level
-from conformance.spec.names import OPERATOR_NAMESPACE
 from conformance.suite.pods import make_pod
 from tests.manifests.kustomize import DEPLOY, OVERLAYS, apply, built, job_spec, objects, the
-from tools.roles import NAMESPACES, files
+from tools.roles import FOLDERS, NAMESPACES, files
 
 ALL: Final = pytest.mark.parametrize("folder", OVERLAYS.values(), ids=OVERLAYS)
 NIGHTLY: Final = [folder for name, folder in OVERLAYS.items() if name != "acceptance-gate"]
@@ -49,6 +49,15 @@ def grants(folder: Path) -> set[tuple[str, str, str, str]]:
     }
 
 
+def needed(levels: Collection[Level]) -> set[tuple[str, str, str, str]]:
+    return {
+        (NAMESPACES[one.place], one.group, one.resource, verb)
+        for one in RIGHTS
+        if one.level in levels and not one.makes_namespace
+        for verb in one.verbs
+    }
+
+
 # What it builds ------------------------------------------------------------------------------------------------------
 
 
@@ -58,13 +67,7 @@ def test_roles_are_those_of_the_table_of_rights() -> None:
 
 @pytest.mark.parametrize(("name", "folder"), OVERLAYS.items(), ids=OVERLAYS)
 def test_an_overlay_grants_what_its_run_needs_and_no_more(name: str, folder: Path) -> None:
-    needed = {
-        (NAMESPACES[one.place], one.group, one.resource, verb)
-        for one in RIGHTS
-        if one.level in LEVELS[name] and not one.makes_namespace
-        for verb in one.verbs
-    }
-    assert grants(folder) == needed
+    assert grants(folder) == needed(LEVELS[name])
     assert {level for level in Level if level and level in arguments(folder)} == LEVELS[name] - {Level.READ}
 
 
@@ -131,17 +134,16 @@ def test_the_gate_is_one_job_with_the_full_profile() -> None:
     assert pod == nightly
 
 
-def test_the_component_for_exec_adds_the_right_and_the_option(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", [Level.EXEC, Level.PUBLISH], ids=lambda level: level.name)
+def test_a_component_adds_rights_and_the_option(level: Level, tmp_path: Path) -> None:
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     site = tmp_path / "site"
     site.mkdir()
-    content = {"resources": ["../deploy/base"], "components": ["../deploy/components/exec"]}
+    content = {"resources": ["../deploy/base"], "components": [f"../deploy/{FOLDERS[level]}"]}
     (site / "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
 
-    assert Level.EXEC in arguments(site)
-    assert grants(site) - grants(OVERLAYS["read-only"]) == {
-        (OPERATOR_NAMESPACE, "", "pods/exec", verb) for verb in ("get", "create")
-    }
+    assert level in arguments(site)
+    assert grants(site) == needed({Level.READ, level})
 
 
 # What a real server says ---------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ levels:
 {{- if .Values.allowExec }}
   - exec
 {{- end }}
+{{- if .Values.publish }}
+  - publish
+{{- end }}
 {{- end -}}
 
 {{- define "mig-conformance.image" -}}
@@ -72,6 +75,7 @@ template:
         imagePullPolicy: {{ .Values.image.pullPolicy }}
         args:
           - --cluster=live
+          - --require=partial
           - --report-dir=/results
           - --results=configmap/{{ .Values.results.configMap }}
           - --termination-log=/dev/termination-log
@@ -84,6 +88,9 @@ template:
           {{- end }}
           {{- if .Values.allowExec }}
           - --allow-exec
+          {{- end }}
+          {{- if .Values.publish }}
+          - --publish
           {{- end }}
           {{- with .Values.podImage }}
           - {{ printf "--image=%s" . | quote }}
