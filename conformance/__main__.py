@@ -11,8 +11,8 @@ from conformance.packaged_run import run_cases
 def main(arguments: Iterable[str] | None = None) -> int:
     """Run all cases, or the command that the first argument names; returns the exit status.
 
-    `restore` puts back what a run that was killed left, see `mig-conformance restore -h`. Without a command, the
-    arguments are options of pytest and of the suite.
+    `restore` puts back what a run that was killed left, and `preflight` says what keeps a run from judging; `-h` after
+    one of them lists its options. Without a command, the arguments are options of pytest and of the suite.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["restore"]:
@@ -20,6 +20,12 @@ def main(arguments: Iterable[str] | None = None) -> int:
 
         status, lines = restore(given[1:])
         print(*lines, sep="\n", file=sys.stderr if status == 4 else sys.stdout)
+        return status
+    if given[:1] == ["preflight"]:
+        from conformance.suite.preflight_command import main as preflight
+
+        status, text = preflight(given[1:])
+        print(text, file=sys.stderr if status == 4 else sys.stdout)
         return status
     return run_cases(given)
 

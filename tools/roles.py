@@ -49,7 +49,7 @@ def files() -> dict[Path, str]:
         for level, folder in FOLDERS.items()
     }
     by_place = {
-        NAMES[level]: {str(place): rules for place in Place if (rules := _rules(level, place))} for level in Level
+        NAMES[level]: {str(place): rules for place in Place if (rules := _rules(level, place))} for level in NAMES
     }
     return roles | {CHART_RULES: _HEAD + yaml.safe_dump(by_place, sort_keys=False)}
 

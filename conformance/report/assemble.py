@@ -75,6 +75,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch, ending: Endin
         functions=_functions(run),
         cases=explained(run.cases.values(), run.operator_namespace),
         left_out=tuple(run.left_out),
+        preflight=run.preflight,
         spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),
         timelines=timelines,

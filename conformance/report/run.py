@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.operations.restore import Restore
+from conformance.preflight.finding import PreflightFinding
 from conformance.report.model import (
     BAD_OUTCOMES,
     Case,
@@ -93,6 +94,7 @@ class Run:
         requests: Returns how many requests were sent to the API server, by verb.
         functions: What the cases of a function have in common, by its name.
         places: Where each selected case runs, by its id.
+        preflight: What preflight found before the run.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
         published: What was published in the cluster, or why nothing was; empty if that was not asked for.
@@ -124,6 +126,7 @@ class Run:
     requests: Callable[[], Mapping[str, int]] = dict
     functions: dict[str, CaseFunction] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    preflight: tuple[PreflightFinding, ...] = ()
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
     published: list[str] = field(default_factory=list)
