@@ -88,3 +88,13 @@ def policies() -> str:
 def policy(name: str) -> str:
     """One ClusterPolicy."""
     return f"{policies()}/{name}"
+
+
+def gpu_clusters() -> str:
+    """All GPUClusters, which the operator has from v26.7.0 in place of a ClusterPolicy, for its DRA driver."""
+    return f"/apis/{CLUSTER_POLICY_GROUP}/v1alpha1/gpuclusters"
+
+
+def disruption_budgets() -> str:
+    """PodDisruptionBudgets of all namespaces."""
+    return "/apis/policy/v1/poddisruptionbudgets"

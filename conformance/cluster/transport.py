@@ -111,6 +111,15 @@ class Transport:
         """Read plain text, such as a log."""
         return self._retried("GET", path, query=query).decode("utf-8", errors="replace")
 
+    def try_out(self, path: str, body: Body) -> None:
+        """Ask whether the server would create an object (POST with `dryRun`), admission included; nothing is stored.
+
+        Raises:
+            ApiError: The server would reject it, or its admission cannot say without side effects.
+            UnreachableError: As for `get`.
+        """
+        self._json("POST", path, body=body, query={"fieldManager": self.manager, "dryRun": "All"})
+
     def create(self, path: str, body: Body) -> dict[str, Any]:
         """Create an object in its collection (POST).
 

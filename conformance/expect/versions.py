@@ -100,7 +100,7 @@ def check_images(context: CheckContext, components: Sequence[ComponentImages]) -
     Raises:
         ConformanceError: An image differs, or nothing is declared; the message names all that differ.
     """
-    wrong = [line for component in components for line in _differences(component)]
+    wrong = [line for component in components for line in differences(component)]
     compared = [component for component in components if component.declared and component.found]
     if wrong or not compared:
         expected = tuple(
@@ -112,7 +112,8 @@ def check_images(context: CheckContext, components: Sequence[ComponentImages]) -
         raise ConformanceError(context, "images", Finding(expected, tuple(wrong)), likely)
 
 
-def _differences(component: ComponentImages) -> Iterator[str]:
+def differences(component: ComponentImages) -> Iterator[str]:
+    """Yield how images of a component differ from what is declared."""
     for place, declared in component.declared.items():
         for where, image in component.found.items():
             if not declared.allows(image):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -75,6 +75,8 @@ RIGHTS: Final = (
     Rights(Level.READ, Place.OPERATOR, "pods/log", ("get",)),
     Rights(Level.READ, Place.CLUSTER, "namespaces", ("get",), optional=True),
     Rights(Level.READ, Place.OPERATOR, "events", ("list",), optional=True),
+    Rights(Level.READ, Place.CLUSTER, "gpuclusters", ("list",), CLUSTER_POLICY_GROUP, optional=True),
+    Rights(Level.READ, Place.CLUSTER, "poddisruptionbudgets", ("list",), "policy", optional=True),
     Rights(Level.READ, Place.OWN, "configmaps", ("list",), optional=True),
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "nodes", ("patch",)),
     Rights(Level.DISRUPTIVE, Place.CLUSTER, "namespaces", ("watch", "create", "delete"), makes_namespace=True),
@@ -99,8 +101,39 @@ RIGHTS: Final = (
 """All rights. A run needs those of every level that its options allow, except the optional ones."""
 
 
-def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: dict[Place, str]) -> None:
-    """Ask the server whether these credentials have all rights but optional ones, with SelfSubjectAccessReviews.
+def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: Mapping[Place, str]) -> None:
+    """Check that these credentials have all rights; those that are optional are not asked for.
+
+    The arguments are those of `missing_rights`.
+
+    Raises:
+        ClusterError: Rights are missing; the message names them in one line, with the options that need them.
+        UnreachableError: The server does not answer.
+    """
+    if lines := [str(one) for one in missing_rights(transport, rights, namespaces)]:
+        raise ClusterError(f"these credentials lack rights: {'; '.join(lines)}. Nothing was changed")
+
+
+@dataclass(frozen=True)
+class MissingRight:
+    """Verbs that these credentials lack.
+
+    Attributes:
+        level: The level of a run that needs them.
+        what: The verbs, the resource, and the namespace if there is one.
+    """
+
+    level: Level
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.level} needs it)" if self.level else self.what
+
+
+def missing_rights(
+    transport: Transport, rights: Iterable[Rights], namespaces: Mapping[Place, str]
+) -> tuple[MissingRight, ...]:
+    """Ask the server which rights these credentials lack, with SelfSubjectAccessReviews.
 
     Args:
         transport: The server and the credentials.
@@ -108,20 +141,18 @@ def check_rights(transport: Transport, rights: Iterable[Rights], namespaces: dic
         namespaces: Namespace by place; the empty one stands for the whole cluster.
 
     Raises:
-        ClusterError: Rights are missing; the message names them in one line, with the options that need them.
         UnreachableError: The server does not answer.
     """
-    needed = [one for one in rights if not one.optional]
-    asked = [(one, verb, namespaces[one.place]) for one in needed for verb in one.verbs]
+    asked = [(one, verb, namespaces[one.place]) for one in rights if not one.optional for verb in one.verbs]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="review") as pool:
         answers = list(pool.map(lambda right: _may(transport, *right), asked))
     missing: defaultdict[tuple[Rights, str], list[str]] = defaultdict(list)
     for (one, verb, namespace), may in zip(asked, answers, strict=True):
         if not may:
             missing[one, namespace].append(verb)
-    if missing:
-        lines = [_described(one, verbs, namespace) for (one, namespace), verbs in missing.items()]
-        raise ClusterError(f"these credentials lack rights: {'; '.join(lines)}. Nothing was changed")
+    return tuple(
+        MissingRight(one.level, _described(one, verbs, namespace)) for (one, namespace), verbs in missing.items()
+    )
 
 
 def _may(transport: Transport, one: Rights, verb: str, namespace: str) -> bool:
@@ -143,5 +174,4 @@ def _may(transport: Transport, one: Rights, verb: str, namespace: str) -> bool:
 def _described(one: Rights, verbs: Iterable[str], namespace: str) -> str:
     name = f"{one.resource}.{one.group}" if one.group else one.resource
     where = f" in namespace {namespace}" if namespace else ""
-    needs = f" ({one.level} needs it)" if one.level else ""
-    return f"{', '.join(verbs)} {name}{where}{needs}"
+    return f"{', '.join(verbs)} {name}{where}"

@@ -78,6 +78,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch, ending: Endin
         cases=explained(run.cases.values(), run.operator_namespace),
         not_tested=not_tested(run, judgement.requirements),
         left_out=tuple(run.left_out),
+        preflight=run.preflight,
         spent={on.value: round(run.spent[on], 3) for on in Spent},
         api_requests=dict(run.requests()),
         timelines=timelines,

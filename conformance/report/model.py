@@ -13,6 +13,7 @@ from pydantic import Field
 
 from conformance.expect.finding import Finding
 from conformance.operations.restore import Restore
+from conformance.preflight.finding import PreflightFinding
 from conformance.report.observations import Convergence, Evidence, Part, Stay, TimelineEntry
 
 
@@ -265,6 +266,9 @@ class Report(Part):
     )
     not_tested: tuple[NotTested, ...] = Field(default=(), description="What could not be tested here, and why.")
     left_out: tuple[LeftOut, ...] = Field(description="What was left out, one entry for each case and reason.")
+    preflight: tuple[PreflightFinding, ...] = Field(
+        default=(), description="What was found before the run that keeps it from judging, or may disturb it."
+    )
     spent: dict[str, float] = Field(
         description="Seconds of wall time for start, reconfigurations (label to operands back), scenarios, strategy, "
         "grace, and restore; the rest of the duration went into the cases and pytest."

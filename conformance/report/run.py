@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.operations.restore import Restore
+from conformance.preflight.finding import PreflightFinding
 from conformance.report.model import (
     BAD_OUTCOMES,
     Case,
@@ -99,6 +100,7 @@ class Run:
         places: Where each selected case runs, by its id.
         evidence: What nodes showed where cases did not pass, by node and cell.
         evidence_of: Key in `evidence` by the id of a case that did not pass.
+        preflight: What preflight found before the run.
         selected: Ids of the cases that are to run; empty until they were collected.
         cases: Finished cases by id.
         steps: Returns what was done to the node of a case that has ended, by the id of the case.
@@ -133,6 +135,7 @@ class Run:
     places: dict[str, Place] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     evidence_of: dict[str, str] = field(default_factory=dict)
+    preflight: tuple[PreflightFinding, ...] = ()
     selected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
     steps: Callable[[str], Sequence[Step]] = _no_steps

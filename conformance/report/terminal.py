@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from conformance.preflight.text import short
 from conformance.report.assemble import gpu_kind, versions
 from conformance.report.directory import REPORT_FILE
 from conformance.report.failures import failed_requirements, findings
@@ -45,6 +46,7 @@ def summary(report: Report, directory: Path) -> list[Row]:
         Row("nodes", tuple(_nodes(report.environment.nodes))),
         Row("versions", (_versions(report),)),
         *_remarks(report.environment.nodes),
+        *_preflight(report),
         Row("states", tuple(_states(report.reconfigurations.visited)) or ("none: every node stayed as it was found",)),
         _reconfigured(report),
         _cases(report),
@@ -87,6 +89,14 @@ def _remarks(nodes: Iterable[NodeEnvironment]) -> Iterator[Row]:
     lines = [f"{', '.join(capped(names, _LISTED_NODES))}: {remark}" for remark, names in alike.items()]
     if lines:
         yield Row("remarks", capped(lines, _LISTED_REASONS), "yellow")
+
+
+def _preflight(report: Report) -> Iterator[Row]:
+    """One line for each finding, those that block first; `mig-conformance preflight` says more."""
+    ordered = sorted(report.preflight, key=lambda finding: finding.severity)
+    if ordered:
+        lines = [f"{finding.severity} {finding.id}: {short(finding)}" for finding in ordered]
+        yield Row("preflight", capped(lines, _LISTED_REASONS), "yellow")
 
 
 def _versions(report: Report) -> str:

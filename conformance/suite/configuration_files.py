@@ -8,9 +8,9 @@ from types import MappingProxyType
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.views import NodeView
+from conformance.operations.sharing import sharing_of
 from conformance.spec.mig_parted import ConfigurationError, Configurations, parse
 from conformance.spec.names import CONFIG_KEY, DEFAULT_CONFIG_MAP, generated_config_map
-from conformance.suite.sharing import sharing_of
 
 
 class ConfigurationFiles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,15 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import namespace_is_there
 from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore, RestoreOutcome
-from conformance.operations.rights import RIGHTS, Level, Place, check_rights
+from conformance.operations.rights import RIGHTS, Place, check_rights
 from conformance.operations.users import gpu_users
+from conformance.preflight.finding import PreflightFinding
+from conformance.preflight.reading import Wanted, read_snapshot
+from conformance.preflight.table import find
 from conformance.report.model import Environment
 from conformance.report.run import Run, Spent
 from conformance.report.timelines import entries
 from conformance.spec.names import (
-    DEPLOY_MIG_MANAGER,
     GPU_COUNT,
     INSTANCE_TYPE,
     MIG_CONFIG,
@@ -42,6 +44,7 @@ from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observer
 from conformance.suite.options import Options
 from conformance.suite.planning import Planner
+from conformance.suite.preflight import explaining, levels_of, pods_to_try, unmanaged
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.starting_state import why_not_restorable
 from conformance.suite.targets import Target, find_targets
@@ -129,16 +132,18 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         resources.callback(backend.stop)
         attachment = backend.start()
         permissions = attachment.permissions
-        needed = [one for one in RIGHTS if one.level in _levels(permissions, publish=options.publish)]
+        needed = [one for one in RIGHTS if one.level in levels_of(permissions, publish=options.publish)]
         with closing(connect(attachment.kubeconfig, attachment.context, options.limits)) as transport:
             if permissions.disruptive and namespace_is_there(transport):
                 needed = [one for one in needed if not one.makes_namespace]
             check_rights(transport, [one for one in needed if one.place is Place.CLUSTER], {Place.CLUSTER: ""})
-        cluster = resources.enter_context(
-            MigCluster.connect(
-                attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
+            run.preflight = find(read_snapshot(transport, _asked(options, permissions)))
+        with explaining(run.preflight):
+            cluster = resources.enter_context(
+                MigCluster.connect(
+                    attachment.kubeconfig, context=attachment.context, clock=attachment.clock, limits=options.limits
+                )
             )
-        )
         published = options.publish_namespace or cluster.operator_namespace
         namespaces = {
             Place.OPERATOR: cluster.operator_namespace,
@@ -151,7 +156,10 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         keeping = Keeping(cluster, run_id, folder / f"journal-{run_id}.jsonl", cordon=options.cordon)
         resources.callback(keeping.end)
         refused = _look_at_earlier_runs(cluster, keeping, permissions, only_shows=only_shows)
-        planner = _survey(options, cluster, permissions, refused, simulated=backend.simulated_gpus)
+        with explaining(run.preflight):
+            planner = _survey(
+                options, cluster, permissions, refused, simulated=backend.simulated_gpus, preflight=run.preflight
+            )
         if permissions.disruptive and not only_shows:
             _refuse_if_all_are_used(planner)
         provisioner = _provisioner(options, cluster, planner, run_id, keeping)
@@ -179,15 +187,10 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     return session
 
 
-def _levels(permissions: Permissions, *, publish: bool) -> set[Level]:
-    allowed = {
-        Level.READ: True,
-        Level.DISRUPTIVE: permissions.disruptive,
-        Level.CLUSTER_WIDE: permissions.cluster_wide,
-        Level.EXEC: permissions.execute,
-        Level.PUBLISH: publish,
-    }
-    return {level for level, given in allowed.items() if given}
+def _asked(options: Options, permissions: Permissions) -> Wanted:
+    """What preflight looks at before a run; the rights have been asked for already."""
+    pods = pods_to_try(options.image, reboot=permissions.reboot) if permissions.disruptive else {}
+    return Wanted(nodes=options.nodes, pods=pods, declared=options.declared_versions)
 
 
 def _refuse_if_all_are_used(planner: Planner) -> None:
@@ -239,6 +242,7 @@ def _survey(
     refused: Mapping[str, str] = MappingProxyType({}),
     *,
     simulated: bool,
+    preflight: Iterable[PreflightFinding] = (),
 ) -> Planner:
     targets = {target.name: target for target in find_targets(cluster, options.nodes)}
     _check_configurations(options, targets)
@@ -252,7 +256,7 @@ def _survey(
         in_use=_must_not_change(cluster, targets, refused),
         simulated=simulated or any(_is_simulated(cluster, name) for name in targets),
         labelled={name: value for name in targets if (value := cluster.node(name).labels.get(MIG_CONFIG))},
-        unmanaged=_unmanaged(cluster, targets),
+        unmanaged=unmanaged(preflight, targets),
     )
 
 
@@ -322,14 +326,6 @@ def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strateg
         if labels.get(MIG_CONFIG_STATE) == State.SUCCESS:
             found[name] = Cell(strategy, labels.get(MIG_CONFIG, ""))
     return found
-
-
-def _unmanaged(cluster: MigCluster, targets: Mapping[str, Target]) -> dict[str, str]:
-    """Why nobody applies configurations on a node, by name; empty for nodes that mig-manager looks after."""
-    if cluster.policy().manager_enabled is False:
-        return dict.fromkeys(targets, "mig-manager is off (spec.migManager.enabled of the ClusterPolicy)")
-    off = [name for name in targets if cluster.node(name).labels.get(DEPLOY_MIG_MANAGER) == "false"]
-    return dict.fromkeys(off, f"mig-manager is off on the node (label {DEPLOY_MIG_MANAGER}=false)")
 
 
 def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused: Mapping[str, str]) -> dict[str, str]:

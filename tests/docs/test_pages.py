@@ -10,6 +10,8 @@ from conformance.delivery.options import DeliveryOptions
 from conformance.expect.kinds import GeometryKind
 from conformance.fixtures.options import GROUPS
 from conformance.flags import flags
+from conformance.preflight.table import CHECKS
+from conformance.preflight.text import requirements
 from conformance.report.model import Outcome, Verdict
 from conformance.report.options import ReportOptions
 from conformance.spec.names import State, Strategy
@@ -47,3 +49,12 @@ def test_glossary_has_every_word_of_the_code(words: type[StrEnum]) -> None:
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
     assert [word for word in words if f"`{word}`" not in glossary] == []
+
+
+def test_every_check_of_preflight_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "preflight.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("| `") and row.count("|") == 5]
+    assert rows == [
+        f"| `{check.id}` | {check.severity} | {check.title} | {requirements(check.rules_out) or '-'} |"
+        for check in CHECKS
+    ]
