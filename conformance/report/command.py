@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
+from conformance.report import comparison
+from conformance.report.model import Report
 from conformance.report.validation import ReportError, problems, read_report
 
 
@@ -41,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     validate.add_argument("file", type=Path, metavar="FILE", help="the report.json")
     validate.set_defaults(run=_validate)
+    what = "say what changed between two runs; exit status 1 if something is worse"
+    compare = commands.add_parser("compare", help=what, description=what)
+    compare.add_argument("old", type=Path, metavar="OLD", help="report.json of the earlier run")
+    compare.add_argument("new", type=Path, metavar="NEW", help="report.json of the later run")
+    compare.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
+    compare.set_defaults(run=_compare)
     return parser
 
 
@@ -52,3 +60,24 @@ def _validate(given: argparse.Namespace) -> tuple[int, list[str]]:
     if found:
         return Exit.NOT_FINE, [f"{given.file}: {line}" for line in found]
     return Exit.FINE, [f"{given.file}: sound"]
+
+
+def _compare(given: argparse.Namespace) -> tuple[int, list[str]]:
+    found = comparison.compare(_sound(given.old), _sound(given.new))
+    text = comparison.comparison_text(found) if given.format == "markdown" else found.model_dump_json(indent=1)
+    return Exit.NOT_FINE if found.regression else Exit.FINE, [text.rstrip()]
+
+
+def _sound(file: Path) -> Report:
+    """Read a report that does not contradict itself.
+
+    Raises:
+        ReportError: It is broken; the message names the file.
+    """
+    try:
+        report = read_report(file)
+    except ReportError as error:
+        raise ReportError(f"{file}: {error}") from error
+    if found := problems(report):
+        raise ReportError(f"{file}: {'; '.join(found)}")
+    return report

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from conformance.__main__ import main
-from tests.report.kinds import certified
+from tests.report.kinds import certified, not_certified
 
 
 @pytest.fixture
@@ -47,7 +48,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == f"ERROR: cannot read {tmp_path / 'none.json'}: No such file or directory\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["valuate"], ["validate"]])
+@pytest.fixture
+def failed(tmp_path: Path) -> Path:
+    made = tmp_path / "failed.json"
+    made.write_text(not_certified().model_dump_json(), encoding="utf-8")
+    return made
+
+
+def test_compared_runs_say_whether_something_is_worse(
+    file: Path, failed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "compare", str(file), str(failed)]) == 1
+    assert "| D-06 | passed | failed ❌ |" in capsys.readouterr().out
+    assert main(["report", "compare", "--format=json", str(failed), str(file)]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"]["new"] == "certified"
+
+
+def test_a_broken_report_is_not_compared(file: Path, failed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed.write_text("{}", encoding="utf-8")
+
+    assert main(["report", "compare", str(file), str(failed)]) == 4
+    assert capsys.readouterr().err == f"ERROR: {failed}: no schema_version: this release reads 2\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["valuate"], ["validate"], ["compare", "one"]])
 def test_a_command_that_does_not_exist(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["report", *arguments])
