@@ -12,7 +12,16 @@ from typing import Final
 
 from conformance.report.causes import explained
 from conformance.report.convergence import summarised
-from conformance.report.model import CaseFunction, Environment, NodeOutcome, Outcome, Reconfigurations, Report, Required
+from conformance.report.model import (
+    CaseFunction,
+    Environment,
+    NodeOutcome,
+    Outcome,
+    Reconfigurations,
+    Report,
+    Required,
+    Scope,
+)
 from conformance.report.observations import TimelineEntry
 from conformance.report.omissions import not_tested
 from conformance.report.run import Run, Spent
@@ -71,6 +80,7 @@ def assemble(run: Run, judgement: Judgement, stopwatch: Stopwatch, ending: Endin
         backend=run.backend,
         simulated_gpus=run.simulated_gpus,
         environment=_environment(run),
+        scope=_scope(run),
         summary={outcome.value: outcomes[outcome] for outcome in Outcome},
         requirements=judgement.requirements,
         functions=_functions(run),
@@ -96,9 +106,15 @@ def _end(run: Run, timeline: Sequence[TimelineEntry]) -> float:
     return timeline[-1].time if timeline else 0.0
 
 
+def _scope(run: Run) -> Scope:
+    not_run = Counter(run.not_run)
+    not_run.update(run.places[name].function for name in run.selected if name not in run.cases and name in run.places)
+    return Scope(nodes=run.mig_nodes, narrowed=tuple(dict.fromkeys(run.narrowed)), not_run=dict(not_run))
+
+
 def _functions(run: Run) -> dict[str, CaseFunction]:
-    """The functions of the cases that ended or were left out."""
-    named = {case.function for case in run.cases.values()} | {one.case for one in run.left_out}
+    """The functions of the cases that ended, were left out, or were deselected."""
+    named = {case.function for case in run.cases.values()} | {one.case for one in run.left_out} | run.not_run.keys()
     return {name: function for name, function in run.functions.items() if name in named}
 
 

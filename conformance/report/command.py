@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from conformance.report import comparison
-from conformance.report.model import Report
+from conformance.report import comparison, merging
+from conformance.report.exit_status import last_line
+from conformance.report.model import Report, Required
+from conformance.report.outputs import write_whole
 from conformance.report.validation import ReportError, problems, read_report
 
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
     try:
         status, lines = given.run(given)
     except OSError as error:
-        return Exit.NOT_BEGUN, [f"ERROR: cannot read {error.filename}: {error.strerror}"]
+        return Exit.NOT_BEGUN, [f"ERROR: cannot open {error.filename}: {error.strerror}"]
     except ReportError as error:
         return Exit.NOT_BEGUN, [f"ERROR: {error}"]
     return status, lines
@@ -49,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("new", type=Path, metavar="NEW", help="report.json of the later run")
     compare.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default: markdown")
     compare.set_defaults(run=_compare)
+    what = "join runs of different nodes or strategies of one cluster into one report, and print its verdict"
+    merge = commands.add_parser("merge", help=what, description=what)
+    merge.add_argument("out", type=Path, metavar="OUT", help="the report.json to write")
+    merge.add_argument("files", type=Path, metavar="FILE", nargs="+", help="report.json of a run")
+    levels = [one.value for one in Required]
+    merge.add_argument("--require", choices=levels, default="certified", help="least verdict for exit status 0")
+    merge.set_defaults(run=_merge)
     return parser
 
 
@@ -66,6 +75,12 @@ def _compare(given: argparse.Namespace) -> tuple[int, list[str]]:
     found = comparison.compare(_sound(given.old), _sound(given.new))
     text = comparison.comparison_text(found) if given.format == "markdown" else found.model_dump_json(indent=1)
     return Exit.NOT_FINE if found.regression else Exit.FINE, [text.rstrip()]
+
+
+def _merge(given: argparse.Namespace) -> tuple[int, list[str]]:
+    report = merging.merge([_sound(file) for file in given.files], Required(given.require))
+    write_whole(given.out, report.model_dump_json(indent=1) + "\n")
+    return report.exit_status, [*report.reasons, last_line(report, given.out)]
 
 
 def _sound(file: Path) -> Report:

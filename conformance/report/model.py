@@ -233,6 +233,16 @@ class Invocation(Part):
     )
 
 
+class Scope(Part):
+    """How much of the cluster the run was to cover; from it, `report merge` knows what several runs cover together."""
+
+    nodes: tuple[str, ...] = Field(default=(), description="Every node of the cluster that can do MIG.")
+    narrowed: tuple[str, ...] = Field(default=(), description="How the run was narrowed, one line each.")
+    not_run: dict[str, int] = Field(
+        default_factory=dict, description="Places at which cases were deselected or did not finish, by function."
+    )
+
+
 class Report(Part):
     """The result of one run."""
 
@@ -255,6 +265,7 @@ class Report(Part):
     backend: str = Field(description="Where the API server came from: the value of --cluster.")
     simulated_gpus: bool
     environment: Environment
+    scope: Scope = Field(default_factory=Scope)
     summary: dict[str, int] = Field(description="Number of cases and left-out places by outcome, for every outcome.")
     requirements: tuple[RequirementResult, ...]
     functions: dict[str, CaseFunction] = Field(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from conformance.operations.restore import Restore
 from conformance.preflight.finding import PreflightFinding
@@ -50,6 +51,11 @@ class Spent(StrEnum):
     """Putting everything back."""
 
 
+NARROWED_TO_NODE: Final = "narrowed to --node "
+NARROWED_TO_CONFIGURATION: Final = "narrowed to --configuration "
+"""Beginnings of the reasons of a run that was narrowed with these options; see `Run.narrowed`."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a case runs.
@@ -88,6 +94,8 @@ class Run:
         stays_ended: End of the last stay, in the same seconds; None until the session was closed.
         measured: Convergence times: node, kind of change, and seconds of the cluster's clock.
         narrowed: Reasons for which the run does not cover everything, for example `-m single`.
+        mig_nodes: Every node of the cluster that can do MIG.
+        not_run: Places at which cases were deselected, by function.
         deselected: How many cases the user's selection left out.
         left_out: Places at which cases are left out, with the reasons.
         blocked: Ids of cases that could not judge because of a problem that another case reports.
@@ -123,6 +131,8 @@ class Run:
     stays_ended: float | None = None
     measured: list[tuple[str, ChangeKind, float]] = field(default_factory=list)
     narrowed: list[str] = field(default_factory=list)
+    mig_nodes: tuple[str, ...] = ()
+    not_run: dict[str, int] = field(default_factory=dict)
     deselected: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)

@@ -21,6 +21,7 @@ from conformance.operations.namespace import namespace_is_there
 from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.operations.rights import RIGHTS, Place, check_rights
+from conformance.operations.selection import mig_nodes
 from conformance.operations.users import gpu_users
 from conformance.preflight.finding import PreflightFinding
 from conformance.preflight.reading import Wanted, read_snapshot
@@ -178,6 +179,7 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     run.id = run_id
     run.backend = backend.name
     run.operator_namespace = cluster.operator_namespace
+    run.mig_nodes = tuple(node.name for node in mig_nodes(cluster, ()))
     run.profile = options.profile
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))

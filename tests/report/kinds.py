@@ -74,6 +74,11 @@ def empty() -> Report:
     return report_of(run, of_pytest=pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
+def known_cluster(report: Report, cluster: str = "uid-1") -> Report:
+    """The report of a run that may read the identity of its cluster."""
+    return report.model_copy(update={"environment": report.environment.model_copy(update={"cluster": cluster})})
+
+
 KINDS: Final = {made.__name__: made for made in (certified, partial, not_certified, inconclusive, interrupted, empty)}
 
 

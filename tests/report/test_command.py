@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.__main__ import main
-from tests.report.kinds import certified, not_certified
+from tests.report.kinds import certified, known_cluster, not_certified
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_truncated_report_is_a_problem(file: Path, capsys: pytest.CaptureFixtu
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "validate", str(tmp_path / "none.json")]) == 4
-    assert capsys.readouterr().err == f"ERROR: cannot read {tmp_path / 'none.json'}: No such file or directory\n"
+    assert capsys.readouterr().err == f"ERROR: cannot open {tmp_path / 'none.json'}: No such file or directory\n"
 
 
 @pytest.fixture
@@ -69,6 +69,26 @@ def test_a_broken_report_is_not_compared(file: Path, failed: Path, capsys: pytes
 
     assert main(["report", "compare", str(file), str(failed)]) == 4
     assert capsys.readouterr().err == f"ERROR: {failed}: no schema_version: this release reads 2\n"
+
+
+def test_merged_runs_are_one_report_with_the_exit_status_of_its_verdict(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = known_cluster(certified()).model_dump_json()
+    file.write_text(known, encoding="utf-8")
+    out = tmp_path / "merged.json"
+
+    assert main(["report", "merge", str(out), str(file), str(file)]) == 0
+    assert capsys.readouterr().out == (f"mig-conformance: verdict=certified exit=0 requirements=13/28 report={out}\n")
+    assert main(["report", "validate", str(out)]) == 0
+
+
+def test_runs_of_clusters_that_nobody_knows_are_not_merged(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "merge", str(tmp_path / "merged.json"), str(file)]) == 4
+    assert "does not know its cluster" in capsys.readouterr().err
+    assert not (tmp_path / "merged.json").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["valuate"], ["validate"], ["compare", "one"]])
