@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -12,10 +13,10 @@ from typing import Final
 
 import pytest
 
-_FIRST_LINE_AFTER: Final = 2.0
-"""Seconds of wall time: shorter waits are not worth a line."""
-_NEXT_LINE_AFTER: Final = 15.0
-"""Seconds of wall time between two lines where the output is no terminal and a line cannot be overwritten."""
+_FIRST_SHOWN_AFTER: Final = 2.0
+"""Seconds of wall time: shorter waits are not worth showing."""
+_LONG_WAIT: Final = 120.0
+"""Seconds of wall time after which a wait gets a line in a log, and again after as many."""
 _SAME_WAIT_WITHIN: Final = 5.0
 """Seconds of wall time: a wait tells of itself once a second, so after such a pause it is another one."""
 
@@ -29,21 +30,23 @@ _ROW_BELOW: Final = "\x1b7\x1b[B\r\x1b[2K{text}\x1b8"
 
 
 class Progress:
-    """Receives what the cluster layer waits for and shows it, sparingly.
+    """Receives what the run does and waits for, and shows it, sparingly.
 
-    On a terminal one line stands under pytest's own output while a wait goes on; elsewhere (CI logs) a line is written
-    now and then. Registers itself as a plug-in to clear the line after each phase of a case.
+    On a terminal one line stands under pytest's own output. Elsewhere, as in the log of a CI job, each state gets one
+    line when it begins, and so does a wait that takes minutes. With `-q` nothing is shown. Registers itself as a
+    plug-in to clear the line after each phase of a case.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._quiet = config.option.verbose < 0
         self._wait: tuple[str, str | None] = ("", None)
         self._cluster_seconds = 0.0
-        self._began = self._told = time.monotonic()
-        self._quiet_until = 0.0
+        self._began = self._told = self._first = time.monotonic()
+        self._next_line_after = _LONG_WAIT
         self._shown = False
         self._state = ""
-        self._first = time.monotonic()
+        self._begun_state: tuple[int, str] | None = None
         config.pluginmanager.register(self, "conformance-progress")
 
     def state(self, number: int, of: int, text: str) -> None:
@@ -52,31 +55,30 @@ class Progress:
         Args:
             number: The state that is being visited, from 1.
             of: How many states there are.
-            text: The state, and what is going on there.
+            text: The state, and after a colon what is going on there.
         """
         left = _left(time.monotonic() - self._first, number - 1, of)
         self._state = f"state {number} of {of}{left}: {text}"
-        self.wait(*self._wait, self._cluster_seconds)
+        begun = (number, text.partition(":")[0])
+        if is_new := begun != self._begun_state:
+            self._begun_state, self._wait = begun, ("", None)
+        self._show(log=is_new)
 
     def wait(self, what: str, node: str | None, seconds: float) -> None:
-        """Show a wait. Calls from other threads than the main one are recorded but print nothing.
+        """Show a wait.
 
         Args:
             what: What is waited for.
             node: Where; None for the whole cluster.
             seconds: How long by the cluster's clock, which may run faster than a person's.
         """
-        waited = self._waited(what, node, seconds)
-        if waited < _FIRST_LINE_AFTER or threading.current_thread() is not threading.main_thread():
-            return
-        line = f"waiting {waited:.0f} s on {node or 'the cluster'} for {what}"
-        line = f"{self._state}; {line}" if self._state else line
-        with self._past_capture():
-            if sys.stderr.isatty():
-                self._draw(line)
-            elif time.monotonic() >= self._quiet_until:
-                self._quiet_until = time.monotonic() + _NEXT_LINE_AFTER
-                self._write(line)
+        now = time.monotonic()
+        goes_on = seconds >= self._cluster_seconds and now - self._told < _SAME_WAIT_WITHIN
+        if (what, node) != self._wait or not goes_on:
+            self._wait, self._began, self._next_line_after = (what, node), now, _LONG_WAIT
+        self._cluster_seconds, self._told = seconds, now
+        if now - self._began >= _FIRST_SHOWN_AFTER:
+            self._show(log=False)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:
@@ -87,14 +89,28 @@ class Progress:
         """Clear the line after the cluster was put back."""
         self._clear()
 
-    def _waited(self, what: str, node: str | None, seconds: float) -> float:
-        """Seconds of wall time since this wait began."""
+    def _show(self, *, log: bool) -> None:
+        """Show where the run is. Threads other than the main one show nothing: the main one tells for them.
+
+        Args:
+            log: Whether that is worth a line in a log; a long wait is in any case.
+        """
+        if self._quiet or threading.current_thread() is not threading.main_thread():
+            return
         now = time.monotonic()
-        goes_on = seconds >= self._cluster_seconds and now - self._told < _SAME_WAIT_WITHIN
-        if (what, node) != self._wait or not goes_on:
-            self._wait, self._began = (what, node), now
-        self._cluster_seconds, self._told = seconds, now
-        return now - self._began
+        waited = now - self._began if now - self._told < _SAME_WAIT_WITHIN else 0.0
+        if is_long := waited >= self._next_line_after:
+            self._next_line_after += _LONG_WAIT
+        with self._past_capture():
+            if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+                self._draw(self._line(waited))
+            elif log or is_long:
+                self._write(self._line(waited))
+
+    def _line(self, waited: float) -> str:
+        what, node = self._wait
+        wait = f"waiting {waited:.0f} s on {node or 'the cluster'} for {what}"
+        return "; ".join(filter(None, (self._state, wait if what and waited >= _FIRST_SHOWN_AFTER else "")))
 
     def _draw(self, line: str) -> None:
         room = shutil.get_terminal_size().columns - 1

@@ -214,8 +214,9 @@ def _look_at_earlier_runs(
     """
     try:
         pending = journals_in_cluster(cluster)
-    except ApiError:
-        return {}  # an account that only reads need not see the namespace of the suite
+    except ApiError as error:  # an account that only reads need not see the namespace of the suite
+        keeping.notes.append(f"whether earlier runs are not finished is unknown: {error}")
+        return {}
     changes = permissions.disruptive and not only_shows
     if not pending:
         if changes:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -88,13 +92,18 @@ def reporter() -> Reporter:
     return Reporter()
 
 
-@pytest.fixture
-def shown(reporter: Reporter, time: Time) -> Progress:
+def progress_of(reporter: Reporter, *, verbose: int = 0) -> Progress:
     """Progress of a pytest that captures nothing."""
-    del time
     config = pytest.Config(pytest.PytestPluginManager())
+    config.option.verbose = verbose
     config.pluginmanager.register(reporter, "terminalreporter")
     return Progress(config)
+
+
+@pytest.fixture
+def shown(reporter: Reporter, time: Time) -> Progress:
+    del time
+    return progress_of(reporter)
 
 
 @pytest.fixture
@@ -121,63 +130,72 @@ def wait(shown: Progress, time: Time, seconds: int, what: str = "state success",
         time.now += 1 if passed < seconds else 0.01
 
 
+def state(shown: Progress, time: Time, number: int, text: str, seconds: int = 1) -> None:
+    """A state of four in which nodes are at work for so many seconds of wall time."""
+    for passed in range(seconds):
+        shown.state(number, 4, text if not passed else f"{text}: {passed} of 9 nodes done")
+        time.now += 1
+
+
 @pytest.mark.usefixtures("log")
-def test_short_waits_are_not_told(shown: Progress, time: Time, reporter: Reporter) -> None:
-    for _ in range(5):
-        wait(shown, time, 1)
+def test_a_log_gets_one_line_for_each_state(shown: Progress, time: Time, reporter: Reporter) -> None:
+    state(shown, time, 1, "single-all-disabled", 30)
+    wait(shown, time, 50)
+    state(shown, time, 2, "single-all-1g.10gb", 40)
+
+    assert reporter.lines == [
+        "state 1 of 4: single-all-disabled",
+        "state 2 of 4, about 4 min left: single-all-1g.10gb",
+    ]
+
+
+@pytest.mark.usefixtures("log")
+def test_what_is_done_beside_the_states_has_its_line_too(shown: Progress, time: Time, reporter: Reporter) -> None:
+    state(shown, time, 4, "mixed-all-balanced")
+    state(shown, time, 4, "kubelet's grace period for removed resources", 9)
+
+    assert [line.partition(": ")[2] for line in reporter.lines] == [
+        "mixed-all-balanced",
+        "kubelet's grace period for removed resources",
+    ]
+
+
+@pytest.mark.usefixtures("log")
+def test_a_wait_of_minutes_has_a_line_after_every_two(shown: Progress, time: Time, reporter: Reporter) -> None:
+    """Seconds are those of a person, not of the cluster."""
+    wait(shown, time, 300, speed=60)
+
+    assert reporter.lines == [f"waiting {seconds} s on sim-0 for state success" for seconds in (120, 240)]
+
+
+@pytest.mark.usefixtures("log")
+def test_another_wait_begins_at_nought(shown: Progress, time: Time, reporter: Reporter) -> None:
+    wait(shown, time, 110)
+    time.now += 30
+    wait(shown, time, 110)
+    wait(shown, time, 110, what="pods to be gone")
 
     assert reporter.lines == []
 
 
 @pytest.mark.usefixtures("log")
-def test_seconds_are_those_of_a_person_not_of_the_cluster(shown: Progress, time: Time, reporter: Reporter) -> None:
-    wait(shown, time, 2, speed=60)
-
-    assert reporter.lines == ["waiting 2 s on sim-0 for state success"]
-
-
-@pytest.mark.usefixtures("log")
-def test_a_log_gets_a_line_now_and_then(shown: Progress, time: Time, reporter: Reporter) -> None:
-    wait(shown, time, 40)
-
-    assert reporter.lines == [f"waiting {seconds} s on sim-0 for state success" for seconds in (2, 17, 32)]
-
-
-@pytest.mark.usefixtures("log")
-def test_another_wait_begins_at_nought(shown: Progress, time: Time, reporter: Reporter) -> None:
-    wait(shown, time, 10)
-    time.now += 30
-    wait(shown, time, 3)
-    time.now += 30
-    wait(shown, time, 3, what="pods to be gone")
-
-    assert [line.split()[1] for line in reporter.lines] == ["2", "2", "2"]
-
-
-@pytest.mark.usefixtures("log")
 def test_the_whole_cluster_may_be_waited_for(shown: Progress, time: Time, reporter: Reporter) -> None:
-    shown.wait("ClusterPolicy ready", None, 0)
-    time.now += 4
-    shown.wait("ClusterPolicy ready", None, 4)
+    for passed in range(121):
+        shown.wait("ClusterPolicy ready", None, passed)
+        time.now += 1
+    shown.wait("ClusterPolicy ready", None, 121)
 
-    assert reporter.lines == ["waiting 4 s on the cluster for ClusterPolicy ready"]
-
-
-@pytest.mark.usefixtures("log")
-def test_the_first_state_says_nothing_of_the_time_that_is_left(shown: Progress, time: Time, reporter: Reporter) -> None:
-    shown.state(1, 8, "single-all-disabled")
-    wait(shown, time, 2)
-
-    assert reporter.lines == ["state 1 of 8: single-all-disabled; waiting 2 s on sim-0 for state success"]
+    assert reporter.lines == ["waiting 120 s on the cluster for ClusterPolicy ready"]
 
 
 @pytest.mark.parametrize(
     ("number", "passed", "left"),
     [
-        (2, 30, "about 90 s left"),
-        (2, 31, "about 2 min left"),
-        (4, 30, "about 10 s left"),
-        (2, 1200, "about 60 min left"),
+        (1, 30, ""),
+        (2, 30, ", about 90 s left"),
+        (2, 31, ", about 2 min left"),
+        (4, 30, ", about 10 s left"),
+        (2, 1200, ", about 60 min left"),
     ],
 )
 @pytest.mark.usefixtures("log")
@@ -187,30 +205,74 @@ def test_later_states_say_how_long_it_takes_if_the_others_take_as_long(
     """Of four states, counted from those that are done."""
     time.now += passed
     shown.state(number, 4, "single-all-disabled")
-    wait(shown, time, 2)
 
-    assert reporter.lines == [
-        f"state {number} of 4, {left}: single-all-disabled; waiting 2 s on sim-0 for state success"
-    ]
+    assert reporter.lines == [f"state {number} of 4{left}: single-all-disabled"]
 
 
 @pytest.mark.usefixtures("log")
-def test_nodes_that_are_done_are_counted_although_their_threads_must_not_write(
-    shown: Progress, time: Time, reporter: Reporter
-) -> None:
-    """Waits go on in threads of their own; only the main one, which counts them, writes."""
+def test_waits_of_other_threads_are_told_by_the_main_one(shown: Progress, time: Time, reporter: Reporter) -> None:
+    """Waits go on in threads of their own; only the main one, which counts the nodes that are done, writes."""
     shown.state(1, 8, "single-all-disabled")
-    for done in range(4):
+    for done in range(122):
         thread = threading.Thread(target=shown.wait, args=("state success", "sim-0", float(done)))
         thread.start()
         thread.join()
-        assert reporter.lines == []
         time.now += 1
+    assert len(reporter.lines) == 1
     shown.state(1, 8, "single-all-disabled: 3 of 4 nodes done")
 
-    assert reporter.lines == [
-        "state 1 of 8: single-all-disabled: 3 of 4 nodes done; waiting 4 s on sim-0 for state success"
+    assert reporter.lines[1:] == [
+        "state 1 of 8: single-all-disabled: 3 of 4 nodes done; waiting 122 s on sim-0 for state success"
     ]
+
+
+@pytest.mark.usefixtures("time")
+def test_quiet_is_quiet(reporter: Reporter, tty: Terminal, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = progress_of(reporter, verbose=-1)
+    state(quiet, time, 1, "single-all-disabled", 5)
+    wait(quiet, time, 300)
+    assert tty.getvalue() == ""
+
+    stderr(monkeypatch, tty=False)
+    state(quiet, time, 2, "single-all-1g.10gb", 5)
+    wait(quiet, time, 300)
+    assert reporter.lines == []
+
+
+def test_on_a_terminal_the_state_is_kept_up_to_date(
+    shown: Progress, time: Time, tty: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    screen = Screen()
+    state(shown, time, 1, "single-all-disabled", 3)
+    screen.feed(tty.getvalue())
+    assert screen.rows == ["", "state 1 of 4: single-all-disabled: 2 of 9 nodes done"]
+
+    wait(shown, time, 7)
+    screen.feed(tty.getvalue())
+    assert screen.rows[1].endswith("2 of 9 nodes done; waiting 7 s on sim-0 for state success")
+
+    state(shown, time, 2, "single-all-1g.10gb")
+    screen.feed(tty.getvalue())
+    assert screen.rows[1].endswith(": single-all-1g.10gb")
+
+
+def test_a_terminal_without_a_cursor_is_a_log(
+    shown: Progress, time: Time, tty: Terminal, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    state(shown, time, 1, "single-all-disabled", 5)
+
+    assert (tty.getvalue(), reporter.lines) == ("", ["state 1 of 4: single-all-disabled"])
+
+
+@pytest.mark.usefixtures("log")
+def test_short_waits_are_not_told_on_a_terminal(shown: Progress, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = stderr(monkeypatch, tty=True)
+    for _ in range(5):
+        wait(shown, time, 1)
+
+    assert terminal.getvalue() == ""
 
 
 def test_on_a_terminal_the_line_stands_below_and_goes_away(
@@ -250,18 +312,43 @@ def test_nothing_is_cleared_where_nothing_was_shown(shown: Progress, tty: Termin
     assert tty.getvalue() == ""
 
 
-def test_the_line_gets_past_the_capture_of_pytest(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        test_inner="""
-        from conformance.report import progress
+INNER = """
+from conformance.report import progress
 
-        def test_it(pytestconfig, monkeypatch):
-            monkeypatch.setattr(progress, "_FIRST_LINE_AFTER", 0.0)
-            progress.Progress(pytestconfig).wait("state success", "sim-0", 0.0)
-        """
-    )
+def test_it(pytestconfig, monkeypatch):
+    monkeypatch.setattr(progress, "_LONG_WAIT", 0.0)
+    monkeypatch.setattr(progress, "_FIRST_SHOWN_AFTER", 0.0)
+    shown = progress.Progress(pytestconfig)
+    shown.state(1, 4, "single-all-disabled")
+    shown.wait("state success", "sim-0", 0.0)
+
+def test_another(): pass
+"""
+
+
+def test_the_line_gets_past_the_capture_of_pytest(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_inner=INNER)
 
     result = pytester.runpytest_subprocess("-p", "no:randomly")
 
-    result.stdout.fnmatch_lines(["waiting 0 s on sim-0 for state success"])
+    result.stdout.fnmatch_lines(["state 1 of 4: single-all-disabled", "*; waiting 0 s on sim-0 for state success"])
     assert result.ret == pytest.ExitCode.OK
+
+
+def test_a_terminal_shows_the_output_of_pytest_as_without_the_line(pytester: pytest.Pytester) -> None:
+    """`script` gives a program a terminal; dots and summary of pytest are all that is left on the screen."""
+    if shutil.which("script") is None:
+        pytest.skip("there is no program script")
+    pytester.makepyfile(test_inner=INNER)
+    command = f"{sys.executable} -m pytest -p no:randomly -p no:cacheprovider --color=no test_inner.py"
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    typed = ["script", "-qec", command, os.devnull]
+    ended = subprocess.run(typed, capture_output=True, check=True, env=environment, cwd=pytester.path)
+
+    output = ended.stdout.decode()
+    assert "waiting 0 s on sim-0 for state success" in output
+    screen = Screen()
+    (dots,) = (line for line in output.split("\r\n") if line.startswith("test_inner.py"))
+    screen.feed(dots)
+    assert screen.rows[0].split() == ["test_inner.py", "..", "[100%]"]
+    assert screen.rows[1] == ""
