@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams ci bench matrix slow interruptions realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams roles ci bench matrix slow interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ catalogue: venv ## docs/catalogue.md
 
 diagrams: venv ## the diagrams of docs/architecture.md
 	$(BIN)/python tools/architecture.py --write
+
+roles: venv ## the roles of manifests/deploy and of the chart
+	$(BIN)/python tools/roles.py
 
 ci: ## everything that must hold before a change lands
 	bash .ci/run

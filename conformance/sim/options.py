@@ -59,6 +59,8 @@ class SimOptions:
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
         cdi: `spec.cdi.enabled` of the ClusterPolicy; None for the default of the release's chart.
         audit_log: File to which the embedded API server appends a line per request; None for no log.
+        runs_suite: Whether a pod with the image `mig-conformance` runs the installed suite, as a process of this
+            machine. Who may create pods can then run code here.
         node_labels: Initial labels of the nodes.
         reaction: Minimum real seconds before scheduler, DaemonSet controller and operator react to a change, so that a
             client that creates an object and then updates it finishes first, as in a real cluster. 0 for none.
@@ -152,6 +154,15 @@ class SimOptions:
             metavar="FILE",
             read=path,
             help="append a JSON line for every request to the API server: method, path, query, user agent",
+            shared=False,
+        ),
+    )
+    runs_suite: bool = field(
+        default=False,
+        metadata=flag(
+            "--run-suite",
+            help="run the installed suite, as a process of this machine, for pods with the image mig-conformance; "
+            "who may create pods can then run code here",
             shared=False,
         ),
     )

@@ -18,7 +18,7 @@ from conformance.cluster.client import SUITE_NAMESPACE
 from conformance.spec.names import MIG_CONFIG
 from tests.manifests.kustomize import OVERLAYS, built, job_spec, kubectl
 
-SMALL: Final = SimOptions("h100-80gb-hbm3", gpus_per_node=2, gpu_nodes=1)
+SMALL: Final = SimOptions("h100-80gb-hbm3", gpus_per_node=2, gpu_nodes=1, runs_suite=True)
 ACCOUNT: Final = f"system:serviceaccount:{SUITE_NAMESPACE}:mig-conformance"
 SECONDS: Final = 300
 NARROWED: Final = ("--configuration=all-disabled", "--configuration=all-1g.10gb", "--profile=core")

@@ -125,7 +125,7 @@ class Simulation:
             else:
                 kubeconfig, kube = await self._serve(directory)
             self._endings.push_async_callback(kube.close)
-            await self._work(kube, Suite(kubeconfig, self._context))
+            await self._work(kube, Suite(kubeconfig, self._context) if self._options.runs_suite else None)
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
             raise SimulationError(f"the API server cannot be used: {error!r}") from error
         if ready_within is not None and self._options.operator:
@@ -161,7 +161,7 @@ class Simulation:
         self._endings.push_async_callback(server.stop)
         return server.kubeconfig, Kube(Connection(server.plain_url, None, server.credentials, server.call))
 
-    async def _work(self, kube: Kube, suite: Suite) -> None:
+    async def _work(self, kube: Kube, suite: Suite | None) -> None:
         """Install the operator, start all components, join the nodes."""
         if self._options.operator:
             await install(kube, self._installation())
