@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from conformance.report.brief import SUMMARY_FILE, summary_text
+from conformance.report.html.writer import PAGE_FILE, page_text
 from conformance.report.metrics import METRICS_FILE, metrics_text
 from conformance.report.model import Report
 
 WRITERS: Final[Mapping[str, Callable[[Report], str]]] = {
+    PAGE_FILE: page_text,
     METRICS_FILE: metrics_text,
     SUMMARY_FILE: summary_text,
 }

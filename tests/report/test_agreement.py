@@ -48,6 +48,9 @@ def test_all_files_agree(kind: str, verdict: str, status: int, tmp_path: Path) -
     page = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert page.splitlines()[0].endswith(f": {verdict}")
     assert f"Exit status {status};" in page
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert f'<header class="verdict {verdict}">' in html
+    assert f"<dt>Exit status</dt><dd>{status}, required: " in html
     line = last_line(report, tmp_path / REPORT_FILE)
     assert line.startswith(f"mig-conformance: verdict={verdict} exit={status} ")
     first = summary(report, tmp_path)[0].lines[0]

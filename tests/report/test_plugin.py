@@ -9,6 +9,7 @@ import pytest
 
 from conformance.operations.restore import Restore, RestoreOutcome
 from conformance.report.model import Verdict
+from conformance.report.outputs import WRITERS
 from conformance.report.run import Run
 from tests.report.inner import Inner, StandIn
 from tests.report.made import CORE
@@ -37,7 +38,7 @@ def test_a_certified_run(sound: Inner) -> None:
     assert sound.report.verdict is Verdict.CERTIFIED
     assert sound.report.timelines["sim-0"][0].change == "x=1"
     written = {path.name for path in sound.reports.iterdir()}
-    assert written == {"report.json", "metrics.prom", "summary.md", "junit.xml", "allure-results", "allurerc.json"}
+    assert written == {*WRITERS, "report.json", "junit.xml", "allure-results", "allurerc.json"}
 
 
 def test_the_summary_comes_after_the_list_of_failures(sound: Inner) -> None:
@@ -90,7 +91,7 @@ def test_verdict_is_coloured_where_colours_are_wanted(sound: Inner) -> None:
 def test_files_go_where_the_user_sends_them(sound: Inner) -> None:
     sound.run("--junitxml=elsewhere.xml", "--alluredir=allure")
 
-    assert {path.name for path in sound.reports.iterdir()} == {"report.json", "metrics.prom", "summary.md"}
+    assert {path.name for path in sound.reports.iterdir()} == {*WRITERS, "report.json"}
     assert (sound.pytester.path / "elsewhere.xml").exists()
     assert (sound.pytester.path / "allure" / "environment.properties").exists()
 
@@ -130,6 +131,7 @@ def test_an_interrupted_run_writes_every_file(inner: Inner) -> None:
     result = inner.run()
 
     assert (result.ret, inner.report.exit_status, inner.report.interrupted) == (2, 2, True)
+    assert "The run was interrupted" in (inner.reports / "index.html").read_text(encoding="utf-8")
     assert "Exit status 2" in (inner.reports / "summary.md").read_text(encoding="utf-8")
     assert "mig_conformance_exit_status 2.0" in (inner.reports / "metrics.prom").read_text(encoding="utf-8")
     assert result.outlines[-1].startswith("mig-conformance: verdict=partial exit=2 ")

@@ -1,0 +1,165 @@
+"""Failures as the page shows them: a card for each rule, its first place in full, all its places in a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from conformance.report.model import Case, CaseFunction, Outcome, Report
+from conformance.report.observations import Evidence, Stay
+
+_BAD: Final = (Outcome.FAILED, Outcome.ERROR)
+MOST_CAUSES: Final = 5
+_JUDGED: Final = (Outcome.PASSED, *_BAD)
+_WITHOUT_TIME: Final = float("inf")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One case that failed or broke.
+
+    Attributes:
+        case: The case.
+        stay: The stretch of time in which its node was in its cell; None if the report does not know it.
+    """
+
+    case: Case
+    stay: Stay | None
+
+    @property
+    def cell(self) -> str:
+        """For example `single, all-1g.10gb`; empty if the case has none."""
+        if (cell := self.case.cell) is None:
+            return ""
+        after = f"{cell.strategy}, {cell.configuration or 'no label'}"
+        if (before := self.case.before) is None:
+            return after
+        return f"{before.strategy}, {before.configuration or 'no label'} → {after}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A rule that does not hold.
+
+    Attributes:
+        name: Function of its cases, or the id of a module that could not be collected.
+        rule: What the function checks; None if the report does not know it.
+        places: Where it does not hold, in order of time.
+        judged: Number of places at which it was judged.
+        evidence: What the node of the first place showed; None if there is nothing, or another card shows it.
+        shown_in: Anchor of the card that shows the evidence of the first place; empty if no other does.
+    """
+
+    name: str
+    rule: CaseFunction | None
+    places: tuple[Place, ...]
+    judged: int
+    evidence: Evidence | None
+    shown_in: str
+
+    @property
+    def anchor(self) -> str:
+        """Id of its card in the page."""
+        return anchor(self.name)
+
+    @property
+    def first(self) -> Place:
+        """The place that is shown in full."""
+        return self.places[0]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes at which it does not hold."""
+        return tuple(dict.fromkeys(place.case.node for place in self.places if place.case.node))
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """Cases that could not judge, all for the same reason."""
+
+    outcome: Outcome
+    reason: str
+    places: tuple[Place, ...]
+
+
+def failures(report: Report) -> list[Failure]:
+    """Return the rules that do not hold: core before extended, failed before broken, then by time and requirement."""
+    judged = Counter(_name(case) for case in report.cases if case.outcome in _JUDGED)
+    rules: dict[str, list[Place]] = {}
+    for place in _places(report, _BAD):
+        rules.setdefault(_name(place.case), []).append(place)
+    found = sorted(
+        ((name, sorted(places, key=_time)) for name, places in rules.items()), key=lambda row: _rank(report, *row)
+    )
+    shown: dict[str, str] = {}
+    return [_failure(report, name, places, judged[name], shown) for name, places in found]
+
+
+def causes(found: Sequence[Failure]) -> list[tuple[str, list[Failure]]]:
+    """Return the likely causes with the failures whose first place names them: those of most failures first."""
+    named: dict[str, list[Failure]] = {}
+    for failure in found:
+        for cause in dict.fromkeys(failure.first.case.finding.likely if failure.first.case.finding else ()):
+            named.setdefault(cause, []).append(failure)
+    return sorted(named.items(), key=lambda row: -len(row[1]))[:MOST_CAUSES]
+
+
+def unjudged(report: Report) -> list[Unjudged]:
+    """Return the cases that were blocked or could not judge, by reason."""
+    reasons: dict[tuple[Outcome, str], list[Place]] = {}
+    for place in _places(report, (Outcome.BLOCKED, Outcome.INCONCLUSIVE)):
+        reasons.setdefault((place.case.outcome, place.case.reason), []).append(place)
+    return [Unjudged(*key, tuple(places)) for key, places in reasons.items()]
+
+
+def anchor(name: str) -> str:
+    """Return the id of the card of a function."""
+    return "failure-" + "".join(letter if letter.isalnum() else "-" for letter in name.rpartition("::")[2])
+
+
+def _name(case: Case) -> str:
+    return case.function or case.id.partition("[")[0]
+
+
+def _places(report: Report, outcomes: Sequence[Outcome]) -> Iterator[Place]:
+    for case in report.cases:
+        if case.outcome in outcomes:
+            yield Place(case, _stay(report, case))
+
+
+def _stay(report: Report, case: Case) -> Stay | None:
+    """The last stay in the cell of a case that began before its evidence was taken."""
+    if (cell := case.cell) is None:
+        return None
+    taken = report.evidence[case.evidence].taken if case.evidence in report.evidence else _WITHOUT_TIME
+    stays = [
+        stay
+        for stay in report.stays.get(case.node, ())
+        if (stay.strategy, stay.configuration) == (cell.strategy, cell.configuration)
+    ]
+    return next((stay for stay in reversed(stays) if stay.start <= taken), stays[0] if stays else None)
+
+
+def _time(place: Place) -> float:
+    return place.stay.start if place.stay else _WITHOUT_TIME
+
+
+def _rank(report: Report, name: str, places: Sequence[Place]) -> tuple[bool, bool, float, tuple[str, ...]]:
+    rule = report.functions.get(name)
+    return (
+        rule is not None and rule.level != "core",
+        all(place.case.outcome is Outcome.ERROR for place in places),
+        _time(places[0]),
+        tuple(sorted(places[0].case.requirements)),
+    )
+
+
+def _failure(report: Report, name: str, places: Sequence[Place], judged: int, shown: dict[str, str]) -> Failure:
+    key = places[0].case.evidence or ""
+    earlier = shown.get(key, "")
+    evidence = None if earlier else report.evidence.get(key)
+    if evidence is not None:
+        shown[key] = anchor(name)
+    return Failure(name, report.functions.get(name), tuple(places), judged, evidence, earlier)
