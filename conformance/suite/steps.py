@@ -6,7 +6,15 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from conformance.cluster.changes import Change, LabelChange, PodChange, PolicyChange, ResourceChange
+from conformance.cluster.changes import (
+    Change,
+    LabelChange,
+    NodeChange,
+    PodChange,
+    PodEvent,
+    PolicyChange,
+    ResourceChange,
+)
 from conformance.operations.mig_cluster import MigCluster
 from conformance.report.steps import Step
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
@@ -21,6 +29,8 @@ from conformance.suite.visit import Span
 _MOST: Final = 12
 """Moments of a step; the whole timeline is in the report."""
 _LABELS: Final = (MIG_CONFIG, MIG_CONFIG_STATE)
+_POD_EVENTS: Final = (PodEvent.APPEARED, PodEvent.RESTARTED, PodEvent.ENDED)
+_NODE_FIELDS: Final = ("present", "ready", "boot_id")
 
 
 class Steps:
@@ -81,9 +91,9 @@ class Steps:
 
 
 def _told(change: Change, pods_of: str) -> Iterator[str]:
-    """Return what a reader wants to know of a change: requests and answers, allocatable, strategy.
+    """Return what a reader wants to know of a change: requests and answers, allocatable, strategy, reboots.
 
-    Also the pods of the namespace `pods_of`; empty for no pods.
+    Also when the pods of the namespace `pods_of` began and ended; empty for no pods.
     """
     match change:
         case LabelChange():
@@ -92,9 +102,11 @@ def _told(change: Change, pods_of: str) -> Iterator[str]:
                     yield f"{label}={change.after[label]}" if label in change.after else f"{label} removed"
         case ResourceChange() if change.field == "allocatable":
             yield change.describe()
-        case PodChange() if change.namespace == pods_of:
+        case PodChange() if change.namespace == pods_of and change.event in _POD_EVENTS:
             yield change.describe()
-        case PolicyChange():
+        case PolicyChange() if change.field != "state":
+            yield change.describe()
+        case NodeChange() if change.field in _NODE_FIELDS:
             yield change.describe()
         case _:
             return
