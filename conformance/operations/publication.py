@@ -42,6 +42,7 @@ class Publication:
         verdict: The verdict of the run.
         good: Whether it is one that a gate may accept; the Event is a warning if not.
         time: When the run began, ISO 8601 in UTC.
+        gpus: `real` or `simulated`: a verdict on simulated GPUs says nothing about hardware.
         suite: Version of the suite.
         report: Digest of the file report.json: `sha256:` and 64 hexadecimal digits.
         headline: The verdict and its reasons in one line.
@@ -52,6 +53,7 @@ class Publication:
     verdict: str
     good: bool
     time: str
+    gpus: str
     suite: str
     report: str
     headline: str
@@ -61,7 +63,7 @@ class Publication:
     @property
     def facts(self) -> dict[str, str]:
         """What the ConfigMap and every node say."""
-        return {"verdict": self.verdict, "time": self.time, "suite": self.suite, "report": self.report}
+        return {name: getattr(self, name) for name in ("verdict", "time", "gpus", "suite", "report")}
 
 
 def publish(transport: Transport, namespace: str, publication: Publication) -> list[str]:

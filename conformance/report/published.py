@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from conformance.operations.publication import Publication
+from conformance.report.assemble import gpu_kind
 from conformance.report.model import BAD_OUTCOMES, NodeOutcome, Report, Verdict
 from conformance.report.terminal import summary
 
@@ -28,6 +29,7 @@ def publication(report: Report, file: Path) -> Publication:
         verdict=report.verdict.value,
         good=report.verdict in GOOD,
         time=report.started,
+        gpus=gpu_kind(report),
         suite=report.suite_version,
         report=f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}",
         headline="; ".join(first.lines),

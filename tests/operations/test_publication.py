@@ -24,6 +24,7 @@ PATH = paths.config_map(NAMESPACE, CONFIG_MAP)
 OURS = {
     "mig-conformance/verdict": "certified",
     "mig-conformance/time": "2026-11-28T23:00:00+00:00",
+    "mig-conformance/gpus": "real",
     "mig-conformance/suite": "1.2.3",
     "mig-conformance/report": f"sha256:{'ab' * 32}",
     "mig-conformance/config-map": f"{NAMESPACE}/{CONFIG_MAP}",
@@ -33,6 +34,7 @@ FIRST = Publication(
     verdict="certified",
     good=True,
     time="2026-11-28T23:00:00+00:00",
+    gpus="real",
     suite="1.2.3",
     report=f"sha256:{'ab' * 32}",
     headline="certified, speaks of 28 of 28 requirements",
@@ -69,6 +71,7 @@ def test_nodes_a_config_map_and_an_event_say_the_verdict(server: Transport) -> N
     assert found["data"] == {
         "verdict": "certified",
         "time": FIRST.time,
+        "gpus": "real",
         "suite": "1.2.3",
         "report": FIRST.report,
         "summary": FIRST.summary,

@@ -21,6 +21,7 @@ def test_a_publication_has_the_verdict_its_reasons_and_the_digest_of_the_file(tm
     found = publication(report, tmp_path / REPORT_FILE)
 
     assert (found.verdict, found.good, found.time) == ("not-certified", False, report.started)
+    assert (found.gpus, found.suite) == ("simulated", report.suite_version)
     assert found.headline == "not-certified, speaks of 13 of 28 requirements; 1 of 14 cases failed"
     assert found.report == f"sha256:{hashlib.sha256((tmp_path / REPORT_FILE).read_bytes()).hexdigest()}"
     assert found.nodes == {"sim-0": "passed", "sim-1": "failed"}
