@@ -66,6 +66,19 @@ class Publication:
         return {name: getattr(self, name) for name in ("verdict", "time", "gpus", "suite", "report")}
 
 
+@dataclass(frozen=True)
+class Removal:
+    """What became of published verdicts that were to be removed, one line for each object or kind of object.
+
+    Attributes:
+        done: What was removed, and what was left because it is not of the suite.
+        failed: What could not be removed, and why.
+    """
+
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
 def publish(transport: Transport, namespace: str, publication: Publication) -> list[str]:
     """Write a publication in place of the last one.
 
@@ -92,36 +105,39 @@ def publish(transport: Transport, namespace: str, publication: Publication) -> l
     return _each((node, partial(annotate, node, outcome)) for node, outcome in publication.nodes.items())
 
 
-def unpublish(transport: Transport, namespaces: Iterable[str]) -> list[str]:
+def unpublish(transport: Transport, namespaces: Iterable[str]) -> Removal:
     """Remove every publication: what the suite wrote, and nothing else.
 
     Args:
         transport: The API server.
         namespaces: Where to look for ConfigMap and Events, beside the namespaces that the nodes name.
 
-    Returns:
-        What was removed or could not be removed, one line each; empty if there is nothing.
-
     Raises:
-        ClusterError: The cluster cannot be read.
+        ClusterError: The nodes cannot be listed; nothing was changed.
     """
     nodes = {raw["metadata"]["name"]: raw for raw in transport.list(paths.nodes())}
     owned = {name: own for name, raw in nodes.items() if (own := _own_annotations(raw))}
     named = {
-        raw["metadata"]["annotations"][PLACE].partition("/")[0]
-        for name, raw in nodes.items()
-        if any(field.keys[-1] == PLACE for field in owned.get(name, ()))
+        nodes[name]["metadata"]["annotations"][PLACE].partition("/")[0]
+        for name, fields in owned.items()
+        if any(field.keys[-1] == PLACE for field in fields)
     }
-    removed = [line for namespace in sorted({*namespaces, *named}) for line in _remove_from(transport, namespace)]
+    done: list[str] = []
+    failed: list[str] = []
+    for namespace in sorted({*namespaces, *named}):
+        try:
+            done.extend(_remove_from(transport, namespace))
+        except ClusterError as error:
+            failed.append(f"namespace {namespace}: {error}")
 
     def clear(name: str, fields: list[Field]) -> None:
         patch = guarded_patch(nodes[name], dict.fromkeys(fields), {})
         transport.patch(paths.node(name), patch, PatchKind.JSON)
 
-    failed = _each((name, partial(clear, name, fields)) for name, fields in owned.items())
-    if cleared := len(owned) - len(failed):
-        removed.append(f"removed the annotations of {cleared} {'node' if cleared == 1 else 'nodes'}")
-    return removed + failed
+    uncleared = _each((name, partial(clear, name, fields)) for name, fields in owned.items())
+    if cleared := len(owned) - len(uncleared):
+        done.append(f"removed the annotations of {cleared} {'node' if cleared == 1 else 'nodes'}")
+    return Removal(tuple(done), (*failed, *uncleared))
 
 
 def refuse_missing(transport: Transport, namespace: str) -> None:

@@ -10,7 +10,7 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.transport import Transport, connect
 from conformance.operations.mig_cluster import MigCluster
-from conformance.operations.publication import CONFIG_MAP, Publication, publish, unpublish
+from conformance.operations.publication import CONFIG_MAP, Publication, Removal, publish, unpublish
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.spec.names import OPERATOR_NAMESPACE
 from conformance.suite.options import Options
@@ -28,8 +28,8 @@ def publish_verdict(options: Options, cluster: MigCluster, publication: Publicat
     return [f"configmap {namespace}/{CONFIG_MAP}, an event, and annotations of {nodes}", *failed]
 
 
-def remove_published(options: Options) -> list[str]:
-    """Remove what `--publish` wrote into a live cluster; return what was removed, one line each.
+def remove_published(options: Options) -> Removal:
+    """Remove what `--publish` wrote into a live cluster.
 
     The operator may be gone: nodes name the namespace, and without it that of `--publish-namespace` is searched.
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, DeniedError
 from conformance.cluster.limits import Limits
 from conformance.cluster.transport import Transport, connect
-from conformance.operations.publication import CONFIG_MAP, Publication, publish, refuse_missing, unpublish
+from conformance.operations.publication import CONFIG_MAP, Publication, Removal, publish, refuse_missing, unpublish
 from conformance.spec.names import OPERATOR_NAMESPACE
 from tests.cluster.stand import Stand
 
@@ -118,9 +118,9 @@ def test_a_config_map_of_somebody_else_stays(server: Transport, stand: Stand) ->
     with pytest.raises(ClusterError, match=f"configmap {NAMESPACE}/{CONFIG_MAP} is not of the suite.*--publish-names"):
         publish(server, NAMESPACE, FIRST)
     assert published_on(server, "b") == {}
-    assert unpublish(server, [NAMESPACE]) == [
-        f"left, because it is not of the suite: configmap {NAMESPACE}/{CONFIG_MAP}"
-    ]
+    assert unpublish(server, [NAMESPACE]) == Removal(
+        (f"left, because it is not of the suite: configmap {NAMESPACE}/{CONFIG_MAP}",)
+    )
     assert server.get(PATH)["data"] == {"theirs": "1"}
 
 
@@ -128,16 +128,32 @@ def test_all_of_it_can_be_removed(server: Transport) -> None:
     publish(server, NAMESPACE, FIRST)
     publish(server, NAMESPACE, SECOND)
 
-    assert unpublish(server, []) == [
-        f"removed configmap {NAMESPACE}/{CONFIG_MAP}",
-        f"removed 2 events in namespace {NAMESPACE}",
-        "removed the annotations of 2 nodes",
-    ]
+    assert unpublish(server, []) == Removal(
+        (
+            f"removed configmap {NAMESPACE}/{CONFIG_MAP}",
+            f"removed 2 events in namespace {NAMESPACE}",
+            "removed the annotations of 2 nodes",
+        )
+    )
     assert (published_on(server, "a"), published_on(server, "b")) == ({"example.com/mine": "1"}, {})
     assert events(server) == []
     with pytest.raises(ApiError, match="NotFound"):
         server.get(PATH)
-    assert unpublish(server, [NAMESPACE]) == []
+    assert unpublish(server, [NAMESPACE]) == Removal()
+
+
+def test_what_cannot_be_removed_is_told_and_the_rest_goes(server: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(server, NAMESPACE, FIRST)
+    refused = DeniedError(f"DELETE {PATH}", 403, "Forbidden", "no right")
+
+    def refuse(_path: str) -> None:
+        raise refused
+
+    monkeypatch.setattr(server, "delete", refuse)
+
+    assert unpublish(server, []) == Removal(
+        ("removed the annotations of 2 nodes",), (f"namespace {NAMESPACE}: {refused}",)
+    )
 
 
 def test_what_others_wrote_is_not_removed(server: Transport, stand: Stand) -> None:
@@ -168,7 +184,7 @@ def test_a_real_control_plane_takes_it(control_plane: Path) -> None:
             assert publish(server, "default", publication) == []
             assert published_on(server, "published")["mig-conformance/node"] == "failed"
         finally:
-            lines = unpublish(server, ["default"])
+            removal = unpublish(server, ["default"])
             server.delete(paths.node("published"))
-        assert lines[-1] == "removed the annotations of 1 node"
+        assert (removal.done[-1], removal.failed) == ("removed the annotations of 1 node", ())
         assert not [event for event in server.list(paths.events("default")) if CONFIG_MAP in event["metadata"]["name"]]

@@ -69,6 +69,17 @@ def test_what_is_missing_is_named_in_one_line() -> None:
     )
 
 
+def test_a_verdict_that_may_not_be_published_is_told_with_its_option() -> None:
+    reviewer = Reviewer(("patch", "nodes"), ("create", "events"))
+
+    with pytest.raises(ClusterError) as raised:
+        check(reviewer, Level.READ, Level.PUBLISH)
+    assert str(raised.value) == (
+        "these credentials lack rights: patch nodes (--publish needs it); "
+        "create events in namespace gpu-operator (--publish needs it). Nothing was changed"
+    )
+
+
 def test_who_may_not_ask_is_not_refused() -> None:
     check(Reviewer(refuses=403), *Level)
 
