@@ -10,7 +10,7 @@ from pathlib import Path
 from conformance.report import comparison, merging
 from conformance.report.exit_status import last_line
 from conformance.report.model import Report, Required
-from conformance.report.outputs import write_whole
+from conformance.report.outputs import WRITERS, write_outputs, write_whole
 from conformance.report.validation import ReportError, problems, read_report
 
 
@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     levels = [one.value for one in Required]
     merge.add_argument("--require", choices=levels, default="certified", help="least verdict for exit status 0")
     merge.set_defaults(run=_merge)
+    what = "write the other files of a report, such as index.html, for example of a merged one"
+    render = commands.add_parser("render", help=what, description=what)
+    render.add_argument("file", type=Path, metavar="FILE", help="the report.json")
+    render.add_argument("folder", type=Path, metavar="FOLDER", help="where the files go; it is made if it is not there")
+    render.set_defaults(run=_render)
     return parser
 
 
@@ -81,6 +86,13 @@ def _merge(given: argparse.Namespace) -> tuple[int, list[str]]:
     report = merging.merge([_sound(file) for file in given.files], Required(given.require))
     write_whole(given.out, report.model_dump_json(indent=1) + "\n")
     return report.exit_status, [*report.reasons, last_line(report, given.out)]
+
+
+def _render(given: argparse.Namespace) -> tuple[int, list[str]]:
+    report = _sound(given.file)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    write_outputs(given.folder, report)
+    return Exit.FINE, [str(given.folder / name) for name in WRITERS]
 
 
 def _sound(file: Path) -> Report:

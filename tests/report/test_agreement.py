@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
-from prometheus_client.parser import text_string_to_metric_families
 
 from conformance.report.directory import REPORT_FILE, write_report
 from conformance.report.exit_status import last_line
 from conformance.report.outputs import WRITERS, remove_outputs, write_outputs
-from conformance.report.schema import SCHEMA_FILE
 from conformance.report.terminal import summary
-from conformance.report.validation import problems, read_report
+from tests.report.agreement import assert_agreement
 from tests.report.kinds import KINDS
-
-SCHEMA = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -37,28 +30,32 @@ def test_all_files_agree(kind: str, verdict: str, status: int, tmp_path: Path) -
     write_report(tmp_path, report)
     write_outputs(tmp_path, report)
 
-    content = json.loads((tmp_path / REPORT_FILE).read_text(encoding="utf-8"))
-    SCHEMA.validate(content)
-    assert (content["verdict"], content["exit_status"]) == (verdict, status)
-    assert problems(read_report(tmp_path / REPORT_FILE)) == []
-    metrics = text_string_to_metric_families((tmp_path / "metrics.prom").read_text(encoding="utf-8"))
-    found = {(it.name, it.labels.get("verdict")): it.value for family in metrics for it in family.samples}
-    assert found["mig_conformance_verdict", verdict] == 1
-    assert found["mig_conformance_exit_status", None] == status
-    page = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert page.splitlines()[0].endswith(f": {verdict}")
-    assert f"Exit status {status};" in page
-    html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert f'<header class="verdict {verdict}">' in html
-    assert f"<dt>Exit status</dt><dd>{status}, required: " in html
-    line = last_line(report, tmp_path / REPORT_FILE)
-    assert line.startswith(f"mig-conformance: verdict={verdict} exit={status} ")
-    first = summary(report, tmp_path)[0].lines[0]
-    said = re.search(r"(\d+) of (\d+) requirements", first)
-    assert first.startswith(f"{verdict}, ")
-    assert said is not None
-    assert f"requirements={said[1]}/{said[2]} " in line
-    assert f"The run speaks of {said[1]} of {said[2]} requirements" in page
+    rows = [text for row in summary(report, tmp_path) for _, text in row.rendered()]
+    output = "\n".join([*rows, last_line(report, tmp_path / REPORT_FILE)])
+
+    assert assert_agreement(tmp_path, status, output).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("metrics.prom", "exit_status 0.0", "exit_status 1.0"),
+        ("metrics.prom", 'verdict{verdict="certified"} 1.0', 'verdict{verdict="certified"} 0.0'),
+        ("summary.md", "conformance: certified", "conformance: partial"),
+        ("index.html", '<header class="verdict certified">', '<header class="verdict partial">'),
+        ("report.json", '"exit_status": 0', '"exit_status": 1'),
+    ],
+)
+def test_a_file_that_says_otherwise_is_noticed(name: str, old: str, new: str, tmp_path: Path) -> None:
+    report = KINDS["certified"]()
+    write_report(tmp_path, report)
+    write_outputs(tmp_path, report)
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(AssertionError):
+        assert_agreement(tmp_path, 0)
 
 
 def test_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:

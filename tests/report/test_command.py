@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.__main__ import main
+from conformance.report.outputs import WRITERS
 from tests.report.kinds import certified, known_cluster, not_certified
 
 
@@ -89,6 +90,16 @@ def test_runs_of_clusters_that_nobody_knows_are_not_merged(
     assert main(["report", "merge", str(tmp_path / "merged.json"), str(file)]) == 4
     assert "does not know its cluster" in capsys.readouterr().err
     assert not (tmp_path / "merged.json").exists()
+
+
+def test_the_other_files_can_be_made_from_a_report(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "made" / "here"
+
+    assert main(["report", "render", str(file), str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in WRITERS]
+    assert (folder / "summary.md").read_text(encoding="utf-8") == WRITERS["summary.md"](certified())
 
 
 @pytest.mark.parametrize("arguments", [[], ["valuate"], ["validate"], ["compare", "one"]])
