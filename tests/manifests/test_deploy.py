@@ -26,7 +26,7 @@ LEVELS: Final = {
     "cluster-wide": {Level.READ, Level.DISRUPTIVE, Level.CLUSTER_WIDE},
     "acceptance-gate": {Level.READ, Level.DISRUPTIVE, Level.CLUSTER_WIDE},
 }
-NIGHTLY_PAGE: Final = (DEPLOY.parents[1] / "docs" / "use" / "nightly.md").read_text(encoding="utf-8")
+NIGHTLY_PAGE: Final = (DEPLOY.parents[1] / "docs/use/nightly.md").read_text(encoding="utf-8")
 PODS: Final = ("bystander", "gpu-holder", "gpu-observer", "slice-tester", "slice-user")
 """Pods of the suite that need no privilege; `host-command` is started with --allow-reboot alone."""
 
