@@ -8,15 +8,26 @@ from typing import Final
 
 from conformance.cluster.changes import NodeChange
 from conformance.cluster.pod_view import PodView
+from conformance.cluster.views import NodeView
 from conformance.expect.trial import Trial
 from conformance.operations.manager_log import LOG_PAUSE, has_started_since
-from conformance.spec.names import MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
+from conformance.spec.names import CONTROL_PLANE, MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.trials import TrialWatch
 
 REBOOT: Final = ("reboot",)
-RESTART_KUBELET: Final = ("systemctl", "restart", "kubelet")
-"""Commands of the host."""
+"""Command of the host."""
+_UNITS: Final = {"+rke2": ("rke2-server", "rke2-agent"), "+k3s": ("k3s", "k3s-agent")}
+"""systemd units of distributions in which kubelet is part of another program, by what its version contains: on nodes of
+the control plane, and on others. Sources: RKE2 documentation, "Quick Start"; K3s documentation, "Architecture"."""
+
+
+def restart_of_kubelet(node: NodeView) -> tuple[str, ...]:
+    """Return the command of the host that restarts kubelet."""
+    for mark, (server, agent) in _UNITS.items():
+        if mark in node.kubelet:
+            return ("systemctl", "restart", server if CONTROL_PLANE in node.labels else agent)
+    return ("systemctl", "restart", "kubelet")
 
 
 class Interruption:
@@ -76,7 +87,8 @@ class Interruption:
 
     def restart_kubelet(self) -> None:
         """Restart kubelet on the node, and wait until the command has ended."""
-        self._node.workloads.running(self._node.workloads.on_host(*RESTART_KUBELET))
+        command = restart_of_kubelet(self._node.cluster.node(self._node.name))
+        self._node.workloads.running(self._node.workloads.on_host(*command))
 
     def replace(self, pod: PodView) -> None:
         """Delete a pod of an operand, and wait until another one is Ready in its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -25,6 +26,7 @@ LEVELS: Final = {
     "cluster-wide": {Level.READ, Level.DISRUPTIVE, Level.CLUSTER_WIDE},
     "acceptance-gate": {Level.READ, Level.DISRUPTIVE, Level.CLUSTER_WIDE},
 }
+NIGHTLY_PAGE: Final = (DEPLOY.parents[1] / "docs/use/nightly.md").read_text(encoding="utf-8")
 PODS: Final = ("bystander", "gpu-holder", "gpu-observer", "slice-tester", "slice-user")
 """Pods of the suite that need no privilege; `host-command` is started with --allow-reboot alone."""
 
@@ -144,6 +146,18 @@ def test_a_component_adds_rights_and_the_option(level: Level, tmp_path: Path) ->
 
     assert level in arguments(site)
     assert grants(site) == needed({Level.READ, level})
+
+
+def test_the_folder_of_a_site_that_the_page_shows_can_be_built(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```yaml\n# kustomization\.yaml\n(.*?)^```", NIGHTLY_PAGE, re.MULTILINE | re.DOTALL)
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    site = tmp_path / "site"
+    site.mkdir()
+    local = re.sub(r"https://\S+//manifests/deploy/(\S+)\?ref=\S+", r"../deploy/\1", text)
+    (site / "kustomization.yaml").write_text(local, encoding="utf-8")
+
+    assert arguments(site) == [*arguments(OVERLAYS["node-labels"]), "--sample=1"]
+    assert job_spec(site)["template"]["spec"]["containers"][0]["image"] == "registry.example.com/mig-conformance:0.1.0"
 
 
 # What a real server says ---------------------------------------------------------------------------------------------

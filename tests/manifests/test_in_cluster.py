@@ -91,7 +91,7 @@ def site(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         backend.stop()
 
 
-@pytest.mark.parametrize("overlay", ["read-only", "node-labels"])
+@pytest.mark.parametrize("overlay", ["read-only", "node-labels", "cluster-wide"])
 def test_the_job_runs_in_a_pod_and_its_verdict_arrives(overlay: str, site: Site) -> None:
     site.start(OVERLAYS[overlay], f"{overlay}-1", *NARROWED)
     terminated = site.end(f"{overlay}-1")

@@ -16,6 +16,7 @@ from conformance.sim.container import Program
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import NODES, PODS, Informer, Kube, KubeError, Object, Resource
+from conformance.sim.kubelet.endpoint import LOOPBACK
 from conformance.sim.kubelet.kubelet import Kubelet
 from conformance.sim.kubelet.programs import Programs
 from conformance.sim.node import SimNode
@@ -130,6 +131,7 @@ async def stage(
     faults: Collection[str] = (),
     scale: float = SCALE,
     scheduler: bool = False,
+    address: str = LOOPBACK,
 ) -> AsyncIterator[Stage]:
     """Open a cluster, and end it with its event loop clean; pods name their node where there is no scheduler."""
     clock, switched = Clock(scale), Faults(faults)
@@ -137,7 +139,7 @@ async def stage(
         server = ApiServer(Path(directory), clock)
         await server.start()
         kube = await Kube.connect(server.kubeconfig)
-        kubelet = Kubelet(kube, clock, Programs(images or {}, commands or {}))
+        kubelet = Kubelet(kube, clock, Programs(images or {}, commands or {}), address)
         machines = [SimNode(name, _hardware(name), clock, switched) for name in (f"sim-{i}" for i in range(nodes))]
         await kubelet.start(machines)
         for resource in (NODES, PODS):

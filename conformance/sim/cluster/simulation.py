@@ -22,6 +22,7 @@ from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
 from conformance.sim.kube.config import Connection
 from conformance.sim.kube.insist import insist
+from conformance.sim.kubelet.endpoint import LOOPBACK, address_towards_nodes
 from conformance.sim.kubelet.kubelet import Kubelet
 from conformance.sim.kubelet.process import SUITE, Suite
 from conformance.sim.kubelet.programs import Programs
@@ -169,7 +170,8 @@ class Simulation:
         self._endings.push_async_callback(tasks.stop)
         for component in self._components(kube):
             tasks.spawn(component.run(), type(component).__name__)
-        kubelet = self._kubelet = Kubelet(kube, self.clock, programs(suite))
+        address = await address_towards_nodes(kube) if self._attach else LOOPBACK
+        kubelet = self._kubelet = Kubelet(kube, self.clock, programs(suite), address)
         self._endings.push_async_callback(kubelet.stop)
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)

@@ -29,7 +29,7 @@ class NodeAgent:
         self.workers: dict[str, PodWorker] = {}
         self._shared = shared
         self.runtime = Runtime(shared, node)
-        self._status = NodeStatus(shared.kube, node, shared.port)
+        self._status = NodeStatus(shared.kube, node, shared.endpoint)
         self._tasks = Tasks()
         self._down = False
 

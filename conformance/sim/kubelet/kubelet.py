@@ -12,8 +12,8 @@ from conformance.sim.events import EventRecorder
 from conformance.sim.kube import CONFIG_MAPS, NODES, PODS, Event, Kube, Object, PatchKind
 from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.agent import NodeAgent
+from conformance.sim.kubelet.endpoint import LOOPBACK
 from conformance.sim.kubelet.leases import Leases
-from conformance.sim.kubelet.nodeobject import HOST_IP
 from conformance.sim.kubelet.pod import PodWorker
 from conformance.sim.kubelet.programs import Programs
 from conformance.sim.kubelet.runtime import Shared
@@ -36,24 +36,25 @@ class Kubelet:
         kube: API client.
         clock: The cluster's clock.
         programs: The programs of containers.
+        address: Address of the nodes, at which the API server reaches this process.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, programs: Programs) -> None:
+    def __init__(self, kube: Kube, clock: Clock, programs: Programs, address: str = LOOPBACK) -> None:
         self._kube = kube.named("kubelet")
         self._clock = clock
         self._programs = programs
         self._agents: dict[str, NodeAgent] = {}
         self._leases = Leases(self._kube)
         self._events = EventRecorder(self._kube, clock, "kubelet")
-        self._statuses = StatusWriter(self._kube, clock, HOST_IP)
-        self._server = KubeletServer(self.find_worker, programs, clock)
+        self._statuses = StatusWriter(self._kube, clock, address)
+        self._server = KubeletServer(self.find_worker, programs, clock, address)
         self._tasks = Tasks()
         self._shared: Shared | None = None
 
     async def start(self, nodes: Iterable[SimNode] = ()) -> None:
         """Open the endpoint, start the informers and join these nodes; `add` can join more."""
         pods, config_maps = self._kube.informer(PODS), self._kube.informer(CONFIG_MAPS)
-        port = await self._server.start()
+        endpoint = await self._server.start()
         await asyncio.gather(pods.synced.wait(), config_maps.synced.wait())
         self._shared = Shared(
             kube=self._kube,
@@ -63,7 +64,7 @@ class Kubelet:
             config_maps=config_maps,
             events=self._events,
             statuses=self._statuses,
-            port=port,
+            endpoint=endpoint,
             addresses=itertools.count(1),
         )
         pods.on_change(self._pod_changed)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.sim.kube import Object
+from conformance.sim.kubelet.endpoint import Endpoint
 from conformance.sim.node import SimNode
 from conformance.spec.names import HOSTNAME
 from conformance.spec.times import api_time
 
 KUBELET_VERSION: Final = "v1.36.2"
 """Version of the kubelet that is simulated."""
-HOST_IP: Final = "127.0.0.1"
-"""Address of every simulated node: its kubelet listens only on the host of the simulation."""
 STANDING: Final = {
     "cpu": "224",
     "ephemeral-storage": "1843217020Ki",
@@ -26,8 +25,8 @@ RESERVED_MEMORY_KIB: Final = 102400
 """Memory that is not allocatable: the kubelet's hard eviction threshold, 100 MiB."""
 
 
-def node_object(node: SimNode, port: int) -> Object:
-    """Return the Node object that the kubelet registers; `port` is the port of its endpoint."""
+def node_object(node: SimNode, endpoint: Endpoint) -> Object:
+    """Return the Node object that the kubelet registers."""
     system = {
         HOSTNAME: node.name,
         "kubernetes.io/os": "linux",
@@ -38,15 +37,15 @@ def node_object(node: SimNode, port: int) -> Object:
     return {
         "metadata": {"name": node.name, "labels": dict(node.labels) | system},
         "spec": {"taints": [dict(taint) for taint in node.taints]} if node.taints else {},
-        "status": node_status(node, port),
+        "status": node_status(node, endpoint),
     }
 
 
-def node_status(node: SimNode, port: int) -> Object:
+def node_status(node: SimNode, endpoint: Endpoint) -> Object:
     """Return the complete status of a ready node."""
     return {
-        "addresses": [{"type": "InternalIP", "address": HOST_IP}],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        "addresses": [{"type": "InternalIP", "address": endpoint.address}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": endpoint.port}},
         "declaredFeatures": ["ExtendWebSocketsToKubelet"],
         "nodeInfo": _node_info(node),
         **quantities(node),

@@ -9,6 +9,7 @@ from typing import Final
 from conformance.sim.clock import Timer
 from conformance.sim.kube import NODES, Kube, KubeError, Object, PatchKind
 from conformance.sim.kube.insist import insist, insist_unless_gone
+from conformance.sim.kubelet.endpoint import Endpoint
 from conformance.sim.kubelet.nodeobject import node_object, node_status, quantities, ready_condition
 from conformance.sim.node import SimNode
 from conformance.sim.tasks import Tasks
@@ -24,10 +25,10 @@ class NodeStatus:
     can have changed, so that an idle node costs nothing; an unchanged status is not written.
     """
 
-    def __init__(self, kube: Kube, node: SimNode, port: int) -> None:
+    def __init__(self, kube: Kube, node: SimNode, endpoint: Endpoint) -> None:
         self._kube = kube
         self._node = node
-        self._port = port
+        self._endpoint = endpoint
         self._written: Object = {}
         self._timer: Timer | None = None
         self._tasks = Tasks()
@@ -36,7 +37,7 @@ class NodeStatus:
     async def register(self) -> None:
         """Create the Node object, or adopt an existing one: set its labels and its status."""
         self._written = quantities(self._node)
-        body = node_object(self._node, self._port)
+        body = node_object(self._node, self._endpoint)
         try:
             await insist(lambda: self._kube.create(NODES, body))
         except KubeError as error:
@@ -67,7 +68,7 @@ class NodeStatus:
     async def ready(self) -> None:
         """Set the node ready again."""
         self._written = quantities(self._node)
-        await self._patch(node_status(self._node, self._port))
+        await self._patch(node_status(self._node, self._endpoint))
         self._node.devices.on_change = self.plan
         self.plan()
 

@@ -16,9 +16,9 @@ from conformance.sim.hardware.gpu import Gpu
 from conformance.sim.kube import PODS, Informer, Kube, Object
 from conformance.sim.kube.insist import insist_unless_gone
 from conformance.sim.kubelet.containers import Launch
+from conformance.sim.kubelet.endpoint import Endpoint
 from conformance.sim.kubelet.environment import environment, expand, visible_gpus
 from conformance.sim.kubelet.logs import ContainerLog
-from conformance.sim.kubelet.nodeobject import HOST_IP
 from conformance.sim.kubelet.podstatus import PodAtWork
 from conformance.sim.kubelet.programs import Programs, image_name
 from conformance.sim.kubelet.statuswriter import StatusWriter
@@ -38,7 +38,7 @@ class Shared:
         config_maps: All ConfigMaps of the cluster.
         events: Recorder of the kubelets' events.
         statuses: Writer of the status of pods.
-        port: Port of the kubelets' endpoint.
+        endpoint: Address of the nodes, and port of their kubelets.
         addresses: Numbers of the next pod addresses.
     """
 
@@ -49,7 +49,7 @@ class Shared:
     config_maps: Informer
     events: EventRecorder
     statuses: StatusWriter
-    port: int
+    endpoint: Endpoint
     addresses: Iterable[int]
 
 
@@ -108,7 +108,7 @@ class Runtime:
 
     def prepare(self, pod: Object, spec: Object, grant: Grant, log: ContainerLog, ip: str) -> Launch:
         """Return what a container of the pod runs next."""
-        addressed = pod | {"status": pod.get("status", {}) | {"podIP": ip, "hostIP": HOST_IP}}
+        addressed = pod | {"status": pod.get("status", {}) | {"podIP": ip, "hostIP": self._shared.endpoint.address}}
         variables = environment(addressed, spec, self._config_map, grant)
         command = [expand(word, variables) for word in [*(spec.get("command") or []), *(spec.get("args") or [])]]
         files = Files(pod, spec, self._config_map, self._node.files)
@@ -140,7 +140,7 @@ class Runtime:
     def new_address(self, pod: Object) -> str:
         """Return the IP address of a new pod: that of the node with host network, else a new one."""
         if pod["spec"].get("hostNetwork"):
-            return HOST_IP
+            return self._shared.endpoint.address
         number = next(iter(self._shared.addresses))
         return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 

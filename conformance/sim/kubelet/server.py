@@ -14,9 +14,9 @@ from aiohttp import web
 
 from conformance.sim.clock import Clock
 from conformance.sim.kubelet.containers import ContainerRunner
+from conformance.sim.kubelet.endpoint import Endpoint
 from conformance.sim.kubelet.execution import serve_exec
 from conformance.sim.kubelet.logs import ContainerLog, LogOptions
-from conformance.sim.kubelet.nodeobject import HOST_IP
 from conformance.sim.kubelet.pod import PodWorker
 from conformance.sim.kubelet.programs import Programs
 
@@ -27,22 +27,26 @@ SHUTDOWN_SECONDS: Final = 0.2
 class KubeletServer:
     """The part of the kubelet API that an API server proxies: `/containerLogs` and `/exec`.
 
-    It listens on the loopback address with a self-signed CA; by default API servers do not verify the certificate.
+    It listens on one address with a self-signed CA; by default API servers do not verify the certificate.
 
     Args:
         find_worker: Looks up a running pod by namespace and name.
         programs: The programs of commands.
         clock: The cluster's clock.
+        address: Where it listens.
     """
 
-    def __init__(self, find_worker: Callable[[str, str], PodWorker | None], programs: Programs, clock: Clock) -> None:
+    def __init__(
+        self, find_worker: Callable[[str, str], PodWorker | None], programs: Programs, clock: Clock, address: str
+    ) -> None:
         self._find_worker = find_worker
         self._programs = programs
         self._clock = clock
+        self._address = address
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> int:
-        """Start to listen; return the port."""
+    async def start(self) -> Endpoint:
+        """Start to listen."""
         app = web.Application()
         app.router.add_get("/healthz", _healthy)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
@@ -50,10 +54,9 @@ class KubeletServer:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        trustme.CA().issue_cert(HOST_IP).configure_cert(tls)
-        await web.TCPSite(self._runner, HOST_IP, 0, ssl_context=tls).start()
-        port: int = self._runner.addresses[0][1]
-        return port
+        trustme.CA().issue_cert(self._address).configure_cert(tls)
+        await web.TCPSite(self._runner, self._address, 0, ssl_context=tls).start()
+        return Endpoint(self._address, self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Close the endpoint."""

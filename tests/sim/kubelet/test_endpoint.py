@@ -13,7 +13,8 @@ from kubernetes import client, config
 from kubernetes.stream import stream as open_stream
 
 from conformance.sim.container import Container
-from conformance.sim.kube import PODS, Object
+from conformance.sim.kube import NODES, PODS, Object
+from conformance.sim.kubelet.endpoint import LOOPBACK, address_towards_nodes, source_address
 from tests.sim.stage import Plugin, Stage, stage
 
 
@@ -153,3 +154,44 @@ async def test_the_official_client_runs_a_command_through_the_api_server() -> No
 
     assert listed.startswith("GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-")
     assert len(listed.splitlines()) == 1
+
+
+def node(*addresses: tuple[str, str]) -> Object:
+    listed = [{"type": kind, "address": address} for kind, address in addresses]
+    return {"metadata": {"name": f"n{len(addresses)}"}, "status": {"addresses": listed}}
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [(), (("InternalIP", "127.0.0.1"),), (("InternalIP", "::1"), ("Hostname", "a")), (("ExternalIP", "203.0.113.9"),)],
+    ids=str,
+)
+async def test_a_cluster_without_other_machines_is_on_this_one(addresses: tuple[tuple[str, str], ...]) -> None:
+    async with stage(nodes=0) as it:
+        await it.kube.create(NODES, node(*addresses))
+
+        assert await address_towards_nodes(it.kube) == LOOPBACK
+
+
+async def test_the_api_server_of_another_machine_reaches_the_address_on_the_way_there() -> None:
+    """As that of kind, in a container."""
+    mine = source_address("203.0.113.9")
+    if mine == LOOPBACK:
+        pytest.skip("this machine has no address but the loopback address")
+    async with stage(nodes=0) as it:
+        await it.kube.create(NODES, node(("InternalIP", "203.0.113.9")))
+        assert await address_towards_nodes(it.kube) == mine
+
+    async with stage(commands={"chatter": chatter}, address=mine) as it:
+        await it.create(command=["chatter"])
+        pod = await it.until_phase("pod", "Running")
+        url = f"https://{mine}:{it.node()['status']['daemonEndpoints']['kubeletEndpoint']['Port']}"
+        untrusting = aiohttp.TCPConnector(ssl=False)
+        path = "/containerLogs/default/pod/main"
+        async with aiohttp.ClientSession(connector=untrusting) as session, session.get(url + path) as answer:
+            log = await answer.text()
+        addresses = it.node()["status"]["addresses"]
+
+    assert pod["status"]["hostIP"] == mine
+    assert addresses == [{"type": "InternalIP", "address": mine}]
+    assert log.splitlines() == ["line 0", "line 1", "line 2"]

@@ -8,6 +8,7 @@ import pytest
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import Kube, Object
+from conformance.sim.kubelet.endpoint import LOOPBACK, Endpoint
 from conformance.sim.kubelet.nodestatus import PERIOD_SECONDS, NodeStatus
 from conformance.sim.node import SimNode
 from tests.sim.hand_clock import HandClock
@@ -36,7 +37,7 @@ class Stand:
         self.clock = HandClock()
         self.server = Server(self.clock)
         self.node = SimNode(name, NodeHardware([]), self.clock, Faults(faults))
-        self.status = NodeStatus(cast("Kube", self.server), self.node, 10250)
+        self.status = NodeStatus(cast("Kube", self.server), self.node, Endpoint(LOOPBACK, 10250))
 
     async def move_to(self, moment: int) -> None:
         """Let time pass second by second, with room for the requests of each."""

@@ -174,6 +174,31 @@ async def test_a_program_that_breaks_is_a_crash_and_says_so_in_the_log() -> None
     assert log[-1] == "RuntimeError: a bug"
 
 
+@pytest.mark.parametrize(
+    ("wrote", "policy", "code", "message"),
+    [
+        ("verdict", "File", 1, "verdict"),
+        ("verdict", "FallbackToLogsOnError", 1, "verdict"),
+        ("", "FallbackToLogsOnError", 1, "said\nlast"),
+        ("", "FallbackToLogsOnError", 0, None),
+        ("", "File", 1, None),
+    ],
+)
+async def test_the_termination_message_is_what_the_program_wrote_or_the_end_of_its_log(
+    wrote: str, policy: str, code: int, message: str | None
+) -> None:
+    async def own(container: Container) -> int:
+        container.log("said\nlast")
+        container.message = wrote
+        return code
+
+    async with stage(commands={"own": own}) as it:
+        await it.create(command=["own"], container={"terminationMessagePolicy": policy})
+        pod = await it.until_phase("pod", "Failed" if code else "Succeeded")
+
+    assert state(pod)["terminated"].get("message") == message
+
+
 async def test_a_pod_that_is_deleted_is_asked_to_end_and_then_goes() -> None:
     said: list[str] = []
 
