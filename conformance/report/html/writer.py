@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from conformance.report.assemble import gpu_kind, versions
 from conformance.report.html.content import data
-from conformance.report.html.failures import causes, failures, unjudged
+from conformance.report.html.failures import failures, unjudged
 from conformance.report.html.sources import linked
 from conformance.report.model import NOT_JUDGED, NodeEnvironment, Outcome, Report
 
@@ -38,10 +38,10 @@ def page_text(report: Report) -> str:
         .render(
             report=report,
             failures=found,
-            causes=causes(found),
             unjudged=unjudged(report),
             data=data(report, found),
             judged=sum(row.outcome not in NOT_JUDGED for row in report.requirements),
+            titles={row.id: row.title for row in report.requirements},
             cases_by_requirement=_functions(report),
             nodes=_alike(report.environment.nodes),
             versions=versions(report.environment),
