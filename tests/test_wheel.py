@@ -52,6 +52,7 @@ def test_the_wheel_runs_in_an_empty_folder(programs: Path, tmp_path: Path) -> No
     said = do(programs / "mig-conformance", "-m", "single", "--require=partial", *small, folder=empty)
 
     assert Path(where).is_relative_to(programs.parent)
+    assert "<h1>partial</h1>" in (empty / "reports" / "index.html").read_text(encoding="utf-8")
     report = json.loads((empty / "reports" / "report.json").read_text(encoding="utf-8"))
     assert report["summary"]["failed"] == 0
     assert report["summary"]["passed"] > 0

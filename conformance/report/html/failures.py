@@ -11,7 +11,6 @@ from conformance.report.model import Case, CaseFunction, Outcome, Report
 from conformance.report.observations import Evidence, Stay
 
 _BAD: Final = (Outcome.FAILED, Outcome.ERROR)
-MOST_CAUSES: Final = 5
 _JUDGED: Final = (Outcome.PASSED, *_BAD)
 _WITHOUT_TIME: Final = float("inf")
 
@@ -95,15 +94,6 @@ def failures(report: Report) -> list[Failure]:
     )
     shown: dict[str, str] = {}
     return [_failure(report, name, places, judged[name], shown) for name, places in found]
-
-
-def causes(found: Sequence[Failure]) -> list[tuple[str, list[Failure]]]:
-    """Return the likely causes with the failures whose first place names them: those of most failures first."""
-    named: dict[str, list[Failure]] = {}
-    for failure in found:
-        for cause in dict.fromkeys(failure.first.case.finding.likely if failure.first.case.finding else ()):
-            named.setdefault(cause, []).append(failure)
-    return sorted(named.items(), key=lambda row: -len(row[1]))[:MOST_CAUSES]
 
 
 def unjudged(report: Report) -> list[Unjudged]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,7 +14,7 @@ from markupsafe import Markup
 
 from conformance.report.assemble import gpu_kind, versions
 from conformance.report.html.content import data
-from conformance.report.html.failures import causes, failures, unjudged
+from conformance.report.html.failures import Failure, failures, unjudged
 from conformance.report.html.sources import linked
 from conformance.report.model import NOT_JUDGED, NodeEnvironment, Outcome, Report
 
@@ -38,10 +40,11 @@ def page_text(report: Report) -> str:
         .render(
             report=report,
             failures=found,
-            causes=causes(found),
             unjudged=unjudged(report),
             data=data(report, found),
             judged=sum(row.outcome not in NOT_JUDGED for row in report.requirements),
+            failed_at=_failed_at(found),
+            titles={row.id: row.title for row in report.requirements},
             cases_by_requirement=_functions(report),
             nodes=_alike(report.environment.nodes),
             versions=versions(report.environment),
@@ -63,6 +66,7 @@ def _environment() -> Environment:
     )
     environment.filters["clock"] = clock
     environment.filters["linked"] = linked
+    environment.filters["repeats"] = repeats
     return environment
 
 
@@ -71,6 +75,20 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def repeats(lines: Iterable[str]) -> list[tuple[str, int]]:
+    """Return lines with the number of times that each stands there in a row."""
+    return [(line, len(list(same))) for line, same in groupby(lines)]
+
+
+def _failed_at(found: Iterable[Failure]) -> dict[str, str]:
+    """Anchor of the first failure of each requirement."""
+    anchors: dict[str, str] = {}
+    for failure in found:
+        for requirement in failure.first.case.requirements:
+            anchors.setdefault(requirement, failure.anchor)
+    return anchors
 
 
 def _asset(name: str) -> str:

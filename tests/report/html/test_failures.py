@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.report.html.failures import causes, failures, unjudged
+from conformance.report.html.failures import failures, unjudged
 from conformance.report.model import Outcome
 from tests.report.html.made import small_report
 
@@ -31,12 +31,6 @@ def test_evidence_is_shown_once() -> None:
 
     assert first.evidence is not None
     assert (second.evidence, second.shown_in) == (None, first.anchor)
-
-
-def test_likely_causes_are_counted_by_rule() -> None:
-    found = failures(small_report())
-
-    assert [(cause, len(named)) for cause, named in causes(found)] == [("the device plugin leaves one device out", 1)]
 
 
 def test_cases_that_could_not_judge_are_listed_by_reason() -> None:

@@ -28,7 +28,7 @@ def show(browser: Chrome, folder: Path, report: Report) -> None:
     """Open the page of a report, and wait until its scripts have begun."""
     write_whole(folder / PAGE_FILE, page_text(report))
     browser.get(address(folder / PAGE_FILE))
-    wait_for(browser, "document.getElementById('cases-status').textContent !== ''")
+    wait_for(browser, "document.readyState === 'complete'")
 
 
 def wait_for(browser: Chrome, condition: str) -> None:
@@ -57,6 +57,12 @@ def status(browser: Chrome) -> str:
     return by(browser, "#timeline-status").text
 
 
+def list_cases(browser: Chrome) -> None:
+    """Bring the list of cases into view, which draws it."""
+    browser.execute_script("document.getElementById('cases').scrollIntoView()")
+    wait_for(browser, "document.getElementById('cases-status').textContent !== ''")
+
+
 def rows(browser: Chrome) -> list[str]:
     return [one.text for one in browser.find_elements(By.CSS_SELECTOR, "#cases-table tbody tr")]
 
@@ -69,6 +75,7 @@ def test_axe_finds_nothing(
     look(browser, size, scheme)
     show(browser, folder, small_report())
     draw(browser)
+    list_cases(browser)
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     browser.execute_script(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = browser.execute_async_script("axe.run().then(arguments[0])")
@@ -113,6 +120,7 @@ def test_the_page_is_as_wide_as_the_window(browser: Chrome, folder: Path, size: 
 
 def test_cases_can_be_filtered(browser: Chrome, folder: Path) -> None:
     show(browser, folder, small_report())
+    list_cases(browser)
     assert len(rows(browser)) == 6
 
     Select(by(browser, "#cases-outcome")).select_by_visible_text("failed")
@@ -127,6 +135,7 @@ def test_cases_can_be_filtered(browser: Chrome, folder: Path) -> None:
 def test_a_requirement_leads_to_its_cases(browser: Chrome, folder: Path) -> None:
     show(browser, folder, small_report())
     browser.execute_script("document.querySelector('#D-24 a[data-function]').click()")
+    wait_for(browser, "document.getElementById('cases-status').textContent !== ''")
 
     assert len(rows(browser)) == 3
     assert browser.current_url.endswith("#cases")
@@ -134,6 +143,7 @@ def test_a_requirement_leads_to_its_cases(browser: Chrome, folder: Path) -> None
 
 def test_many_cases_are_drawn_in_steps(browser: Chrome, folder: Path) -> None:
     show(browser, folder, large_report(nodes=150, cells=0, cases_per_cell=1))
+    list_cases(browser)
     assert len(rows(browser)) == 100
 
     browser.execute_script("document.getElementById('cases-more').click()")

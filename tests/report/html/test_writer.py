@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from conformance.report.html.writer import clock, page_text
+from conformance.report.html.writer import clock, page_text, repeats
 from conformance.report.model import Report, Verdict
 from tests.report.html.made import HOSTILE, large_report, small_report
 
@@ -118,6 +118,20 @@ def test_a_node_takes_its_share_of_the_largest_page() -> None:
     fixed = size(large_report(0, 0, 0))
     assert fixed + 100 * (size(large_report(4, 30, 30)) - fixed) / 4 < LIMIT
     assert fixed + 1000 * (size(large_report(40, 0, 12)) - fixed) / 40 < LIMIT
+
+
+def test_lines_that_repeat_are_counted() -> None:
+    assert repeats(["a", "a", "b", "a"]) == [("a", 2), ("b", 1), ("a", 1)]
+
+
+def test_a_failed_requirement_leads_to_its_first_failure(small: Report) -> None:
+    links = [
+        attributes.get("href")
+        for tag, attributes in Elements(page_text(small)).tags
+        if attributes.get("class") == "chip failed" and tag == "a"
+    ]
+
+    assert links == ["#failure-test-resources", "#failure-test-reboot"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00:00"), (968.1, "0:16:08"), (90061, "25:01:01")])

@@ -14,6 +14,7 @@ const cases = (() => {
   async function load() {
     if (all !== null) return;
     const { words, functions, rows } = await page.unpack(page.data.cases);
+    if (all !== null) return;
     all = [];
     for (let at = 0; at < rows.length; at += 5) {
       const [ended, name, node, cell] = rows.slice(at, at + 4).map((number) => words[number]);
@@ -71,7 +72,7 @@ const cases = (() => {
     for (const control of [outcome, requirement]) control.addEventListener("change", update);
     filter.addEventListener("input", update);
     more.addEventListener("click", draw);
-    return update();
+    page.whenSeen(section, update);
   }
 
   return { start, only };

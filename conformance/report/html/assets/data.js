@@ -29,5 +29,14 @@ const page = (() => {
     for (const one of elements) one.hidden = false;
   }
 
-  return { data, unpack, clock, element, show };
+  /** Calls a function once, when a section comes into view: what nobody looks at costs nothing. */
+  function whenSeen(section, call) {
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      call();
+    }).observe(section);
+  }
+
+  return { data, unpack, clock, element, show, whenSeen };
 })();

@@ -247,11 +247,7 @@ const timeline = (() => {
       move(KEYS[event.key]);
     });
     const first = page.data.nodes.find((one) => one.failures.length) ?? page.data.nodes[0];
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      if (first && shown === null) open(first.name);
-    }).observe(section);
+    page.whenSeen(section, () => first && shown === null && open(first.name));
   }
 
   return { start, open };
