@@ -1,6 +1,5 @@
 """Which nodes MIG concerns, and what such a node needs."""
 
-from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.scope import check_left_alone, check_prerequisites
 from conformance.expect.versions import check_images
@@ -16,7 +15,6 @@ from conformance.suite.scenarios.scope import (
 )
 
 ONCE = cells(once=True)
-ONE_AT_REST = cells(kinds=[GeometryKind.OFF, GeometryKind.UNIFORM], once=True)
 
 
 @case("D-10", scenario=LookAtOtherNodes, cells=ONCE)
@@ -29,17 +27,17 @@ def test_nodes_without_mig_are_left_alone(node: ExpectedNode, seen: Scope) -> No
     check_left_alone(node.context, seen.others)
 
 
-@case("D-11", scenario=LookAtPrerequisites, cells=ONE_AT_REST)
+@case("D-11", scenario=LookAtPrerequisites)
 def test_prerequisites_of_mig_are_met(node: ExpectedNode, seen: Needed) -> None:
     """mig-manager, device plugin and GPU Feature Discovery MUST run on the node, and its driver MUST know MIG.
 
     There MUST be one ClusterPolicy, and no deploy label that a change has left paused.
     Source: runbook, "Prerequisites"; MIG User Guide, "Software prerequisites".
     """
-    check_prerequisites(node.context, seen.found, seen.gpus)
+    check_prerequisites(node.context, seen.found)
 
 
-@case("D-28", scenario=LookAtImages, cells=ONCE)
+@case("D-28", scenario=LookAtImages)
 def test_running_versions_are_the_declared_ones(node: ExpectedNode, seen: Images) -> None:
     """Every operand MUST run the image that the ClusterPolicy declares, and the Helm values of `--declared-versions`.
 

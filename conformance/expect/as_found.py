@@ -16,12 +16,14 @@ from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.observed import ListedGpu
 from conformance.expect.resources import above_zero
 from conformance.spec.names import (
+    DEPLOY_PREFIX,
     GPU_COUNT,
     GPU_RESOURCE,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
     MIG_MANAGER_APP,
     MIG_RESOURCE_PREFIX,
+    PAUSED,
     PREFIX,
     State,
     Strategy,
@@ -29,6 +31,7 @@ from conformance.spec.names import (
 
 _COUNT: Final = re.compile(re.escape(MIG_RESOURCE_PREFIX) + r"(?P<profile>.+)\.count")
 _BASE: Final = re.compile(r"(?:\d+c\.)?\d+g\.\d+gb")
+_ON_THE_WAY: Final = (State.PENDING, State.REBOOTING)
 _SMALLER: Final = re.compile(r"\d+c\.")
 
 
@@ -51,6 +54,20 @@ def check_not_failed(context: CheckContext, labels: Mapping[str, str], offered: 
     look_at = "the log of mig-manager on the node has the reason"
     found = (f"{MIG_CONFIG}={configuration} in state {state}",)
     raise ConformanceError(context, "configuration", Finding(("an applied configuration",), found), (cause, look_at))
+
+
+def check_settled(context: CheckContext, labels: Mapping[str, str]) -> None:
+    """Check that no change of the geometry is left unfinished: no state on the way, and no operand that stays paused.
+
+    Raises:
+        ConformanceError: Something is left; the message names the labels.
+    """
+    left = [f"{MIG_CONFIG_STATE}={labels[MIG_CONFIG_STATE]}"] if labels.get(MIG_CONFIG_STATE) in _ON_THE_WAY else []
+    left += [f"{key}={PAUSED}" for key in sorted(labels) if key.startswith(DEPLOY_PREFIX) and labels[key] == PAUSED]
+    if left:
+        expected = (f"{MIG_CONFIG_STATE} is {State.SUCCESS} or {State.FAILED}", "no operand is paused")
+        likely = ("mig-manager waits for a pod that does not go, or was stopped in a change: see its log on the node",)
+        raise ConformanceError(context, "end of the last change", Finding(expected, tuple(left)), likely)
 
 
 def check_counts(

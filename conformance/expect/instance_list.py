@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -26,14 +26,18 @@ def with_gpu_instances(gpus: Sequence[ObservedGpu], listed: str) -> tuple[Observ
         gpus: The GPUs as the probe read them.
         listed: Output of `nvidia-smi mig -lgi`. If it is no list, such as a refusal, the GPUs are returned unchanged.
     """
+    if (found := read_gpu_instances(listed)) is None:
+        return tuple(gpus)
+    return tuple(
+        gpu if gpu.gpu_instances is not None else replace(gpu, gpu_instances=found.get(gpu.index, ())) for gpu in gpus
+    )
+
+
+def read_gpu_instances(listed: str) -> Mapping[int, tuple[ObservedGpuInstance, ...]] | None:
+    """Return the GPU instances of the list by index of the GPU, in order of their ids; None if it is no such list."""
     found: defaultdict[int, list[ObservedGpuInstance]] = defaultdict(list)
     for index, profile, instance, start, size in _ROW.findall(listed):
         found[int(index)].append(ObservedGpuInstance(int(instance), profile, int(start), int(size)))
     if not found and not _NONE.search(listed):
-        return tuple(gpus)
-    return tuple(
-        gpu
-        if gpu.gpu_instances is not None
-        else replace(gpu, gpu_instances=tuple(sorted(found[gpu.index], key=lambda each: each.id)))
-        for gpu in gpus
-    )
+        return None
+    return {index: tuple(sorted(instances, key=lambda each: each.id)) for index, instances in found.items()}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.expect.observed import ObservedGpu
 from conformance.spec.names import (
+    COMPUTE_MAJOR,
     DEPLOY_MIG_MANAGER,
     DEPLOY_PREFIX,
     MIG_CAPABLE,
@@ -71,13 +71,13 @@ def check_left_alone(context: CheckContext, others: Sequence[OtherNode]) -> None
         raise ConformanceError(context, "nodes without MIG", Finding(expected, tuple(found)))
 
 
-def check_prerequisites(context: CheckContext, found: Prerequisites, gpus: Sequence[ObservedGpu]) -> None:
+def check_prerequisites(context: CheckContext, found: Prerequisites) -> None:
     """Check that mig-manager, device plugin and GPU Feature Discovery run, and that the driver knows MIG on these GPUs.
 
     Raises:
         ConformanceError: Something is missing; the message names all of it.
     """
-    if wrong := [*_wrong_cluster(found), *_wrong_operands(found), *_wrong_driver(found.driver, gpus)]:
+    if wrong := [*_wrong_cluster(found), *_wrong_operands(found), *_wrong_driver(found.driver, found.labels)]:
         expected = ("one ClusterPolicy with mig-manager enabled", *(f"{app}: Ready" for app in found.operands))
         raise ConformanceError(context, "prerequisites", Finding(expected, tuple(wrong)))
 
@@ -116,10 +116,14 @@ def _wrong_operands(found: Prerequisites) -> Iterator[str]:
             yield f"{app}: {how}"
 
 
-def _wrong_driver(driver: str, gpus: Sequence[ObservedGpu]) -> Iterator[str]:
+def _wrong_driver(driver: str, labels: Mapping[str, str]) -> Iterator[str]:
+    if needed := first_driver(driver, labels):
+        yield f"driver {driver}: GPUs of compute capability {labels[COMPUTE_MAJOR]} have MIG from driver {needed} on"
+
+
+def first_driver(driver: str, labels: Mapping[str, str]) -> str:
+    """Return the first driver with MIG on the GPUs of a node if its driver is older; empty if it is not, or unknown."""
     numbers = tuple(int(part) for part in driver.split(".") if part.isdigit())
-    for major in sorted({gpu.capability[0] for gpu in gpus if gpu.mig_capable}):
-        first = FIRST_DRIVERS.get(major)
-        if numbers and first and numbers < first:
-            needed = ".".join(map(str, first))
-            yield f"driver {driver}: GPUs of compute capability {major} have MIG from driver {needed} on"
+    major = labels.get(COMPUTE_MAJOR, "")
+    first = FIRST_DRIVERS.get(int(major)) if major.isdigit() else None
+    return ".".join(map(str, first)) if first and numbers and numbers < first else ""

@@ -80,7 +80,7 @@ def cut_by_others(snapshot: Snapshot) -> Iterator[Seen]:
         wanted = node.labels.get(MIG_CONFIG, "")
         _, _, found = _file_of(snapshot, node)
         entries = found.entries.get(wanted, ()) if found else ()
-        divides = any(entry.mig_devices for entry in entries)
+        divides = any(entry.enabled for entry in entries)
         known = not wanted or (found is not None and wanted in found.entries)
         if _is_divided(node) and known and not divides and node.labels.get(MIG_CONFIG_STATE) not in _AT_WORK:
             named = f"{MIG_CONFIG}={wanted}" if wanted else f"no label {MIG_CONFIG}"

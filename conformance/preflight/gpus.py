@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from conformance.expect.label_parts import product
-from conformance.expect.scope import FIRST_DRIVERS
+from conformance.expect.scope import first_driver
 from conformance.operations.sharing import sharing_of
 from conformance.preflight.finding import Seen
 from conformance.preflight.snapshot import SeenNode, Snapshot
 from conformance.spec.models import load_models
-from conformance.spec.names import CUDA_DRIVER_VERSION, GPU_PRESENT, GPU_PRODUCT, MIG_CAPABLE
-
-_MAJOR: Final = "nvidia.com/gpu.compute.major"
+from conformance.spec.names import COMPUTE_MAJOR, CUDA_DRIVER_VERSION, GPU_PRESENT, GPU_PRODUCT, MIG_CAPABLE
 
 
 def no_node(snapshot: Snapshot) -> Iterator[Seen]:
@@ -53,13 +50,14 @@ def unknown_model(snapshot: Snapshot) -> Iterator[Seen]:
 def old_driver(snapshot: Snapshot) -> Iterator[Seen]:
     """The driver of a node is older than the first one with MIG on its GPUs."""
     for node in snapshot.mig_nodes:
-        driver, major = node.labels.get(CUDA_DRIVER_VERSION, ""), node.labels.get(_MAJOR, "")
-        first = FIRST_DRIVERS.get(int(major)) if major.isdigit() else None
-        numbers = tuple(int(part) for part in driver.split(".") if part.isdigit())
-        if first and numbers and numbers < first:
-            needed = ".".join(map(str, first))
+        driver = node.labels.get(CUDA_DRIVER_VERSION, "")
+        if needed := first_driver(driver, node.labels):
             fix = f"install driver {needed} or newer (spec.driver.version of the ClusterPolicy)"
-            yield Seen(str(node), f"driver {driver} has no MIG for GPUs of compute capability {major}", fix)
+            yield Seen(
+                str(node),
+                f"driver {driver} has no MIG for GPUs of compute capability {node.labels[COMPUTE_MAJOR]}",
+                fix,
+            )
 
 
 def shared(snapshot: Snapshot) -> Iterator[Seen]:

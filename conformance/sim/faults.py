@@ -238,6 +238,20 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # gpu-operator issue 2833, worse: the five minutes are from mig-parted v0.15.0, pkg/mig/reconfigure.
     Fault("mig-manager-waits-for-ever", "mig_manager", "a pod that does not go is waited for without end", ("D-03",)),
+    # Azure/AgentBaker pull request 8869 divides the GPUs of a node beside mig-manager.
+    Fault(
+        "mig-manager-leaves-slice",
+        "mig_manager",
+        "a process that has applied its first configuration then makes a slice on GPU 0, and an instance without one",
+        ("D-01", "D-09", "D-18"),
+    ),
+    # As gpu-operator issue 2833: labels that were paused stay so when a process ends in a change.
+    Fault(
+        "mig-manager-pauses-at-start",
+        "mig_manager",
+        "a process that has applied its first configuration leaves dcgm-exporter paused",
+        ("D-02", "D-05"),
+    ),
     # gpu-operator v26.7.0, controllers/nodelabeling_controller.go: only if the default says so, and whenever it looks.
     Fault("operator-ignores-empty-default", "operator", "nodes get all-disabled with an empty default too", ("D-14",)),
     Fault("operator-writes-default-once", "operator", "a node with a state gets no default any more", ("D-14",)),

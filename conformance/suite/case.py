@@ -27,7 +27,7 @@ class CaseDeclaration:
     requirements: tuple[str, ...]
     scenario: AnyScenario
     cells: CellSelection
-    needs: Needs = field(default_factory=Needs)
+    needs: Needs = field(default_factory=lambda: Needs(gpus=0))
     tells_arrival: bool = False
 
     @property

@@ -22,8 +22,12 @@ from conformance.suite.options import Options, RunProfile
 from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Moment
 from conformance.suite.targets import Target
 
-READABLE_KINDS = (GeometryKind.OFF, GeometryKind.UNIFORM)
-"""Kinds of geometry for which the number of GPUs follows from the node labels."""
+_SIMPLE: Final = (GeometryKind.OFF, GeometryKind.UNIFORM)
+READABLE_KINDS: Final[Mapping[Strategy, Sequence[GeometryKind]]] = {
+    Strategy.SINGLE: _SIMPLE,
+    Strategy.MIXED: (*_SIMPLE, GeometryKind.UNEVEN, GeometryKind.PARTIAL),
+}
+"""Kinds of geometry for which the labels of a node say how many GPUs it has, and the device plugin advertises them."""
 
 Selected = tuple[CaseDeclaration, Spot]
 
@@ -205,15 +209,24 @@ class Planner:
         for target in self.targets.values():
             configuration = self.labelled.get(target.name, "")
             narrowed = configuration in target.kinds and not self._wanted(configuration)
-            if self.strategy not in CERTIFIED_STRATEGIES or narrowed:
+            if narrowed:
                 continue
-            why = _does_not_apply(case, target)
-            if why is None and case.scenario.needs.execute and not self.permissions.execute:
-                why = LeftOut("needs --allow-exec, to list the devices in the driver pod")
-            if why is not None:
+            if (why := _does_not_apply(case, target) or self._objection_as_found(case, target)) is not None:
                 self.left_out[case][why] += 1
             else:
                 yield Spot(Cell(self.strategy, configuration), target.name, AS_FOUND)
+
+    def _objection_as_found(self, case: CaseDeclaration, target: Target) -> LeftOut | None:
+        needs = case.scenario.needs
+        if self.strategy not in CERTIFIED_STRATEGIES:
+            return LeftOut(f"needs --allow-cluster-wide, to change the strategy: under {self.strategy} none is judged")
+        if needs.execute and not self.permissions.execute:
+            return LeftOut("needs --allow-exec, to list the devices in the driver pod")
+        if needs.applied and (unmanaged := self.unmanaged.get(target.name)) is not None:
+            return LeftOut(unmanaged)
+        if needs.applied and target.name not in self.found:
+            return LeftOut("needs a node whose state is success")
+        return None
 
     def _not_for(self, case: CaseDeclaration, target: Target) -> Iterator[LeftOut]:
         for name, reason in target.not_for_it.items():
@@ -255,7 +268,7 @@ class Planner:
             return self._kept_from(target, "bring the node to other configurations")
         if effect is not Effect.READONLY:
             return self._kept_from(target, "start pods")
-        if target.kinds[cell.configuration] not in READABLE_KINDS:
+        if target.kinds[cell.configuration] not in READABLE_KINDS[cell.strategy]:
             return self._kept_from(target, "count the GPUs with a pod: labels do not say how many there are")
         return None
 

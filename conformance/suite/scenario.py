@@ -72,6 +72,7 @@ class Needs:
         built_in_configurations: Whether the configurations of the node must be the built-in ones.
         node_without_mig: Whether the cluster must have another node, without a GPU that can do MIG.
         execute: Whether the suite must be allowed to run programs in pods of the operator.
+        applied: Whether mig-manager must have applied the configuration that the label of the node names.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -83,6 +84,7 @@ class Needs:
     built_in_configurations: bool = False
     node_without_mig: bool = False
     execute: bool = False
+    applied: bool = False
     simulator: bool = False
 
 

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from conformance.expect.as_found import check_counts, check_listing, check_not_failed
+from conformance.expect.as_found import check_counts, check_listing, check_not_failed, check_settled
 from conformance.expect.device_plugin import DevicePlugin
 from conformance.expect.finding import ConformanceError
 from conformance.expect.observed import read_device_list
@@ -89,3 +89,23 @@ def test_listing(strategy: Strategy, labels: dict[str, str], right: bool) -> Non
 def test_failed_configuration(labels: dict[str, str], right: bool) -> None:
     with nullcontext() if right else pytest.raises(ConformanceError, match="no configuration is named all-enable"):
         check_not_failed(context(), full(labels), ["all-disabled"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "left"),
+    [
+        ({}, ""),
+        ({"nvidia.com/mig.config.state": "success", "nvidia.com/gpu.deploy.dcgm": "false"}, ""),
+        ({"nvidia.com/mig.config.state": "failed"}, ""),
+        ({"nvidia.com/mig.config.state": "pending"}, "nvidia.com/mig.config.state=pending"),
+        ({"nvidia.com/mig.config.state": "rebooting"}, "nvidia.com/mig.config.state=rebooting"),
+        ({"nvidia.com/gpu.deploy.dcgm": "paused-for-mig-change"}, "gpu.deploy.dcgm=paused-for-mig-change"),
+    ],
+)
+def test_a_change_that_has_not_ended(labels: dict[str, str], left: str) -> None:
+    if not left:
+        check_settled(context(), labels)
+        return
+    with pytest.raises(ConformanceError) as raised:
+        check_settled(context(), labels)
+    assert left in str(raised.value)

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.expect.finding import ConformanceError
 from conformance.expect.scope import OtherNode, Prerequisites, check_left_alone, check_prerequisites
-from tests.expect.made import A100_80, H100, context, gpu
+from tests.expect.made import context
 
 ALONE = OtherNode("t4", {"nvidia.com/mig.capable": "false", "nvidia.com/gpu.present": "true"}, (), ())
 READY = Prerequisites(
@@ -16,7 +16,11 @@ READY = Prerequisites(
     manager_enabled=None,
     operands={"nvidia-mig-manager": "Ready", "gpu-feature-discovery": "Ready"},
     driver="580.159.04",
-    labels={"nvidia.com/mig.config.state": "success", "nvidia.com/gpu.deploy.dcgm": "true"},
+    labels={
+        "nvidia.com/mig.config.state": "success",
+        "nvidia.com/gpu.deploy.dcgm": "true",
+        "nvidia.com/gpu.compute.major": "9",
+    },
 )
 
 
@@ -41,8 +45,9 @@ def test_whatever_was_done_to_a_node_without_mig_is_found(other: OtherNode, mess
 
 
 def test_a_node_with_everything_that_mig_needs_is_right() -> None:
-    check_prerequisites(context(), READY, [gpu()])
-    check_prerequisites(context(), replace(READY, driver=""), [])
+    check_prerequisites(context(), READY)
+    check_prerequisites(context(), replace(READY, driver=""))
+    check_prerequisites(context(), replace(READY, labels={}, driver="470.57.02"))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +63,9 @@ def test_a_node_with_everything_that_mig_needs_is_right() -> None:
 )
 def test_what_is_missing_is_named(found: Prerequisites, message: str) -> None:
     with pytest.raises(ConformanceError, match=message):
-        check_prerequisites(context(), found, [gpu(board=H100)])
+        check_prerequisites(context(), found)
 
 
 def test_older_generation_needs_an_older_driver() -> None:
-    check_prerequisites(context(), replace(READY, driver="470.57.02"), [gpu(board=A100_80)])
+    ampere = {"nvidia.com/gpu.compute.major": "8"}
+    check_prerequisites(context(), replace(READY, labels=ampere, driver="470.57.02"))

@@ -155,4 +155,6 @@ def declared(
     tells_arrival: bool = False,
 ) -> CaseDeclaration:
     """A case that looks at a scenario."""
-    return CaseDeclaration(name, requirements, scenario, cells, needs=needs or Needs(), tells_arrival=tells_arrival)
+    return CaseDeclaration(
+        name, requirements, scenario, cells, needs=needs or Needs(gpus=0), tells_arrival=tells_arrival
+    )

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Final
 
 from conformance.sim.container import Container
+from conformance.sim.hardware import Gpu
+from conformance.sim.kube import NODES
 from conformance.sim.mig_manager.config_source import SetupError, choose_config_file
 from conformance.sim.mig_manager.process import Process, StepError
 from conformance.sim.mig_manager.reconfigure import Reconfiguration
@@ -69,9 +71,22 @@ async def _update(process: Process, config_file: str, selected: str) -> None:
         process.log(f"Error: {error}", "error")
     else:
         process.log(f"Successfully updated to MIG config: {selected}")
+        if process.is_new and process.fault("mig-manager-leaves-slice"):
+            _divide(process.container.node.hardware.gpus[0])
+        if process.is_new and process.fault("mig-manager-pauses-at-start"):
+            labels = {"metadata": {"labels": {names.PAUSED_APPS[names.DCGM_EXPORTER_APP]: names.PAUSED}}}
+            await process.container.kube.patch(NODES, process.settings.node, labels)
     finally:
         process.is_new = False
         process.container.node.files[MANAGER_LOOKED] = ""
+
+
+def _divide(gpu: Gpu) -> None:
+    """Make a MIG device, and beside it a GPU instance without a compute instance."""
+    gpu.set_mode(True, needs_reboot=False)
+    smallest = min(gpu.model.profiles, key=lambda row: row.slices)
+    gpu.create_compute_instance(gpu.create_instance(smallest), profile=0)
+    gpu.create_instance(smallest)
 
 
 def _at_start(process: Process, labels: Mapping[str, str]) -> str:

@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from conformance.cluster import paths
 from conformance.cluster.client import Cluster
-from conformance.expect.observed import ObservedGpu
+from conformance.expect.device_plugin import refusal
+from conformance.expect.geometry import wanted_geometry
 from conformance.expect.scope import OtherNode, Prerequisites
 from conformance.expect.versions import COMPONENTS, ComponentImages, Declared, read_declarations
 from conformance.operations.selection import nodes_without_mig
@@ -19,6 +20,7 @@ from conformance.spec.names import (
     MIG_CONFIG_STATE,
     MIG_MANAGER_APP,
 )
+from conformance.suite.as_found import gpus_by_label
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, Moment, Needs, Scenario
 
@@ -42,11 +44,9 @@ class Needed:
 
     Attributes:
         found: As found.
-        gpus: The GPUs of the node; empty if they were not read.
     """
 
     found: Prerequisites
-    gpus: tuple[ObservedGpu, ...]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class LookAtPrerequisites(Scenario[None, Needed]):
 
     summary: ClassVar = "look at the operands that MIG needs, and at the driver"
     effect: ClassVar = Effect.READONLY
+    needs: ClassVar = Needs(gpus=0)
+    as_found: ClassVar = True
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -93,11 +95,11 @@ class LookAtPrerequisites(Scenario[None, Needed]):
         found = Prerequisites(
             policies=tuple(sorted(item["metadata"]["name"] for item in cluster.transport.list(paths.policies()))),
             manager_enabled=cluster.policy().manager_enabled,
-            operands={app: _how(cluster, node.name, app) for app in _NEEDED},
+            operands={app: _how(cluster, node.name, app) for app in _NEEDED if app not in _may_crash(node)},
             driver=labels.get(CUDA_DRIVER_VERSION, ""),
             labels=labels,
         )
-        return Needed(found, node.observed.gpus if node.observed else ())
+        return Needed(found)
 
 
 class LookAtImages(Scenario[None, Images]):
@@ -105,6 +107,8 @@ class LookAtImages(Scenario[None, Images]):
 
     summary: ClassVar = "look at the images of the operands, and at what declares them"
     effect: ClassVar = Effect.READONLY
+    needs: ClassVar = Needs(gpus=0)
+    as_found: ClassVar = True
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -115,6 +119,14 @@ class LookAtImages(Scenario[None, Images]):
         policy = node.cluster.transport.get(paths.policy(node.cluster.policy().name))
         places = {"ClusterPolicy": read_declarations(policy["spec"]), "--declared-versions": node.declared}
         return Images(tuple(_images(node, name, places) for name in COMPONENTS))
+
+
+def _may_crash(node: NodeInCell) -> tuple[str, ...]:
+    """The apps that cannot run: the device plugin, if it must refuse the geometry of the node's configuration."""
+    gpus = gpus_by_label(node.target, node.cell, node.cluster.node(node.name).labels)
+    wanted = wanted_geometry(gpus, node.target.entries(node.cell.configuration))
+    refused = refusal(wanted, node.cell.strategy, node.expected.device_plugin)
+    return (DEVICE_PLUGIN_APP,) if refused else ()
 
 
 def _images(node: NodeInCell, name: str, places: Mapping[str, Mapping[str, Declared]]) -> ComponentImages:
