@@ -80,6 +80,8 @@ class _Reading:
             except ClusterError as error:
                 self.missing.append(_shortened(str(error)))
                 return
+            except Exception as error:  # noqa: BLE001 - an odd object must not change the outcome of a case
+                self.missing.append(_shortened(f"{pod.name}: {type(error).__name__}: {error}"))
 
     def keep(self, pod: str, container: str, lines: Sequence[str], most: int) -> None:
         """Keep the last lines of a log."""

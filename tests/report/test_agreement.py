@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from conformance.report.outputs import WRITERS, remove_outputs, write_outputs
 from conformance.report.terminal import summary
 from tests.report.agreement import assert_agreement
 from tests.report.kinds import KINDS
+
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,12 @@ def test_a_file_that_says_otherwise_is_noticed(name: str, old: str, new: str, tm
 
     with pytest.raises(AssertionError):
         assert_agreement(tmp_path, 0)
+
+
+def test_the_sample_is_made_with_this_release() -> None:
+    for file in sorted(SAMPLE.glob("*/report.json")):
+        status = json.loads(file.read_text(encoding="utf-8"))["exit_status"]
+        assert_agreement(file.parent, status)
 
 
 def test_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_there(memory: Memory) -> 
     assert "the container has no log" in found.missing[1] + found.missing[0]
 
 
+def test_an_odd_object_does_not_change_the_outcome_of_a_case(memory: Memory) -> None:
+    memory._objects[paths.events(OPERATOR_NAMESPACE)] = {"items": None}
+    found = take(memory)
+
+    assert [log.pod for log in found.logs] == ["manager", "waits", "plugin"]
+    assert len(found.missing) == 3
+    assert found.missing[0].startswith("manager: AttributeError")
+
+
 def test_long_lists_and_lines_are_cut_and_counted(memory: Memory) -> None:
     for number in range(200):
         memory.node("a", {"nvidia.com/number": str(number)})
