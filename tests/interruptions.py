@@ -157,8 +157,16 @@ def problems(
         if kind == "KILL" or " " in kind:
             wrong += [said] if (said := stage.restore()) else []
     left = stage.snapshot()
-    wrong += [f"{name} was {found[name]}, is {left[name]}" for name in found if found[name] != left[name]]
-    return at, wrong
+    return at, wrong + list(differences(found, left))
+
+
+def differences(found: Any, left: Any, at: str = "") -> Iterator[str]:
+    """Each value that is not as it was found, with its place."""
+    if isinstance(found, dict) and isinstance(left, dict):
+        for key in sorted(found.keys() | left.keys()):
+            yield from differences(found.get(key), left.get(key), f"{at} {key}".strip())
+    elif found != left:
+        yield f"{at} was {found}, is {left}"
 
 
 def total_writes(stage: Stage) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.cluster.views import Raw
-from conformance.operations.fields import Field, Value, depth, look_up, turned_into, writers
+from conformance.operations.fields import Field, Value, depth, look_up, product_writes, turned_into, writers
+
+_MANAGER: Final = frozenset({"mig-manager", "mig-parted", "nvidia-mig-manager"})
+"""Field managers of mig-manager: its script names itself, and a Go program is called like its file."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,13 @@ class Change:
     def owns(self, field: Field, raw: Raw | None) -> bool:
         """Whether the field of an object has a value of the suite, or what the product made of such a value.
 
-        Where the server records who wrote a field, a value of the suite that somebody else wrote is not the suite's.
+        Where the server records who wrote a field, a value of the suite that somebody else wrote is not the suite's,
+        unless it was mig-manager: it writes deploy labels again as it read them before it began.
         """
         now = look_up(raw, field.keys)
         if any(now == value for value in self.written):
-            who = writers(raw, field)
-            return not who or FIELD_MANAGER in who
+            who = set(writers(raw, field))
+            return not who or FIELD_MANAGER in who or (product_writes(field.label) and not who.isdisjoint(_MANAGER))
         return any(now == one for value in (self.original, *self.written) for one in turned_into(field, value))
 
 

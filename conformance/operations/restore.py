@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ClusterError, WaitTimeout
+from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
 from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
 from conformance.operations.comparison import Comparison, compare, describe_foreign
@@ -52,6 +52,8 @@ class Restore:
         changed_since: What others changed since the suite did, one line each; it stays as it is.
         put_back: What was put back, one line each.
         earlier: One line for each earlier run whose changes were found: whether they were put back.
+        hindered: Whether it failed for no reason of the cluster: the API server did not answer, a right was missing, a
+            node was not Ready, or the user interrupted it. False unless it failed.
     """
 
     outcome: RestoreOutcome = RestoreOutcome.NOT_NEEDED
@@ -59,6 +61,17 @@ class Restore:
     changed_since: tuple[str, ...] = ()
     put_back: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    hindered: bool = False
+
+    def worse(self, error: ClusterError, what: str = "") -> Restore:
+        """Return the report with one more thing that could not be done, and say what in front of the error."""
+        blameless = self.outcome is not RestoreOutcome.FAILED or self.hindered
+        return replace(
+            self,
+            outcome=RestoreOutcome.FAILED,
+            differences=(*self.differences, f"{what}: {error}" if what else str(error)),
+            hindered=blameless and isinstance(error, InconclusiveError),
+        )
 
 
 def restore(
@@ -89,7 +102,7 @@ def restore(
     try:
         cluster.transport.probe()
     except ClusterError as error:
-        return Restore(RestoreOutcome.FAILED, (f"nothing was put back: {error}",))
+        return Restore().worse(error, "nothing was put back")
     # What others changed would end the restore; each write compares with what the suite knows instead.
     before, check = cluster.journal, cluster.before_check
     cluster.journal, cluster.before_check = journal, cluster.guard.check_present
@@ -107,6 +120,7 @@ class _Restoring:
         self._hurried = hurried
         self._compared: list[Comparison] = []
         self._differences: list[str] = []
+        self._hindrances: list[str] = []
         self._since: dict[Field, str] = {}
         self._put_back: list[str] = []
 
@@ -126,6 +140,7 @@ class _Restoring:
             steps.reverse()
         for step in steps:
             step()
+        nodes = [self._compare_again(one) for one in nodes]
         for one in nodes:
             self._fields(one, lambda field: not field.is_cordon and field.label != MIG_CONFIG)
             self._absent_configuration(one)
@@ -136,6 +151,15 @@ class _Restoring:
         for one in others:
             self._delete_created(one)
         return self._report()
+
+    def _compare_again(self, one: Comparison) -> Comparison:
+        """Compare a node once more: mig-manager wrote its labels meanwhile, from what it had read before."""
+        after = one
+        with self._recording():
+            after = compare(self._cluster, self._journal.entries[one.entry.object])
+            self._since.update(after.changed_since)
+        self._compared = [after if it is one else it for it in self._compared]
+        return after
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -273,24 +297,28 @@ class _Restoring:
         if self._hurried():
             return
         with self._recording():
-            self._differences += verify(self._cluster, self._compared)
+            found = verify(self._cluster, self._compared)
+            self._hindrances += [f"node {name} is not Ready" for name in found.away]
+            self._differences += found.differences
 
     def _report(self) -> Restore:
         if self._hurried():
-            self._differences.append("interrupted before it was certain that everything is back")
+            self._hindrances.append("interrupted before it was certain that everything is back")
         for one in self._compared:
             self._note_taints(one)
         with self._recording():
             self._note_strategy()
-        if not self._differences:
+        problems = (*self._hindrances, *self._differences)
+        if not problems:
             for path in list(self._journal.entries):
                 with self._recording():
                     self._journal.forget(path)
         return Restore(
-            RestoreOutcome.FAILED if self._differences else RestoreOutcome.EXACT,
-            tuple(self._differences),
+            RestoreOutcome.FAILED if problems else RestoreOutcome.EXACT,
+            problems,
             tuple(self._since.values()),
             tuple(self._put_back),
+            hindered=bool(self._hindrances) and not self._differences,
         )
 
     # Inside --------------------------------------------------------------------------------------------------------
@@ -329,13 +357,15 @@ class _Restoring:
 
     @contextmanager
     def _recording(self, field: Field | None = None) -> Iterator[None]:
-        """Turn an error into a difference, and a change that somebody else made meanwhile into a change since."""
+        """Turn an error into a difference or a hindrance, and a change that others made into a change since."""
         try:
             yield
         except (ForeignChangeError, NodeLostError) as error:
             if field is None:
-                self._differences.append(str(error))
+                self._hindrances.append(str(error))
             else:
                 self._since[field] = str(error)
+        except InconclusiveError as error:
+            self._hindrances.append(str(error))
         except ClusterError as error:
             self._differences.append(str(error))

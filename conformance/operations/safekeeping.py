@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
-from conformance.cluster.errors import ClusterError
+from conformance.cluster.errors import ClusterError, InconclusiveError
+from conformance.operations.errors import LeaseHeldError
 from conformance.operations.journal import Journal
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
@@ -88,19 +89,22 @@ class Safekeeping:
     def hurry(self) -> None:
         """End every wait, and make the restore put back what is left without waiting for its effect."""
         self._hurried = True
-        self._cluster.stop_waiting(ClusterError("interrupted"))
+        self._cluster.stop_waiting(InconclusiveError("interrupted"))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._lease.another_holds_it():
-            self.report = _failed("another run took over this cluster and puts back what this one changed")
+            took_over = LeaseHeldError("another run took over this cluster and puts back what this one changed")
+            self.report = Restore().worse(took_over)
             self._cluster.journal = None
             return
         try:
             self.report = restore(self._cluster, self.journal, at_once=self.at_once, hurried=lambda: self._hurried)
         except BaseException as problem:
-            self.report = _failed(
-                f"the restore was not completed ({type(problem).__name__}: {problem}); "
-                f"`mig-conformance restore apply` completes it from {self.journal.location()}"
+            self.report = Restore().worse(
+                ClusterError(
+                    f"the restore was not completed ({type(problem).__name__}: {problem}); "
+                    f"`mig-conformance restore apply` completes it from {self.journal.location()}"
+                )
             )
             if not isinstance(problem, Exception):
                 raise
@@ -117,9 +121,8 @@ class Safekeeping:
             self._lease.release()
             if self.journal.empty and not self.unfinished:
                 remove_namespace(self._cluster, wait=not self._hurried)
-        except ClusterError as error:
-            before = self.report or Restore()
-            self.report = _failed(*before.differences, str(error))
+        except ClusterError as problem:
+            self.report = (self.report or Restore()).worse(problem)
 
 
 def described(journal: Journal, report: Restore) -> list[str]:
@@ -132,10 +135,6 @@ def described(journal: Journal, report: Restore) -> list[str]:
 
 def _since(journal: Journal, report: Restore) -> list[str]:
     return [f"{journal.who}, changed since by others: {line}" for line in report.changed_since]
-
-
-def _failed(*differences: str) -> Restore:
-    return Restore(RestoreOutcome.FAILED, differences)
 
 
 def _user() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
@@ -18,10 +19,21 @@ _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
 """Labels that a reconfiguration or a change of strategy changes, by their prefix; those of others are not compared."""
 
 
-def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
-    """Wait until everything is as it was found, as far as nobody else changed it. Return the remaining differences.
+@dataclass(frozen=True)
+class Verification:
+    """What a restored cluster looks like.
 
-    A node that is not Ready is a difference, and not awaited: whether it is as it was found will show when it is back.
+    Attributes:
+        differences: What is not as it was found, one line each.
+        away: Nodes that are not Ready, and so not awaited: whether they are as they were will show when they are back.
+    """
+
+    differences: tuple[str, ...]
+    away: tuple[str, ...]
+
+
+def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
+    """Wait until everything is as it was found, as far as nobody else changed it.
 
     Only what was Ready at the start is awaited: in a geometry that advertises nothing, the validator is never Ready.
     The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are not compared.
@@ -42,8 +54,8 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> list[str]:
     cluster.give_time(
         lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
     )
-    away = [name for one in objects if (name := _away(cluster, one))]
-    return [*(f"node {name} is not Ready" for name in away), *_differences(cluster, objects, strategy)]
+    away = tuple(name for one in objects if (name := _away(cluster, one)))
+    return Verification(tuple(_differences(cluster, objects, strategy)), away)
 
 
 def _away(cluster: MigCluster, one: Comparison) -> str:

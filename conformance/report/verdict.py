@@ -20,6 +20,7 @@ from conformance.report.model import (
 from conformance.report.run import Run
 from conformance.spec.requirements import RELATED, REQUIREMENTS, Requirement
 
+_NOT_BACK = "the cluster could not be put back as it was found"
 _JUDGED = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR)
 
 
@@ -59,7 +60,7 @@ def conclude(
         requirements: The requirements, as the cases judged them.
         omissions: What was not tested, one line each.
     """
-    failures, troubles = _failures(cases), _troubles(cases)
+    failures, troubles = _failures(cases), _troubles(cases, restore)
     # What is missing at the end of a run that could not judge has most likely the same cause.
     core = {row.id for row in requirements if row.level == "core"}
     consequences = _consequences(cases, restore, core)
@@ -132,19 +133,22 @@ def _failures(cases: Collection[Case]) -> list[str]:
     return reasons
 
 
-def _troubles(cases: Collection[Case]) -> list[str]:
+def _troubles(cases: Collection[Case], restore: Restore) -> list[str]:
     """Why the suite could not judge, one line for each reason."""
     unknown = [case for case in cases if case.outcome is Outcome.INCONCLUSIVE]
     found = Counter(case.reason.partition("\n")[0].removeprefix("inconclusive: ") for case in unknown)
-    return [f"{count} of {len(cases)} cases were not judged: {reason}" for reason, count in found.items()]
+    reasons = [f"{count} of {len(cases)} cases were not judged: {reason}" for reason, count in found.items()]
+    if restore.hindered:
+        reasons.append(f"{_NOT_BACK}: {restore.differences[0]}")
+    return reasons
 
 
 def _consequences(cases: Iterable[Case], restore: Restore, core: Set[str]) -> list[str]:
     reasons = []
     if not any(case.outcome in _JUDGED and not core.isdisjoint(case.requirements) for case in cases):
         reasons.append("no case of a core requirement ran")
-    if restore.outcome == "failed":
-        reasons.append("the cluster could not be put back as it was found")
+    if restore.outcome == "failed" and not restore.hindered:
+        reasons.append(_NOT_BACK)
     return reasons
 
 

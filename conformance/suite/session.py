@@ -19,7 +19,7 @@ from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import namespace_is_there
 from conformance.operations.publication import refuse_missing
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restore import Restore
 from conformance.operations.rights import RIGHTS, Place, check_rights
 from conformance.operations.selection import mig_nodes
 from conformance.operations.users import gpu_users
@@ -88,7 +88,7 @@ class Session:
             with self.run.spending(Spent.RESTORE):
                 self.run.restore = self.provisioner.keeping.end()
         except ClusterError as error:
-            self.run.restore = Restore(RestoreOutcome.FAILED, (str(error),))
+            self.run.restore = Restore().worse(error)
 
     def close(self) -> None:
         """Restore the cluster if that was not done, then disconnect and stop the backend."""

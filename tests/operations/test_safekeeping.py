@@ -26,6 +26,8 @@ from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
 from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
 
+NVSM = "nvidia.com/gpu.deploy.nvsm"
+
 
 def snapshot(stand: Stand) -> dict[str, Any]:
     nodes = stand.hand.get(paths.nodes())["items"]
@@ -118,6 +120,24 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -
     assert f"label {MIG_CONFIG} was" not in " ".join(keeping.report.differences)
 
 
+@pytest.mark.parametrize(("writer", "label_is"), [("nvidia-mig-manager", None), ("somebody", "false")])
+def test_a_label_that_mig_manager_writes_again_is_still_the_suites(
+    writer: str, label_is: str | None, stand: Stand, lived_in: MigCluster
+) -> None:
+    """At the end of a change it writes deploy labels as it read them at the start, also over what was put back."""
+    keeping = Safekeeping(lived_in, "run-1")
+    with keeping:
+        lived_in.set_labels("a", {NVSM: "false"})
+        stand.hand.manager = writer
+        stand.label("a", gpu__deploy__nvsm="true")
+        stand.label("a", gpu__deploy__nvsm="false")
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.EXACT
+    assert stand.hand.get(paths.node("a"))["metadata"]["labels"].get(NVSM) == label_is
+    assert bool(keeping.report.changed_since) == (label_is is not None)
+
+
 @pytest.mark.parametrize("goes", ["before the restore", "during the restore"])
 def test_a_node_that_is_not_ready_gets_its_label_back_and_is_not_awaited(
     goes: str, stand: Stand, lived_in: MigCluster
@@ -137,6 +157,7 @@ def test_a_node_that_is_not_ready_gets_its_label_back_and_is_not_awaited(
     assert keeping.report is not None
     assert keeping.report.outcome is RestoreOutcome.FAILED
     assert keeping.report.differences == ("node a is not Ready",)
+    assert keeping.report.hindered
     node = stand.hand.get(paths.node("a"))
     assert (node["metadata"]["labels"][MIG_CONFIG], node["spec"]["unschedulable"]) == ("all-disabled", True)
     (journal,) = journals_in_cluster(lived_in)

@@ -188,6 +188,16 @@ def test_a_requirement_whose_cases_were_all_left_out_is_untested() -> None:
     assert results["D-06"].outcome is RequirementOutcome.UNTESTED
 
 
+def test_a_restore_that_something_else_than_the_cluster_hindered_is_inconclusive() -> None:
+    run = whole_run()
+    run.restore = Restore(RestoreOutcome.FAILED, ("401 Unauthorized",), hindered=True)
+
+    judgement = judge(run)
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reasons == ("the cluster could not be put back as it was found: 401 Unauthorized",)
+
+
 cases_of_any_outcome = some.lists(
     some.builds(
         lambda number, outcome, names: case(f"test_any.py::test_{number}", outcome, *names),

@@ -113,6 +113,13 @@ def forbidden(kind: str, name: str, why: str) -> ApiError:
     return ApiError(HTTPStatus.FORBIDDEN, "Forbidden", f'{kind} "{name}" is forbidden: {why}', name=name, kind=kind)
 
 
+def denied(resource: str, group: str, name: str, why: str) -> ApiError:
+    """Return the error for a request that the caller has no right to make (403)."""
+    what = " ".join(filter(None, (_qualified(resource, group), f'"{name}"' if name else "")))
+    message = f"{what} is forbidden: {why}"
+    return ApiError(HTTPStatus.FORBIDDEN, "Forbidden", message, **_details(resource, name, group))
+
+
 def not_found(resource: str, name: str, group: str = "") -> ApiError:
     """Return the error for an object that does not exist (404)."""
     message = f'{_qualified(resource, group)} "{name}" not found'

@@ -21,7 +21,7 @@ from conformance.sim.apiserver.resources.pods import SYSTEM_PRIORITIES
 from conformance.sim.apiserver.storage.store import Store
 from conformance.sim.apiserver.storage.watching import Settings, Watches
 from conformance.sim.apiserver.web import discovery
-from conformance.sim.apiserver.web.access import ADMIN, HOST, Access, review
+from conformance.sim.apiserver.web.access import ADMIN, HOST, Access, Right, review
 from conformance.sim.apiserver.web.answers import refusal, value_answer
 from conformance.sim.apiserver.web.kubelet import Kubelets
 from conformance.sim.apiserver.web.openapi import OpenApi
@@ -122,6 +122,11 @@ class ApiServer:
         self._access.users.pop(token, None)
         self._watches.close()
 
+    def deny(self, user: str, verb: str, resource: str, group: str = "") -> None:
+        """Take a right from a user, such as `patch` of `nodes`, and end all watches: theirs must not go on."""
+        self._access.deny(user, Right(verb, resource, group))
+        self._watches.close()
+
     async def interrupt(self, how: Interruption) -> None:
         """Stop working until `resume`: end all watches, and handle no request. Those of this process wait."""
         self._interruption = how
@@ -217,6 +222,7 @@ class ApiServer:
         target = target_of(request.path, self._catalog)
         if not target.served.resource.stored:
             return await review(request, target, user, self._access)
+        self._access.check(user, request, target)
         if target.subresource not in ("", "status"):
             return await self._subresources.answer(request, target)
         return await self._verbs.answer(request, target)
