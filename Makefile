@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test suite lint types format catalogue diagrams roles ci bench matrix slow interruptions realtime clean
+.PHONY: help venv test suite lint types format catalogue diagrams roles sample ci bench matrix slow interruptions realtime clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +45,9 @@ diagrams: venv ## the diagrams of docs/architecture.md
 
 roles: venv ## the roles of manifests/deploy and of the chart
 	$(BIN)/python tools/roles.py
+
+sample: venv ## reports/sample: two runs, and pictures of the page; needs chromium and chromium-driver
+	$(BIN)/python -m tools.sample_reports
 
 ci: ## everything that must hold before a change lands
 	bash .ci/run

@@ -73,6 +73,14 @@ class Failure:
         """The nodes at which it does not hold."""
         return tuple(dict.fromkeys(place.case.node for place in self.places if place.case.node))
 
+    @property
+    def alike(self) -> list[tuple[Place, list[Place]]]:
+        """Its places, those together that show the same in the same cell; the first of each stands before all."""
+        groups: dict[tuple[object, ...], list[Place]] = {}
+        for place in self.places:
+            groups.setdefault((place.cell, *_shown(place.case)), []).append(place)
+        return [(places[0], places) for places in groups.values()]
+
 
 @dataclass(frozen=True)
 class Unjudged:
@@ -107,6 +115,13 @@ def unjudged(report: Report) -> list[Unjudged]:
 def anchor(name: str) -> str:
     """Return the id of the card of a function."""
     return "failure-" + "".join(letter if letter.isalnum() else "-" for letter in name.rpartition("::")[2])
+
+
+def _shown(case: Case) -> tuple[object, ...]:
+    """What a case expected and found, without the subject, which names its node."""
+    if (finding := case.finding) is None:
+        return (case.reason,)
+    return finding.expected, finding.found, finding.missing, finding.unexpected
 
 
 def _name(case: Case) -> str:

@@ -116,8 +116,8 @@ def small_report(hostile: str = "") -> Report:
     )
 
 
-def large_report(nodes: int, cells: int, cases_per_cell: int, failed_nodes: int = 3) -> Report:
-    """A run of many nodes through many cells; 0 cells is a run that only reads. On some nodes a rule does not hold."""
+def large_report(nodes: int, cells: int, cases_per_cell: int, failed_nodes: int = 3, failed_cases: int = 1) -> Report:
+    """A run of many nodes through many cells; 0 cells is a run that only reads. On some nodes rules do not hold."""
     names = tuple(f"ip-10-0-{number // 256}-{number % 256}.eu-central-1.compute.internal" for number in range(nodes))
     places = [
         CaseCell(strategy=("single", "mixed")[number % 2], configuration=f"all-{number}g")
@@ -128,8 +128,8 @@ def large_report(nodes: int, cells: int, cases_per_cell: int, failed_nodes: int 
             f"test_number_{number}",
             node,
             cell,
-            Outcome.FAILED if number == 0 and at < failed_nodes else Outcome.PASSED,
-            finding=_FAILED if number == 0 and at < failed_nodes else None,
+            Outcome.FAILED if number < failed_cases and at < failed_nodes else Outcome.PASSED,
+            finding=_FAILED if number < failed_cases and at < failed_nodes else None,
         )
         for at, node in enumerate(names)
         for cell in places

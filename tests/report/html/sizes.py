@@ -15,8 +15,12 @@ from conformance.report.outputs import write_whole
 from tests.report.html.browser import REASON, address, find_programs, start
 from tests.report.html.made import large_report
 
-SIZES = {"full matrix, 100 nodes": (100, 30, 30), "read-only, 1,000 nodes": (1000, 0, 12)}
-"""Nodes, cells of a node, and cases in a cell."""
+SIZES = {
+    "full matrix, 100 nodes": (100, 30, 30, 3, 1),
+    "full matrix, 100 nodes, ten rules hold nowhere": (100, 30, 30, 100, 10),
+    "read-only, 1,000 nodes": (1000, 0, 12, 3, 1),
+}
+"""Nodes, cells of a node, cases in a cell, nodes on which rules do not hold, and how many."""
 OPENED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
 
 
@@ -24,8 +28,8 @@ def main() -> None:
     programs = find_programs()
     if programs is None:
         sys.exit(REASON)
-    for name, (nodes, cells, cases) in SIZES.items():
-        report = large_report(nodes, cells, cases)
+    for name, size_of in SIZES.items():
+        report = large_report(*size_of)
         with tempfile.TemporaryDirectory() as folder:
             begun = time.monotonic()
             write_whole(Path(folder) / PAGE_FILE, page_text(report))

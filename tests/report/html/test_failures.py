@@ -23,6 +23,13 @@ def test_a_place_knows_since_when_its_node_was_in_the_cell() -> None:
     assert second.first.stay.start == 180
 
 
+def test_places_that_show_the_same_stand_together() -> None:
+    first, second = failures(small_report())
+
+    assert [[place.case.node for place in places] for _, places in first.alike] == [["sim-0", "sim-1"]]
+    assert [[place.case.node for place in places] for _, places in second.alike] == [["sim-1"]]
+
+
 def test_evidence_is_shown_once() -> None:
     report = small_report()
     shared = [case.model_copy(update={"evidence": "first"}) for case in report.cases]

@@ -127,7 +127,7 @@ def test_cases_can_be_filtered(browser: Chrome, folder: Path) -> None:
     assert len(rows(browser)) == 2
     by(browser, "#cases-filter").send_keys("SIM-1")
     (row,) = rows(browser)
-    assert row.startswith("failed D-06 The node MUST advertise")
+    assert row.startswith("failed D-06 The node MUST advertise nvidia.com/gpu")
     Select(by(browser, "#cases-requirement")).select_by_visible_text("D-24")
     assert by(browser, "#cases-status").text == "0 of 0 cases that match, 6 in all"
 

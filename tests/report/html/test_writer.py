@@ -117,6 +117,7 @@ def test_a_node_takes_its_share_of_the_largest_page() -> None:
 
     fixed = size(large_report(0, 0, 0))
     assert fixed + 100 * (size(large_report(4, 30, 30)) - fixed) / 4 < LIMIT
+    assert fixed + 100 * (size(large_report(4, 30, 30, 4, 10)) - fixed) / 4 < LIMIT, "where ten rules hold nowhere"
     assert fixed + 1000 * (size(large_report(40, 0, 12)) - fixed) / 40 < LIMIT
 
 

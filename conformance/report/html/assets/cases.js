@@ -39,7 +39,7 @@ const cases = (() => {
   }
 
   function draw() {
-    const { element } = page;
+    const { element, marked } = page;
     for (const one of matching.slice(body.rows.length, body.rows.length + STEP)) {
       body.append(
         element(
@@ -47,8 +47,8 @@ const cases = (() => {
           {},
           element("td", {}, element("span", { class: `chip ${one.ended}` }, one.ended)),
           element("td", { class: "id" }, one.requirements.join(" ")),
-          element("td", {}, one.statement, element("span", { class: "function" }, one.name)),
-          element("td", {}, one.node),
+          element("td", {}, ...marked(one.statement), element("span", { class: "function" }, one.name)),
+          element("td", { class: "name" }, one.node),
           element("td", {}, one.cell),
           element("td", { class: "number" }, (one.duration / 1000).toFixed(1)),
         ),

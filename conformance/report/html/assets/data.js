@@ -25,6 +25,11 @@ const page = (() => {
     return made;
   }
 
+  /** Text with what stands between backticks as code. */
+  function marked(text) {
+    return text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));
+  }
+
   function show(...elements) {
     for (const one of elements) one.hidden = false;
   }
@@ -38,5 +43,5 @@ const page = (() => {
     }).observe(section);
   }
 
-  return { data, unpack, clock, element, show, whenSeen };
+  return { data, unpack, clock, element, marked, show, whenSeen };
 })();

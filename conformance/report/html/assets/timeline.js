@@ -166,7 +166,7 @@ const timeline = (() => {
     const lanes = new Set(inside.map((one) => `${one.group}/${one.lane}`));
     shown.groups.update(shown.groups.map(({ id }) => ({ id, visible: lanes.has(id) })));
     const short = inside.filter((one) => !visible({ one })).length;
-    const hidden = short ? `; ${short} are too short to be drawn, zoom in to see them` : "";
+    const hidden = short ? `; too short to be drawn: ${short}, zoom in to see more` : "";
     status.textContent = `${shown.name}, ${page.clock(Math.max(start, 0))} to ${page.clock(end)}: ${inside.length} stretches in ${lanes.size} lanes${hidden}.`;
     if (changes.open) list(inside);
   }
