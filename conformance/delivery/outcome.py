@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -39,9 +39,10 @@ def ended(report: Report | None, folder: Path) -> dict[str, str]:
     }
 
 
-def message(report: Report) -> str:
-    """Return the verdict and its reasons in one line, no longer than a termination message may be."""
-    text = f"{report.verdict}: {'; '.join(report.reasons)}" if report.reasons else str(report.verdict)
+def message(report: Report, problems: Sequence[str] = ()) -> str:
+    """Return the verdict, problems and its reasons in one line, no longer than a termination message may be."""
+    said = (*problems, *report.reasons)
+    text = f"{report.verdict}: {'; '.join(said)}" if said else str(report.verdict)
     return text.encode()[:LONGEST_MESSAGE].decode(errors="ignore")
 
 

@@ -76,7 +76,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Deliver after all others: the report is written, and the summary printed. Exit status 0 becomes 1 if it fails."""
+    """Deliver after all others: the report is written, and the summary printed.
+
+    What does not arrive is told in the log and in the termination message. The exit status stays that of the verdict.
+    """
     yield
     config = session.config
     if (options := config.stash.get(_BEGUN, None)) is None:
@@ -84,15 +87,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     folder = report_directory(config)
     report = _report(folder)
     terminal = config.get_terminal_writer()
-    if options.termination_log is not None and report is not None:
-        options.termination_log.write_text(outcome.message(report), encoding="utf-8")
+    problems = []
     for place in options.results:
         try:
             _deliver(config, place, report, folder, terminal.line)
         except (BackendError, ClusterError, OSError) as error:
-            terminal.line(f"ERROR: results did not reach {place}: {error}", red=True)
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            problems.append(f"results did not reach {place}: {error}")
+            terminal.line(f"ERROR: {problems[-1]}", red=True)
+    if options.termination_log is not None and report is not None:
+        options.termination_log.write_text(outcome.message(report, problems), encoding="utf-8")
 
 
 def _deliver(

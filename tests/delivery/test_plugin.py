@@ -108,11 +108,15 @@ def test_without_the_config_map_no_case_runs(delivering: Delivering, live: tuple
 
 
 @pytest.mark.usefixtures("data")
-def test_results_that_do_not_arrive_fail_the_run(delivering: Delivering, live: tuple[str, ...], site: Stand) -> None:
-    result = delivering.run(*live, stand_in=StandIn(start=lambda _: site.hand.delete(MAP)))
+def test_results_that_do_not_arrive_are_told(
+    delivering: Delivering, live: tuple[str, ...], site: Stand, tmp_path: Path
+) -> None:
+    file = tmp_path / "termination-log"
+    stand_in = StandIn(start=lambda _: site.hand.delete(MAP))
+    result = delivering.run(*live, f"--termination-log={file}", stand_in=stand_in)
 
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"ERROR: results did not reach configmap/{NAME}: there is no ConfigMap*"])
+    assert f": results did not reach configmap/{NAME}: " in file.read_text(encoding="utf-8")
 
 
 def test_a_config_map_of_a_simulated_cluster_is_refused(delivering: Delivering) -> None:
