@@ -15,7 +15,7 @@ _OWNERS: Final = {
 _REPOSITORY: Final = f"(?P<repository>{'|'.join(_OWNERS)})"
 _CITED: Final = re.compile(
     rf"(?<![\w./-]){_REPOSITORY} "
-    r"(?:(?P<version>v\d+\.\d+(?:\.\d+)?), (?P<path>[\w-]+(?:/[\w-]+)*(?:\.\w+)?)|issue (?P<issue>\d+))"
+    r"(?:(?P<version>v\d+\.\d+(?:\.\d+)?), (?P<path>[\w-]+(?:/[\w-]+)+(?:\.\w+)?|[\w-]+\.\w+)|issue (?P<issue>\d+))"
 )
 _URL: Final = re.compile(r"https://[^\s<>\"']+[^\s<>\"'.,;:)]")
 

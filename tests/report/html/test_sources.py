@@ -45,6 +45,13 @@ PIECES = (
 )
 
 
+@pytest.mark.parametrize(
+    "source", ["runbook, What it is", "mig-parted v0.15.0, configuration format v1", "my/mig-parted issue 1"]
+)
+def test_what_is_no_file_or_issue_is_no_link(source: str) -> None:
+    assert [part.url for part in linked(source)] == [""]
+
+
 @given(some.lists(some.sampled_from(PIECES)).map("".join) | some.text())
 def test_the_text_stays_the_same(source: str) -> None:
     assert "".join(part.text for part in linked(source)) == source
