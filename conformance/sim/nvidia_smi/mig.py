@@ -1,12 +1,13 @@
 """`nvidia-smi mig`: GPU instance profiles, placements and instances.
 
 Sources: tests/sim/hardware/*.txt (driver 580) for `-lgip` and `-lgipp`; output published by users of the same driver
-branch for `-lgi`; docs/reference/nvidia-smi.md#messages for the messages.
+branch for `-lgi`; MIG User Guide r580 for `-lci`; docs/reference/nvidia-smi.md#messages for the messages.
 """
 
 from __future__ import annotations
 
 from conformance.sim.hardware import ErrorCode, Gpu
+from conformance.sim.hardware.compute import SIZES
 from conformance.sim.nvidia_smi.answer import Answer, View
 from conformance.spec.models import ProfileRow
 
@@ -23,6 +24,14 @@ INSTANCES_HEAD = """\
 | GPU   Name               Profile  Instance   Placement  |
 |                            ID       ID       Start:Size |
 |=========================================================|
+"""
+COMPUTE_HEAD = """\
++--------------------------------------------------------------------+
+| Compute instances:                                                 |
+| GPU     GPU       Name             Profile   Instance   Placement  |
+|       Instance                       ID        ID       Start:Size |
+|         ID                                                         |
+|====================================================================|
 """
 NO_MIG_ENABLED = "No MIG-enabled devices found.\n"
 
@@ -66,6 +75,31 @@ def instances(view: View) -> Answer:
     if not rows:
         return int(ErrorCode.NOT_FOUND), "No GPU instances found: Not Found\n"
     return 0, INSTANCES_HEAD + "".join(rows)
+
+
+def compute_instances(view: View) -> Answer:
+    """`-lci`: the compute instances by GPU instance and by id."""
+    if not view.mig_enabled:
+        return 0, NO_MIG_ENABLED
+    if view.nvml.visible is not None:
+        return int(ErrorCode.NO_PERMISSION), "No compute instances found: Insufficient Permissions\n"
+    edge = COMPUTE_HEAD.partition("\n")[0] + "\n"
+    rows = []
+    for index, gpu in view.mig_enabled:
+        for instance in gpu.instances:
+            start = 0
+            for compute in instance.compute_instances:
+                part = "" if compute.slices == instance.row.slices else f"{compute.slices}c."
+                profile = next(number for number, slices in SIZES.items() if slices == compute.slices)
+                name = f"MIG {part}{instance.row.name}"
+                rows.append(
+                    f"| {index:>3}     {instance.id:>2}       {name:<17}{profile:>3}{compute.id:>10}"
+                    f"{start:>11}:{compute.slices:<6}|\n{edge}"
+                )
+                start += compute.slices
+    if not rows:
+        return int(ErrorCode.NOT_FOUND), "No compute instances found: Not Found\n"
+    return 0, COMPUTE_HEAD + "".join(rows)
 
 
 def _lists_profiles(view: View, gpu: Gpu) -> bool:

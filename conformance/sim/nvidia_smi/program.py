@@ -12,13 +12,22 @@ from datetime import UTC, datetime
 import pynvml
 
 from conformance.sim.hardware import ErrorCode, Gpu, NodeHardware, ResetRefusedError, ResetUnsupportedError
-from conformance.sim.nvidia_smi import mig, query, summary
+from conformance.sim.nvidia_smi import changing, mig, query, summary
 from conformance.sim.nvidia_smi.answer import Answer, UsageError, View
 from conformance.sim.nvml import Nvml
 
 LIST = ("-L", "--list-gpus")
 SELECT = ("-i", "--id")
 REFUSED = 255
+_SHORT = {
+    "--create-gpu-instance": "-cgi",
+    "--default-compute-instance": "-C",
+    "--create-compute-instance": "-cci",
+    "--destroy-compute-instance": "-dci",
+    "--destroy-gpu-instance": "-dgi",
+    "--gpu-instance-id": "-gi",
+    "--compute-instance-id": "-ci",
+}
 
 
 def run(
@@ -30,8 +39,8 @@ def run(
 ) -> tuple[int, str]:
     """Run nvidia-smi with `args` (without the program's name) and return exit code and output.
 
-    Supported are `-L`, `mig` with `-lgip`, `-lgipp` or `-lgi`, `--query-gpu`, `-r` and no argument at all; all but
-    `-L` accept `-i`.
+    Supported are `-L`, `mig` with `-lgip`, `-lgipp`, `-lgi` or `-lci`, the changes of `changing.py`, `--query-gpu`,
+    `-r` and no argument at all; all but `-L` accept `-i`.
 
     Args:
         args: The arguments.
@@ -67,9 +76,51 @@ def _answer(what: Sequence[str], view: View, now: datetime) -> Answer:
             return mig.placements(view)
         case ["mig", "-lgi" | "--list-gpu-instances"]:
             return mig.instances(view)
+        case ["mig", "-lci" | "--list-compute-instances"]:
+            return mig.compute_instances(view)
+        case ["mig", *options]:
+            return _change(options, view)
+        case ["-mig" | "--multi-instance-gpu", wanted]:
+            return changing.set_mode(view, wanted)
         case [question, *form] if question.startswith("--query-gpu="):
             return query.gpus(view, question.partition("=")[2], form)
     raise UsageError(255, f"ERROR: Option {what[-1]} is not recognized. Please run 'nvidia-smi -h'.")
+
+
+def _change(options: Sequence[str], view: View) -> Answer:
+    """`nvidia-smi mig` with one of the options that change something, and those that choose what."""
+    given = _values(options)
+    chosen, compute = _numbers(given.get("-gi", "")), _numbers(given.get("-ci", ""))
+    match sorted(given.keys() - {"-gi", "-ci"}):
+        case ["-cgi"] | ["-C", "-cgi"]:
+            return changing.create(view, given["-cgi"], with_compute="-C" in given)
+        case ["-cci"]:
+            return changing.create_compute(view, given["-cci"], chosen)
+        case ["-dci"]:
+            return changing.destroy_compute(view, chosen, compute)
+        case ["-dgi"]:
+            return changing.destroy(view, chosen)
+    last = options[-1] if options else "mig"
+    raise UsageError(255, f"ERROR: Option {last} is not recognized. Please run 'nvidia-smi mig -h'.")
+
+
+def _values(options: Sequence[str]) -> dict[str, str]:
+    """Return the options in their short spelling, each with its value; empty for those without."""
+    given: dict[str, str] = {}
+    option = ""
+    for word in options:
+        if word.startswith("-"):
+            option = _SHORT.get(word, word)
+            given[option] = ""
+        elif option:
+            given[option] = word
+    if not given.get("-cgi", "absent"):
+        raise UsageError(255, "ERROR: Option -cgi is missing its value. Please run 'nvidia-smi mig -h' for help.")
+    return given
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part.strip().isdigit()]
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
