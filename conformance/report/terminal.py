@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -152,4 +152,13 @@ def _untested(report: Report) -> Iterator[Row]:
         if row.outcome is RequirementOutcome.UNTESTED:
             levels.setdefault(row.level, []).append(row.id)
     if levels:
-        yield Row("untested", tuple(f"{level}: {', '.join(names)}" for level, names in sorted(levels.items())))
+        lines = [f"{level}: {', '.join(names)}" for level, names in sorted(levels.items())]
+        yield Row("untested", (*lines, *_needs(report, {name for names in levels.values() for name in names})))
+
+
+def _needs(report: Report, untested: Collection[str]) -> Iterator[str]:
+    """What untested requirements would need, a line for each option, with what it is needed for."""
+    for one in report.not_tested:
+        ids = [name for name in one.requirements if name in untested]
+        if one.cause == "not-allowed" and one.reason.startswith("needs ") and ids:
+            yield f"{one.reason}: {', '.join(ids)}"

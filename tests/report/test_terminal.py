@@ -8,6 +8,7 @@ import pytest
 
 from conformance.expect.finding import Finding
 from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.preflight.finding import PreflightFinding, Severity
 from conformance.report.layout import Row, capped
 from conformance.report.model import Case, Environment, LeftOut, NodeEnvironment, Outcome, Report
 from conformance.report.terminal import summary
@@ -92,9 +93,27 @@ def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
         restore       not needed: nothing was changed
         untested      core: D-07
                       extended: D-03, D-08, D-10, D-11, D-12, D-13, D-14, D-16, D-17, D-22, D-23, D-24, D-25, D-27, D-28
+                      needs --allow-disruptive: D-07
         report        /somewhere/reports/report.json
         """
     )
+
+
+def test_what_preflight_found_is_told_with_what_blocks_first() -> None:
+    run = whole_run()
+    run.preflight = tuple(
+        PreflightFinding(name, severity, ("node a", "node b"), "it is so", ("D-06",), "change it")
+        for name, severity in (("taint", Severity.WARNS), ("failed", Severity.BLOCKS))
+    )
+    report = report_of(run)
+
+    assert row(report, "preflight") == dedent(
+        """\
+        blocks failed: nodes a, b: it is so; change it
+        warns taint: nodes a, b: it is so; change it
+        """
+    )
+    assert [finding["id"] for finding in report.model_dump()["preflight"]] == ["taint", "failed"]
 
 
 def test_not_certified() -> None:

@@ -133,13 +133,14 @@ def scenario(
     exclusive: bool = False,
     leaves: Leaves | None = None,
     cluster_wide: bool = False,
+    as_found: bool = False,
     begin: Callable[[NodeInCell], Any] = _nothing,
     look: Callable[[NodeInCell], Any] = _nothing,
 ) -> AnyScenario:
     """A made-up scenario with this declaration."""
     declared = {
         "summary": name, "effect": effect, "moment": moment, "needs": needs or Needs(), "exclusive": exclusive,
-        "leaves": leaves or Leaves(), "cost": 1.0,
+        "leaves": leaves or Leaves(), "cost": 1.0, "as_found": as_found,
     }  # fmt: skip
     kind = type(name, (MadeUpForAll if cluster_wide else MadeUp,), declared)
     return cast("AnyScenario", kind([] if done is None else done, begin, look))
