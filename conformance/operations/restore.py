@@ -297,9 +297,11 @@ class _Restoring:
         if self._hurried():
             return
         with self._recording():
+            hindered = bool(self._hindrances)
             found = verify(self._cluster, self._compared)
             self._hindrances += [f"node {name} is not Ready" for name in found.away]
-            self._differences += found.differences
+            # What could not be written differs for that reason.
+            (self._hindrances if hindered else self._differences).extend(found.differences)
 
     def _report(self) -> Restore:
         if self._hurried():
