@@ -32,7 +32,7 @@ def test_configuration_of_the_label_has_not_failed(node: ExpectedNode, seen: AsF
 
 @case("D-02", "D-05", scenario=LookAsFound)
 def test_last_change_has_ended(node: ExpectedNode, seen: AsFound) -> None:
-    """A node MUST NOT stay in state `pending` or `rebooting`, nor keep an operand paused when the change is over.
+    """A node MUST NOT stay in state `pending` or `rebooting`, and an operand MUST NOT stay paused after the change.
 
     Source: runbook, "What it is"; mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
     """
@@ -61,9 +61,9 @@ def test_nvidia_smi_lists_the_configuration_as_found(node: ExpectedNode, seen: L
 
 @case("D-18", scenario=ListAsFound)
 def test_every_gpu_instance_has_its_device_as_found(node: ExpectedNode, seen: Listed) -> None:
-    """Every GPU instance of `nvidia-smi mig -lgi` MUST have a device in `nvidia-smi -L`, whoever made it.
+    """Every GPU instance of `nvidia-smi mig -lgi` MUST have a device in `nvidia-smi -L`, whatever created it.
 
-    An instance without compute instance takes up room and gives no device.
+    A GPU instance without a compute instance takes up room and gives no device.
     Source: MIG User Guide, "Creating GPU instances".
     """
     check_instances_listed(node.context, seen.listing, seen.instances)
@@ -71,7 +71,7 @@ def test_every_gpu_instance_has_its_device_as_found(node: ExpectedNode, seen: Li
 
 @case("D-06", "D-07", "D-26", scenario=LookAsFound)
 def test_resources_and_labels_count_the_same_devices(node: ExpectedNode, seen: AsFound) -> None:
-    """Whoever made its MIG devices, a node MUST advertise as many of each resource as its labels count.
+    """A node MUST advertise as many of each resource as its labels count, whatever created its MIG devices.
 
     Source: k8s-device-plugin v0.20.0, internal/rm and internal/lm: both programs read the same GPUs.
     """
@@ -80,7 +80,7 @@ def test_resources_and_labels_count_the_same_devices(node: ExpectedNode, seen: A
 
 @case("D-18", "D-26", scenario=ListAsFound)
 def test_nvidia_smi_lists_what_the_labels_count(node: ExpectedNode, seen: Listed) -> None:
-    """Whoever made its MIG devices, `nvidia-smi -L` on the node MUST list as many of each profile as the labels count.
+    """`nvidia-smi -L` MUST list as many devices of each profile as the labels count, whatever created them.
 
     Source: runbook, "Apply & verify", step 3; k8s-device-plugin v0.20.0, internal/lm.
     """

@@ -39,7 +39,7 @@ def test_pod_gets_one_whole_gpu_where_mig_is_off(node: ExpectedNode, seen: Devic
 
 @case("D-20", scenario=UseDevices, cells=cells(kinds=PARTED, exclude=UNADVERTISED), needs=Needs(devices=2))
 def test_neighbours_get_different_devices(node: ExpectedNode, seen: DeviceUsers) -> None:
-    """Pods that run at the same time MUST NOT see each other's devices, nor a pod that starts later theirs.
+    """Pods that run at the same time MUST NOT see each other's devices. A pod that starts later MUST NOT see theirs.
 
     Source: runbook, "Apply & verify", step 5; all pods hold their devices while they are compared.
     """
@@ -51,7 +51,7 @@ ONE_FULL = cells(kinds=SLICED, exclude=UNADVERTISED, once=True)
 
 @case("D-20", scenario=TakeEveryDevice, cells=ONE_FULL)
 def test_all_slices_can_be_taken_at_once(node: ExpectedNode, seen: FullNode) -> None:
-    """Pods that take all slices of a resource at the same time MUST each get other devices of the node.
+    """Pods that take all slices of a resource at the same time MUST each get a different device of the node.
 
     Source: runbook, "Apply & verify", step 5; k8s-device-plugin v0.20.0, internal/rm.
     """

@@ -56,7 +56,7 @@ def test_drained_node_takes_the_configuration(node: ExpectedNode, seen: Busy) ->
 def test_pods_created_during_a_change_run_after_it(node: ExpectedNode, seen: tuple[StartedPod, ...]) -> None:
     """Pods that ask for a device while the GPUs are changed MUST wait, and run once the layout is there.
 
-    None MUST end in an UnexpectedAdmissionError, which nothing but a new pod mends.
+    They MUST NOT end in an UnexpectedAdmissionError, which only a new pod can mend.
     Source: kubernetes issues 125579 and 116376; k8s-device-plugin issue 1223.
     """
     check_run(node.context, seen)

@@ -12,7 +12,7 @@ from conformance.suite.scenarios.identity import CompareIdentities, Identities
 def test_every_gpu_carries_the_configured_geometry(node: ExpectedNode, seen: Hardware) -> None:
     """Every GPU of the node MUST have the MIG mode and exactly the MIG devices of the configuration.
 
-    No GPU instance MUST be without a compute instance, and no mode change MUST be left pending.
+    Every GPU instance MUST have a compute instance, and a change of the mode MUST NOT be left pending.
     Source: runbook, "What it is"; mig-parted v0.15.0, configuration format v1.
     """
     check_geometry(node.context, seen.gpus, node.wanted)
@@ -33,7 +33,7 @@ def test_success_is_not_a_wiped_gpu(node: ExpectedNode, seen: Hardware) -> None:
 def test_every_device_is_what_its_profile_says(node: ExpectedNode, seen: Hardware) -> None:
     """Every MIG device MUST have the slices, memory, SMs and engines of its profile at a legal placement.
 
-    No two GPU instances of a GPU MUST overlap and no UUID MUST occur twice.
+    GPU instances of a GPU MUST NOT overlap, and a UUID MUST NOT occur twice.
     Source: MIG User Guide, "Supported MIG profiles"; readings of H100 and H200 under driver 580.
     """
     check_instances(node.context, seen.gpus)
@@ -51,7 +51,7 @@ def test_nvidia_smi_lists_one_line_for_each_device(node: ExpectedNode, seen: Har
 
 @case("D-18", scenario=CompareIdentities)
 def test_no_device_has_the_uuid_of_one_on_another_node(node: ExpectedNode, seen: Identities) -> None:
-    """No GPU and no MIG device MUST have a UUID that one on another node has.
+    """A GPU or MIG device MUST NOT have the UUID of one on another node.
 
     Metrics and the pods of several nodes are told apart by UUID alone.
     Source: runbook, "Apply & verify", step 3; NVML API reference, nvmlDeviceGetUUID.

@@ -62,7 +62,7 @@ def test_good_configuration_works_after_each_bad_one(node: ExpectedNode, seen: I
 def test_foreign_profile_wipes_the_gpus_and_reports_success(node: ExpectedNode, seen: Impossible) -> None:
     """A profile that no GPU of the node offers MUST end in `success` with no instance on any GPU, as documented.
 
-    Nobody MUST take that `success` for the layout: the node MUST advertise what the empty GPUs give, and no whole GPU.
+    The `success` says nothing about the layout: the node MUST advertise what empty GPUs give, and no whole GPU.
     Source: mig-parted v0.15.0, pkg/mig/config, Flatten; gpu-operator issue 603, mig-parted issue 18; recorded.
     """
     check_courses(node.context, seen.wiped, [Course.CHANGED], node.mig_manager)
@@ -73,7 +73,7 @@ def test_foreign_profile_wipes_the_gpus_and_reports_success(node: ExpectedNode, 
 
 @case("D-16", "D-03", scenario=BreakFile, cells=ANY_UNIFORM_CELL)
 def test_file_that_is_wrong_anywhere_refuses_every_name(node: ExpectedNode, seen: BrokenFile) -> None:
-    """A file that is no YAML, or has one configuration that is wrong, MUST refuse the names of all the others too.
+    """If the file is not YAML, or one of its configurations is wrong, every name MUST be refused.
 
     The answer MUST be `failed` without `pending`, the reason MUST be in the log, and nothing MUST change.
     Source: runbook, "The mig-parted ConfigMap"; mig-parted v0.15.0, api/spec/v1/spec.go; recorded.

@@ -50,7 +50,7 @@ def test_label_removed_during_a_run_fails_after_it(node: ExpectedNode, seen: Bus
 def test_only_the_last_label_of_a_run_counts(node: ExpectedNode, seen: BusyLabel) -> None:
     """Of several values set during a run only the last MUST be applied, after that run.
 
-    No whole GPU MUST be advertised between them, unless a configuration on the way has one. A value that
+    A whole GPU MUST NOT be advertised between them, unless a configuration on the way has one. A value that
     was replaced in time MUST NOT be seen at all. The cell MUST be reached again afterwards.
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: one slot, the latest value wins; recorded.
     """
@@ -63,7 +63,7 @@ def test_only_the_last_label_of_a_run_counts(node: ExpectedNode, seen: BusyLabel
 
 @case("D-14", scenario=ClearDefault, cells=ANY_UNIFORM_CELL)
 def test_no_default_is_written_if_it_is_empty(node: ExpectedNode, seen: DefaultLabel) -> None:
-    """The operator MUST NOT give a node without the label a configuration if its default is empty.
+    """If its default is empty, the operator MUST NOT set the label on a node that has none.
 
     Source: runbook, "Configuration"; gpu-operator v26.7.0, controllers/nodelabeling_controller.go.
     """
@@ -73,7 +73,7 @@ def test_no_default_is_written_if_it_is_empty(node: ExpectedNode, seen: DefaultL
 
 @case("D-14", scenario=ClearDefault, cells=ANY_UNIFORM_CELL)
 def test_default_is_written_and_applied(node: ExpectedNode, seen: DefaultLabel) -> None:
-    """The operator MUST give a node without the label its default when it looks at the node, and it MUST be applied.
+    """The operator MUST set the label of a node that has none to its default, and the default MUST be applied.
 
     The configuration of the cell MUST be applied afterwards, when somebody requests it.
     Source: runbook, "Configuration"; gpu-operator v26.7.0, controllers/nodelabeling_controller.go.

@@ -19,7 +19,7 @@ def test_labels_describe_the_geometry_and_nothing_else(node: ExpectedNode, seen:
 
 @case("D-26", scenario=ReadHardware)
 def test_labels_come_from_a_new_process(node: ExpectedNode, seen: Hardware) -> None:
-    """After a change the labels MUST come from a GPU Feature Discovery that was started since; otherwise from the old.
+    """After a change the labels MUST come from a new pod of GPU Feature Discovery; without one, from the same pod.
 
     Source: k8s-device-plugin v0.20.0, internal/lm/timestamp.go: the timestamp is that of the process.
     """

@@ -19,7 +19,7 @@ from conformance.suite.scenarios.stay import Stay, WatchStay
 def test_deploy_labels_are_paused_and_come_back(node: ExpectedNode, seen: Stay) -> None:
     """The operands' deploy labels MUST be paused for a change and `true` after it; `false` MUST stay `false`.
 
-    Where nothing is to be done they MUST NOT be paused. No deploy label MUST ever be removed.
+    Where nothing is to be done they MUST NOT be paused. A deploy label MUST NOT be removed at any time.
     Source: mig-parted v0.15.0, pkg/mig/reconfigure; the label that is false was set before the change.
     """
     check_deploy_labels(node.context, seen.label_changes, node.label_changes)
@@ -50,7 +50,7 @@ def test_gpus_are_changed_only_while_the_operands_are_gone(node: ExpectedNode, s
 
 @case("D-05", scenario=WatchStay)
 def test_operands_that_use_no_gpu_run_on(node: ExpectedNode, seen: Stay) -> None:
-    """The other operands, such as driver, container toolkit and mig-manager, MUST run on in the same pods.
+    """The other operands, such as driver, container toolkit and mig-manager, MUST keep running in the same pods.
 
     Source: mig-parted v0.15.0, pkg/mig/reconfigure: only the GPU clients and the validator are stopped.
     """
@@ -77,7 +77,7 @@ def test_node_and_its_neighbours_are_left_alone(node: ExpectedNode, seen: Stay) 
 
 @case("D-05", scenario=WatchRest)
 def test_operands_run_on_until_the_node_is_asked_again(node: ExpectedNode, seen: Resting) -> None:
-    """Once a node is at rest, no operand MUST be restarted, replaced or stop being Ready, and the node MUST stay as is.
+    """Once a node is at rest, its operands MUST stay Ready in the same pods, and the node MUST stay as it is.
 
     An operand that cannot handle the geometry may crash-loop. Source: runbook, "What it is": mig-manager acts only when
     the label changes.

@@ -79,7 +79,7 @@ def test_layout_by_index_lands_on_the_right_gpus(node: ExpectedNode, seen: OwnCo
 
 @case("D-20", "D-16", scenario=UseOwnConfigurations, cells=ONE_OF_MIXED, needs=Needs(gpus=2))
 def test_slices_and_whole_gpus_are_handed_out_side_by_side(node: ExpectedNode, seen: OwnConfigurations) -> None:
-    """Where only some GPUs have MIG, a pod MUST get a slice or a whole GPU as it asks, and none of another pod's.
+    """Where only some GPUs have MIG, a pod MUST get the slice or whole GPU that it asks for, and no other pod's.
 
     A GPU in MIG mode MUST NOT be handed out as a whole.
     Source: k8s-device-plugin v0.20.0, internal/rm; all pods hold their devices while they are compared.

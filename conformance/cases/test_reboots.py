@@ -32,7 +32,7 @@ MIXED_ONCE = cells(strategies=[Strategy.MIXED], kinds=[GeometryKind.UNIFORM], on
 
 @case("D-24", scenario=RebootNode, cells=ANY_UNIFORM_CELL)
 def test_reboot_brings_the_same_layout_back(node: ExpectedNode, seen: Reboot) -> None:
-    """After a reboot mig-manager MUST make the layout of the label again: geometry, resources, no operand paused.
+    """After a reboot mig-manager MUST make the layout of the label again, with its resources and no operand paused.
 
     The node MUST boot exactly once, and the state MUST go from `pending` to `success`.
     Source: runbook, "Failure modes"; mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go.
@@ -54,7 +54,7 @@ def test_reboot_offers_nothing_but_the_layout(node: ExpectedNode, seen: Reboot) 
 
 @case("D-25", scenario=RebootWithoutLabel, cells=MIXED_ONCE)
 def test_layout_stays_gone_without_the_label(node: ExpectedNode, seen: UnlabelledReboot) -> None:
-    """After a reboot without the label no GPU MUST have a MIG device, and mig-manager MUST NOT write a state.
+    """After a reboot without the label the GPUs MUST NOT have a MIG device, and mig-manager MUST NOT write a state.
 
     A pod that asks for a slice MUST stay Pending. Once the label is set again the layout MUST be there.
     Source: runbook, "Failure modes"; mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go.

@@ -22,7 +22,7 @@ from conformance.suite.scenarios.unknown_name import RequestBareProfile, Request
 
 @case("D-22", "D-02", scenario=RequestUnknownName, cells=ANY_UNIFORM_CELL)
 def test_unknown_name_is_refused(node: ExpectedNode, seen: Refusal) -> None:
-    """A name that the mig-parted file lacks MUST end in `failed` without `pending`, and no operand MUST be paused.
+    """A name that the mig-parted file lacks MUST end in `failed` without `pending`, and operands MUST NOT be paused.
 
     Source: runbook, "Failure modes"; mig-parted v0.15.0, cmd/nvidia-mig-parted/assert and pkg/mig/reconfigure.
     """
@@ -88,7 +88,7 @@ def test_operand_that_cannot_end_stops_the_change_in_time(node: ExpectedNode, se
 
 @case("D-03", "D-05", scenario=KeepPlugin, cells=ANY_UNIFORM_CELL)
 def test_change_works_once_the_operand_can_end(node: ExpectedNode, seen: StuckOperand) -> None:
-    """Once the pod can go, the next requests MUST succeed, and no operand MUST stay paused.
+    """Once the pod can go, the next requests MUST succeed, and operands MUST NOT stay paused.
 
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go and pkg/mig/reconfigure: a success resumes them.
     """

@@ -42,7 +42,7 @@ def test_deleted_operands_come_back_to_the_same_layout(node: ExpectedNode, seen:
 def test_manager_deleted_at_work_is_resumed_by_its_successor(node: ExpectedNode, seen: Restarts) -> None:
     """If mig-manager's pod is deleted while it changes the GPUs, its successor MUST finish the change.
 
-    The state MUST go from `pending` to `success`, and no operand MUST stay paused.
+    The state MUST go from `pending` to `success`, and operands MUST NOT stay paused.
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: the label is applied at start; gpu-operator issue 2833.
     """
     check_course_after_restart(node.context, seen.trial, Course.CHANGED, node.mig_manager)

@@ -25,7 +25,7 @@ ONE_UNIFORM = cells(kinds=[GeometryKind.UNIFORM], once=True)
 
 @case("D-08", scenario=ChangeStrategy, cells=ONE_UNIFORM)
 def test_change_of_strategy_reaches_every_operand(node: ExpectedNode, seen: ThereAndBack) -> None:
-    """A change of `spec.mig.strategy` MUST replace the pods of all operands that carry it, and MUST so again backwards.
+    """A change of `spec.mig.strategy` MUST replace the pods of all operands that carry it, in both directions.
 
     These are device plugin, GPU Feature Discovery, MPS control daemon and validator, on every node; the validator MUST
     become Ready, unless the new strategy does not advertise the geometry (1c.3g.40gb under `mixed`).
@@ -51,7 +51,7 @@ def test_change_of_strategy_keeps_every_device(node: ExpectedNode, seen: ThereAn
 
 @case("D-08", "D-09", scenario=ChangeStrategy, cells=ONE_UNIFORM)
 def test_change_of_strategy_renames_the_resources(node: ExpectedNode, seen: ThereAndBack) -> None:
-    """A change of the strategy MUST rename the resources in both directions; nothing of the old names MUST be left.
+    """A change of the strategy MUST rename the resources in both directions and leave nothing of the old names.
 
     Source: runbook, "What it is"; k8s-device-plugin v0.20.0, internal/rm/device_map.go.
     """
