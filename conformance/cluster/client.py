@@ -251,10 +251,9 @@ class Cluster(ObservedCluster):
         that is gone holds no GPU. A grace period of 0 would remove the object at once and leave its processes for a
         while. Only where no kubelet answers, on a node that is not Ready, is the object removed like that.
         """
-        self.transport.delete(paths.pod(pod.namespace, pod.name), grace=int(self._is_ready(pod.node)))
-
-    def _is_ready(self, name: str | None) -> bool:
-        return any(node.name == name and node.ready for node in self.nodes())
+        current = self.pod(pod.name, pod.namespace) or pod  # the one that is given may be older than its binding
+        lost = [node.name for node in self.nodes() if not node.ready]
+        self.transport.delete(paths.pod(pod.namespace, pod.name), grace=0 if current.node in lost else 1)
 
     def execute(self, pod: PodView, command: Sequence[str], container: str | None = None) -> Execution:
         """Run a command in a container and return its output and exit code. None selects the only container.
