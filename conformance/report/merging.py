@@ -231,6 +231,7 @@ def _environment(reports: Sequence[Report]) -> Environment:
 
 def _restore(restores: Sequence[Restore]) -> Restore:
     outcomes = [one.outcome for one in restores]
+    failed = [one for one in restores if one.outcome is RestoreOutcome.FAILED]
     order = (RestoreOutcome.FAILED, RestoreOutcome.EXACT, RestoreOutcome.NOT_NEEDED)
     return Restore(
         outcome=next(outcome for outcome in order if outcome in outcomes),
@@ -238,6 +239,7 @@ def _restore(restores: Sequence[Restore]) -> Restore:
         changed_since=tuple(chain(*(one.changed_since for one in restores))),
         put_back=tuple(chain(*(one.put_back for one in restores))),
         earlier=tuple(chain(*(one.earlier for one in restores))),
+        hindered=bool(failed) and all(one.hindered for one in failed),
     )
 
 

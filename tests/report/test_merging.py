@@ -228,6 +228,23 @@ def test_convergence_and_restore_are_those_of_all_runs() -> None:
     assert whole.verdict is Verdict.NOT_CERTIFIED
 
 
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (Restore(RestoreOutcome.EXACT), Verdict.INCONCLUSIVE),
+        (Restore(RestoreOutcome.FAILED, ("the strategy",)), Verdict.NOT_CERTIFIED),
+    ],
+)
+def test_a_restore_that_was_hindered_blames_the_cluster_as_little_as_before(other: Restore, verdict: Verdict) -> None:
+    hindered = Restore(RestoreOutcome.FAILED, ("interrupted",), hindered=True)
+    runs = [part(name).model_copy(update={"restore": it}) for name, it in (("a", hindered), ("b", other))]
+
+    whole = merge(runs, Required.CERTIFIED)
+
+    assert (whole.restore.outcome, whole.verdict) == (RestoreOutcome.FAILED, verdict)
+    assert problems(whole) == []
+
+
 def test_a_run_that_is_there_twice_is_not_counted_twice() -> None:
     one, two = part("a"), part("b")
 
