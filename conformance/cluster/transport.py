@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlparse
 
 import tenacity
 import urllib3
+import yaml
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from kubernetes.watch.watch import iter_resp_lines
@@ -310,6 +311,10 @@ def _shut_down(sock: Any) -> None:
         return
 
 
+_NO_KUBECONFIG: Final = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError)
+"""What the library raises where a file is no YAML, or has something else where a kubeconfig has a list or a mapping."""
+
+
 def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
     """Read a kubeconfig and check that its API server answers. The file is never written.
 
@@ -331,8 +336,11 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
         kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
         )
-    except (kubernetes_config.ConfigException, ValueError, TypeError) as error:
+    except kubernetes_config.ConfigException as error:
         raise ClusterError(f"{kubeconfig}: {error}{_known_contexts(kubeconfig)}") from error
+    except _NO_KUBECONFIG as error:
+        said = " ".join(str(error).split())
+        raise ClusterError(f"{kubeconfig} is no kubeconfig, name another one with --kubeconfig: {said}") from error
     configuration.retries = urllib3.Retry(total=0, redirect=3)
     configuration.keep_alive = True
     configuration.connection_pool_maxsize = CONNECTIONS + WATCHES
@@ -348,7 +356,7 @@ def _known_contexts(kubeconfig: Path) -> str:
         contexts, _ = kubernetes_config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig)
         )
-    except (kubernetes_config.ConfigException, ValueError, TypeError):
+    except (kubernetes_config.ConfigException, *_NO_KUBECONFIG):
         return ""
     return f"; it has the contexts: {', '.join(sorted(context['name'] for context in contexts))}"
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from conformance.flags import flag, path
 
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_LABEL: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 """Name of a ConfigMap. Source: Kubernetes documentation, "Object Names and IDs"."""
 
 
@@ -52,6 +53,8 @@ def destination(text: str) -> Destination:
         return Destination(Kind(text))
     if kind == Kind.CONFIG_MAP and _NAME.fullmatch(name):
         return Destination(Kind.CONFIG_MAP, name)
+    if kind == Kind.CONFIG_MAP and name:
+        raise ValueError(f"takes configmap/NAME with lower-case letters, digits, - and . in the name, not {text}")
     raise ValueError(f"takes configmap/NAME, stdout or sonobuoy, not {text}")
 
 

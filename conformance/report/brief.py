@@ -64,7 +64,7 @@ def _row(row: RequirementResult, case: Case) -> tuple[str, ...]:
     else:
         expected, found = "", literal(shortened(case.reason.partition("\n")[0]))
     step = literal(case.next_steps[0].partition(": `")[0]) if case.next_steps else ""
-    return f"{row.id} {literal(row.title)}", literal(case.node), expected, found, step
+    return literal(f"{row.id} {row.title}"), literal(case.node), expected, found, step
 
 
 def _items(items: Sequence[str]) -> str:
@@ -78,9 +78,9 @@ def _not_judged(report: Report) -> Iterator[str]:
         return
     yield from ("", "### Not judged", "")
     if unknown:
-        yield f"- inconclusive: {', '.join(unknown)}"
+        yield f"- inconclusive: {literal(', '.join(unknown))}"
     if untested:
-        yield f"- untested: {', '.join(untested)}"
+        yield f"- untested: {literal(', '.join(untested))}"
     for one in report.not_tested[:_LISTED]:
         if one.cases:
             yield f"- {one.cases} {one.cause}: {literal(shortened(one.reason))}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
@@ -83,16 +84,54 @@ def _compare(given: argparse.Namespace) -> tuple[int, list[str]]:
 
 
 def _merge(given: argparse.Namespace) -> tuple[int, list[str]]:
-    report = merging.merge([_sound(file) for file in given.files], Required(given.require))
-    write_whole(given.out, report.model_dump_json(indent=1) + "\n")
+    parts = [_sound(file) for file in given.files]
+    _refuse_to_replace(given.out, parts)
+    report = merging.merge(parts, Required(given.require))
+    with _written(given.out):
+        write_whole(given.out, report.model_dump_json(indent=1) + "\n")
     return report.exit_status, [*report.reasons, last_line(report, given.out)]
 
 
 def _render(given: argparse.Namespace) -> tuple[int, list[str]]:
     report = _sound(given.file)
-    given.folder.mkdir(parents=True, exist_ok=True)
-    write_outputs(given.folder, report)
+    with _written(given.folder):
+        given.folder.mkdir(parents=True, exist_ok=True)
+        write_outputs(given.folder, report)
     return Exit.FINE, [str(given.folder / name) for name in WRITERS]
+
+
+@contextmanager
+def _written(place: Path) -> Iterator[None]:
+    """Tell what cannot be written from what cannot be read.
+
+    Raises:
+        ReportError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(f"cannot write {error.filename or place}: {error.strerror}; name another place") from error
+
+
+def _refuse_to_replace(out: Path, parts: Sequence[Report]) -> None:
+    """Refuse to write over the report of a run that is not merged: who forgets OUT would lose the first FILE.
+
+    Raises:
+        ReportError: It is one, or no file at all.
+    """
+    if not out.exists():
+        return
+    if not out.is_file():
+        raise ReportError(f"cannot write {out}: it is no file; OUT is the report.json to write")
+    try:
+        run = read_report(out).run
+    except ReportError:
+        return
+    if run and merging.JOINT not in run and run not in [part.run for part in parts]:
+        raise ReportError(
+            f"{out} is the report of run {run}, which is none of the runs to merge; OUT, the file to write, comes "
+            "first: name another one, or remove it"
+        )
 
 
 def _sound(file: Path) -> Report:

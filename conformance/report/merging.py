@@ -6,10 +6,10 @@ same nodes and the same narrowing, each function must have run at as many places
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from statistics import median
+from itertools import accumulate, chain
 from typing import Final, TypeVar
 
 from conformance.operations.restore import Restore, RestoreOutcome
@@ -36,6 +36,8 @@ from conformance.report.validation import ReportError
 from conformance.report.verdict import judge
 from conformance.spec.names import Strategy
 
+JOINT: Final = "+"
+"""Between the ids of the runs in the id of a merged one."""
 _SAME: Final = ("suite_version", "profile", "backend")
 _WORST_FIRST: Final = (Outcome.FAILED, Outcome.ERROR, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.PASSED)
 _STRATEGIES: Final = (Strategy.SINGLE, Strategy.MIXED)
@@ -51,9 +53,11 @@ def merge(reports: Sequence[Report], required: Required) -> Report:
         required: The least verdict for exit status 0.
 
     Raises:
-        ReportError: They are of different clusters, suites, profiles or versions; the message says which.
+        ReportError: They are of different clusters, suites, profiles or versions, or one run is there twice; the
+            message says which.
     """
     _refuse_strangers(reports)
+    _refuse_repeated(reports)
     ordered = list(shifted(sorted(reports, key=lambda report: report.started)))
     run = _joined(ordered)
     judgement = judge(run)
@@ -63,7 +67,7 @@ def merge(reports: Sequence[Report], required: Required) -> Report:
     nodes = [node.name for node in run.environment.nodes]
     return ordered[0].model_copy(
         update={
-            "run": "+".join(report.run for report in ordered),
+            "run": JOINT.join(report.run for report in ordered),
             "invocation": _invocation(ordered),
             "duration": round(sum(report.duration for report in ordered), 3),
             "verdict": judgement.verdict,
@@ -108,6 +112,13 @@ def _refuse_strangers(reports: Sequence[Report]) -> None:
         for name, value in mine.items():
             if other[name] != value:
                 raise ReportError(f"{name} differs: {value or 'unknown'} and {other[name] or 'unknown'}")
+
+
+def _refuse_repeated(reports: Sequence[Report]) -> None:
+    """A run that is there twice would count twice in times, numbers and convergence."""
+    runs = Counter(chain(*(report.run.split(JOINT) for report in reports if report.run)))
+    if again := [run for run, count in runs.items() if count > 1]:
+        raise ReportError(f"run {', '.join(again)} is there more than once: name the report of each run once")
 
 
 def _identity(report: Report) -> dict[str, str]:
@@ -220,6 +231,7 @@ def _environment(reports: Sequence[Report]) -> Environment:
 
 def _restore(restores: Sequence[Restore]) -> Restore:
     outcomes = [one.outcome for one in restores]
+    failed = [one for one in restores if one.outcome is RestoreOutcome.FAILED]
     order = (RestoreOutcome.FAILED, RestoreOutcome.EXACT, RestoreOutcome.NOT_NEEDED)
     return Restore(
         outcome=next(outcome for outcome in order if outcome in outcomes),
@@ -227,6 +239,7 @@ def _restore(restores: Sequence[Restore]) -> Restore:
         changed_since=tuple(chain(*(one.changed_since for one in restores))),
         put_back=tuple(chain(*(one.put_back for one in restores))),
         earlier=tuple(chain(*(one.earlier for one in restores))),
+        hindered=bool(failed) and all(one.hindered for one in failed),
     )
 
 
@@ -256,9 +269,17 @@ def _convergence(reports: Iterable[Report]) -> Iterator[Convergence]:
             change=kind,
             n=sum(part.n for part in parts),
             minimum=min(part.minimum for part in parts),
-            median=round(median(chain(*([part.median] * part.n for part in parts))), 3),
+            median=round(_median(parts), 3),
             maximum=max(part.maximum for part in parts),
         )
+
+
+def _median(parts: Sequence[Convergence]) -> float:
+    """The median of the medians; their numbers may be large, so they are not written out."""
+    ordered = sorted(parts, key=lambda part: part.median)
+    ends = list(accumulate(part.n for part in ordered))
+    low, high = (ordered[bisect_right(ends, place)].median for place in ((ends[-1] - 1) // 2, ends[-1] // 2))
+    return (low + high) / 2
 
 
 def _last(tables: Iterable[Mapping[str, _Value]]) -> dict[str, _Value]:

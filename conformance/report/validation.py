@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -17,6 +18,8 @@ from conformance.report.verdict import conclude, counts_by_requirement, outcome_
 _VERSION: Final = Report.model_fields["schema_version"].default
 _OK, _FAILED, _INTERRUPTED, _NOTHING = 0, 1, 2, 5
 """Exit statuses that depend on what is in the report."""
+_LARGEST: Final = 1e15
+"""No number of a report is larger: that many seconds are 30 million years. NaN is not smaller."""
 
 
 class ReportError(Exception):
@@ -36,7 +39,8 @@ def read_report(file: Path) -> Report:
 
     Raises:
         OSError: The file cannot be read.
-        ReportError: It is truncated, of another schema version, or not what the schema says.
+        ReportError: It is truncated, of another schema version, not what the schema says, or has a number that nothing
+            can have.
     """
     try:
         content = from_json(file.read_bytes())
@@ -44,8 +48,10 @@ def read_report(file: Path) -> Report:
         raise ReportError(f"no complete JSON, so it is truncated or no report: {error}") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != _VERSION:
-        found = "no schema_version" if version is None else f"schema_version {version}"
+        found = "no schema_version" if version is None else f"schema_version {version!r}"
         raise ReportError(f"{found}: this release reads {_VERSION}")
+    if numbers := list(_impossible(content, ())):
+        raise ReportError(*numbers)
     try:
         return Report.model_validate(content)
     except ValidationError as error:
@@ -55,7 +61,26 @@ def read_report(file: Path) -> Report:
 
 def problems(report: Report) -> list[str]:
     """Return what is doubled or contradictory in a report, one line each; empty if it is sound."""
-    return [*_doubled(report), *_dangling(report), *_counts(report), *_verdict(report), *_status(report)]
+    return [
+        *_doubled(report),
+        *_dangling(report),
+        *_counts(report),
+        *_verdict(report),
+        *_status(report),
+        *_measured(report),
+    ]
+
+
+def _impossible(content: Any, path: tuple[str, ...]) -> Iterator[str]:
+    """Lines for the numbers that are none, infinite, or too large to be reckoned with."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _impossible(value, (*path, name))
+    elif isinstance(content, list):
+        for place, value in enumerate(content):
+            yield from _impossible(value, (*path, str(place)))
+    elif isinstance(content, int | float) and not abs(content) <= _LARGEST:
+        yield f"{'.'.join(path)}: no such number is possible"
 
 
 def _doubled(report: Report) -> Iterator[str]:
@@ -126,3 +151,15 @@ def _status(report: Report) -> Iterator[str]:
         yield f"{said}: no case was selected, but there are {len(report.cases)}"
     if report.interrupted != (status == _INTERRUPTED):
         yield f"{said}, but interrupted is {str(report.interrupted).lower()}"
+
+
+def _measured(report: Report) -> Iterator[str]:
+    try:
+        zone = datetime.fromisoformat(report.started).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        yield f"started is {report.started}, which is no time of ISO 8601 with its zone"
+    for one in report.convergence:
+        if one.n < 1:
+            yield f"convergence of {one.change} on {one.gpu_model} says {one.n} measurements"

@@ -41,10 +41,23 @@ def test_no_file(tmp_path: Path) -> None:
         connect(tmp_path / "none", None, QUICK)
 
 
-def test_no_kubeconfig(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "hello",
+        "5",
+        "- 1",
+        "contexts: [",
+        "\t- tab",
+        "{{ unfilled }}",
+        "contexts: 5",
+        "current-context: a\nclusters: []\nusers: []\ncontexts: [{name: a, context: 5}]",
+    ],
+)
+def test_no_kubeconfig(content: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
-    path.write_text("hello")
-    with pytest.raises(ClusterError, match="config"):
+    path.write_text(content)
+    with pytest.raises(ClusterError, match=r"config is no kubeconfig, name another one with --kubeconfig: [^\n]+\Z"):
         connect(path, None, QUICK)
 
 

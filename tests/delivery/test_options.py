@@ -22,7 +22,15 @@ def test_places(text: str, expected: Destination) -> None:
     assert str(expected) == text
 
 
-@pytest.mark.parametrize("text", ["", "configmap", "configmap/", "configmap/A", "configmap/a/b", "stdout/x", "pvc/x"])
+@pytest.mark.parametrize("text", ["", "configmap", "configmap/", "stdout/x", "pvc/x"])
 def test_other_places_are_refused_with_those_that_there_are(text: str) -> None:
     with pytest.raises(OptionError, match=r"^--results takes configmap/NAME, stdout or sonobuoy, not "):
         read(DeliveryOptions, {"results": [text]})
+
+
+@pytest.mark.parametrize("name", ["A", "Bad_Name", "a/b", "a..b", "-a", "a-", "a.-b", "a" * 254])
+def test_a_name_that_no_config_map_can_have_is_refused_with_what_it_may_be_made_of(name: str) -> None:
+    with pytest.raises(
+        OptionError, match=r"^--results takes .* lower-case letters, digits, - and \. in the name, not "
+    ):
+        read(DeliveryOptions, {"results": [f"configmap/{name}"]})

@@ -56,3 +56,17 @@ def test_a_run_in_which_everything_fails_still_fits_a_comment() -> None:
 
     assert len(text) < 8000
     assert "and 18 more" in text
+
+
+def test_an_odd_requirement_breaks_no_table() -> None:
+    report = not_certified()
+    odd = tuple(row.model_copy(update={"id": f"{row.id}|\n|"}) for row in report.requirements)
+    cases = tuple(
+        case.model_copy(update={"requirements": tuple(f"{name}|\n|" for name in case.requirements)})
+        for case in report.cases
+    )
+    text = summary_text(report.model_copy(update={"requirements": odd, "cases": cases}))
+
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert rows == [line for line in rows if line.endswith(" |")]
+    assert "| D-06\\| \\| " in text

@@ -85,6 +85,37 @@ def test_merged_runs_are_one_report_with_the_exit_status_of_its_verdict(
     assert main(["report", "validate", str(out)]) == 0
 
 
+def test_who_forgets_what_to_write_does_not_lose_the_first_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    for file in (one, two):
+        report = known_cluster(certified()).model_copy(update={"run": file.stem})
+        file.write_text(report.model_dump_json(), encoding="utf-8")
+    before = one.read_text(encoding="utf-8")
+
+    assert main(["report", "merge", str(one), str(two)]) == 4
+    assert "is the report of run one, which is none of the runs to merge" in capsys.readouterr().err
+    assert one.read_text(encoding="utf-8") == before
+
+    out = tmp_path / "merged.json"
+    assert main(["report", "merge", str(out), str(one), str(two)]) == 0
+    assert main(["report", "merge", str(out), str(two)]) == 0, "a merged report may be made anew"
+
+
+@pytest.mark.parametrize("command", ["merge", "render"])
+def test_a_place_that_cannot_be_written_is_named_and_left_as_it_is(
+    command: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(known_cluster(certified()).model_dump_json(), encoding="utf-8")
+    taken = tmp_path / "taken"
+    (taken / "index.html").mkdir(parents=True)
+
+    assert main(["report", command, *map(str, (taken, file) if command == "merge" else (file, taken))]) == 4
+    assert capsys.readouterr().err.startswith(f"ERROR: cannot write {taken}")
+    assert [path.name for path in taken.iterdir()] == ["index.html"]
+
+
 def test_runs_of_clusters_that_nobody_knows_are_not_merged(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

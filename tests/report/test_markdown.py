@@ -25,6 +25,10 @@ def test_literal_text_has_no_character_that_means_something(text: str) -> None:
     assert not re.search(r"(?<!\\)[<>`\[\]]", literal(text).replace("\\\\", ""))
 
 
+def test_an_entity_stays_as_it_was_written() -> None:
+    assert literal("&lt;b&#62; & c") == r"\&lt;b\&\#62; & c"
+
+
 def test_code_with_backticks_in_it() -> None:
     assert code("a `b` c") == "``a `b` c``"
     assert code("`b`") == "`` `b` ``"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+from statistics import median
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from tests.report.kinds import KINDS, certified, known_cluster, not_certified
 from tests.report.made import CORE, case, report_of, run_of, whole_run
 
 NODE = "narrowed to --node "
+NUMBERS = count(1)
 
 
 FUNCTION = CaseFunction(module="m", requirements=(), level="core", scenario="S", statement="It MUST.", source="x")
@@ -49,7 +52,7 @@ def part(*nodes: str, strategies: tuple[str, ...] = ("single", "mixed"), **field
         for strategy in strategies
     ]
     run: Run = run_of(*cases)
-    run.id = "+".join((*nodes, *strategies))
+    run.id = f"run-{next(NUMBERS)}"
     run.restore = Restore(RestoreOutcome.EXACT)
     run.mig_nodes = ("a", "b")
     run.environment = Environment(
@@ -108,7 +111,8 @@ def test_what_one_run_must_not_do_counts_if_another_did_it() -> None:
     done = {it.id: it.model_copy(update={"function": "f"}) for it in extra}
     bold = part("a", "b", cases={it.id: it for it in part("a", "b").cases} | done)
 
-    assert merge([careful, careful], Required.CERTIFIED).left_out == tuple(left)
+    as_careful = careful.model_copy(update={"run": "another"})
+    assert merge([careful, as_careful], Required.CERTIFIED).left_out == tuple(left)
     whole = merge([careful, bold], Required.CERTIFIED)
     assert (whole.verdict, whole.left_out) == (Verdict.CERTIFIED, ())
     assert problems(whole) == []
@@ -222,3 +226,44 @@ def test_convergence_and_restore_are_those_of_all_runs() -> None:
     )
     assert (whole.restore.outcome, whole.restore.differences) == (RestoreOutcome.FAILED, ("x", "y"))
     assert whole.verdict is Verdict.NOT_CERTIFIED
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (Restore(RestoreOutcome.EXACT), Verdict.INCONCLUSIVE),
+        (Restore(RestoreOutcome.FAILED, ("the strategy",)), Verdict.NOT_CERTIFIED),
+    ],
+)
+def test_a_restore_that_was_hindered_blames_the_cluster_as_little_as_before(other: Restore, verdict: Verdict) -> None:
+    hindered = Restore(RestoreOutcome.FAILED, ("interrupted",), hindered=True)
+    runs = [part(name).model_copy(update={"restore": it}) for name, it in (("a", hindered), ("b", other))]
+
+    whole = merge(runs, Required.CERTIFIED)
+
+    assert (whole.restore.outcome, whole.verdict) == (RestoreOutcome.FAILED, verdict)
+    assert problems(whole) == []
+
+
+def test_a_run_that_is_there_twice_is_not_counted_twice() -> None:
+    one, two = part("a"), part("b")
+
+    with pytest.raises(ReportError, match=f"^run {one.run} is there more than once"):
+        merge([one, two, one], Required.CERTIFIED)
+
+
+@given(
+    some.lists(some.tuples(some.integers(1, 9), some.floats(0, 100)), min_size=1, max_size=5),
+)
+def test_the_median_of_runs_counts_each_as_often_as_it_was_measured(medians: list[tuple[int, float]]) -> None:
+    reports = [
+        part(f"n{number}").model_copy(update={"convergence": (measured(n, value),)})
+        for number, (n, value) in enumerate(medians)
+    ]
+    [joined] = merge(reports, Required.CERTIFIED).convergence
+
+    assert joined.median == pytest.approx(median([value for n, value in medians for _ in range(n)]), abs=0.001)
+
+
+def measured(n: int, value: float) -> Convergence:
+    return Convergence(gpu_model="H100", change="pod-to-running", n=n, minimum=0.0, median=value, maximum=100.0)

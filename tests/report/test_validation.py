@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from conformance.report.model import Outcome, Report, RequirementOutcome, Verdict
+from conformance.report.observations import Convergence
 from conformance.report.validation import ReportError, problems, read_report
 from tests.report.kinds import KINDS, certified, not_certified, partial
 from tests.report.made import case, report_of, whole_run
@@ -139,3 +140,26 @@ def test_what_is_no_report_of_this_release_is_refused(text: str, line: str, tmp_
     with pytest.raises(ReportError) as refused:
         read_report(file)
     assert any(line in found for found in refused.value.problems)
+
+
+@pytest.mark.parametrize("number", ["1e308", "NaN", "Infinity", "-1e400", "1" + "0" * 400])
+def test_a_number_that_nothing_can_have(number: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    text = certified().model_copy(update={"duration": 12345.5}).model_dump_json()
+    file.write_text(text.replace("12345.5", number), encoding="utf-8")
+
+    with pytest.raises(ReportError, match=r"^duration: no such number is possible$"):
+        read_report(file)
+
+
+@pytest.mark.parametrize("started", ["yesterday", "", "2026-11-29T01:00:00"])
+def test_a_start_that_is_no_time_of_the_whole_world(started: str) -> None:
+    assert changed(certified(), started=started) == [
+        f"started is {started}, which is no time of ISO 8601 with its zone"
+    ]
+
+
+def test_times_of_convergence_that_nobody_measured() -> None:
+    none = Convergence(gpu_model="H100", change="pod-to-running", n=0, minimum=1.0, median=1.0, maximum=1.0)
+
+    assert changed(certified(), convergence=(none,)) == ["convergence of pod-to-running on H100 says 0 measurements"]

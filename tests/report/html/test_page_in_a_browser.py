@@ -212,3 +212,12 @@ def test_the_page_prints(browser: Chrome, folder: Path) -> None:
 
     assert len(browser.print_page()) > 10_000
     assert complaints(browser) == []
+
+
+def test_a_very_long_word_does_not_widen_the_page(browser: Chrome, folder: Path) -> None:
+    report = small_report()
+    word = "W" * 1000
+    cases = tuple(case.model_copy(update={"next_steps": (word,), "reason": word}) for case in report.cases)
+    show(browser, folder, report.model_copy(update={"cases": cases, "reasons": (word,)}))
+
+    assert browser.execute_script("return document.documentElement.scrollWidth") == DESKTOP[0]
