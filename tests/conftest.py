@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Loop, Stand
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("suite", deadline=None)
-settings.load_profile("suite")
+
+def pytest_sessionstart() -> None:
+    """Set no deadline for an example of hypothesis: how long it takes says how busy the machine is.
+
+    Not when this file is imported: pytest also imports it for a run of the suite, before it knows the suite's
+    options, and hypothesis need not be installed there.
+    """
+    from hypothesis import settings
+
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,20 @@ def test_a_kubeconfig_is_no_test_path(joined: bool, checkout: bool, kubeconfig: 
     assert sorted(path.name for path in kubeconfig.parent.iterdir()) == ["config"]
 
 
+def test_a_checkout_without_the_packages_of_its_tests_is_enough(
+    kubeconfig: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest takes the file for a test path, and then imports the conftest of the tests."""
+    for name in ("hypothesis", "jsonschema", "selenium", "psutil"):
+        (empty / f"{name}.py").write_text(f"raise ModuleNotFoundError('no module named {name}')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(empty))
+    ended = called(ROOT, "-p", "no:hypothesispytest", "--cluster", "live", "--kubeconfig", str(kubeconfig))
+
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
+    (error,) = errors(ended)
+    assert error.startswith("ERROR: the API server https://127.0.0.1:1 does not answer")
+
+
 def test_a_wrong_option_is_one_line(empty: Path) -> None:
     ended = called(empty, "--gpu-model", "voodoo-2")
 

@@ -121,7 +121,7 @@ class _Reader:
 def _chosen(nodes: Sequence[SeenNode], names: Sequence[str]) -> tuple[SeenNode, ...]:
     by_name = {node.name: node for node in nodes}
     if unknown := [name for name in names if name not in by_name]:
-        raise ClusterError(f"no node {', '.join(unknown)}; there are: {', '.join(sorted(by_name)) or 'none'}")
+        raise ClusterError(f"unknown node {', '.join(unknown)}; there are: {', '.join(sorted(by_name)) or 'none'}")
     return tuple(by_name[name] for name in sorted(names or by_name))
 
 

@@ -99,7 +99,7 @@ def test_only_the_named_nodes_are_looked_at(stand: Stand) -> None:
     stand.node("b", {"nvidia.com/mig.capable": "true"}, gpu=8)
 
     assert [node.name for node in read_snapshot(stand.hand, Wanted(nodes=["b"])).nodes] == ["b"]
-    with pytest.raises(ClusterError, match="no node c; there are: a, b"):
+    with pytest.raises(ClusterError, match="unknown node c; there are: a, b"):
         read_snapshot(stand.hand, Wanted(nodes=["c"]))
 
 

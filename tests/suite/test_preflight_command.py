@@ -79,5 +79,5 @@ def test_a_cluster_that_cannot_be_looked_at_is_one_line(tmp_path: Path, kubeconf
     assert "no kubeconfig" in text
 
     code, text = preflight(kubeconfig, "--node", "sim-9")
-    assert (code, text) == (4, "ERROR: no node sim-9; there are: sim-0, sim-other-0, sim-other-1")
+    assert (code, text) == (4, "ERROR: unknown node sim-9; there are: sim-0, sim-other-0, sim-other-1")
     assert preflight(kubeconfig, "--output", "yaml") == (4, "ERROR: --output takes one of text, json, not yaml")
