@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
 from conformance.cluster.client import Cluster
@@ -42,21 +42,31 @@ def side_by_side(
         For each node the result, or the exception that ended the work there.
     """
     names = list(nodes)
-    if len(names) == 1 and threading.current_thread() is not threading.main_thread():
-        return {names[0]: _attempt(work, names[0])}
-    with ThreadPoolExecutor(
-        max_workers=min(max(len(names), 1), at_once or AT_ONCE, AT_ONCE), thread_name_prefix="node"
-    ) as pool:
-        futures = {name: pool.submit(_attempt, work, name) for name in names}
-        try:
-            _wait_for_all(list(futures.values()), progress)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # comes first, so that no further node starts
-            cluster.stop_waiting(ClusterError("the run was interrupted"))
-            pool.shutdown(wait=True)
-            cluster.stop_waiting(None)
-            raise
-    return {name: future.result() for name, future in futures.items()}
+    outcomes: dict[str, T | Exception] = {}
+    interrupted = threading.Event()
+
+    def attempt(name: str) -> None:
+        if not interrupted.is_set():
+            outcomes[name] = _attempt(work, name)
+
+    def attempt_all() -> None:
+        with ThreadPoolExecutor(
+            min(max(len(names), 1), at_once or AT_ONCE, AT_ONCE), thread_name_prefix="node"
+        ) as pool:
+            for _ in pool.map(attempt, names):
+                pass
+
+    def tell() -> None:
+        if progress is not None:
+            progress(len(outcomes), len(names))
+
+    if threading.current_thread() is threading.main_thread():
+        _in_thread(cluster, attempt_all, interrupted, tell)
+    elif len(names) == 1:
+        attempt(names[0])
+    else:
+        attempt_all()
+    return {name: outcomes[name] for name in names}
 
 
 def results(outcomes: Mapping[str, T | Exception]) -> dict[str, T]:
@@ -85,9 +95,35 @@ def _attempt(work: Callable[[str], T], name: str) -> T | Exception:
         return error
 
 
-def _wait_for_all(futures: list[Future[T]], progress: Callable[[int, int], None] | None) -> None:
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=_PROGRESS_INTERVAL, return_when=FIRST_COMPLETED)
-        if not done and progress is not None:
-            progress(len(futures) - len(pending), len(futures))
+def _in_thread(
+    cluster: Cluster, work: Callable[[], None], interrupted: threading.Event, tell: Callable[[], None]
+) -> None:
+    """Run `work` in a thread, and call `tell` about once per second until it has ended.
+
+    An interrupt reaches only the main thread, and may hit it at any instruction: also between the start of a thread and
+    the note that there is one. So the main thread starts just this one, which asks whether it is still wanted.
+    """
+    future: Future[None] = Future()
+
+    def run() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    try:
+        threading.Thread(target=run, name="side by side").start()
+        while not wait([future], timeout=_PROGRESS_INTERVAL).done:
+            tell()
+    except BaseException:
+        interrupted.set()  # comes first, so that no further node starts
+        if not future.cancel():
+            cluster.stop_waiting(ClusterError("the run was interrupted"))
+            wait([future])
+            cluster.stop_waiting(None)
+        raise
+    future.result()

@@ -192,3 +192,23 @@ def test_after_ctrl_c_nodes_that_have_not_begun_do_not(monkeypatch: pytest.Monke
         side_by_side(act.cluster, list("abcdef"), act, act.interrupt, at_once=2)
 
     assert (act.begun, sorted(act.ended)) == (["a", "b"], ["a", "b"])
+
+
+def test_an_interrupt_while_a_thread_starts_leaves_none_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may come when the thread runs already, and the main thread has not returned from starting it."""
+    start, stopped = threading.Thread.start, threading.Event()
+
+    def interrupted_start(thread: threading.Thread) -> None:
+        start(thread)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted_start)
+    monkeypatch.setattr(CLUSTER, "stop_waiting", lambda _: stopped.set())
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(CLUSTER, ["a"], lambda _: stopped.wait(LONG))
+
+    for thread in threading.enumerate():
+        if thread.name == "side by side":
+            thread.join(LONG)
+            assert not thread.is_alive()
