@@ -34,8 +34,10 @@ def not_tested(run: Run, requirements: Iterable[RequirementResult]) -> tuple[Not
         group.cases += cases
         group.requirements.update(names)
         group.nodes.update([node] if node else [])
-    if names := [row.id for row in requirements if row.outcome is RequirementOutcome.UNTESTED and not row.cases]:
-        groups["no-case", _NO_CASE] = _Group(requirements=set(names))
+    explained = {name for group in groups.values() for name in group.requirements}
+    untested = {row.id for row in requirements if row.outcome is RequirementOutcome.UNTESTED and not row.cases}
+    if names := untested - explained:
+        groups["no-case", _NO_CASE] = _Group(requirements=names)
     return tuple(
         NotTested(
             reason=reason,

@@ -202,7 +202,7 @@ class Execution:
                     if before not in self._visits:
                         self._enter(before)
                 self._leave()
-                self.tell(self._run.made, self.agenda.states, "the change of strategy")
+                self.tell(len(self._run.visited), self.agenda.states, "the change of strategy")
                 now = self._cluster.timeline.now()
                 for node, (_, spot) in self.agenda.switch.items():
                     self._run.begin_stay(node, now, spot.cell.strategy, spot.cell.configuration)
@@ -230,7 +230,7 @@ class Execution:
                 except ClusterError:  # the first case of this stop reports it
                     continue
         self._leave()
-        self.tell(self._run.made, self.agenda.states, "kubelet's grace period for removed resources")
+        self.tell(len(self._run.visited), self.agenda.states, "kubelet's grace period for removed resources")
         watched = {
             node.name
             for visit in self._visits.values()

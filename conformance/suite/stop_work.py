@@ -49,7 +49,7 @@ class StopWork:
         self._run.asked.add(str(stop))
         self._run.made += 1
         self._run.visited.append(str(stop))
-        self._tell(self._run.made, self._agenda.states, str(stop))
+        self._tell(len(self._run.visited), self._agenda.states, str(stop))
         free = self._begin(visit, names)
         if not free:
             return
@@ -134,7 +134,7 @@ class StopWork:
         """Run the scenarios that change the whole cluster, one after another on all nodes at the stop."""
         provisioner = self._provisioner
         for scenario in visit.cluster_wide():
-            self._tell(self._run.made, self._agenda.states, f"{visit.stop}: {scenario.summary}")
+            self._tell(len(self._run.visited), self._agenda.states, f"{visit.stop}: {scenario.summary}")
             with self._run.spending(Spent.SCENARIOS):
                 side_by_side(self._cluster, visit.nodes, lambda name: provisioner.return_to_cell(visit.nodes[name]))
                 visit.do_cluster_wide(scenario, self._cluster)
@@ -142,4 +142,6 @@ class StopWork:
                 provisioner.forget(name)
 
     def _tell_nodes(self, stop: Stop) -> Callable[[int, int], None]:
-        return lambda done, of: self._tell(self._run.made, self._agenda.states, f"{stop}: {done} of {of} nodes done")
+        return lambda done, of: self._tell(
+            len(self._run.visited), self._agenda.states, f"{stop}: {done} of {of} nodes done"
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.report.model import LeftOut, NotTested, Outcome
-from conformance.report.run import Run
+from conformance.report.model import CaseCell, CaseFunction, LeftOut, NotTested, Outcome
+from conformance.report.run import Place, Run
 from tests.report.made import CORE, EVERY, case, report_of, run_of, whole_run
 
 
@@ -53,6 +53,19 @@ def test_requirements_without_a_case_are_named_once() -> None:
 
     assert found["no case was selected"].cause == "no-case"
     assert found["no case was selected"].requirements == tuple(sorted(set(EVERY) - set(CORE)))
+
+
+def test_requirements_whose_cases_did_not_end_have_cases() -> None:
+    run = run_of(case("test_a.py::test_a", Outcome.PASSED, *EVERY[:-1]))
+    run.selected.append("test_z.py::test_z")
+    run.places["test_z.py::test_z"] = Place(
+        "test_z", "sim-0", CaseCell(strategy="single", configuration="all-disabled")
+    )
+    run.functions["test_z"] = CaseFunction(
+        module="test_z.py", requirements=EVERY[-1:], level="core", scenario="", statement="", source=""
+    )
+
+    assert [one.cause for one in report_of(run).not_tested] == ["unfinished"]
 
 
 def test_a_run_that_tested_everything_left_nothing_out() -> None:
