@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _AT_ONCE: Final = 8
 _POD_SECURITY: Final = "violates PodSecurity"
+_TERMINATING: Final = "because it is being terminated"
+"""The namespace of a run that has just ended; the next one waits for its end and makes it anew."""
 _NO_RIGHT: Final = "cannot create resource"
 """RBAC says so; the access reviews have found it too."""
 
@@ -179,6 +181,6 @@ def _tried(transport: Transport, title: str, path: str, body: Mapping[str, Any])
     try:
         transport.try_out(path, body)
     except ApiError as error:
-        known = error.conflict or _NO_RIGHT in error.message
+        known = error.conflict or any(part in error.message for part in (_NO_RIGHT, _TERMINATING))
         return [] if known else [Refusal(title, error.message)]
     return []

@@ -118,6 +118,8 @@ def test_what_admission_rejects_is_told(stand: Stand) -> None:
     policy = ApiError("POST", 403, "Forbidden", 'admission webhook "validate.kyverno.svc" denied the request: no')
     levels = ApiError("POST", 403, "Forbidden", 'pods "p" is forbidden: violates PodSecurity "restricted:latest"')
     right = DeniedError("POST", 403, "Forbidden", 'User "me" cannot create resource "pods" in API group ""')
+    why = "unable to create new content in namespace mig-conformance because it is being terminated"
+    ending = ApiError("POST", 403, "Forbidden", why)
     path = paths.pods("default")
 
     def refusals(error: ApiError) -> tuple[Refusal, ...]:
@@ -126,6 +128,7 @@ def test_what_admission_rejects_is_told(stand: Stand) -> None:
     assert refusals(policy) == (Refusal("pod p", policy.message),)
     assert refusals(levels) == ()
     assert refusals(right) == ()
+    assert refusals(ending) == ()
 
 
 def test_rights_are_asked_for_the_wanted_levels(stand: Stand) -> None:

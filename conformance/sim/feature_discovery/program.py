@@ -48,7 +48,8 @@ async def _run(container: Container, settings: Settings, log: Klog) -> bool:
         runs += 1
         found = labels(nvml, settings, machine=node.hardware.machine, timestamp=timestamp, faults=node.faults, log=log)
         if runs % 4 == 0 and node.faults.on("gfd-labels-vanish"):
-            found = {names.GFD_TIMESTAMP: found.get(names.GFD_TIMESTAMP, "")}
+            # Without mig.capable a run that begins in this minute would find no node to look at.
+            found = {name: found.get(name, "") for name in (names.GFD_TIMESTAMP, names.MIG_CAPABLE)}
         await _publish(feature, found, node.faults, log)
         if settings.oneshot:
             return False
