@@ -1,9 +1,10 @@
-"""Says where the reason lies for which a case did not pass, and what to look at next. The steps are data."""
+"""Says why a case did not pass: where the reason lies, the likely cause, and what to look at next. Texts are data."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,10 @@ def cause_of(outcome: Outcome, error: BaseException | None) -> CauseClass | None
 
 
 def explained(cases: Iterable[Case], operator_namespace: str) -> tuple[Case, ...]:
-    """Return the cases with their next steps; a blocked case has the cause of the case that blocks it."""
+    """Return the cases with their next steps; a blocked case has the cause of the case that blocks it.
+
+    A finding whose check knows no likely cause gets that of the component that answers for its subject.
+    """
     every = tuple(cases)
     causes = {case.id: case.cause for case in every}
     return tuple(_explained(case, causes, operator_namespace) for case in every)
@@ -57,7 +61,10 @@ def _explained(case: Case, causes: Mapping[str, CauseClass | None], operator: st
     node = case.node or "the node"
     places = {"{node}": node, "{operator}": operator, "{blocker}": blocker or "another case"}
     steps = tuple(_filled(step, places) for step in _steps(case, cause))
-    return case.model_copy(update={"cause": cause, "next_steps": steps})
+    finding = case.finding
+    if finding and not finding.likely and (component := component_of(finding.subject)):
+        finding = replace(finding, likely=(_filled(_STEPS["likely"][component], places),))
+    return case.model_copy(update={"cause": cause, "next_steps": steps, "finding": finding})
 
 
 def blocker_of(case: Case) -> str | None:

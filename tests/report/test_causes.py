@@ -43,6 +43,22 @@ def steps(made: Case, *others: Case) -> tuple[str, ...]:
     return explained([made, *others], "nvidia")[0].next_steps
 
 
+def test_a_likely_cause_is_that_of_the_check_or_else_of_the_component() -> None:
+    known = Finding(subject="resources of node sim-0", likely=("the plugin is too old",))
+    unknown = Finding(subject="resources of node sim-0")
+    made = [
+        case("test_a.py::test_a", Outcome.FAILED, finding=finding).model_copy(
+            update={"node": "sim-0", "cause": CauseClass.PRODUCT}
+        )
+        for finding in (known, unknown)
+    ]
+
+    (first,), (second,) = (one.finding.likely for one in explained(made, "nvidia") if one.finding)
+
+    assert first == "the plugin is too old"
+    assert second.startswith("the device plugin on sim-0 still serves")
+
+
 def test_a_finding_names_the_log_of_the_component_that_answers_for_it() -> None:
     finding = Finding(subject="resources of node sim-0 under single, all-1g.10gb")
     failed = case("test_a.py::test_a", Outcome.FAILED, finding=finding)
