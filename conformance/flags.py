@@ -145,7 +145,12 @@ def on_or_off(text: str) -> bool:
 
 
 def path(text: str) -> Path:
-    """Read a path: `~` is the home folder, a relative path is relative to the current folder."""
+    """Read a path: `~` is the home folder, a relative path is relative to the current folder.
+
+    An empty text is refused: it is most likely a variable of a shell that is not set, and not the current folder.
+    """
+    if not text:
+        raise ValueError("takes a path; for the current folder, write .")
     return Path(text).expanduser().absolute()
 
 

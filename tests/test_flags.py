@@ -109,3 +109,6 @@ def test_values() -> None:
         on_or_off("true")
     assert path("~/x") == Path.home() / "x"
     assert path("x") == Path.cwd() / "x"
+    assert path(".") == Path.cwd()
+    with pytest.raises(ValueError, match="takes a path; for the current folder"):
+        path("")
