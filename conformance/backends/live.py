@@ -6,6 +6,7 @@ import os
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from conformance.backends.backend import Attachment, BackendError, Permissions
 from conformance.backends.in_cluster import runs_in_cluster, write_kubeconfig
@@ -13,8 +14,15 @@ from conformance.backends.names import LIVE
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import Limits
 from conformance.cluster.transport import connect
+from conformance.flags import flag, path
 
 _DEFAULT = Path("~/.kube/config")
+KUBECONFIG: Final = flag(
+    "--kubeconfig", metavar="FILE", read=path, help="kubeconfig", default="the one kubectl would use"
+)
+"""The option of commands that work on a live cluster alone."""
+CONTEXT: Final = flag("--context", help="context of the kubeconfig", default="its current one")
+"""Likewise."""
 
 
 class LiveBackend:

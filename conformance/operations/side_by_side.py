@@ -100,8 +100,9 @@ def _in_thread(
 ) -> None:
     """Run `work` in a thread, and call `tell` about once per second until it has ended.
 
-    An interrupt reaches only the main thread, and may hit it at any instruction: also between the start of a thread and
-    the note that there is one. So the main thread starts just this one, which asks whether it is still wanted.
+    An interrupt reaches only the main thread, but may do so at any instruction. If it came while a pool starts a
+    thread, the pool could lose track of that thread, and nobody would end it. So the main thread starts only this one
+    thread, which runs nothing if its future has been cancelled by then.
     """
     future: Future[None] = Future()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final
 
 from conformance.spec.requirements import REQUIREMENTS
 from conformance.suite.cells import CellSelection
 from conformance.suite.scenario import AnyScenario, Needs
+
+NO_NEEDS: Final = Needs(gpus=0)
+"""Needs of a case that has none of its own. Its scenario says how many GPUs a node must have, since labels do not
+always count the GPUs of a node that is only read."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class CaseDeclaration:
     requirements: tuple[str, ...]
     scenario: AnyScenario
     cells: CellSelection
-    needs: Needs = field(default_factory=lambda: Needs(gpus=0))
+    needs: Needs = NO_NEEDS
     tells_arrival: bool = False
 
     @property

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from conformance.cluster.errors import ClusterError
 from conformance.expect.versions import COMPONENTS, Declared, read_declarations
+from conformance.flags import flag, path
+
+DECLARED_VERSIONS: Final = flag(
+    "--declared-versions",
+    metavar="FILE",
+    read=lambda text: load_declared(path(text)),
+    help="Helm values of the GPU Operator; the images that run are compared with these as well",
+    default="compare with the ClusterPolicy alone",
+)
 
 
 def load_declared(file: Path) -> Mapping[str, Declared]:

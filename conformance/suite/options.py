@@ -14,7 +14,7 @@ from conformance.backends.simulation import SimOptions
 from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.expect.versions import Declared
 from conformance.flags import flag, member_of, one_of, path, positive_number
-from conformance.suite.declared_versions import load_declared
+from conformance.suite.declared_versions import DECLARED_VERSIONS
 from conformance.suite.pace import MaxUnavailable, max_unavailable
 
 DEFAULT_IMAGE: Final = "docker.io/library/python:3.13-slim"
@@ -140,16 +140,7 @@ class Options:
         default_factory=Limits,
         metadata=TIMEOUTS,
     )
-    declared_versions: Mapping[str, Declared] = field(
-        default_factory=dict,
-        metadata=flag(
-            "--declared-versions",
-            metavar="FILE",
-            read=lambda text: load_declared(path(text)),
-            help="Helm values of the GPU Operator; the images that run are compared with these as well",
-            default="compare with the ClusterPolicy alone",
-        ),
-    )
+    declared_versions: Mapping[str, Declared] = field(default_factory=dict, metadata=DECLARED_VERSIONS)
     publish: bool = field(
         default=False,
         metadata=flag(

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.backends.backend import BackendError, Permissions
-from conformance.backends.live import LiveBackend
+from conformance.backends.live import CONTEXT, KUBECONFIG, LiveBackend
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.cluster.transport import connect
 from conformance.expect.versions import Declared
-from conformance.flags import OptionError, declare, flag, one_of, path, read
+from conformance.flags import OptionError, declare, flag, one_of, read
 from conformance.preflight.finding import PreflightFinding
 from conformance.preflight.reading import Wanted, read_snapshot
 from conformance.preflight.table import blocking, find
 from conformance.preflight.text import NOTHING, data, lines
-from conformance.suite.declared_versions import load_declared
+from conformance.suite.declared_versions import DECLARED_VERSIONS
 from conformance.suite.options import DEFAULT_IMAGE
 from conformance.suite.preflight import levels_of, pods_to_try
 
@@ -51,29 +51,13 @@ class PreflightOptions:
         limits: Time limits of all waits.
     """
 
-    kubeconfig: Path | None = field(
-        default=None,
-        metadata=flag(
-            "--kubeconfig", metavar="FILE", read=path, help="kubeconfig", default="the one kubectl would use"
-        ),
-    )
-    context: str | None = field(
-        default=None, metadata=flag("--context", help="context of the kubeconfig", default="its current one")
-    )
+    kubeconfig: Path | None = field(default=None, metadata=KUBECONFIG)
+    context: str | None = field(default=None, metadata=CONTEXT)
     nodes: tuple[str, ...] = field(
         default=(), metadata=flag("--node", metavar="NAME", help="look only at this node", default="all nodes")
     )
     image: str = field(default=DEFAULT_IMAGE, metadata=flag("--image", help="image for the pods of the suite"))
-    declared_versions: Mapping[str, Declared] = field(
-        default_factory=dict,
-        metadata=flag(
-            "--declared-versions",
-            metavar="FILE",
-            read=lambda text: load_declared(path(text)),
-            help="Helm values of the GPU Operator; the images that run are compared with these as well",
-            default="compare with the ClusterPolicy alone",
-        ),
-    )
+    declared_versions: Mapping[str, Declared] = field(default_factory=dict, metadata=DECLARED_VERSIONS)
     output: str = field(
         default="text", metadata=flag("--output", metavar="text|json", read=one_of("text", JSON), help="format")
     )

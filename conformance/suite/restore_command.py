@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from conformance.backends.backend import READ_ONLY, Attachment, BackendError
-from conformance.backends.live import LiveBackend
+from conformance.backends.live import CONTEXT, KUBECONFIG, LiveBackend
 from conformance.cluster import paths
 from conformance.cluster.client import SUITE_NAMESPACE
 from conformance.cluster.clock import RealClock
@@ -56,15 +56,8 @@ class RestoreOptions:
         limits: Time limits of all waits.
     """
 
-    kubeconfig: Path | None = field(
-        default=None,
-        metadata=flag(
-            "--kubeconfig", metavar="FILE", read=path, help="kubeconfig", default="the one kubectl would use"
-        ),
-    )
-    context: str | None = field(
-        default=None, metadata=flag("--context", help="context of the kubeconfig", default="its current one")
-    )
+    kubeconfig: Path | None = field(default=None, metadata=KUBECONFIG)
+    context: str | None = field(default=None, metadata=CONTEXT)
     journal: Path | None = field(
         default=None,
         metadata=flag(
