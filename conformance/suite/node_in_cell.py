@@ -148,15 +148,27 @@ class NodeInCell:
         """
         return self.workloads.read_gpus()
 
-    def await_resources(self, resources: Mapping[str, int]) -> None:
-        """Wait until the node advertises these resources and no other, or `limits.resources` has passed."""
+    def await_resources(self, resources: Mapping[str, int]) -> NodeView:
+        """Wait until the node advertises these resources and no other, or `limits.resources` has passed.
+
+        Returns:
+            The node as it was at that moment; its resources may have changed again since.
+        """
         wanted = above_zero(resources)
+        view = self.cluster.node(self.name)
+
+        def is_advertised() -> bool:
+            nonlocal view
+            view = self.cluster.node(self.name)
+            return view.advertised == wanted
+
         self.cluster.give_time(
-            lambda: self.cluster.node(self.name).advertised == wanted,
+            is_advertised,
             "the resources of the geometry to be advertised",
             self.cluster.limits.resources,
             node=self.name,
         )
+        return view
 
     def leave(self) -> None:
         """Record that the node is about to leave the cell."""

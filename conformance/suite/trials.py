@@ -9,6 +9,7 @@ from conformance.cluster.changes import LabelChange, ResourceChange
 from conformance.cluster.errors import InconclusiveError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
+from conformance.expect.resources import above_zero
 from conformance.expect.trial import RUNS_ON, NodeSnapshot, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
 from conformance.operations.pod_keeping import kept
@@ -120,9 +121,9 @@ class TrialWatch:
             ClusterError: The cluster could not be used.
         """
         node, cluster, mark = self._node, self._node.cluster, self.mark
-        if resources is not None:
-            node.await_resources(resources)
-        after = _look(node)
+        if resources is not None and node.await_resources(resources).advertised != above_zero(resources):
+            resources = None
+        after = _look(node, resources)
         history = cluster.timeline.since(mark, node=node.name)
         lives = {life.uid: life for life in cluster.timeline.pods(node.name, mark)}
         changes = [change for change in history if isinstance(change, LabelChange)]
@@ -179,9 +180,14 @@ def refusal(node: NodeInCell, configuration: str) -> Refusal:
     return Refusal(trial, recover(node, trial.before))
 
 
-def _look(node: NodeInCell) -> NodeSnapshot:
+def _look(node: NodeInCell, resources: Mapping[str, int] | None = None) -> NodeSnapshot:
+    """Read the GPUs, then the node.
+
+    Kubelet reports late that a plugin was gone for a moment: the resources that were there before the GPUs were read
+    (`resources`) may be missing now, and are waited for again.
+    """
     gpus = node.read_gpus().gpus
-    view = node.cluster.node(node.name)
+    view = node.cluster.node(node.name) if resources is None else node.await_resources(resources)
     return NodeSnapshot(view.labels, view.allocatable, gpus)
 
 

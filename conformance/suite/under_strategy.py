@@ -78,7 +78,10 @@ def read_under(
     seen = node.workloads.read_gpus()
     labels = expected.labels(seen.gpus, seen.driver)
 
+    view = cluster.node(name)
+
     def follows() -> bool:
+        nonlocal view
         view = cluster.node(name)
         if view.advertised != dict(expected.resources) or compare_labels(view.labels, labels) is not None:
             return False
@@ -86,7 +89,6 @@ def read_under(
 
     what = f"resources and labels under strategy {strategy or 'unset'}"
     cluster.give_time(follows, what, cluster.limits.labels, node=name)
-    view = cluster.node(name)
     return UnderStrategy(
         strategy=strategy,
         rolls=_rolls(node, pods),

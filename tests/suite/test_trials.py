@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -80,3 +81,33 @@ def test_what_happens_is_kept() -> None:
     ]
     assert trial.seconds is not None
     assert trial.resumed_before
+
+
+class LateReport(Gpus):
+    """GPUs whose second reading ends as kubelet reports that the plugin was gone for a moment."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._readings = 0
+
+    def read_gpus(self) -> Observation:
+        self._readings += 1
+        if self._readings == 2:
+            self._memory.node(gpu=0)
+        return super().read_gpus()
+
+
+def test_resources_that_kubelet_reports_late_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, node = a_node(IDLE)
+    node.workloads = cast("Workloads", LateReport(memory))
+    watch = TrialWatch(node)
+
+    def give_time(condition: Callable[[], object], *_: object, **__: object) -> None:
+        if not condition():
+            memory.node(gpu=7)
+            assert condition()
+
+    monkeypatch.setattr(memory.cluster, "give_time", give_time)
+    trial = watch.trial("", resources={"nvidia.com/gpu": 7})
+
+    assert trial.after.allocatable == {"nvidia.com/gpu": 7}

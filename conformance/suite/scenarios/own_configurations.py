@@ -151,6 +151,6 @@ class UseOwnConfigurations(OwnFileScenario[OwnConfigurations]):
         """Read the node once it is as expected or the limit has passed."""
         cluster, expected = node.cluster, node.expected.asked_for(name, before, entries)
         end = plugin_end(cluster, node.name) if expected.refusal else PluginEnd()
-        node.await_resources(expected.resources)
         seen = node.read_gpus()
-        return Applied(name, entries, before, answer, seen.gpus, cluster.node(node.name).allocatable, end)
+        view = node.await_resources(expected.resources)
+        return Applied(name, entries, before, answer, seen.gpus, view.allocatable, end)
