@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from conformance.cluster.errors import ClusterError
 from conformance.expect.finding import ConformanceError
 from conformance.report.model import Case, CauseClass, Outcome
+from conformance.spec.package_data import read_yaml
 
 _FINE: Final = (Outcome.PASSED, Outcome.SKIPPED, Outcome.NOT_ALLOWED)
-_STEPS: Final[Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("next_steps.yaml").read_text("utf-8"))
+_STEPS: Final[Mapping[str, Any]] = read_yaml("next_steps.yaml", __package__)
 _BLOCKER: Final = re.compile(r"blocked by (\S+?): ")
 
 

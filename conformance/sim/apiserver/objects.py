@@ -6,11 +6,12 @@ all others. Two versions of an object can therefore be compared cheaply, since s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
+
+import orjson
 
 Object = dict[str, Any]
 """One API object, or a part of it, as decoded from JSON."""
@@ -67,12 +68,9 @@ def namespace_of(value: Object) -> str:
     return str(look(value, "metadata", "namespace", default=""))
 
 
-_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-
-
 def encoded(value: object) -> bytes:
     """Return `value` as compact JSON."""
-    return _COMPACT.encode(value).encode()
+    return orjson.dumps(value)
 
 
 @dataclass(frozen=True)

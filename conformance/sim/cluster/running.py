@@ -104,9 +104,9 @@ class SimulatedCluster:
         Raises:
             SimulationError: The cluster does not become ready in time, or a component failed.
         """
-        directory = self._directory or self._temporary_directory()
         limit = START_SECONDS + START_SECONDS_PER_NODE * len(self.nodes)
         self._endings.callback(gc.set_threshold, *gc.get_threshold())
+        directory = self._directory or self._temporary_directory()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         self._loop = self._running_loop()
         self._endings.callback(lambda: self._await(self._simulation.stop()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import orjson
 
 from conformance.sim.kube.config import Connection, load_connection
 from conformance.sim.kube.errors import KubeError
@@ -190,11 +190,11 @@ class Kube:
         data = b""
         if body is not None:
             headers["Content-Type"] = str(content_type)
-            data = json.dumps(body, separators=(",", ":")).encode()
+            data = orjson.dumps(body)
         status, text = await self._send(method, path, query or {}, headers, data)
         if status >= HTTPStatus.BAD_REQUEST:
             raise KubeError.from_answer(status, text.decode())
-        parsed: Object = json.loads(text)
+        parsed: Object = orjson.loads(text)
         return parsed
 
     async def _send(

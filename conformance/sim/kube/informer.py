@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import aiohttp
+import orjson
 
 from conformance.sim.backoff import BackOff
 from conformance.sim.kube.errors import KubeError
@@ -240,4 +240,4 @@ async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line.strip():
-                yield json.loads(line)
+                yield orjson.loads(line)

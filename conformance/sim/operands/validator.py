@@ -9,17 +9,15 @@ import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
-
-import yaml
 
 from conformance.sim.container import Container
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Kube, Object, node_of
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operands.programs import DRIVER_LOADED, TOOLKIT_RUNS, until
 from conformance.spec.names import GPU_RESOURCE, MIG_RESOURCE_PREFIX, VALIDATOR_APP
+from conformance.spec.package_data import read_yaml
 
 CUDA_VALIDATOR_APP: Final = "nvidia-cuda-validator"
 WORKLOAD_TRIES: Final = 60
@@ -116,9 +114,7 @@ def _cuda_pods(kube: Kube, namespace: str, node: str) -> list[str]:
 
 @cache
 def _cuda_pod_template() -> Object:
-    template: Object = yaml.safe_load(
-        (resources.files(__package__) / "cuda-validator.yaml").read_text(encoding="utf-8")
-    )
+    template: Object = read_yaml("cuda-validator.yaml", __package__)
     return template
 
 

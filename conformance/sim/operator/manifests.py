@@ -10,10 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Any, Final
-
-import yaml
 
 from conformance.sim.operands.config_manager import CONFIG_VOLUME
 from conformance.spec.names import (
@@ -30,6 +27,7 @@ from conformance.spec.names import (
     TOOLKIT_APP,
     VALIDATOR_APP,
 )
+from conformance.spec.package_data import read_yaml
 from conformance.spec.releases import at_least
 from conformance.spec.static_config import static_text
 
@@ -264,4 +262,4 @@ def _static_text() -> str:
 
 @cache
 def _read(name: str) -> Any:
-    return yaml.safe_load((resources.files(__package__) / name).read_text(encoding="utf-8"))
+    return read_yaml(name, __package__)

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources as package_files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kubernetes.client import api as client_api
+
+from conformance.spec.package_data import read_yaml
 
 _VERB_OF_METHOD: Mapping[str, tuple[str, ...]] = {
     "POST": ("create",),
@@ -150,6 +150,5 @@ def _resource(group: str, version: str, plural: str, found: _Found, facts: Mappi
 
 def _facts() -> Mapping[str, Any]:
     """Return what the client's source code does not contain: short names, categories and exclusions."""
-    text = package_files.files(__package__).joinpath("builtin.yaml").read_text(encoding="utf-8")
-    facts: Mapping[str, Any] = yaml.safe_load(text)
+    facts: Mapping[str, Any] = read_yaml("builtin.yaml", __package__)
     return facts

@@ -12,13 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib import resources as package_files
 from typing import Any, Literal
-
-import yaml
 
 from conformance.sim.apiserver.errors import Cause, invalid, unsupported
 from conformance.sim.apiserver.resources.models import read_model
+from conformance.spec.package_data import read_yaml
 
 Type = Literal[
     "object", "map", "list", "string", "integer", "number", "boolean", "any", "int-or-string", "quantity", "time",
@@ -92,8 +90,7 @@ ANY = Schema("any", keep_unknown=True)
 @cache
 def facts() -> Mapping[str, Any]:
     """Return the content of `schema.yaml`."""
-    text = package_files.files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
-    loaded: Mapping[str, Any] = yaml.safe_load(text)
+    loaded: Mapping[str, Any] = read_yaml("schema.yaml", __package__)
     return loaded
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import yaml
 from aiohttp import web
 
@@ -168,14 +168,14 @@ def read_patch(body: bytes, media: str) -> Any:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return orjson.loads(body)
     except ValueError as unreadable:
         raise bad_request(f"the body of the request is not valid JSON: {unreadable}") from unreadable
 
 
 def _yaml(body: bytes) -> Any:
     try:
-        return json.loads(body) if body.lstrip().startswith(b"{") else yaml.safe_load(body)
+        return orjson.loads(body) if body.lstrip().startswith(b"{") else yaml.safe_load(body)
     except (yaml.YAMLError, ValueError) as unreadable:
         raise bad_request(f"the body of the request is not valid YAML: {unreadable}") from unreadable
 
