@@ -82,7 +82,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """
     yield
     config = session.config
-    if (options := config.stash.get(_BEGUN, None)) is None:
+    options = config.stash.get(_BEGUN, None)
+    if options is None or not (options.results or options.termination_log):
         return
     folder = report_directory(config)
     report = _report(folder)

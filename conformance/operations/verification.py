@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.cluster import paths
@@ -54,20 +54,21 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     cluster.give_time(
         lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
     )
-    away = tuple(name for one in objects if (name := _away(cluster, one)))
-    return Verification(tuple(_differences(cluster, objects, strategy)), away)
+    away = _away(cluster)
+    names = tuple(away[one.entry.object] for one in objects if one.entry.object in away)
+    return Verification(tuple(_differences(cluster, objects, strategy)), names)
 
 
-def _away(cluster: MigCluster, one: Comparison) -> str:
-    """Name of the node if the object is one that is not Ready; otherwise empty."""
-    away = {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
-    return away.get(one.entry.object, "")
+def _away(cluster: MigCluster) -> Mapping[str, str]:
+    """Names of the nodes that are not Ready, by path."""
+    return {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
 
 
 def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:
+    away = _away(cluster)
     for one in objects:
         found = one.entry.found
-        if found is None or _away(cluster, one):
+        if found is None or one.entry.object in away:
             continue
         if one.entry.object.startswith(paths.policies()):
             late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]

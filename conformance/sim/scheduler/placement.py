@@ -16,12 +16,15 @@ NOT_READY_TAINT: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSc
 """Taint that the node lifecycle controller would add; the simulated scheduler infers it from the condition Ready."""
 
 
-def untolerated(pod: Object, node: Object) -> bool:
-    """Return whether the node has a taint that the pod does not tolerate."""
+def repelling_taints(node: Object) -> Sequence[Mapping[str, str]]:
+    """Return the taints of a node that keep pods away, with that of a node that is not ready."""
     taints = [taint for taint in node["spec"].get("taints") or [] if taint["effect"] in ("NoSchedule", "NoExecute")]
-    if not is_ready(node):
-        taints.append(NOT_READY_TAINT)
-    return any(not tolerates(_tolerations(pod), taint) for taint in taints)
+    return taints if is_ready(node) else [*taints, NOT_READY_TAINT]
+
+
+def tolerates_all(pod: Object, taints: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether the pod tolerates every one of the taints."""
+    return not taints or all(tolerates(_tolerations(pod), taint) for taint in taints)
 
 
 def is_ready(node: Object) -> bool:
@@ -30,9 +33,14 @@ def is_ready(node: Object) -> bool:
     return all(condition["status"] == "True" for condition in conditions if condition["type"] == "Ready")
 
 
-def is_cordoned(pod: Object, node: Object) -> bool:
-    """Return whether the node is cordoned and the pod does not tolerate that."""
-    return bool(node["spec"].get("unschedulable")) and not tolerates(_tolerations(pod), UNSCHEDULABLE_TAINT)
+def is_cordoned(node: Object) -> bool:
+    """Return whether the node is cordoned."""
+    return bool(node["spec"].get("unschedulable"))
+
+
+def tolerates_cordon(pod: Object) -> bool:
+    """Return whether the pod may be placed on a cordoned node."""
+    return tolerates(_tolerations(pod), UNSCHEDULABLE_TAINT)
 
 
 def matches_affinity(pod: Object, node: Object) -> bool:

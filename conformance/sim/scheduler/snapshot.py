@@ -15,7 +15,14 @@ from functools import lru_cache
 from kubernetes.utils.quantity import parse_quantity
 
 from conformance.sim.kube import Object
-from conformance.sim.scheduler.placement import is_cordoned, matches_affinity, pinned_nodes, untolerated
+from conformance.sim.scheduler.placement import (
+    is_cordoned,
+    matches_affinity,
+    pinned_nodes,
+    repelling_taints,
+    tolerates_all,
+    tolerates_cordon,
+)
 from conformance.sim.scheduler.verdict import (
     CORDONED,
     NO_AFFINITY,
@@ -56,21 +63,28 @@ def _requests(container: Object) -> dict[str, Decimal]:
     return amounts((container.get("resources") or {}).get("requests"))
 
 
-@dataclass
 class _Node:
     """One node.
 
     Attributes:
         node: The Node object.
         allocatable: Allocatable resources.
+        cordoned: Whether it is cordoned.
+        taints: Taints that keep pods away.
         pods: Requests of each pod on it, by uid.
         taken: Sum of the requests.
     """
 
-    node: Object
-    allocatable: dict[str, Decimal]
-    pods: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-    taken: dict[str, Decimal] = field(default_factory=dict)
+    def __init__(self, node: Object) -> None:
+        self.pods: dict[str, dict[str, Decimal]] = {}
+        self.taken: dict[str, Decimal] = {}
+        self.update(node)
+
+    def update(self, node: Object) -> None:
+        self.node = node
+        self.allocatable = amounts(node.get("status", {}).get("allocatable"))
+        self.cordoned = is_cordoned(node)
+        self.taints = repelling_taints(node)
 
     def add(self, uid: str, requests: dict[str, Decimal]) -> None:
         self.pods[uid] = requests
@@ -127,12 +141,11 @@ class Snapshot:
     def set_node(self, node: Object) -> None:
         """Record a node that is new or changed."""
         name = node["metadata"]["name"]
-        allocatable = amounts(node.get("status", {}).get("allocatable"))
         self._change(name)
         if known := self._nodes.get(name):
-            known.node, known.allocatable = node, allocatable
+            known.update(node)
             return
-        self._nodes[name] = _Node(node, allocatable)
+        self._nodes[name] = _Node(node)
         for uid, (where, requests) in self._pods.items():
             if where == name:
                 self._nodes[name].add(uid, requests)
@@ -171,10 +184,9 @@ class Snapshot:
         Until `forget`, the next call for the same pod evaluates only the nodes that have changed.
         """
         search = self._search(pod)
-        for name in self._changed_since(search.version):
+        for name in self._changed_since(search.version, search.pinned):
             search.forget(name)
-            node = self._nodes.get(name)
-            if node is None or (search.pinned is not None and name not in search.pinned):
+            if (node := self._nodes.get(name)) is None:
                 continue
             if refusal := _refusal(pod, node, {} if ignore_resources else search.requests):
                 search.refuse(name, refusal)
@@ -195,6 +207,7 @@ class Snapshot:
         known = self._searches.get(uid)
         if known is None or (known.spec is not spec and known.spec != spec):
             known = self._searches[uid] = _Search(spec, pod_requests(pod), pinned_nodes(pod))
+        known.spec = spec  # an equal spec of a later version: the next comparison is one of identity
         return known
 
     def _change(self, node: str) -> None:
@@ -202,7 +215,10 @@ class Snapshot:
         self._changes.pop(node, None)
         self._changes[node] = self._version
 
-    def _changed_since(self, version: int) -> Iterator[str]:
+    def _changed_since(self, version: int, among: frozenset[str] | None) -> Iterator[str]:
+        if among is not None:
+            yield from (name for name in among if self._changes.get(name, 0) > version)
+            return
         for name, changed in reversed(self._changes.items()):
             if changed <= version:
                 return
@@ -211,9 +227,9 @@ class Snapshot:
 
 def _refusal(pod: Object, node: _Node, requests: dict[str, Decimal]) -> Refusal | None:
     """Apply the filters in order; the first that rejects the node gives the reason."""
-    if is_cordoned(pod, node.node):
+    if node.cordoned and not tolerates_cordon(pod):
         return Refusal((CORDONED,))
-    if untolerated(pod, node.node):
+    if not tolerates_all(pod, node.taints):
         return Refusal((UNTOLERATED,))
     if not matches_affinity(pod, node.node):
         return Refusal((NO_AFFINITY,))
