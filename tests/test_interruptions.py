@@ -13,6 +13,8 @@ from tests.interruptions import Stage, problems, staged
 SEED = 20261128
 WRITES = 75
 """A run makes some more, the last of which put back what it changed."""
+FIRST = 1
+"""It asks for its rights; nothing has begun."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,8 @@ def found(stage: Stage) -> dict[str, Any]:
 
 def points() -> list[tuple[str, int, float]]:
     chance = random.Random(SEED)  # noqa: S311 - chooses points, no secrets
-    return [(kind, chance.randint(1, WRITES), chance.uniform(0, 1)) for kind in ("KILL", "KILL", "TERM", "INT INT")]
+    seeded = [(kind, chance.randint(1, WRITES), chance.uniform(0, 1)) for kind in ("KILL", "KILL", "TERM", "INT INT")]
+    return [*seeded, ("INT", FIRST, 0.0)]
 
 
 @pytest.mark.parametrize(("kind", "after", "pause"), points())

@@ -112,8 +112,13 @@ class Cluster(ObservedCluster):
         self._waiter.before_check = check
 
     def stop_waiting(self, reason: ClusterError | None) -> None:
-        """End every wait in every thread by raising `reason`. None allows waits again."""
+        """End every wait in every thread by raising `reason`. None allows waits again, unless `give_up` was called."""
         self._waiter.stop(reason)
+
+    def give_up(self, reason: ClusterError) -> None:
+        """End every wait by raising `reason`, now and later, also those for an API server that does not answer."""
+        self._waiter.give_up(reason)
+        self.transport.patience.end()
 
     def wait(
         self,

@@ -26,6 +26,7 @@ from kubernetes.watch.watch import iter_resp_lines
 
 from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, DeniedError, UnreachableError
 from conformance.cluster.limits import Limits
+from conformance.cluster.patience import Patience
 
 USER_AGENT = "mig-conformance"
 FIELD_MANAGER = "mig-conformance"
@@ -62,6 +63,7 @@ class Transport:
         limits: Time limits.
         manager: Field manager of writes.
         requests: Number of requests sent so far, by RBAC verb (get, list, watch, create, ...).
+        patience: How long requests are sent again while the server does not answer.
     """
 
     def __init__(self, configuration: Any, limits: Limits) -> None:
@@ -69,6 +71,7 @@ class Transport:
         self.limits = limits
         self.manager = FIELD_MANAGER
         self.requests: Counter[str] = Counter()
+        self.patience = Patience(limits.unreachable)
         self._counting = threading.Lock()
         self._at_once = threading.BoundedSemaphore(CONNECTIONS)
         self._client = kubernetes_client.ApiClient(configuration)
@@ -183,15 +186,16 @@ class Transport:
         return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
 
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
-        """Send a request until the server answers, for `limits.unreachable` real seconds.
+        """Send a request until the server answers, or has been silent for `limits.unreachable` real seconds.
 
         A write whose answer was lost is sent again too: a patch or replacement with the same content changes nothing,
         or is a conflict that the caller knows how to handle; see `create` for the rest.
         """
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(UnreachableError),
-            stop=tenacity.stop_after_delay(self.limits.unreachable),
+            stop=self.patience.is_over,
             wait=tenacity.wait_exponential(multiplier=0.05, max=2),
+            sleep=self.patience.pause,
             reraise=True,
         )(self._once, method, path, **options)
 
@@ -199,16 +203,25 @@ class Transport:
         self, method: str, path: str, timeout: float | None = None, lost: threading.Event | None = None, **options: Any
     ) -> bytes:
         """Send a request once. Sets `lost` if the server may have processed it without an answer."""
+        self.patience.refuse()
+        usual = self.limits.connect if self.patience.ended else self.limits.request
         try:
             with self._at_once:
-                response = self._send(method, path, timeout=timeout or self.limits.request, **options)
+                response = self._send(method, path, timeout=timeout or usual, **options)
                 data = self._read(response, method, path)
         except UnreachableError as error:
+            self.patience.unanswered(busy=False)
             if lost is not None and not error.unprocessed:
                 lost.set()
             raise
         if not 200 <= response.status < 300:
-            raise _error_response(f"{method} {path}", response.status, data)
+            refused = _error_response(f"{method} {path}", response.status, data)
+            if isinstance(refused, UnreachableError):
+                self.patience.unanswered(busy=True)
+            else:
+                self.patience.answered()
+            raise refused
+        self.patience.answered()
         return data
 
     def _read(self, response: Any, method: str, path: str) -> bytes:

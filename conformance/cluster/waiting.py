@@ -96,6 +96,7 @@ class Waiter:
     Attributes:
         progress: Callback that reports what a wait is waiting for.
         stopped: Error that every wait raises, including those in progress; None for none. Set it through `stop`.
+        given_up: The same, for good. Set it through `give_up`.
         before_check: Callback that runs before each check of a condition, with the node of the wait (None if it is not
             for one node). It raises to abort the wait, for example after a foreign change or when the lease was lost.
     """
@@ -107,10 +108,16 @@ class Waiter:
         self.progress: Progress = silent
         self.before_check: Callable[[str | None], None] = lambda _: None
         self.stopped: ClusterError | None = None
+        self.given_up: ClusterError | None = None
 
     def stop(self, reason: ClusterError | None) -> None:
         """End every wait by raising `reason`. None allows waits again."""
         self.stopped = reason
+        self._store.wake_all()
+
+    def give_up(self, reason: ClusterError) -> None:
+        """End every wait by raising `reason`, also every later one."""
+        self.given_up = reason
         self._store.wake_all()
 
     def deadline(self, limit: float) -> Deadline:
@@ -164,8 +171,8 @@ class Waiter:
             # Read both before the check: a change during the check must wake the wait below.
             revision, expired = self._store.revision(node), deadline.expired
             self._store.check()
-            if self.stopped is not None:
-                raise self.stopped
+            if (reason := self.given_up or self.stopped) is not None:
+                raise reason
             self.before_check(node)
             if time.monotonic() - reported >= _PROGRESS_INTERVAL:
                 self.progress(what, node, deadline.elapsed)

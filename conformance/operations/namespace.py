@@ -99,9 +99,10 @@ def _await_deletion(cluster: Cluster, found: dict[str, Any]) -> None:
     }
     stream = cluster.transport.stream(paths.namespaces(), query, cluster.limits.pod_gone)
     try:
-        for line in stream:
-            if json.loads(line)["type"] in ("DELETED", "ERROR"):
-                return
+        with cluster.transport.patience.ending(stream.close):
+            for line in stream:
+                if json.loads(line)["type"] in ("DELETED", "ERROR"):
+                    return
     except UnreachableError:
         return
     finally:

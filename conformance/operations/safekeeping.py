@@ -89,7 +89,7 @@ class Safekeeping:
     def hurry(self) -> None:
         """End every wait, and make the restore put back what is left without waiting for its effect."""
         self._hurried = True
-        self._cluster.stop_waiting(InconclusiveError("interrupted"))
+        self._cluster.give_up(InconclusiveError("interrupted"))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._lease.another_holds_it():

@@ -90,6 +90,7 @@ class _Writer:
         """Write the reports; exit status 0 becomes 1 if the verdict is less than `--require` asks for."""
         if not self._run.backend:
             return
+        self._run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
         judgement = judge(self._run)
         session.exitstatus = exit_status(session.exitstatus, judgement.verdict, self._required)
         ending = Ending(self._required, session.exitstatus)

@@ -81,7 +81,8 @@ class Run:
         id: Id of the run; empty until a session was opened.
         invocation: How the run was started.
         profile: Value of --profile.
-        backend: Value of --cluster; empty until a backend was started.
+        backend: Value of --cluster; empty until the session was opened, or a signal ended that.
+        interrupted: Whether a signal ended the run before its last case.
         simulated_gpus: Whether the GPUs are simulated.
         operator_namespace: Namespace of the operator and its operands.
         environment: Versions and nodes, as found.
@@ -119,6 +120,7 @@ class Run:
     invocation: Invocation = field(default_factory=Invocation)
     profile: str = "full"
     backend: str = ""
+    interrupted: bool = False
     simulated_gpus: bool = False
     operator_namespace: str = OPERATOR_NAMESPACE
     environment: Environment = field(default_factory=Environment)

@@ -127,7 +127,9 @@ def _shown(counts: dict[str, int]) -> str:
 
 
 def _verdict(report: Report) -> Iterator[str]:
-    verdict, _ = conclude(report.cases, report.restore, report.requirements, report.reasons)
+    verdict, _ = conclude(
+        report.cases, report.restore, report.requirements, report.reasons, interrupted=report.interrupted
+    )
     if verdict is not report.verdict:
         yield f"verdict is {report.verdict}, the outcomes make it {verdict}"
     elif (verdict is Verdict.CERTIFIED) != (not report.reasons):

@@ -42,7 +42,8 @@ def judge(run: Run) -> Judgement:
     `inconclusive`, unless another case failed: what kept the suite from judging is no finding about the cluster.
     """
     requirements = requirement_results(run.cases.values(), run.left_out)
-    verdict, reasons = conclude(run.cases.values(), run.restore, requirements, _omissions(run, requirements))
+    omissions = _omissions(run, requirements)
+    verdict, reasons = conclude(run.cases.values(), run.restore, requirements, omissions, interrupted=run.interrupted)
     return Judgement(verdict, reasons, requirements)
 
 
@@ -51,6 +52,8 @@ def conclude(
     restore: Restore,
     requirements: Iterable[RequirementResult],
     omissions: Iterable[str],
+    *,
+    interrupted: bool,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict, and why it is not `certified`.
 
@@ -59,10 +62,13 @@ def conclude(
         restore: How the restore ended.
         requirements: The requirements, as the cases judged them.
         omissions: What was not tested, one line each.
+        interrupted: Whether the user ended the run before its last case.
     """
-    failures, troubles = _failures(cases), _troubles(cases, restore)
-    # What is missing at the end of a run that could not judge has most likely the same cause.
     core = {row.id for row in requirements if row.level == "core"}
+    failures, troubles = _failures(cases), _troubles(cases, restore)
+    if interrupted and not _judges(cases, core):
+        troubles.append("the run was interrupted before it judged anything")
+    # What is missing at the end of a run that could not judge has most likely the same cause.
     consequences = _consequences(cases, restore, core)
     if not troubles:
         failures += consequences
@@ -145,11 +151,15 @@ def _troubles(cases: Collection[Case], restore: Restore) -> list[str]:
 
 def _consequences(cases: Iterable[Case], restore: Restore, core: Set[str]) -> list[str]:
     reasons = []
-    if not any(case.outcome in _JUDGED and not core.isdisjoint(case.requirements) for case in cases):
+    if not _judges(cases, core):
         reasons.append("no case of a core requirement ran")
     if restore.outcome == "failed" and not restore.hindered:
         reasons.append(_NOT_BACK)
     return reasons
+
+
+def _judges(cases: Iterable[Case], core: Set[str]) -> bool:
+    return any(case.outcome in _JUDGED and not core.isdisjoint(case.requirements) for case in cases)
 
 
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:

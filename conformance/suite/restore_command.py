@@ -93,6 +93,8 @@ def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
             backend.stop()
     except (OptionError, BackendError, ClusterError) as error:
         return Exit.NOT_BEGUN, [f"ERROR: {error}"]
+    except KeyboardInterrupt:
+        return Exit.NOT_RESTORED, ["ERROR: interrupted; what is left stays in the journal, so run it again"]
 
 
 def _look(action: str, options: RestoreOptions, attachment: Attachment) -> tuple[int, list[str]]:

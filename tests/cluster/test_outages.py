@@ -13,7 +13,7 @@ import pytest
 from conformance.cluster import paths
 from conformance.cluster.changes import Outage
 from conformance.cluster.clock import RealClock
-from conformance.cluster.errors import AccessLostError, UnreachableError
+from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
 from conformance.cluster.outages import Lost, Outages
 from conformance.cluster.waiting import Deadline
 from conformance.operations.mig_cluster import MigCluster
@@ -105,6 +105,45 @@ def test_a_server_that_stays_away_ends_waits(loop: Loop, stand: Stand, tmp_path:
             cluster.wait(lambda: False, "anything", 600)
         assert time.monotonic() - begun < 15
         loop.run(stand.server.resume())
+
+
+def test_a_server_that_stays_away_is_awaited_once_and_not_by_every_request(loop: Loop, stand: Stand) -> None:
+    with MigCluster.connect(stand.kubeconfig, limits=replace(QUICK, unreachable=3)) as cluster:
+        loop.run(stand.server.interrupt(Interruption.UNAVAILABLE))
+        begun = time.monotonic()
+        for _ in range(5):
+            with pytest.raises(UnreachableError, match="503"):
+                cluster.transport.get(paths.nodes())
+        assert 3 <= time.monotonic() - begun < 8
+        loop.run(stand.server.resume())
+        assert cluster.transport.get(paths.nodes())["items"] == []
+
+
+@pytest.mark.parametrize("how", Interruption)
+def test_who_gives_up_waits_for_no_server(loop: Loop, stand: Stand, how: Interruption) -> None:
+    with MigCluster.connect(stand.kubeconfig, limits=replace(QUICK, unreachable=60, request=60, connect=2)) as cluster:
+        loop.run(stand.server.interrupt(how))
+        threading.Timer(0.5, lambda: cluster.give_up(InconclusiveError("interrupted"))).start()
+        begun = time.monotonic()
+        with pytest.raises(InconclusiveError):
+            cluster.wait(lambda: False, "anything", 600)
+        for _ in range(5):
+            with pytest.raises(UnreachableError):
+                cluster.transport.get(paths.nodes())
+        assert time.monotonic() - begun < 10
+        loop.run(stand.server.resume())
+        with pytest.raises(InconclusiveError, match="interrupted"):
+            cluster.wait(lambda: True, "anything", 600)
+
+
+def test_who_gives_up_ends_a_request_that_is_sent_again(loop: Loop, stand: Stand, patient: MigCluster) -> None:
+    loop.run(stand.server.interrupt(Interruption.DOWN))
+    threading.Timer(0.5, patient.transport.patience.end).start()
+    begun = time.monotonic()
+    with pytest.raises(UnreachableError):
+        patient.transport.get(paths.nodes())
+    assert time.monotonic() - begun < 5
+    loop.run(stand.server.resume())
 
 
 def test_a_token_that_is_revoked_ends_waits_as_what_it_is(stand: Stand, tmp_path: Path) -> None:

@@ -144,6 +144,21 @@ def test_a_run_that_could_judge_nothing_is_no_finding() -> None:
     assert judgement.reasons[0] == "1 of 1 cases were not judged: token revoked"
 
 
+@pytest.mark.parametrize(
+    ("cases", "verdict"),
+    [
+        ((), Verdict.INCONCLUSIVE),
+        ((case("test_a.py::test_a", Outcome.PASSED, CORE[0]),), Verdict.PARTIAL),
+        ((case("test_a.py::test_a", Outcome.FAILED, CORE[0]),), Verdict.NOT_CERTIFIED),
+    ],
+)
+def test_a_run_that_the_user_ends_is_no_finding_of_its_own(cases: tuple[Case, ...], verdict: Verdict) -> None:
+    run = run_of(*cases)
+    run.interrupted = True
+
+    assert judge(run).verdict is verdict
+
+
 def test_a_failure_counts_although_another_case_could_not_be_judged() -> None:
     run = whole_run(case("a", Outcome.INCONCLUSIVE, CORE[0], reason="x"), case("b", Outcome.FAILED, CORE[0]))
 
