@@ -20,7 +20,17 @@ from PIL import Image
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.report.html.browser import DESKTOP, PHONE, REASON, address, find_programs, look, picture, start
+from tests.report.html.browser import (
+    CHART_IS_SEEN,
+    DESKTOP,
+    PHONE,
+    REASON,
+    address,
+    find_programs,
+    look,
+    picture,
+    start,
+)
 
 SAMPLE: Final = Path(__file__).parent.parent / "reports" / "sample"
 CERTIFIED: Final = ("--gpu-model", "a30-24gb", "--gpu-nodes", "1", "--gpus-per-node", "2")
@@ -77,12 +87,10 @@ def _pictures(browser: Chrome, page: Path) -> Iterator[tuple[str, bytes]]:
             browser.get(address(page))
             yield f"{view}-{scheme}", picture(browser)
             browser.execute_script("document.getElementById('timeline').scrollIntoView()")
-            WebDriverWait(browser, LONGEST_WAIT, poll_frequency=0.1).until(_drawn, f"the timeline of {page}")
+            WebDriverWait(browser, LONGEST_WAIT, poll_frequency=0.1).until(
+                lambda driver: driver.execute_script(f"return {CHART_IS_SEEN}"), f"the timeline of {page}"
+            )
             yield f"{view}-{scheme}-timeline", picture(browser)
-
-
-def _drawn(browser: Chrome) -> bool:
-    return bool(browser.execute_script("return document.querySelectorAll('#chart .vis-item').length > 0"))
 
 
 def _save(image: bytes, path: Path) -> None:

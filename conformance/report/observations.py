@@ -12,7 +12,7 @@ class Part(BaseModel):
 
 
 class TimelineEntry(Part):
-    """One change that a watch reported."""
+    """One change that a watch reported, or something that was there before the first change: then it is `as found`."""
 
     time: float = Field(description="Seconds of the cluster's clock since the run began to watch.")
     kind: str = Field(description="labels, resource, pod, or node: what the timeline of one node holds.")

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, ResourceChange
+from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PodEvent, ResourceChange
+from conformance.cluster.pod_view import PodView
+from conformance.cluster.views import NodeView
 from conformance.report.model import CaseCell
 from conformance.report.observations import Stay, TimelineEntry
 from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, MIG_STRATEGY
 
 _DRAWN = (MIG_CONFIG, MIG_CONFIG_STATE, MIG_STRATEGY)
+
+
+_AS_FOUND = "as found"
+
+
+def as_found(time: float, node: NodeView, operands: Iterable[PodView]) -> Iterator[TimelineEntry]:
+    """Yield what there was on a node before its first change, so that a timeline does not begin with empty lanes.
+
+    Args:
+        time: When the views were taken, in seconds as in `TimelineEntry.time`.
+        node: The node.
+        operands: The operator's pods on it.
+    """
+
+    def entry(kind: str, subject: str, values: Mapping[str, str | int | None]) -> TimelineEntry:
+        return TimelineEntry(time=round(time, 3), kind=kind, subject=subject, change=_AS_FOUND, values=dict(values))
+
+    if labels := {name: value for name, value in node.labels.items() if _is_drawn(name)}:
+        yield entry("labels", ", ".join(labels), labels)
+    for field, counts in (("allocatable", node.allocatable), ("capacity", node.capacity)):
+        for resource, count in counts.items():
+            yield entry("resource", f"{field} {resource}", {f"{field} {resource}": count})
+    for field, value in (("ready", node.ready), ("unschedulable", node.unschedulable)):
+        yield entry("node", field, {field: str(value)})
+    for pod in operands:
+        yield entry("pod", f"{pod.namespace}/{pod.name}", {pod.app or pod.name: _step(pod).value})
+
+
+def _step(pod: PodView) -> PodEvent:
+    """Return the last step in the life of a pod."""
+    reached = {PodEvent.TERMINATING: pod.terminating, PodEvent.ENDED: pod.ended, PodEvent.READY: pod.ready}
+    return next((step for step, happened in reached.items() if happened), PodEvent.APPEARED)
 
 
 def entries(changes: Iterable[Change]) -> tuple[TimelineEntry, ...]:
@@ -36,7 +70,7 @@ def _values(change: Change) -> dict[str, str | int | None]:
     match change:
         case LabelChange():
             names = [*change.set, *change.removed]
-            return {name: change.after.get(name) for name in names if name in _DRAWN or name.startswith(DEPLOY_PREFIX)}
+            return {name: change.after.get(name) for name in names if _is_drawn(name)}
         case ResourceChange():
             return {change.subject: change.after}
         case PodChange():
@@ -45,3 +79,7 @@ def _values(change: Change) -> dict[str, str | int | None]:
             return {change.field: change.after}
         case _:
             return {}
+
+
+def _is_drawn(label: str) -> bool:
+    return label in _DRAWN or label.startswith(DEPLOY_PREFIX)

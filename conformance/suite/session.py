@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from conformance.backends.backend import Permissions
 from conformance.backends.choice import Choice, make_backend
@@ -22,33 +21,25 @@ from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore
 from conformance.operations.rights import RIGHTS, Place, check_rights
 from conformance.operations.selection import mig_nodes
-from conformance.operations.users import gpu_users
-from conformance.preflight.finding import PreflightFinding
 from conformance.preflight.reading import Wanted, read_snapshot
 from conformance.preflight.table import find
 from conformance.report.model import Environment
+from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
-from conformance.report.timelines import entries
+from conformance.report.timelines import as_found, entries
 from conformance.spec.names import (
     GPU_COUNT,
-    INSTANCE_TYPE,
-    MIG_CONFIG,
-    MIG_CONFIG_STATE,
-    SIMULATED_INSTANCE_TYPE,
-    State,
-    Strategy,
 )
 from conformance.suite.as_found import gpus_as_found
-from conformance.suite.cells import Cell
 from conformance.suite.execution import Execution
 from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observer
 from conformance.suite.options import Options
 from conformance.suite.planning import Planner
-from conformance.suite.preflight import explaining, levels_of, pods_to_try, unmanaged
+from conformance.suite.preflight import explaining, levels_of, pods_to_try
 from conformance.suite.provisioning import Provisioner
-from conformance.suite.starting_state import why_not_restorable
-from conformance.suite.targets import Target, find_targets
+from conformance.suite.survey import survey
+from conformance.suite.targets import Target
 from conformance.suite.versions import find_environment, find_versions
 from conformance.suite.witnesses import Witnesses
 
@@ -158,7 +149,7 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
         resources.callback(keeping.end)
         refused = _look_at_earlier_runs(cluster, keeping, permissions, only_shows=only_shows)
         with explaining(run.preflight):
-            planner = _survey(
+            planner = survey(
                 options, cluster, permissions, refused, simulated=backend.simulated_gpus, preflight=run.preflight
             )
         if permissions.disruptive and not only_shows:
@@ -183,10 +174,22 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
     run.profile = options.profile
     run.simulated_gpus = planner.simulated
     run.environment = find_environment(cluster, tuple(targets.values()), _gpus_by_label(session))
-    run.timelines = lambda: {node: entries(cluster.timeline.since(node=node)) for node in targets}
+    run.timelines = _timelines(cluster, targets)
     run.nodes_left_out = dict(planner.in_use) if planner.permissions.disruptive else {}
     run.requests = lambda: dict(sorted(cluster.transport.requests.items()))
     return session
+
+
+def _timelines(cluster: MigCluster, nodes: Iterable[str]) -> Callable[[], Mapping[str, Sequence[TimelineEntry]]]:
+    """Return what gives the timeline of each node: what is there now, between the changes before and after that."""
+    now = cluster.timeline.now()
+    found = {name: tuple(as_found(now, cluster.node(name), cluster.operands(name))) for name in nodes}
+
+    def timeline(name: str) -> Sequence[TimelineEntry]:
+        changes = entries(cluster.timeline.since(node=name))
+        return sorted((*found[name], *changes), key=lambda entry: entry.time)
+
+    return lambda: {name: timeline(name) for name in found}
 
 
 def _asked(options: Options, permissions: Permissions) -> Wanted:
@@ -238,31 +241,6 @@ def _look_at_earlier_runs(
     return {}
 
 
-def _survey(
-    options: Options,
-    cluster: MigCluster,
-    permissions: Permissions,
-    refused: Mapping[str, str] = MappingProxyType({}),
-    *,
-    simulated: bool,
-    preflight: Iterable[PreflightFinding] = (),
-) -> Planner:
-    targets = {target.name: target for target in find_targets(cluster, options.nodes)}
-    _check_configurations(options, targets)
-    strategy = _strategy(cluster)
-    return Planner(
-        targets=targets,
-        options=options,
-        permissions=permissions,
-        strategy=strategy,
-        found=_found(cluster, targets, strategy),
-        in_use=_must_not_change(cluster, targets, refused),
-        simulated=simulated or any(_is_simulated(cluster, name) for name in targets),
-        labelled={name: value for name in targets if (value := cluster.node(name).labels.get(MIG_CONFIG))},
-        unmanaged=unmanaged(preflight, targets),
-    )
-
-
 def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id: str, keeping: Keeping) -> Provisioner:
     waves = planner.waves.values()
     largest = max((sum(1 for wave in waves if wave == number) for number in set(waves) if number), default=1)
@@ -290,10 +268,6 @@ def _gpus_by_label(session: Session) -> dict[str, int]:
     return counts
 
 
-def _is_simulated(cluster: MigCluster, node: str) -> bool:
-    return cluster.node(node).labels.get(INSTANCE_TYPE) == SIMULATED_INSTANCE_TYPE
-
-
 def _choice(options: Options, run_id: str) -> Choice:
     return Choice(
         cluster=options.cluster,
@@ -305,41 +279,3 @@ def _choice(options: Options, run_id: str) -> Choice:
         permissions=options.permissions,
         limits=options.limits,
     )
-
-
-def _check_configurations(options: Options, targets: Mapping[str, Target]) -> None:
-    offered = {name for target in targets.values() for name in target.kinds}
-    if unknown := sorted(set(options.configurations) - offered):
-        raise ClusterError(f"unknown configuration {', '.join(unknown)}; the nodes offer: {', '.join(sorted(offered))}")
-
-
-def _strategy(cluster: MigCluster) -> Strategy:
-    policy = cluster.policy()
-    try:
-        return policy.effective_strategy
-    except ValueError as error:
-        named = repr(policy.strategy)
-        raise ClusterError(f"ClusterPolicy has mig.strategy {named}; there are none, single and mixed") from error
-
-
-def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strategy) -> dict[str, Cell]:
-    found = {}
-    for name in targets:
-        labels = cluster.node(name).labels
-        if labels.get(MIG_CONFIG_STATE) == State.SUCCESS:
-            found[name] = Cell(strategy, labels.get(MIG_CONFIG, ""))
-    return found
-
-
-def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused: Mapping[str, str]) -> dict[str, str]:
-    """Why a node must not be changed, by name: it is in use, or it could not be put back."""
-    found = {}
-    for name, target in targets.items():
-        if users := gpu_users(cluster, name):
-            pods = ", ".join(map(str, users))
-            found[name] = f"node {name} is in use: {pods} hold GPUs; end them or choose another --node"
-        elif why := refused.get(name, refused.get("")):
-            found[name] = f"node {name} is left as it is: {why}"
-        elif why := why_not_restorable(cluster.node(name), target):
-            found[name] = f"node {name} could not be put back: {why}"
-    return found

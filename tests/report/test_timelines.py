@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PodEvent, ResourceChange
+from conformance.cluster.pod_view import PodView, pod_view
+from conformance.cluster.views import node_view
 from conformance.report.model import CaseCell
-from conformance.report.timelines import entries, stays
+from conformance.report.timelines import as_found, entries, stays
 
 STATE, DEPLOY, PRODUCT = "nvidia.com/mig.config.state", "nvidia.com/gpu.deploy.dcgm", "nvidia.com/gpu.product"
 
@@ -24,6 +26,23 @@ def pod(app: str) -> PodChange:
 def resource(after: int | None) -> ResourceChange:
     return ResourceChange(
         sequence=0, time=1, node="sim-0", resource="nvidia.com/gpu", field="allocatable", before=8, after=after
+    )
+
+
+def operand(app: str, *, ready: bool) -> PodView:
+    return pod_view(
+        {
+            "metadata": {
+                "namespace": "gpu-operator",
+                "name": f"{app}-x",
+                "uid": app,
+                "resourceVersion": "1",
+                "labels": {"app": app},
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "spec": {"nodeName": "sim-0", "containers": []},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]},
+        }
     )
 
 
@@ -69,3 +88,34 @@ def test_stays_follow_one_another_without_a_gap(begun: list[tuple[float, CaseCel
     if begun:
         assert (found[0].start, found[-1].end) == (begun[0][0], 1000.0)
         assert found[-1].configuration == begun[-1][1].configuration
+
+
+def test_what_was_there_comes_before_the_first_change() -> None:
+    node = node_view(
+        {
+            "metadata": {
+                "name": "sim-0",
+                "uid": "u",
+                "resourceVersion": "1",
+                "labels": {STATE: "success", DEPLOY: "true", PRODUCT: "x"},
+            },
+            "spec": {"unschedulable": True},
+            "status": {
+                "allocatable": {"nvidia.com/gpu": "7", "cpu": "8"},
+                "capacity": {"nvidia.com/gpu": "8"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        }
+    )
+    found = list(as_found(2.0, node, [operand("nvidia-dcgm", ready=True), operand("nvidia-mig-manager", ready=False)]))
+
+    assert {(entry.time, entry.change) for entry in found} == {(2.0, "as found")}
+    assert [(entry.kind, entry.values) for entry in found] == [
+        ("labels", {STATE: "success", DEPLOY: "true"}),
+        ("resource", {"allocatable nvidia.com/gpu": 7}),
+        ("resource", {"capacity nvidia.com/gpu": 8}),
+        ("node", {"ready": "True"}),
+        ("node", {"unschedulable": "True"}),
+        ("pod", {"nvidia-dcgm": "ready"}),
+        ("pod", {"nvidia-mig-manager": "appeared"}),
+    ]

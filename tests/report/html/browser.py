@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from selenium import webdriver
 from selenium.webdriver import Chrome
@@ -45,6 +45,12 @@ def picture(browser: Chrome) -> bytes:
     """What the window shows, as PNG."""
     shot: dict[str, str] = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     return base64.b64decode(shot["data"])
+
+
+CHART_IS_SEEN: Final = (
+    "document.querySelector('#chart .vis-item.vis-range')?.checkVisibility({visibilityProperty: true}) ?? false"
+)
+"""JavaScript: whether the timeline is on the screen; vis-timeline makes its items first, and shows them later."""
 
 
 def complaints(browser: Chrome) -> list[str]:

@@ -16,7 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from conformance.report.html.writer import PAGE_FILE, page_text
 from conformance.report.model import Report
 from conformance.report.outputs import write_whole
-from tests.report.html.browser import DESKTOP, PHONE, address, complaints, look, requests
+from tests.report.html.browser import CHART_IS_SEEN, DESKTOP, PHONE, address, complaints, look, requests
 from tests.report.html.made import HOSTILE, large_report, small_report
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
@@ -44,7 +44,7 @@ def by(browser: Chrome, selector: str) -> WebElement:
 def draw(browser: Chrome) -> WebElement:
     """Bring the timeline into view, which draws it; return its chart."""
     browser.execute_script("document.getElementById('timeline').scrollIntoView()")
-    wait_for(browser, "document.getElementById('timeline-status').textContent !== ''")
+    wait_for(browser, CHART_IS_SEEN)
     return by(browser, "#chart")
 
 
