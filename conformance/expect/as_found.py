@@ -13,11 +13,13 @@ from typing import Final
 from conformance.expect.compare import compare_mappings
 from conformance.expect.device_plugin import WHOLE_NAME_PATTERNS, DevicePlugin
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
+from conformance.expect.label_parts import product
 from conformance.expect.observed import ListedGpu
 from conformance.expect.resources import above_zero
 from conformance.spec.names import (
     DEPLOY_PREFIX,
     GPU_COUNT,
+    GPU_PRODUCT,
     GPU_RESOURCE,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
@@ -32,6 +34,8 @@ from conformance.spec.names import (
 _COUNT: Final = re.compile(re.escape(MIG_RESOURCE_PREFIX) + r"(?P<profile>.+)\.count")
 _BASE: Final = re.compile(r"(?:\d+c\.)?\d+g\.\d+gb")
 _ON_THE_WAY: Final = (State.PENDING, State.REBOOTING)
+_SLICES: Final = f"{GPU_RESOURCE}.slices.gi"
+"""Label of a node whose label `gpu.count` counts MIG devices."""
 _SMALLER: Final = re.compile(r"\d+c\.")
 
 
@@ -76,8 +80,18 @@ def check_counts(
     allocatable: Mapping[str, int],
     strategy: Strategy,
     plugin: DevicePlugin,
+    *,
+    models: int = 1,
 ) -> None:
     """Check that the node advertises as many devices of each resource as its labels count.
+
+    Args:
+        context: Node and state that the check is about.
+        labels: All labels of the node.
+        allocatable: Resource name to allocatable count.
+        strategy: Strategy of the cluster.
+        plugin: The device plugin.
+        models: Number of GPU models on the node. The labels describe one of them; GPUs of the others are not counted.
 
     Raises:
         ConformanceError: A count differs, or a resource is advertised that no label counts.
@@ -85,8 +99,13 @@ def check_counts(
     advertised = {name: count for name, count in allocatable.items() if name.startswith(PREFIX)}
     if (expected := counts_by_labels(labels, strategy, plugin)) is None:
         return
-    if _some_gpus_are_whole(labels, strategy):
-        expected = {**expected, GPU_RESOURCE: advertised.get(GPU_RESOURCE, 0)}
+    whole = advertised.get(GPU_RESOURCE, 0)
+    if models > 1 and strategy is Strategy.SINGLE and _SLICES in labels:
+        expected = {}  # the plugin refuses MIG devices on GPUs of several models
+    elif models > 1 and strategy is not Strategy.MIXED and expected[GPU_RESOURCE]:
+        expected = {GPU_RESOURCE: max(expected[GPU_RESOURCE] + models - 1, whole)}
+    elif _some_gpus_are_whole(labels, strategy, models):
+        expected = {**expected, GPU_RESOURCE: whole}
     if finding := compare_mappings(above_zero(expected), above_zero(advertised)):
         raise ConformanceError(context, "resources compared with labels", finding)
 
@@ -114,24 +133,30 @@ def check_listing(
 ) -> None:
     """Check that `nvidia-smi -L` on the node lists as many devices of each profile as the labels count.
 
+    The labels count the GPUs of the model that they name, and the MIG devices of all GPUs.
+
     Raises:
         ConformanceError: A count differs.
     """
     devices = Counter(device.profile.replace("+", ".") for gpu in listed for device in gpu.devices)
+    model = labels.get(GPU_PRODUCT, "").partition("-MIG-")[0].removesuffix("-SHARED")
+    described = sum(product(gpu.name) == model for gpu in listed) or len(listed)
     if strategy is Strategy.MIXED:
         counted = {m["profile"]: _number(labels[name]) for name in labels if (m := _COUNT.fullmatch(name))}
-        expected, found = counted | {"GPUs": _number(labels.get(GPU_COUNT))}, devices | Counter({"GPUs": len(listed)})
+        expected, found = counted | {"GPUs": _number(labels.get(GPU_COUNT))}, devices | Counter({"GPUs": described})
     elif _number(labels.get(GPU_COUNT)) == 0:
         return  # under `single` the labels do not count what is no uniform geometry
     else:
         expected = {"devices": _number(labels.get(GPU_COUNT))}
-        found = Counter({"devices": sum(devices.values()) or len(listed)})
+        found = Counter({"devices": sum(devices.values()) or described})
     if finding := compare_mappings(above_zero(expected), above_zero(found)):
         raise ConformanceError(context, "nvidia-smi -L compared with labels", finding)
 
 
-def _some_gpus_are_whole(labels: Mapping[str, str], strategy: Strategy) -> bool:
-    return strategy is Strategy.MIXED and labels.get(f"{GPU_RESOURCE}.replicas") not in (None, "0")
+def _some_gpus_are_whole(labels: Mapping[str, str], strategy: Strategy, models: int) -> bool:
+    """Return whether the node may have whole GPUs under `mixed`; with several models the labels do not tell."""
+    told = labels.get(f"{GPU_RESOURCE}.replicas") not in (None, "0")
+    return strategy is Strategy.MIXED and (told or models > 1)
 
 
 def _number(text: str | None) -> int:

@@ -66,7 +66,7 @@ class SimOptions:
             client that creates an object and then updates it finishes first, as in a real cluster. 0 for none.
 
     Raises:
-        OptionError: A number or a strategy is out of range.
+        OptionError: A number or a strategy is out of range, or a model cannot be simulated.
         UnknownModelError, UnknownFaultError, UnknownReleaseError: A name is unknown; the message lists the known ones.
     """
 
@@ -198,6 +198,9 @@ class SimOptions:
     def boards(self) -> tuple[tuple[GpuModel, Board], ...]:
         """Return the model and board of each GPU of a node."""
         named = [find_board(name.strip()) for name in self.gpu_model.split(",")]
+        for model, board in named:
+            if model.not_simulated:
+                raise OptionError(f"{board.slug} cannot be simulated: {model.not_simulated}")
         return tuple(islice(cycle(named), self.gpus_per_node))
 
     def other_boards(self) -> tuple[tuple[GpuModel, Board], ...]:

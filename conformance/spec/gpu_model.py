@@ -106,6 +106,7 @@ class GpuModel:
         notes: Remarks about the figures.
         profiles: The GPU-instance profiles in the order of nvidia-smi.
         assumed: Names of the attributes of the model itself that no source confirms.
+        not_simulated: Why there can be no simulated cluster with it; empty if there can.
     """
 
     name: str
@@ -123,6 +124,7 @@ class GpuModel:
     notes: tuple[str, ...]
     profiles: tuple[ProfileRow, ...]
     assumed: frozenset[str] = frozenset()
+    not_simulated: str = ""
 
     def row(self, profile_name: str) -> ProfileRow:
         """Return the row of a profile by its canonical name.

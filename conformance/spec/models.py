@@ -109,6 +109,7 @@ def _model(name: str, values: dict[str, Any]) -> GpuModel:
         notes=tuple(values.get("notes", ())),
         profiles=tuple(_row(row, unconfirmed) for row in values["profiles"]),
         assumed=frozenset(values.get("assumed", ())),
+        not_simulated=values.get("not_simulated", ""),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.geometry import wanted_geometry
-from conformance.expect.kinds import GeometryKind
+from conformance.expect.kinds import SLICED, GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import above_zero, expected_resources
 from conformance.expect.versions import Declared
@@ -112,7 +112,7 @@ class NodeInCell:
         """
         kinds = self.target.kinds
         others = [name for name in kinds if name != self.cell.configuration]
-        return min(others, key=lambda name: kinds[name] is not GeometryKind.UNIFORM)
+        return min(others, key=lambda name: (kinds[name] is not GeometryKind.UNIFORM, kinds[name] not in SLICED))
 
     def request(self, configuration: str) -> Reconfiguration:
         """Request a configuration, wait for the answer and for the operands, and return what happened.

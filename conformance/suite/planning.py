@@ -29,6 +29,9 @@ READABLE_KINDS: Final[Mapping[Strategy, Sequence[GeometryKind]]] = {
 }
 """Kinds of geometry for which the labels of a node say how many GPUs it has, and the device plugin advertises them."""
 
+_UNLIKE: Final = "labels describe one of several GPU models"
+_COUNT_UNLIKE: Final = f"count the GPUs with a pod: {_UNLIKE}"
+
 Selected = tuple[CaseDeclaration, Spot]
 
 
@@ -226,6 +229,10 @@ class Planner:
             return LeftOut(unmanaged)
         if needs.applied and target.name not in self.found:
             return LeftOut("needs a node whose state is success")
+        if needs.counted and target.unlike and self._may_change(target.name):
+            return LeftOut(f"judged in every configuration, not as found: {_UNLIKE}", allowed=True)
+        if needs.counted and target.unlike:
+            return self._kept_from(target, _COUNT_UNLIKE)
         return None
 
     def _not_for(self, case: CaseDeclaration, target: Target) -> Iterator[LeftOut]:
@@ -270,6 +277,8 @@ class Planner:
             return self._kept_from(target, "start pods")
         if target.kinds[cell.configuration] not in READABLE_KINDS[cell.strategy]:
             return self._kept_from(target, "count the GPUs with a pod: labels do not say how many there are")
+        if target.unlike:
+            return self._kept_from(target, _COUNT_UNLIKE)
         return None
 
     def _missing_permission(self, scenario: AnyScenario) -> LeftOut | None:

@@ -73,6 +73,7 @@ class Needs:
         node_without_mig: Whether the cluster must have another node, without a GPU that can do MIG.
         execute: Whether the suite must be allowed to run programs in pods of the operator.
         applied: Whether mig-manager must have applied the configuration that the label of the node names.
+        counted: Whether labels alone must tell the number of GPUs, as they do if all GPUs of the node are of one model.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -85,6 +86,7 @@ class Needs:
     node_without_mig: bool = False
     execute: bool = False
     applied: bool = False
+    counted: bool = False
     simulator: bool = False
 
 

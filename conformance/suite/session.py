@@ -259,11 +259,12 @@ def _provisioner(options: Options, cluster: MigCluster, planner: Planner, run_id
 
 
 def _gpus_by_label(session: Session) -> dict[str, int]:
-    """Number of GPUs by node according to the labels, for nodes that were found in a cell."""
+    """Number of GPUs by node, for nodes that were found in a cell and whose labels tell it."""
     counts = {}
     for name, cell in session.planner.found.items():
         target, labels = session.targets[name], session.cluster.node(name).labels
-        if cell.configuration in target.kinds and labels.get(GPU_COUNT, "").isdigit():
+        known = cell.configuration in target.kinds and not target.unlike
+        if known and labels.get(GPU_COUNT, "").isdigit():
             counts[name] = len(gpus_as_found(target, cell, labels))
     return counts
 

@@ -9,7 +9,7 @@ import pytest
 from conformance.expect.as_found import check_counts, check_listing, check_not_failed, check_settled
 from conformance.expect.device_plugin import DevicePlugin
 from conformance.expect.finding import ConformanceError
-from conformance.expect.observed import read_device_list
+from conformance.expect.observed import ListedGpu, read_device_list
 from conformance.spec.names import Strategy
 from tests.expect.made import context
 
@@ -58,6 +58,29 @@ def test_counts(
 
 
 @pytest.mark.parametrize(
+    ("strategy", "labels", "allocatable", "right"),
+    [
+        (SINGLE, {"gpu.count": "4"}, {"gpu": 8}, True),
+        (SINGLE, {"gpu.count": "4"}, {"gpu": 4}, False),
+        (SINGLE, {"gpu.count": "22", "gpu.slices.gi": "1"}, {}, True),
+        (SINGLE, {"gpu.count": "22", "gpu.slices.gi": "1"}, {"gpu": 22}, False),
+        (SINGLE, INVALID, {}, True),
+        (SINGLE, INVALID, {"gpu": 1}, False),
+        (MIXED, SLICED, {"mig-1g.10gb": 2, "mig-1g.10gb.me": 1, "gpu": 1}, True),
+        (MIXED, SLICED, {"mig-1g.10gb": 3, "mig-1g.10gb.me": 1, "gpu": 1}, False),
+    ],
+)
+def test_labels_count_the_gpus_of_one_model(
+    strategy: Strategy, labels: dict[str, str], allocatable: dict[str, int], right: bool
+) -> None:
+    """The node has another model too; `single` advertises no MIG devices then, though the labels count them."""
+    advertised = {f"nvidia.com/{name}": count for name, count in allocatable.items()}
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_counts(context(strategy=strategy), full(labels), advertised, strategy, NEW, models=2)
+
+
+@pytest.mark.parametrize(
     ("strategy", "labels", "right"),
     [
         (MIXED, SLICED, True),
@@ -70,6 +93,19 @@ def test_counts(
 )
 def test_listing(strategy: Strategy, labels: dict[str, str], right: bool) -> None:
     gpus = read_device_list(LISTED).gpus
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_listing(context(strategy=strategy), full(labels), gpus, strategy)
+
+
+@pytest.mark.parametrize(("counted", "right"), [("1", True), ("3", False)])
+@pytest.mark.parametrize("strategy", [SINGLE, MIXED])
+def test_a_listing_is_compared_with_the_model_that_the_labels_name(
+    strategy: Strategy, counted: str, right: bool
+) -> None:
+    names = ["NVIDIA A100-SXM4-40GB", "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-40GB"]
+    gpus = [ListedGpu(index, name, f"GPU-{index}", ()) for index, name in enumerate(names)]
+    labels = {"gpu.product": "NVIDIA-H100-80GB-HBM3", "gpu.count": counted}
 
     with nullcontext() if right else pytest.raises(ConformanceError):
         check_listing(context(strategy=strategy), full(labels), gpus, strategy)

@@ -183,6 +183,7 @@ def test_the_time_scale_suits_the_cluster(nodes: int, embedded: float, attached:
     ("wrong", "message"),
     [
         ({"gpu_model": "h100-of-mine"}, "h100-80gb-hbm3"),
+        ({"gpu_model": "h100-80gb-hbm3,thor-igpu"}, "thor-igpu cannot be simulated: no known release works on it"),
         ({"gpus_per_node": 0}, "1 to 16"),
         ({"gpu_nodes": -1}, "-1 nodes"),
         ({"release": "v1"}, "v26.7.0"),

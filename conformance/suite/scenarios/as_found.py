@@ -27,11 +27,13 @@ class AsFound:
         labels: All labels.
         allocatable: Resources that pods may ask for.
         offered: Names of the configurations in the node's file.
+        models: Number of GPU models that the node has, as far as the suite can tell; the labels describe one of them.
     """
 
     labels: Mapping[str, str]
     allocatable: Mapping[str, int]
     offered: tuple[str, ...]
+    models: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class LookAsFound(Scenario[None, AsFound]):
         limit = node.cluster.limits.labels
         node.cluster.give_time(lambda: _agree(node), "labels and resources to agree", limit, node=node.name)
         view = node.cluster.node(node.name)
-        return AsFound(view.labels, view.allocatable, tuple(node.target.configurations.entries))
+        return AsFound(view.labels, view.allocatable, tuple(node.target.configurations.entries), _models(node))
 
 
 class ListAsFound(Scenario[None, Listed]):
@@ -125,7 +127,7 @@ class LookAsConfigured(Scenario[None, Configured]):
 
     summary: ClassVar = "read the labels of the node as it was found, and its configuration"
     effect: ClassVar = Effect.READONLY
-    needs: ClassVar = Needs(gpus=0, applied=True)
+    needs: ClassVar = Needs(gpus=0, applied=True, counted=True)
     as_found: ClassVar = True
 
     def start(self, node: NodeInCell) -> None:
@@ -183,9 +185,15 @@ def _settle(node: NodeInCell) -> None:
 
 
 def _agree(node: NodeInCell) -> bool:
-    view, expected = node.cluster.node(node.name), node.expected
-    plugin = expected.device_plugin
-    return not _fails(lambda: check_counts(expected.context, view.labels, view.allocatable, expected.strategy, plugin))
+    view, expected, models = node.cluster.node(node.name), node.expected, _models(node)
+    plugin, strategy = expected.device_plugin, expected.strategy
+    return not _fails(
+        lambda: check_counts(expected.context, view.labels, view.allocatable, strategy, plugin, models=models)
+    )
+
+
+def _models(node: NodeInCell) -> int:
+    return len({gpu.name for gpu in node.target.unlike}) or 1
 
 
 def _fails(check: Callable[[], None]) -> bool:
