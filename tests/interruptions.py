@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.spec.names import GFD_TIMESTAMP, OPERATOR_NAMESPACE
 
 SUITE: Final = "mig-conformance"

@@ -11,9 +11,9 @@ from typing import Final
 from conformance.backends.backend import Attachment, BackendError, Permissions
 from conformance.backends.in_cluster import runs_in_cluster, write_kubeconfig
 from conformance.backends.names import LIVE
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import connect
 from conformance.flags import flag, path
 
 _DEFAULT = Path("~/.kube/config")

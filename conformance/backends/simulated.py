@@ -9,9 +9,9 @@ from conformance.backends.backend import EVERYTHING, Attachment, Backend, Backen
 from conformance.backends.names import SIMULATED
 from conformance.backends.simulation import SimOptions, scheduler_faults
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import connect
 from conformance.sim.cluster import SimulatedCluster, SimulationError
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 
 from conformance.cluster import paths
 from conformance.cluster.clock import ClusterClock, RealClock
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError, WaitTimeout
 from conformance.cluster.execute import Execution, execute
 from conformance.cluster.limits import Limits
@@ -18,7 +19,7 @@ from conformance.cluster.observed import ObservedCluster
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Table
 from conformance.cluster.timeline import Timeline
-from conformance.cluster.transport import PatchKind, Transport, connect
+from conformance.cluster.transport import PatchKind, Transport
 from conformance.cluster.waiting import Deadline, Progress, Waiter
 from conformance.cluster.watcher import Watcher
 from conformance.cluster.writes import OwnWrites

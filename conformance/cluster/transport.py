@@ -6,27 +6,21 @@ integer quantities and fail on answers of kind Status (docs/reference/platform.m
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Final, cast
-from urllib.parse import urlparse
+from typing import Any, cast
 
 import tenacity
 import urllib3
-import yaml
 from kubernetes import client as kubernetes_client
-from kubernetes import config as kubernetes_config
-from kubernetes.watch.watch import iter_resp_lines
 
 from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, DeniedError, UnreachableError
 from conformance.cluster.limits import Limits
 from conformance.cluster.patience import Patience
+from conformance.cluster.stream import Stream
 
 USER_AGENT = "mig-conformance"
 FIELD_MANAGER = "mig-conformance"
@@ -274,112 +268,6 @@ class Transport:
             f"the API server {self.server} does not answer: {why}; check the kubeconfig's server address and "
             "certificates, and that the cluster is running"
         )
-
-
-class Stream:
-    """Lines of one watch. `close` may be called from another thread; it ends the iteration.
-
-    Args:
-        response: The response, of which only the head was read.
-        server: URL of the server, for messages.
-        silence: Real seconds without a line after which the connection counts as broken.
-    """
-
-    def __init__(self, response: Any, server: str, silence: float) -> None:
-        self._response = response
-        self._server = server
-        if (sock := self._socket) is not None:
-            sock.settimeout(silence)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield lines until the server ends the watch.
-
-        Raises:
-            UnreachableError: The connection broke, timed out or was closed.
-        """
-        try:
-            yield from iter_resp_lines(self._response)  # type: ignore[no-untyped-call]
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # urllib3 raises ValueError when it reads from a file that `close` has closed.
-            raise UnreachableError(f"lost the watch connection to {self._server}: {error}") from error
-        finally:
-            self._response.close()
-
-    def close(self) -> None:
-        """End the iteration by shutting down the socket, as `Watch.stop` of the Kubernetes client does."""
-        if (sock := self._socket) is not None:
-            _shut_down(sock)
-
-    @property
-    def _socket(self) -> Any:
-        """The socket of the response; None if the connection is closed."""
-        return getattr(getattr(self._response, "connection", None), "sock", None)
-
-
-def _shut_down(sock: Any) -> None:
-    """Shut down both directions of a socket; does nothing if it is already closed."""
-    try:
-        sock.shutdown(2)
-    except OSError:
-        return
-
-
-_NO_KUBECONFIG: Final = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError)
-"""What the library raises where a file is no YAML, or has something else where a kubeconfig has a list or a mapping."""
-
-
-def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
-    """Read a kubeconfig and check that its API server answers. The file is never written.
-
-    Args:
-        kubeconfig: Path of the file, or several paths separated by `:` (`;` on Windows), as in `$KUBECONFIG`.
-        context: Context to use; None means the current context of the file.
-        limits: Time limits.
-
-    Raises:
-        ClusterError: The file does not exist or is not a kubeconfig, or it has no such context (the message lists the
-            contexts it has).
-        UnreachableError: The server did not answer within `limits.connect` real seconds.
-        ApiError: The server rejected the credentials.
-    """
-    if not any(Path(part).is_file() for part in str(kubeconfig).split(os.pathsep)):
-        raise ClusterError(f"no kubeconfig at {kubeconfig}; name one with --kubeconfig")
-    configuration = kubernetes_client.Configuration()
-    try:
-        kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
-        )
-    except kubernetes_config.ConfigException as error:
-        raise ClusterError(f"{kubeconfig}: {error}{_known_contexts(kubeconfig)}") from error
-    except _NO_KUBECONFIG as error:
-        said = " ".join(str(error).split())
-        raise ClusterError(f"{kubeconfig} is no kubeconfig, name another one with --kubeconfig: {said}") from error
-    configuration.retries = urllib3.Retry(total=0, redirect=3)
-    configuration.keep_alive = True
-    configuration.connection_pool_maxsize = CONNECTIONS + WATCHES
-    if _is_loopback(configuration.host):
-        configuration.proxy = None
-    transport = Transport(configuration, limits)
-    transport.probe()
-    return transport
-
-
-def _known_contexts(kubeconfig: Path) -> str:
-    try:
-        contexts, _ = kubernetes_config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
-            config_file=str(kubeconfig)
-        )
-    except (kubernetes_config.ConfigException, *_NO_KUBECONFIG):
-        return ""
-    return f"; it has the contexts: {', '.join(sorted(context['name'] for context in contexts))}"
-
-
-def _is_loopback(host: str) -> bool:
-    name = urlparse(host).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _error_response(what: str, status: int, data: bytes) -> ClusterError:

@@ -11,7 +11,8 @@ import tenacity
 
 from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, InconclusiveError, UnreachableError
 from conformance.cluster.store import Store, Table, V, key_of
-from conformance.cluster.transport import PAGE, Stream, Transport
+from conformance.cluster.stream import Stream
+from conformance.cluster.transport import PAGE, Transport
 
 _GONE = 410
 _MAX_PAUSE = 2.0

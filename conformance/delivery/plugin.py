@@ -12,8 +12,8 @@ import pytest
 from conformance.backends.backend import READ_ONLY, BackendError
 from conformance.backends.live import LiveBackend
 from conformance.backends.names import LIVE
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
-from conformance.cluster.transport import connect
 from conformance.delivery import archive, config_map, outcome
 from conformance.delivery.options import DeliveryOptions, Destination, Kind
 from conformance.flags import declare, read

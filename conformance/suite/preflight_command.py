@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from conformance.backends.backend import BackendError, Permissions
 from conformance.backends.live import CONTEXT, KUBECONFIG, LiveBackend
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
-from conformance.cluster.transport import connect
 from conformance.expect.versions import Declared
 from conformance.flags import OptionError, declare, flag, one_of, read
 from conformance.preflight.finding import PreflightFinding

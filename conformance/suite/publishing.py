@@ -7,8 +7,9 @@ from contextlib import closing
 from conformance.backends.backend import READ_ONLY
 from conformance.backends.live import LiveBackend
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.publication import CONFIG_MAP, Publication, Removal, publish, unpublish
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights

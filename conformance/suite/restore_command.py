@@ -15,9 +15,9 @@ from conformance.backends.live import CONTEXT, KUBECONFIG, LiveBackend
 from conformance.cluster import paths
 from conformance.cluster.client import SUITE_NAMESPACE
 from conformance.cluster.clock import RealClock
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
-from conformance.cluster.transport import connect
 from conformance.flags import OptionError, declare, flag, path, read
 from conformance.operations.comparison import compare, describe
 from conformance.operations.errors import LeaseHeldError

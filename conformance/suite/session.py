@@ -11,8 +11,8 @@ from pathlib import Path
 from conformance.backends.backend import Permissions
 from conformance.backends.choice import Choice, make_backend
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError
-from conformance.cluster.transport import connect
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster

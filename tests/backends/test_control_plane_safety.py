@@ -19,9 +19,10 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.operations.rights import RIGHTS
 from conformance.sim.cluster import SimulatedCluster
 from conformance.sim.options import SimOptions

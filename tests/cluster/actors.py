@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
-from conformance.cluster.transport import connect
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, PAUSED
 from tests.cluster.stand import QUICK, Stand
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import PatchKind, Transport, connect
+from conformance.cluster.transport import PatchKind, Transport
 from conformance.sim.apiserver import ApiServer, Settings
 from conformance.spec.names import MIG_MANAGER_APP, OPERATOR_NAMESPACE
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
-from conformance.cluster.transport import connect
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Stand
 

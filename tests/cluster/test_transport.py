@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from conformance.cluster import paths, transport
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError
 from conformance.cluster.transport import CONNECTIONS, Transport
 from conformance.operations.mig_cluster import MigCluster
@@ -16,7 +17,7 @@ from tests.cluster.stand import QUICK, Stand, pod_manifest
 @pytest.fixture
 def asked(stand: Stand) -> Transport:
     """A client that has not asked anything but the version yet."""
-    client = transport.connect(stand.kubeconfig, None, QUICK)
+    client = connect(stand.kubeconfig, None, QUICK)
     client.requests.clear()
     return client
 

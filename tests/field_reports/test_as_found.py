@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from tests.field_reports.whole import CHANGES, Somebody, somebody, text_of
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.spec.names import DEVICE_PLUGIN_CONFIG, OPERATOR_NAMESPACE
 from conformance.suite.targets import find_targets
 from tests.field_reports.whole import Somebody, somebody, text_of

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import connect
 from tests.field_reports.whole import CHANGES, somebody, text_of
 
 

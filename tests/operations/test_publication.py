@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError, DeniedError
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import Transport, connect
+from conformance.cluster.transport import Transport
 from conformance.operations.publication import CONFIG_MAP, Publication, Removal, publish, refuse_missing, unpublish
 from conformance.spec.names import OPERATOR_NAMESPACE
 from tests.cluster.stand import Stand

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from conformance.cluster import paths
+from conformance.cluster.connecting import connect
 from conformance.cluster.limits import Limits
-from conformance.cluster.transport import USER_AGENT, Transport, connect
+from conformance.cluster.transport import USER_AGENT, Transport
 from conformance.sim.cluster import SimulatedCluster
 from conformance.sim.options import SimOptions
 from conformance.suite.preflight_command import main
