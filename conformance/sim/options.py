@@ -57,6 +57,9 @@ class SimOptions:
         config_default: `migManager.config.default`: `all-disabled`, or empty for no default.
         custom_config: Text of a mig-parted file for `migManager.config.name`; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot nodes (WITH_REBOOT).
+        mig_manager: `migManager.enabled` of the ClusterPolicy.
+        plugin_config: Text of a configuration file for `devicePlugin.config`, which device plugin and GPU Feature
+            Discovery of every node read; None for no file.
         cdi: `spec.cdi.enabled` of the ClusterPolicy; None for the default of the release's chart.
         audit_log: File to which the embedded API server appends a line per request; None for no log.
         runs_suite: Whether a pod with the image `mig-conformance` runs the installed suite, as a process of this
@@ -136,6 +139,20 @@ class SimOptions:
     )
     with_reboot: bool = field(
         default=False, metadata=flag("--with-reboot", help="let mig-manager reboot nodes (WITH_REBOOT)", shared=False)
+    )
+    mig_manager: bool = field(
+        default=True,
+        metadata=flag("--no-mig-manager", help="switch mig-manager off in the ClusterPolicy", shared=False),
+    )
+    plugin_config: str | None = field(
+        default=None,
+        metadata=flag(
+            "--plugin-config",
+            metavar="FILE",
+            read=_text_of,
+            help="configuration file of the device plugin (devicePlugin.config), for example with sharing",
+            shared=False,
+        ),
     )
     cdi: bool | None = field(
         default=None,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 import pytest
 
 from conformance.sim.cluster import SimOptions, SimulatedCluster
-from tests.sim.watching import STATE, Cluster, answered, devices, offers
+from tests.sim.watching import CONFIG, STATE, Cluster, answered, devices, offers
+
+ENTRY: Final = {"name": "nvidia.com/gpu", "replicas": 3}
+SHARING_LABELS: Final = ("gpu.product", "gpu.count", "gpu.replicas", "gpu.sharing-strategy", "mps.capable")
 
 
 @pytest.mark.parametrize("release", ["v24.9.2", "v26.3.3", "main"])
@@ -77,6 +81,51 @@ def test_after_a_reboot_mig_manager_brings_the_layout_back() -> None:
     assert 0 in offered
     assert set(offered) <= {4, 2, 0}
     assert changes([is_up(node) for node in seen])[-2:] == [False, True]
+
+
+def test_without_mig_manager_nobody_answers_a_label_until_it_is_switched_on() -> None:
+    options = SimOptions(gpu_nodes=1, gpus_per_node=1, mig_manager=False, node_labels={CONFIG: "all-3g.40gb"})
+    with SimulatedCluster(options) as running:
+        cluster = Cluster(running.kubeconfig)
+        before = cluster.core.read_node("sim-0")
+        managers = [item.metadata.name for item in cluster.apps.list_namespaced_daemon_set("gpu-operator").items]
+        cluster.change_policy({"migManager": {"enabled": True}})
+        cluster.node_until("sim-0", offers(gpu=2))
+
+    assert STATE not in before.metadata.labels
+    assert devices(before.status.allocatable) == {"nvidia.com/gpu": 1}
+    assert "nvidia-mig-manager" not in managers
+
+
+@pytest.mark.parametrize(
+    ("sharing", "offered", "labels"),
+    [
+        ({"timeSlicing": {"resources": [ENTRY]}}, {"nvidia.com/gpu": 6}, ("-SHARED", "3", "time-slicing", "false")),
+        (
+            {"timeSlicing": {"renameByDefault": True, "resources": [ENTRY]}},
+            {"nvidia.com/gpu.shared": 6},
+            ("", "3", "time-slicing", "false"),
+        ),
+        ({"mps": {"resources": [ENTRY]}}, {"nvidia.com/gpu": 6}, ("-SHARED", "3", "mps", "true")),
+    ],
+    ids=["time-slicing", "renamed", "mps"],
+)
+def test_a_file_for_the_device_plugin_shares_gpus(
+    sharing: dict[str, Any], offered: dict[str, int], labels: tuple[str, ...]
+) -> None:
+    text = json.dumps({"version": "v1", "sharing": sharing})
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=2, plugin_config=text)) as running:
+        node = Cluster(running.kubeconfig).core.read_node("sim-0")
+
+    suffix, replicas, strategy, mps = labels
+    assert devices(node.status.allocatable) == offered
+    assert {key: node.metadata.labels[f"nvidia.com/{key}"] for key in SHARING_LABELS} == {
+        "gpu.product": f"NVIDIA-H100-80GB-HBM3{suffix}",
+        "gpu.count": "2",
+        "gpu.replicas": replicas,
+        "gpu.sharing-strategy": strategy,
+        "mps.capable": mps,
+    }
 
 
 def changes(values: list[Any]) -> list[Any]:

@@ -33,7 +33,11 @@ class Cluster:
 
     def advertise(self, strategy: str) -> None:
         """Choose a strategy for the cluster."""
-        patch = {"spec": {"mig": {"strategy": strategy}}}
+        self.change_policy({"mig": {"strategy": strategy}})
+
+    def change_policy(self, spec: dict[str, Any]) -> None:
+        """Change the ClusterPolicy."""
+        patch = {"spec": spec}
         self.custom.patch_cluster_custom_object("nvidia.com", "v1", "clusterpolicies", "cluster-policy", patch)
 
     def policy(self) -> dict[str, Any]:

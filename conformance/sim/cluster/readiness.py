@@ -36,26 +36,32 @@ def missing(
     for daemon_set in daemon_sets:
         if not is_daemon_set_ready(daemon_set, by_generation=True):
             yield f"DaemonSet {daemon_set['metadata']['name']} is not rolled out: {daemon_set.get('status', {})}"
-    stamped = any(policy["spec"].get("migManager", {}).get("config", {}).get("default") for policy in policies)
+    managers = [policy["spec"].get("migManager", {}) for policy in policies]
+    managed = any(manager.get("enabled", True) for manager in managers)
+    stamped = any(manager.get("config", {}).get("default") for manager in managers)
     for name, node in nodes:
-        reason = "is not registered" if node is None else _lacks(node, stamped=stamped)
+        reason = "is not registered" if node is None else _lacks(node, managed=managed, stamped=stamped)
         if reason:
             yield f"node {name} {reason}"
 
 
-def _lacks(node: Manifest, *, stamped: bool) -> str:
-    """Return what the node lacks; empty for nothing. `stamped`: whether the operator sets a default configuration."""
+def _lacks(node: Manifest, *, managed: bool, stamped: bool) -> str:
+    """Return what the node lacks; empty for nothing.
+
+    Args:
+        node: The node.
+        managed: Whether mig-manager is on.
+        stamped: Whether the operator then sets a default configuration.
+    """
     labels = node["metadata"].get("labels") or {}
     if GFD_TIMESTAMP not in labels:
         return "has no labels of GPU Feature Discovery"
-    expects_answer = labels.get(MIG_CAPABLE) == "true" and (stamped or labels.get(MIG_CONFIG))
+    expects_answer = managed and labels.get(MIG_CAPABLE) == "true" and (stamped or labels.get(MIG_CONFIG))
     if expects_answer and labels.get(MIG_CONFIG_STATE) not in (State.SUCCESS, State.FAILED):
         return f"has no answer of mig-manager to {labels.get(MIG_CONFIG, 'the default to come')}"
     allocatable = node.get("status", {}).get("allocatable", {})
     if not any(
-        name == GPU_RESOURCE or name.startswith(MIG_RESOURCE_PREFIX)
-        for name, amount in allocatable.items()
-        if amount != "0"
+        name.startswith((GPU_RESOURCE, MIG_RESOURCE_PREFIX)) for name, amount in allocatable.items() if amount != "0"
     ):
         return "advertises no GPU"
     return ""

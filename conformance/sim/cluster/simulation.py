@@ -258,6 +258,8 @@ class Simulation:
             default_configuration=options.config_default,
             custom_configuration=options.custom_config,
             with_reboot=options.with_reboot,
+            mig_manager=options.mig_manager,
+            plugin_configuration=options.plugin_config,
             cdi=options.cdi,
         )
 

@@ -32,6 +32,10 @@ from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
 
 CUSTOM_CONFIG_MAP: Final = "custom-mig-config"
 """Name of the ConfigMap for a custom mig-parted configuration."""
+PLUGIN_CONFIG_MAP: Final = "plugin-config"
+"""Name of the ConfigMap for a configuration file of the device plugin."""
+PLUGIN_CONFIG: Final = "default"
+"""Name of the file in it, which nodes without a label `nvidia.com/device-plugin.config` get."""
 _DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml")
 _SERVED_SECONDS: Final = 10.0
 """Real seconds to wait for a server to serve a new kind."""
@@ -49,6 +53,8 @@ class Installation:
         default_configuration: `migManager.config.default`: `all-disabled`, or empty for none.
         custom_configuration: Text of a mig-parted file for a ConfigMap; None to let mig-manager generate one.
         with_reboot: Whether mig-manager may reboot the node (env WITH_REBOOT).
+        mig_manager: `migManager.enabled`.
+        plugin_configuration: Text of a file for `devicePlugin.config`; None for none.
         cdi: ClusterPolicy `spec.cdi.enabled`; None for the default of the release's chart.
     """
 
@@ -58,6 +64,8 @@ class Installation:
     default_configuration: str = ALL_DISABLED
     custom_configuration: str | None = None
     with_reboot: bool = False
+    mig_manager: bool = True
+    plugin_configuration: str | None = None
     cdi: bool | None = None
 
 
@@ -74,9 +82,12 @@ async def install(kube: Kube, wanted: Installation) -> None:
     await _ensure(kube, RUNTIME_CLASSES, _named(RUNTIME_CLASS) | {"handler": RUNTIME_CLASS})
     for account in sorted(_service_accounts()):
         await _ensure(kube, SERVICE_ACCOUNTS, _named(account, wanted.namespace))
-    if wanted.custom_configuration is not None:
-        data = {"data": {CONFIG_KEY: wanted.custom_configuration}}
-        await _ensure(kube, CONFIG_MAPS, _named(CUSTOM_CONFIG_MAP, wanted.namespace) | data)
+    for name, key, text in (
+        (CUSTOM_CONFIG_MAP, CONFIG_KEY, wanted.custom_configuration),
+        (PLUGIN_CONFIG_MAP, PLUGIN_CONFIG, wanted.plugin_configuration),
+    ):
+        if text is not None:
+            await _ensure(kube, CONFIG_MAPS, _named(name, wanted.namespace) | {"data": {key: text}})
     async with asyncio.timeout(_SERVED_SECONDS):
         await _until_served(kube, NODE_FEATURES)
         await _until_served(kube, CLUSTER_POLICIES)
@@ -117,6 +128,9 @@ def cluster_policy(wanted: Installation) -> Object:
     manager["config"]["default"] = wanted.default_configuration
     if wanted.custom_configuration is not None:
         manager["config"]["name"] = CUSTOM_CONFIG_MAP
+    manager["enabled"] = wanted.mig_manager
+    if wanted.plugin_configuration is not None:
+        spec["devicePlugin"]["config"] = {"name": PLUGIN_CONFIG_MAP, "default": PLUGIN_CONFIG}
     if wanted.with_reboot:
         manager["env"] = [{"name": "WITH_REBOOT", "value": "true"}]
     return policy
