@@ -275,7 +275,8 @@ def _cells(cells: CellSelection) -> str:
     both = cells.strategies == CERTIFIED_STRATEGIES
     strategies = "both strategies" if both else "only " + _names(cells.strategies)
     kinds = "every kind" if set(cells.kinds) == set(EVERY_KIND) else "kinds " + _names(cells.kinds)
-    return f"{strategies}, {kinds}" + "".join(f", not {_pair(*pair)}" for pair in sorted(cells.exclude))
+    instead = f", or {_pair(Strategy.MIXED, cells.instead)} where there is none" if cells.instead else ""
+    return f"{strategies}, {kinds}{instead}" + "".join(f", not {_pair(*pair)}" for pair in sorted(cells.exclude))
 
 
 def _pair(strategy: Strategy, kind: GeometryKind) -> str:
@@ -288,6 +289,7 @@ def _needs(needs: Needs) -> str:
         f"{needs.gpus} GPUs" if needs.gpus > 1 else "",
         f"compute capability {', '.join(map(str, needs.generations))}" if needs.generations else "",
         "a mig-parted ConfigMap of the user's own" if needs.custom_configuration else "",
+        "an operator from v26.7.0" if needs.operator_ignores_removal else "",
         "another node, without MIG" if needs.node_without_mig else "",
         "the simulator" if needs.simulator else "",
     ]

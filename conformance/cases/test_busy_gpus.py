@@ -2,18 +2,22 @@
 
 from conformance.expect.busy import check_holder_unharmed, check_not_booted
 from conformance.expect.geometry import wanted_geometry
+from conformance.expect.hardware import check_geometry
 from conformance.expect.interruptions import check_in_cell
-from conformance.expect.kinds import GeometryKind
+from conformance.expect.kinds import SLICED, GeometryKind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import expected_resources
 from conformance.expect.scheduling import StartedPod, check_run
 from conformance.expect.transitions import Course
-from conformance.expect.trials import check_courses, check_reason, check_users_left_alone
+from conformance.expect.trials import check_courses, check_gpus_kept, check_reason, check_users_left_alone
 from conformance.fixtures.case import case
+from conformance.spec.names import Strategy
 from conformance.suite.cells import ANY_UNIFORM_CELL, cells
 from conformance.suite.scenarios.busy import Busy, RequestWhileBusy, StartPodsDuringChange
+from conformance.suite.scenarios.busy_neighbour import FIRST, BusyNeighbour, ChangeBesideBusyGpu
 
 WHOLE_GPUS = cells(kinds=[GeometryKind.OFF], once=True)
+ONE_OF_MIXED = cells(strategies=[Strategy.MIXED], kinds=SLICED, once=True)
 
 
 @case("D-13", scenario=RequestWhileBusy, cells=ANY_UNIFORM_CELL)
@@ -50,6 +54,19 @@ def test_drained_node_takes_the_configuration(node: ExpectedNode, seen: Busy) ->
     wanted = wanted_geometry(seen.drained.before.gpus, seen.entries)
 
     check_in_cell(node.context, seen.drained, wanted, expected_resources(wanted, node.strategy, node.device_plugin))
+
+
+@case("D-13", "D-16", scenario=ChangeBesideBusyGpu, cells=ONE_OF_MIXED)
+def test_change_of_one_gpu_leaves_a_busy_one_alone(node: ExpectedNode, seen: BusyNeighbour) -> None:
+    """While a process uses a slice of one GPU, a configuration that changes only another GPU MUST be applied.
+
+    The pod MUST run on, and every GPU that has its layout already MUST keep its MIG devices with their UUIDs.
+    Source: mig-parted v0.15.0, cmd/nvidia-mig-parted/apply/config.go: a GPU with the wanted devices is left alone.
+    """
+    check_courses(seen.expected.context, seen.trial, [Course.CHANGED], node.mig_manager)
+    check_geometry(seen.expected.context, seen.trial.after.gpus, seen.expected.wanted)
+    check_gpus_kept(seen.expected.context, seen.trial, but=[FIRST])
+    check_holder_unharmed(seen.expected.context, seen.holder, seen.trial.after.gpus)
 
 
 @case("D-20", scenario=StartPodsDuringChange, cells=ANY_UNIFORM_CELL)

@@ -1,18 +1,25 @@
 """The label `mig.config` between requests: removed, emptied, set again, and changed while mig-manager is at work."""
 
 from conformance.expect.hardware import check_geometry
-from conformance.expect.label_runs import check_ignored, check_removed_meanwhile, check_requested, check_runs
+from conformance.expect.label_runs import (
+    check_ignored,
+    check_removed_meanwhile,
+    check_requested,
+    check_runs,
+    wanted_after_removal,
+)
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import Course
 from conformance.expect.trials import check_courses, check_never_advertised, check_recovered
 from conformance.fixtures.case import case
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.suite.cells import ANY_UNIFORM_CELL
+from conformance.suite.scenario import Needs
 from conformance.suite.scenarios.default_label import ClearDefault, DefaultLabel
 from conformance.suite.scenarios.label_life import BusyLabel, ChangeLabelDuringRun, IdleLabel, TouchLabelWhileIdle
 
 
-@case("D-02", "D-01", scenario=TouchLabelWhileIdle, cells=ANY_UNIFORM_CELL)
+@case("D-02", "D-01", scenario=TouchLabelWhileIdle, cells=ANY_UNIFORM_CELL, needs=Needs(operator_ignores_removal=True))
 def test_removed_or_emptied_label_changes_nothing(node: ExpectedNode, seen: IdleLabel) -> None:
     """A label that is removed or emptied while mig-manager is idle MUST change neither state nor GPUs nor operands.
 
@@ -23,6 +30,7 @@ def test_removed_or_emptied_label_changes_nothing(node: ExpectedNode, seen: Idle
     check_ignored(node.context, seen.emptied, "the label was emptied")
     check_runs(node.context, seen.set_again, [seen.set_again.configuration])
     check_courses(node.context, seen.set_again, [Course.ALREADY], node.mig_manager)
+    check_recovered(node.context, seen.back, seen.refused.before)
 
 
 @case("D-22", "D-02", scenario=TouchLabelWhileIdle, cells=ANY_UNIFORM_CELL)
@@ -32,18 +40,20 @@ def test_same_value_is_no_retry(node: ExpectedNode, seen: IdleLabel) -> None:
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: only a change of the value counts; recorded.
     """
     check_ignored(node.context, seen.repeated, "the value did not change")
-    check_recovered(node.context, seen.recovery, seen.removed.before)
+    check_recovered(node.context, seen.recovery, seen.refused.before)
 
 
 @case("D-02", scenario=ChangeLabelDuringRun, cells=ANY_UNIFORM_CELL)
 def test_label_removed_during_a_run_fails_after_it(node: ExpectedNode, seen: BusyLabel) -> None:
     """A run MUST go on to `success` when its label is removed, and the empty name MUST then end in `failed`.
 
-    The GPUs MUST keep what the run gave them. Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go and
-    cmd/nvidia-mig-parted/assert: without a name, a file with several configurations is refused; recorded.
+    The GPUs MUST keep what the run gave them, unless the operator gave the node its default meanwhile.
+    Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go and cmd/nvidia-mig-parted/assert: without a name, a file
+    with several configurations is refused; recorded.
     """
     check_removed_meanwhile(seen.other.context, seen.removed, node.mig_manager)
-    check_geometry(seen.other.context, seen.removed.after.gpus, seen.other.wanted)
+    wanted = wanted_after_removal(seen.removed, seen.other.wanted)
+    check_geometry(seen.other.context, seen.removed.after.gpus, wanted)
 
 
 @case("D-02", "D-01", scenario=ChangeLabelDuringRun, cells=ANY_UNIFORM_CELL)

@@ -2,17 +2,19 @@
 
 from conformance.expect.devices import check_neighbours, check_slice_users
 from conformance.expect.hardware import check_geometry, check_mode_settled
+from conformance.expect.interruptions import check_course_after_restart, check_in_cell
 from conformance.expect.kinds import SLICED
 from conformance.expect.node import ExpectedNode
 from conformance.expect.offers import check_applied, check_offered_again
 from conformance.expect.operands import check_refused_by_plugin
 from conformance.expect.resources import check_resources
-from conformance.expect.transitions import check_idle
+from conformance.expect.transitions import Course, check_idle
 from conformance.fixtures.case import case
 from conformance.spec.names import Strategy
 from conformance.suite.cells import cells
 from conformance.suite.scenario import Needs
 from conformance.suite.scenarios.own_configurations import OwnConfigurations, UseOwnConfigurations
+from conformance.suite.scenarios.renamed_file import RenamedFile, RenameFile
 
 ONE_SLICED = cells(kinds=SLICED, once=True)
 ONE_OF_MIXED = cells(strategies=[Strategy.MIXED], kinds=SLICED, once=True)
@@ -104,6 +106,18 @@ def test_single_advertises_nothing_where_only_some_gpus_have_mig(node: ExpectedN
     check_geometry(expected.context, own.gpus, expected.wanted)
     check_resources(expected.context, own.allocatable, {})
     check_refused_by_plugin(expected.context, end.exit_code, end.restarts, end.log, expected.refusal)
+
+
+@case("D-16", scenario=RenameFile, cells=ONE_SLICED)
+def test_renamed_config_map_is_applied_under_the_same_label(node: ExpectedNode, seen: RenamedFile) -> None:
+    """If the ClusterPolicy names another ConfigMap, its entries MUST be applied without a new request.
+
+    The label stays as it is. mig-manager starts anew, finds other entries under the same name, and MUST go from
+    `pending` to `success` with the layout of the new ConfigMap.
+    Source: runbook, "The mig-parted ConfigMap"; mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go.
+    """
+    check_course_after_restart(seen.expected.context, seen.trial, Course.CHANGED, node.mig_manager)
+    check_in_cell(seen.expected.context, seen.trial, seen.expected.wanted, seen.expected.resources)
 
 
 @case("D-16", "D-15", scenario=UseOwnConfigurations, cells=ONE_SLICED)

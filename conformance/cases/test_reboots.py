@@ -1,5 +1,6 @@
 """The node reboots: its layout follows the label, and nothing else is offered on the way."""
 
+from conformance.expect.geometry import wanted_geometry
 from conformance.expect.interruptions import (
     check_booted_once,
     check_course_after_restart,
@@ -27,7 +28,7 @@ from conformance.suite.scenarios.reboots import (
     UnlabelledReboot,
 )
 
-MIXED_ONCE = cells(strategies=[Strategy.MIXED], kinds=[GeometryKind.UNIFORM], once=True)
+MIXED_ONCE = cells(strategies=[Strategy.MIXED], kinds=[GeometryKind.UNIFORM], once=True, instead=GeometryKind.UNEVEN)
 
 
 @case("D-24", scenario=RebootNode, cells=ANY_UNIFORM_CELL)
@@ -82,8 +83,10 @@ def test_node_reboots_once_where_the_mode_needs_it(node: ExpectedNode, seen: Mod
     After the boot the state MUST become `success` on Ampere. Later generations have lost the mode: it MUST become
     `failed`, without another reboot. Source: runbook, "Failure modes"; mig-parted v0.15.0, pkg/mig/reconfigure.
     """
+    wanted = wanted_geometry(seen.trial.before.gpus, seen.entries)
+
     check_booted_once(node.context, seen.boots)
-    check_reboot_for_mode(node.context, seen.trial, node.mig_manager)
+    check_reboot_for_mode(node.context, seen.trial, wanted, node.mig_manager)
 
 
 @case("D-25", scenario=RebootWithOtherLabel, cells=ANY_UNIFORM_CELL)

@@ -79,8 +79,9 @@ def test_operand_that_cannot_end_stops_the_change_in_time(node: ExpectedNode, se
     """A change MUST NOT go on for ever if the pod of an operand does not go away, and MUST leave the GPUs as they were.
 
     After v0.15.0 it ends in `failed`; from v0.13.0 to v0.15.0 MUST be seen what is known of them: `pending` stays, and
-    the log says that mig-manager gave up. Source: gpu-operator issue 2833; mig-parted v0.15.0, pkg/mig/reconfigure,
-    and pull request 484; recorded: operand-never-ends.
+    the log says that mig-manager gave up. Up to v0.12 it MUST go on after five minutes, and end in `success`.
+    Source: gpu-operator issue 2833; mig-parted v0.15.0, pkg/mig/reconfigure, and pull request 484; recorded:
+    operand-never-ends.
     """
     check_stuck(node.context, seen.stuck, node.mig_manager)
     check_users_left_alone(node.context, seen.stuck)
@@ -92,5 +93,5 @@ def test_change_works_once_the_operand_can_end(node: ExpectedNode, seen: StuckOp
 
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go and pkg/mig/reconfigure: a success resumes them.
     """
-    check_courses(node.context, seen.other, [Course.CHANGED], node.mig_manager)
+    check_courses(node.context, seen.third, [Course.CHANGED], node.mig_manager)
     check_recovered(node.context, seen.recovery, seen.stuck.before)

@@ -48,16 +48,24 @@ def check_course_after_restart(context: CheckContext, trial: Trial, course: Cour
     check_deploy_labels(context, trial.label_changes, expected)
 
 
-def check_reboot_for_mode(context: CheckContext, trial: Trial, mig_manager: str) -> None:
+def check_reboot_for_mode(context: CheckContext, trial: Trial, wanted: Sequence[WantedGpu], mig_manager: str) -> None:
     """Check the label changes of a request whose MIG mode needs a reboot, with WITH_REBOOT set.
 
     The state becomes `rebooting` once. After the boot Ampere GPUs have the mode and get their layout; later generations
     have lost the mode, and the state becomes `failed` in place of another reboot.
 
+    Args:
+        context: Node and state that the check is about.
+        trial: The request.
+        wanted: The geometry of every GPU in the requested configuration.
+        mig_manager: Image tag of mig-manager.
+
     Raises:
         ConformanceError: A change is missing, unexpected or out of order.
     """
-    after = Course.CHANGED if keeps_mode(trial.before.gpus) else Course.REFUSED
+    sliced = {gpu.index for gpu in wanted if gpu.enabled}
+    kept = keeps_mode([gpu for gpu in trial.before.gpus if gpu.index in sliced])
+    after = Course.CHANGED if kept else Course.REFUSED
     labels, expected = dict(trial.labels_when_asked), []
     for course in (Course.REBOOT, after):
         for change in expected_changes(labels, course, mig_manager, resumed_before=False):

@@ -6,11 +6,14 @@ tests/recordings/data/mig-manager-transitions.json.gz.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from conformance.expect.compare import compare_sequences
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
+from conformance.expect.geometry import WantedGpu
 from conformance.expect.transitions import GO, Course, check_idle
 from conformance.expect.trial import Trial
 from conformance.expect.trials import (
@@ -20,6 +23,7 @@ from conformance.expect.trials import (
     check_reason,
     check_resources_kept,
 )
+from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
 from conformance.spec.releases import at_least
 
@@ -70,11 +74,29 @@ def check_stuck(context: CheckContext, trial: Trial, mig_manager: str) -> None:
     to v0.15.0 the state stays `pending` (gpu-operator issue 2833).
 
     Raises:
-        ConformanceError: Other label changes than those of the version, or no word of it in the log.
+        ConformanceError: Other label changes than those of the version, no word of it in the log, or GPUs that a run
+            changed which had to end before.
     """
     check_courses(context, trial, [Course.STUCK], mig_manager)
     if at_least(mig_manager, GO):
         check_reason(context, trial, "did not shutdown")
+        check_gpus_kept(context, trial)
+
+
+def wanted_after_removal(trial: Trial, wanted: Sequence[WantedGpu]) -> tuple[WantedGpu, ...]:
+    """Return the geometry that GPUs must have after a run during which the label was removed.
+
+    Args:
+        trial: The request, as for `check_removed_meanwhile`.
+        wanted: The geometry of every GPU in the requested configuration.
+
+    Returns:
+        That geometry, or the one of the default that the operator gave the node meanwhile.
+    """
+    last = next((name for name in reversed(trial.runs) if name), trial.configuration)
+    if last == trial.configuration or last != ALL_DISABLED:
+        return tuple(wanted)
+    return tuple(replace(gpu, enabled=False, instances=Counter()) for gpu in wanted)
 
 
 def check_requested(context: CheckContext, trial: Trial, configuration: str | None) -> None:

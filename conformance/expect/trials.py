@@ -6,7 +6,7 @@ tests/recordings/data/mig-manager-transitions.json.gz.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from conformance.expect.compare import compare_mappings
@@ -80,13 +80,18 @@ def check_reason(context: CheckContext, trial: Trial, text: str) -> None:
         raise ConformanceError(context, "log of mig-manager", Finding((f"an error: {text}",), (found,)), (likely,))
 
 
-def check_gpus_kept(context: CheckContext, trial: Trial) -> None:
+def check_gpus_kept(context: CheckContext, trial: Trial, *, but: Collection[int] = ()) -> None:
     """Check that every GPU still has the same mode and the same MIG devices, with the same UUIDs.
+
+    Args:
+        context: Node and state that the check is about.
+        trial: What was done.
+        but: Indices of GPUs that may have changed.
 
     Raises:
         ConformanceError: A GPU differs; the message shows every GPU that does.
     """
-    if finding := compare_mappings(_gpus(trial.before), _gpus(trial.after), only_differences=True):
+    if finding := compare_mappings(_gpus(trial.before, but), _gpus(trial.after, but), only_differences=True):
         likely = f"mig-parted changed GPUs for {subject(trial)}: see `nvidia-mig-parted apply` in mig-manager's log"
         raise ConformanceError(context, "GPUs", finding, (likely,))
 
@@ -209,8 +214,8 @@ def _paused(labels: Mapping[str, str]) -> list[str]:
     return sorted(key for key, value in labels.items() if key.startswith(DEPLOY_PREFIX) and value == PAUSED)
 
 
-def _gpus(moment: NodeSnapshot) -> dict[str, str]:
-    return {f"GPU {gpu.index}": _devices(gpu) for gpu in moment.gpus}
+def _gpus(moment: NodeSnapshot, but: Collection[int] = ()) -> dict[str, str]:
+    return {f"GPU {gpu.index}": _devices(gpu) for gpu in moment.gpus if gpu.index not in but}
 
 
 def _devices(gpu: ObservedGpu) -> str:

@@ -117,10 +117,10 @@ def turned_into(field: Field, value: Value) -> tuple[Value, ...]:
     """Return the values that the components of the product may make of a value that the suite left in a field.
 
     mig-manager pauses deploy labels that are `true`, and gives a node the label `nvsm`; the operator gives a node
-    without `mig.config` its default. Source: docs/reference/mig-manager.md#deploy-labels,
+    without `mig.config`, or with an empty one, its default. Source: docs/reference/mig-manager.md#deploy-labels,
     docs/reference/gpu-operator.md#default-label.
     """
-    if field.label == MIG_CONFIG and value is None:
+    if field.label == MIG_CONFIG and not value:
         return (ALL_DISABLED,)
     if field.label == _NVSM and value is None:
         return ("true", PAUSED)

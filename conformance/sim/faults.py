@@ -145,6 +145,18 @@ FAULTS: tuple[Fault, ...] = (
         ("D-16",),
     ),
     Fault(
+        "mig-parted-remakes-every-gpu",
+        "mig_parted",
+        "GPUs that have their layout already are divided anew: mig-parted v0.15.0, cmd/nvidia-mig-parted/apply",
+        ("D-13",),
+    ),
+    Fault(
+        "mig-manager-trusts-names",
+        "mig_manager",
+        "a process that starts takes the configuration that was applied last for applied, whatever the file says now",
+        ("D-16",),
+    ),
+    Fault(
         "mig-parted-counts-from-one",
         "mig_parted",
         "indices of GPUs are counted from one, so that a layout lands on the GPU before (mig-parted issue 157)",

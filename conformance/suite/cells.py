@@ -6,7 +6,7 @@ geometry; its cells follow from the configurations that the nodes offer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,15 +61,26 @@ class CellSelection:
         kinds: The kinds of geometry.
         exclude: Combinations of strategy and kind in which the case does not run although both are listed above.
         once: Whether the case runs in only one of these cells on each node: its rule does not depend on the cell.
+        instead: Kind that takes the place of `kinds` under `mixed` on a node whose configurations are of other kinds,
+            such as one with GPUs of several models; None if the case does not run there.
     """
 
     strategies: tuple[Strategy, ...] = CERTIFIED_STRATEGIES
     kinds: tuple[GeometryKind, ...] = EVERY_KIND
     exclude: frozenset[tuple[Strategy, GeometryKind]] = frozenset()
     once: bool = False
+    instead: GeometryKind | None = None
 
-    def takes(self, strategy: Strategy, kind: GeometryKind) -> bool:
-        """Whether the case runs in a cell of this strategy whose geometry is of this kind."""
+    def takes(self, strategy: Strategy, kind: GeometryKind, offered: Collection[GeometryKind] = ()) -> bool:
+        """Whether the case runs in a cell of this strategy whose geometry is of this kind.
+
+        Args:
+            strategy: Strategy of the cell.
+            kind: Kind of its geometry.
+            offered: Kinds of all configurations that the node offers; empty if they do not matter.
+        """
+        if self.instead in offered and not set(self.kinds).intersection(offered):
+            return strategy is Strategy.MIXED and strategy in self.strategies and kind is self.instead
         return strategy in self.strategies and kind in self.kinds and (strategy, kind) not in self.exclude
 
 
@@ -79,14 +90,15 @@ def cells(
     kinds: Iterable[GeometryKind] = EVERY_KIND,
     exclude: Iterable[tuple[Strategy, GeometryKind]] = (),
     once: bool = False,
+    instead: GeometryKind | None = None,
 ) -> CellSelection:
     """Select the cells of a case; without arguments, every configuration under both strategies."""
-    return CellSelection(tuple(strategies), tuple(kinds), frozenset(exclude), once)
+    return CellSelection(tuple(strategies), tuple(kinds), frozenset(exclude), once, instead)
 
 
 EVERY_CELL: Final = cells()
-ANY_UNIFORM_CELL: Final = cells(kinds=[GeometryKind.UNIFORM], once=True)
-"""One cell for each node, in which every GPU has MIG devices of the same profile."""
+ANY_UNIFORM_CELL: Final = cells(kinds=[GeometryKind.UNIFORM], once=True, instead=GeometryKind.UNEVEN)
+"""One cell for each node, in which all MIG devices have the same profile; where it offers none, several profiles."""
 
 
 def strategy_order(found: Strategy) -> tuple[Strategy, ...]:

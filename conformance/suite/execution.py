@@ -104,7 +104,8 @@ class Execution:
             raise self._once(name, (stop, "nodes", _cause(broken, spot.node)), broken)
         node = visit.nodes[spot.node]
         self._refuse_blocked(case, stop, node)
-        if not case.cells.takes(spot.cell.strategy, kind := geometry_kind(node.expected.wanted)):
+        kind, offered = geometry_kind(node.expected.wanted), node.target.kinds.values()
+        if not case.cells.takes(spot.cell.strategy, kind, offered):
             raise DoesNotApplyError(f"the geometry of node {node.name} is {kind}: GPUs without an entry kept theirs")
         found = self._switching.evidence(node.name) if spot.after else visit.evidence(case.scenario, node.name)
         if isinstance(found, Exception):

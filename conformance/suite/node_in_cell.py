@@ -9,7 +9,7 @@ from typing import Final
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
 from conformance.expect.geometry import wanted_geometry
-from conformance.expect.kinds import SLICED, GeometryKind
+from conformance.expect.kinds import GeometryKind, geometry_kind
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import above_zero, expected_resources
 from conformance.expect.versions import Declared
@@ -104,15 +104,32 @@ class NodeInCell:
         return self.arrival is None or self.arrival.reached
 
     @property
+    def kinds(self) -> Mapping[str, GeometryKind]:
+        """Kind of geometry by name, for each configuration to test on the node; by labels until its GPUs were read."""
+        if self.observed is None:
+            return self.target.kinds
+        gpus, entries = self.observed.gpus, self.target.entries
+        return {name: geometry_kind(wanted_geometry(gpus, entries(name))) for name in self.target.kinds}
+
+    @property
     def other_configuration(self) -> str:
         """A configuration that the node offers beside the one of the cell, with MIG devices on every GPU if it can.
 
         Raises:
             ValueError: The node offers no other.
         """
-        kinds = self.target.kinds
-        others = [name for name in kinds if name != self.cell.configuration]
-        return min(others, key=lambda name: (kinds[name] is not GeometryKind.UNIFORM, kinds[name] not in SLICED))
+        return self.configuration_beside(self.cell.configuration)
+
+    def configuration_beside(self, *known: str) -> str:
+        """Return a configuration that the node offers beside those, with MIG devices on every GPU if it can.
+
+        Raises:
+            ValueError: The node offers no other.
+        """
+        kinds = self.kinds
+        order = (GeometryKind.UNIFORM, GeometryKind.UNEVEN)
+        others = [name for name in kinds if name not in known]
+        return min(others, key=lambda name: order.index(kinds[name]) if kinds[name] in order else len(order))
 
     def request(self, configuration: str) -> Reconfiguration:
         """Request a configuration, wait for the answer and for the operands, and return what happened.

@@ -110,9 +110,10 @@ class OwnFileScenario(ClusterScenario[None, Evidence]):
 
     Attributes:
         gpus: The GPUs of all nodes that take part, as they were before `change`.
+        kept: The configurations that the labels of the nodes named then.
     """
 
-    changes: ClassVar = (
+    changes: ClassVar[Sequence[str]] = (
         f"ConfigMap {OWN_CONFIG_MAP} in the operator's namespace, with configurations of the suite",
         "ClusterPolicy spec.migManager.config.name, which restarts mig-manager on every GPU node",
     )
@@ -120,7 +121,7 @@ class OwnFileScenario(ClusterScenario[None, Evidence]):
     def __init__(self) -> None:
         self.gpus: list[ObservedGpu] = []
         self._former: str | None = None
-        self._kept: Mapping[str, Iterable[Entry]] = {}
+        self.kept: Mapping[str, Iterable[Entry]] = {}
 
     @abstractmethod
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
@@ -132,17 +133,17 @@ class OwnFileScenario(ClusterScenario[None, Evidence]):
     def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the file in force."""
         self.gpus = [gpu for node in nodes.values() if node.observed for gpu in node.observed.gpus]
-        self._former, self._kept = cluster.policy().config_name, in_force(cluster)
+        self._former, self.kept = cluster.policy().config_name, in_force(cluster)
         self.write(cluster, self.configurations(self.gpus))
         use_config_map(cluster, OWN_CONFIG_MAP, nodes)
 
     def write(self, cluster: MigCluster, configurations: Mapping[str, Iterable[Entry]]) -> None:
         """Write the file; mig-manager must not react before the next request."""
-        put_config_map(cluster, OWN_CONFIG_MAP, {CONFIG_KEY: as_text({**self._kept, **configurations})})
+        put_config_map(cluster, OWN_CONFIG_MAP, {CONFIG_KEY: as_text({**self.kept, **configurations})})
 
     def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Put the former file in force."""
-        if cluster.policy().config_name == OWN_CONFIG_MAP:
+        if (cluster.policy().config_name or "").startswith(OWN_CONFIG_MAP):
             use_config_map(cluster, self._former, nodes)
 
 

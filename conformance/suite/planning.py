@@ -241,9 +241,10 @@ class Planner:
                 yield LeftOut(reason, allowed=True)
 
     def _cells(self, case: CaseDeclaration, target: Target) -> Iterator[Cell]:
+        offered = set(target.kinds.values())
         for strategy in CERTIFIED_STRATEGIES:
             for name, kind in target.kinds.items():
-                if self._wanted(name) and case.cells.takes(strategy, kind):
+                if self._wanted(name) and case.cells.takes(strategy, kind, offered):
                     yield Cell(strategy, name)
 
     def _candidates(self, case: CaseDeclaration, target: Target) -> list[Cell]:

@@ -74,6 +74,8 @@ class Needs:
         execute: Whether the suite must be allowed to run programs in pods of the operator.
         applied: Whether mig-manager must have applied the configuration that the label of the node names.
         counted: Whether labels alone must tell the number of GPUs, as they do if all GPUs of the node are of one model.
+        operator_ignores_removal: Whether the operator must be one that does not write its default at every event while
+            the label `mig.config` is missing: v26.7.0.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -87,6 +89,7 @@ class Needs:
     execute: bool = False
     applied: bool = False
     counted: bool = False
+    operator_ignores_removal: bool = False
     simulator: bool = False
 
 

@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import side_by_side, surviving
+from conformance.spec.releases import at_least
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, Nodes
 
 ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
+_OF_RECONCILER: Final = "v0.15.0"
+"""mig-manager of the first operator with a reconciler of node labels (v26.7.0); only that one writes the default."""
 
 
 @dataclass
@@ -229,6 +232,8 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
         return "the operator has no default configuration for nodes without mig.config"
     if needs.custom_configuration and not node.cluster.policy().config_name:
         return "the cluster has no mig-parted ConfigMap of the user's own"
+    if needs.operator_ignores_removal and not at_least(node.expected.mig_manager, _OF_RECONCILER):
+        return "an operator before v26.7.0 may write its default at any event while a node has no mig.config"
     if needs.node_without_mig and not nodes_without_mig(node.cluster):
         return "the cluster has no node without a GPU that can do MIG"
     return None

@@ -88,7 +88,7 @@ RIGHT: dict[str, Callable[[CheckContext], None]] = {
     "no state": lambda it: check_state_left_alone(it, after(NOTHING, labels={})),
     "the default is answered": lambda it: check_state_left_alone(it, AGAIN),
     "Hopper fails after the boot": lambda it: check_reboot_for_mode(
-        it, replace(NOTHING, label_changes=(PENDING, PAUSES, REBOOTING, RESUMES, FAILED)), MIG_MANAGER
+        it, replace(NOTHING, label_changes=(PENDING, PAUSES, REBOOTING, RESUMES, FAILED)), WANTED, MIG_MANAGER
     ),
     "Ampere succeeds": lambda it: check_reboot_for_mode(
         it,
@@ -97,6 +97,17 @@ RIGHT: dict[str, Callable[[CheckContext], None]] = {
             before=replace(HERE, gpus=(gpu(board=A100_80),)),
             label_changes=(PENDING, PAUSES, REBOOTING, PENDING, RESUMES, SUCCESS),
         ),
+        WANTED,
+        MIG_MANAGER,
+    ),
+    "Ampere beside a Hopper that stays as it is succeeds": lambda it: check_reboot_for_mode(
+        it,
+        replace(
+            NOTHING,
+            before=replace(HERE, gpus=(gpu(board=A100_80), gpu(board=H100, index=1))),
+            label_changes=(PENDING, PAUSES, REBOOTING, PENDING, RESUMES, SUCCESS),
+        ),
+        WANTED,
         MIG_MANAGER,
     ),
 }
@@ -126,10 +137,10 @@ WRONG: dict[str, tuple[Callable[[CheckContext], None], str]] = {
     "Ampere loses it": (lambda it: check_mode_after_reboot(it, on((A100_80, False))), "MIG off"),
     "devices": (lambda it: check_no_devices(it, [gpu(SEVEN)]), "GPU 0: 1g.10gb"),
     "a state without a label": (lambda it: check_state_left_alone(it, after(AGAIN, labels={})), "pending"),
-    "no reboot": (lambda it: check_reboot_for_mode(it, AGAIN, MIG_MANAGER), "rebooting"),
+    "no reboot": (lambda it: check_reboot_for_mode(it, AGAIN, WANTED, MIG_MANAGER), "rebooting"),
     "rebooting twice": (
         lambda it: check_reboot_for_mode(
-            it, replace(NOTHING, label_changes=(PENDING, PAUSES, REBOOTING, PENDING, REBOOTING)), MIG_MANAGER
+            it, replace(NOTHING, label_changes=(PENDING, PAUSES, REBOOTING, PENDING, REBOOTING)), WANTED, MIG_MANAGER
         ),
         "failed",
     ),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError
+from conformance.expect.geometry import observed_geometry
 from conformance.expect.label_runs import (
     check_ignored,
     check_removed_meanwhile,
     check_requested,
     check_runs,
     check_stuck,
+    wanted_after_removal,
 )
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.transitions import Course
@@ -207,6 +209,7 @@ def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
         (removed_meanwhile, replace(REMOVED, manager_log=runs("all-1g.10gb")), "missing     (no label)"),
         (removed_meanwhile, replace(REMOVED, label_changes=CHANGED), "missing     failed"),
         (stuck, replace(STUCK, reason=""), "did not shutdown"),
+        (stuck, replace(STUCK, after=with_gpus(gpu(BALANCED))), "mig-parted changed GPUs"),
         (stuck, replace(STUCK, label_changes=(*states("pending"), PAUSE, *states("failed"))), "failed"),
         (not_requested, replace(REFUSED, after=replace(AT_REST, labels={MIG_CONFIG: "all-disabled"})), "all-disabled"),
         (check_first_gpu_emptied, REFUSED, "expected    GPU 0: MIG on"),
@@ -233,6 +236,27 @@ def test_same_devices_under_new_uuids_are_not_the_same() -> None:
 
     with pytest.raises(ConformanceError, match="mig-parted changed GPUs"):
         check_gpus_kept(context(), replace(REFUSED, after=with_gpus(moved)))
+
+
+def test_gpus_that_may_change_are_not_compared() -> None:
+    before, after = (gpu(SEVEN), gpu(SEVEN, index=1)), (gpu(BALANCED), gpu(SEVEN, index=1))
+    trial = replace(REFUSED, before=with_gpus(*before), after=with_gpus(*after))
+
+    check_gpus_kept(context(), trial, but=[0])
+    with pytest.raises(ConformanceError, match="GPU 0"):
+        check_gpus_kept(context(), trial, but=[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [(("all-1g.10gb", ""), True), (("all-1g.10gb", "all-disabled"), False), (("all-disabled", "all-1g.10gb"), True)],
+)
+def test_the_last_run_decides_what_a_removed_label_leaves(names: tuple[str, ...], kept: bool) -> None:
+    wanted = observed_geometry([gpu(SEVEN)])
+    found = wanted_after_removal(replace(REMOVED, manager_log=runs(*names)), wanted)
+
+    assert (found == wanted) is kept
+    assert [(each.enabled, bool(each.instances)) for each in found] == [(kept, kept)]
 
 
 def test_the_answer_is_the_last_one() -> None:

@@ -9,6 +9,7 @@ from conformance.expect.kinds import GeometryKind
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import Strategy
 from conformance.suite.cells import (
+    ANY_UNIFORM_CELL,
     AS_FOUND,
     CERTIFIED_STRATEGIES,
     Spot,
@@ -68,6 +69,18 @@ def test_a_case_runs_where_it_says_and_not_where_it_makes_an_exception() -> None
         (Strategy.MIXED, GeometryKind.UNIFORM),
         (Strategy.MIXED, GeometryKind.UNEVEN),
     }
+
+
+def test_several_profiles_take_the_place_of_one_where_a_node_offers_none_of_one() -> None:
+    uniform, uneven, off = GeometryKind.UNIFORM, GeometryKind.UNEVEN, GeometryKind.OFF
+    unlike, alike = [off, uneven], [off, uneven, uniform]
+
+    def taken(offered: list[GeometryKind]) -> set[tuple[Strategy, GeometryKind]]:
+        return {(s, k) for s in Strategy for k in offered if ANY_UNIFORM_CELL.takes(s, k, offered)}
+
+    assert taken(alike) == {(Strategy.SINGLE, uniform), (Strategy.MIXED, uniform)}
+    assert taken(unlike) == {(Strategy.MIXED, uneven)}
+    assert not taken([off])
 
 
 def test_cells_and_spots_have_readable_ids() -> None:

@@ -100,7 +100,8 @@ def _reset(smi: Smi, output: Output) -> None:
 def _set_geometry(entry: Entry, gpu: MigGpu, gpus: Sequence[MigGpu], output: Output) -> None:
     listed = " ".join(f"{name}:{count}" for name, count in sorted(entry.mig_devices.items()))
     output.log("debug", f"    Updating MIG config: map[{listed}]")
-    if dict(gpu.geometry()) == dict(entry.mig_devices):
+    remakes = gpu.nvml.hardware.faults.on("mig-parted-remakes-every-gpu")
+    if dict(gpu.geometry()) == dict(entry.mig_devices) and not remakes:
         return
     try:
         realise(entry.mig_devices, gpu, gpus, output)

@@ -23,20 +23,22 @@ class IdleLabel:
     """What came of changes of the label while mig-manager was idle.
 
     Attributes:
+        refused: A name that does not exist was requested.
+        repeated: The same name was set again, and the state label was removed, which is an update of the node.
+        recovery: The configuration of the cell was requested then.
         removed: The label was removed.
         set_again: Then it was set to what it had been.
         emptied: The label was set to the empty text.
-        refused: A name that does not exist was requested.
-        repeated: The same name was set again, and the state label was removed, which is an update of the node.
-        recovery: The configuration of the cell was requested at the end.
+        back: The configuration of the cell was requested at the end.
     """
 
-    removed: Trial
-    set_again: Trial
-    emptied: Trial
     refused: Trial
     repeated: Trial
     recovery: Trial
+    removed: Trial
+    set_again: Trial
+    emptied: Trial
+    back: Trial
 
 
 class TouchLabelWhileIdle(FailureScenario[None, IdleLabel]):
@@ -51,12 +53,13 @@ class TouchLabelWhileIdle(FailureScenario[None, IdleLabel]):
     def observe(self, node: NodeInCell, started: None) -> IdleLabel:
         """Change the label, and watch after each change."""
         del started
-        removed = _ignored(node, None)
-        set_again = recover(node, removed.before)
-        emptied = _ignored(node, "")
         refused = attempt(node, UNKNOWN_NAME)
         repeated = _ignored(node, UNKNOWN_NAME, {MIG_CONFIG_STATE: None})
-        return IdleLabel(removed, set_again, emptied, refused, repeated, recover(node, removed.before))
+        recovery = recover(node, refused.before)
+        removed = _ignored(node, None)
+        set_again = recover(node, refused.before)
+        emptied = _ignored(node, "")
+        return IdleLabel(refused, repeated, recovery, removed, set_again, emptied, recover(node, refused.before))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from conformance.expect.trial import Trial
 from conformance.operations.fields import Value, policy_field
 from conformance.operations.manager_file import restart_manager_with
 from conformance.operations.mig_cluster import MigCluster
+from conformance.spec.mig_parted import Entry
 from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
@@ -26,10 +27,12 @@ class ModeReboot:
     Attributes:
         trial: The request, until the node was at rest after the boot.
         boots: Boot ids that the node took meanwhile, in order.
+        entries: Entries of the requested configuration.
     """
 
     trial: Trial
     boots: tuple[str, ...]
+    entries: tuple[Entry, ...]
 
 
 class RebootForMode(ClusterScenario[PodView, ModeReboot]):
@@ -69,7 +72,7 @@ class RebootForMode(ClusterScenario[PodView, ModeReboot]):
                 interruption.await_boot()
             interruption.await_manager()
             trial = interruption.trial(name)
-        return ModeReboot(trial, interruption.boots)
+        return ModeReboot(trial, interruption.boots, node.target.entries(name))
 
     def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Give mig-manager its former variables."""

@@ -183,6 +183,6 @@ def _read_none(node: NodeInCell, pods: Pods) -> UnderStrategy:
 
 def _even(node: NodeInCell) -> str:
     """Return a configuration that `single` can advertise: of one profile, or without MIG on GPUs of unlike models."""
-    kinds = node.target.kinds
+    kinds = node.kinds
     even = {name for name, kind in kinds.items() if kind in (GeometryKind.UNIFORM, GeometryKind.OFF)}
     return min(even, key=lambda name: (kinds[name] is GeometryKind.OFF, name))

@@ -17,12 +17,12 @@ class StuckOperand:
 
     Attributes:
         stuck: The request, watched for `limits.stuck` or until mig-manager answered.
-        other: The same configuration, requested once the pod could go.
+        third: A third configuration, requested once the pod could go.
         recovery: The configuration of the cell.
     """
 
     stuck: Trial
-    other: Trial
+    third: Trial
     recovery: Trial
 
 
@@ -40,12 +40,15 @@ class KeepPlugin(FailureScenario[None, StuckOperand]):
     def observe(self, node: NodeInCell, started: None) -> StuckOperand:
         """Keep the pod during a request, let it go, and make two requests more.
 
-        A request that finds its configuration applied would leave the operands paused, so the first of them is for
-        another configuration than the GPUs have: docs/reference/mig-manager.md#the-resumed-flag.
+        A request that finds its configuration applied would leave the operands paused, so the first of them is for a
+        configuration that the GPUs cannot have: docs/reference/mig-manager.md#the-resumed-flag. Its name is another one
+        because a label that has the value already would have to be removed for a moment, in which an operator before
+        v26.7.0 may write its default.
         """
         del started
         cluster, other, watch = node.cluster, node.other_configuration, TrialWatch(node)
         with watch.held_up(other):
             watch.watch_for(cluster.limits.stuck, "mig-manager to give up waiting for the device plugin")
             stuck = watch.trial(other)
-        return StuckOperand(stuck, attempt(node, other), recover(node, watch.before))
+        third = attempt(node, node.configuration_beside(node.cell.configuration, other))
+        return StuckOperand(stuck, third, recover(node, watch.before))
