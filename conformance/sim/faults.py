@@ -250,6 +250,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # gpu-operator issue 2833, worse: the five minutes are from mig-parted v0.15.0, pkg/mig/reconfigure.
     Fault("mig-manager-waits-for-ever", "mig_manager", "a pod that does not go is waited for without end", ("D-03",)),
+    Fault(
+        "mig-manager-stays-stuck",
+        "mig_manager",
+        "a process that gave up waiting for a pod answers no request any more: gpu-operator issue 2833",
+        ("D-03", "D-05"),
+    ),
     # Azure/AgentBaker pull request 8869 divides the GPUs of a node beside mig-manager.
     Fault(
         "mig-manager-leaves-slice",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from conformance.cluster.pod_view import PodView
@@ -105,10 +105,14 @@ class NodeInCell:
 
     @property
     def kinds(self) -> Mapping[str, GeometryKind]:
-        """Kind of geometry by name, for each configuration to test on the node; by labels until its GPUs were read."""
+        """Kind of geometry by name, for each configuration to test on the node, if it is applied to GPUs without MIG.
+
+        By labels until the GPUs were read.
+        """
         if self.observed is None:
             return self.target.kinds
-        gpus, entries = self.observed.gpus, self.target.entries
+        gpus = [replace(gpu, mode=False, instances=()) for gpu in self.observed.gpus]
+        entries = self.target.entries
         return {name: geometry_kind(wanted_geometry(gpus, entries(name))) for name in self.target.kinds}
 
     @property

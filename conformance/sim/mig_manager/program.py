@@ -63,6 +63,8 @@ async def _serve(process: Process) -> int:
 
 
 async def _update(process: Process, config_file: str, selected: str) -> None:
+    if process.stuck and process.fault("mig-manager-stays-stuck"):
+        return
     process.container.node.files[HOST_STATE] = selected
     process.log(f"Updating to MIG config: {selected}")
     try:

@@ -57,6 +57,7 @@ class Reconfiguration:
         try:
             await self._steps()
         except StuckError:
+            self._process.stuck = True
             if self._behaviour.answers_when_stuck:
                 await self._finish_failed()
             raise
