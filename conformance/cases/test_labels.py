@@ -9,7 +9,7 @@ from conformance.suite.scenarios.hardware import Hardware, ReadHardware
 
 @case("D-26", "D-09", scenario=ReadHardware)
 def test_labels_describe_the_geometry_and_nothing_else(node: ExpectedNode, seen: Hardware) -> None:
-    """The node MUST carry the complete label family of its geometry and strategy, with nothing left of the former one.
+    """The node MUST carry every label of its geometry and strategy, and none of the previous geometry.
 
     Under `single` an uneven or empty geometry MUST be labelled `-MIG-INVALID`.
     Source: runbook, "What it is"; k8s-device-plugin v0.20.0, internal/lm.

@@ -174,5 +174,6 @@ def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]
         reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
     core = [row.outcome for row in requirements if row.level == "core"]
     if unjudged := sum(outcome in NOT_JUDGED for outcome in core):
-        reasons.append(f"{unjudged} of {len(core)} core requirements were not judged")
+        were = "was" if unjudged == 1 else "were"
+        reasons.append(f"{unjudged} of {len(core)} core requirements {were} not judged")
     return reasons

@@ -81,7 +81,7 @@ def test_partial_on_somebody_s_cluster_that_was_only_read() -> None:
         verdict       partial, speaks of 12 of 28 requirements
                       narrowed to --node sim-1
                       left out at 36 places: needs --allow-disruptive
-                      1 of 13 core requirements were not judged
+                      1 of 13 core requirements was not judged
         profile       full
         cluster       live, real GPUs
         nodes         sim-0, sim-1: 8 x NVIDIA H100 80GB HBM3

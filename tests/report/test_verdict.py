@@ -62,7 +62,7 @@ def unjudged(run: Run) -> None:
 
 TOTAL = len(CORE) + 1
 NOT_JUDGED = f"1 of {TOTAL} cases were not judged: no answer"
-ONE_OPEN = f"1 of {len(CORE)} core requirements were not judged"
+ONE_OPEN = f"1 of {len(CORE)} core requirements was not judged"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ ONE_OPEN = f"1 of {len(CORE)} core requirements were not judged"
         ),
         ([deselected], Verdict.PARTIAL, ("3 cases deselected",)),
         ([interrupted], Verdict.PARTIAL, (f"1 of {TOTAL} selected cases did not run to their end",)),
-        ([unjudged], Verdict.PARTIAL, (f"1 of {len(CORE)} core requirements were not judged",)),
+        ([unjudged], Verdict.PARTIAL, (f"1 of {len(CORE)} core requirements was not judged",)),
         ([one(Outcome.FAILED, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
         ([one(Outcome.FAILED, EXTENDED[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases failed",)),
         ([one(Outcome.ERROR, CORE[0])], Verdict.NOT_CERTIFIED, (f"1 of {TOTAL} cases broke before they could judge",)),

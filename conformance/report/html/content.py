@@ -18,13 +18,16 @@ def data(report: Report, failures: Sequence[Failure]) -> dict[str, Any]:
     return {"nodes": [_node(report, name, marks.get(name, {})) for name in _names(report)], "cases": _cases(report)}
 
 
-def _marks(failures: Sequence[Failure]) -> dict[str, dict[Stay, list[Failure]]]:
-    """The rules that do not hold, by node and stay."""
-    marks: dict[str, dict[Stay, list[Failure]]] = {}
+_Marks = dict[Stay, list[tuple[Failure, Place]]]
+
+
+def _marks(failures: Sequence[Failure]) -> dict[str, _Marks]:
+    """The rules that do not hold, and where, by node and stay."""
+    marks: dict[str, _Marks] = {}
     for failure in failures:
         for place in failure.places:
             if place.stay is not None:
-                marks.setdefault(place.case.node, {}).setdefault(place.stay, []).append(failure)
+                marks.setdefault(place.case.node, {}).setdefault(place.stay, []).append((failure, place))
     return marks
 
 
@@ -33,7 +36,7 @@ def _names(report: Report) -> Iterable[str]:
     return dict.fromkeys([*(node.name for node in report.environment.nodes), *report.timelines, *report.stays])
 
 
-def _node(report: Report, name: str, marks: dict[Stay, list[Failure]]) -> dict[str, Any]:
+def _node(report: Report, name: str, marks: _Marks) -> dict[str, Any]:
     entries, stays = report.timelines.get(name, ()), report.stays.get(name, ())
     return {
         "name": name,
@@ -42,11 +45,13 @@ def _node(report: Report, name: str, marks: dict[Stay, list[Failure]]) -> dict[s
     }
 
 
-def _mark(stay: Stay, failed: Sequence[Failure]) -> list[Any]:
-    """Start, end, anchor of the first failure, and a text for what failed."""
-    ids = dict.fromkeys(id_ for failure in failed for id_ in failure.first.case.requirements)
+def _mark(stay: Stay, failed: Sequence[tuple[Failure, Place]]) -> list[Any]:
+    """Start, end, anchor of the first failure, a text for what failed, the cell's start, and lanes of the first."""
+    ids = dict.fromkeys(id_ for failure, _ in failed for id_ in failure.first.case.requirements)
     text = f"{len(failed)} failed: {', '.join(ids)}"
-    return [round(stay.start * 1000), round(stay.end * 1000), failed[0].anchor, text]
+    since = min(stay.start if place.since is None else place.since for _, place in failed)
+    first, place = failed[0]
+    return [round(since * 1000), round(stay.end * 1000), first.anchor, text, round(stay.start * 1000), place.lanes]
 
 
 def _cases(report: Report) -> str:

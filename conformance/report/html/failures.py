@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from conformance.report.html.onset import onset
+from conformance.report.html.timeline import Group
 from conformance.report.model import Case, CaseFunction, Outcome, Report
 from conformance.report.observations import Evidence, Stay
 
 _BAD: Final = (Outcome.FAILED, Outcome.ERROR)
 _JUDGED: Final = (Outcome.PASSED, *_BAD)
 _WITHOUT_TIME: Final = float("inf")
+_HIDDEN_LANES: Final[Mapping[Group, tuple[str, ...]]] = {
+    Group.OTHER: ("labels", "timestamp"),
+    Group.WORKLOAD: ("pod", "device", "CUDA"),
+    Group.CAPACITY: ("capacity",),
+}
+"""Lanes that the page shows only for a failure of these subjects, by their beginning."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,18 @@ class Place:
     Attributes:
         case: The case.
         stay: The stretch of time in which its node was in its cell; None if the report does not know it.
+        since: When it began, in seconds as in `TimelineEntry.time`; see `onset`. None if the report does not know it.
     """
 
     case: Case
     stay: Stay | None
+    since: float | None = None
+
+    @property
+    def lanes(self) -> str:
+        """Groups of lanes that show it, of those that are hidden at first, separated by spaces."""
+        subject = self.case.finding.subject if self.case.finding else ""
+        return " ".join(group for group, subjects in _HIDDEN_LANES.items() if subject.startswith(subjects))
 
     @property
     def cell(self) -> str:
@@ -72,6 +88,11 @@ class Failure:
     def nodes(self) -> tuple[str, ...]:
         """The nodes at which it does not hold."""
         return tuple(dict.fromkeys(place.case.node for place in self.places if place.case.node))
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells in which it does not hold."""
+        return tuple(dict.fromkeys(place.cell for place in self.places if place.cell))
 
     @property
     def alike(self) -> list[tuple[Place, list[Place]]]:
@@ -131,7 +152,9 @@ def _name(case: Case) -> str:
 def _places(report: Report, outcomes: Sequence[Outcome]) -> Iterator[Place]:
     for case in report.cases:
         if case.outcome in outcomes:
-            yield Place(case, _stay(report, case))
+            stay = _stay(report, case)
+            entries = report.timelines.get(case.node, ())
+            yield Place(case, stay, onset(case.finding, stay, entries) if stay else None)
 
 
 def _stay(report: Report, case: Case) -> Stay | None:
@@ -148,7 +171,7 @@ def _stay(report: Report, case: Case) -> Stay | None:
 
 
 def _time(place: Place) -> float:
-    return place.stay.start if place.stay else _WITHOUT_TIME
+    return _WITHOUT_TIME if place.since is None else place.since
 
 
 def _rank(report: Report, name: str, places: Sequence[Place]) -> tuple[bool, bool, float, tuple[str, ...]]:

@@ -6,9 +6,9 @@ cases.start();
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-node], a[data-function]");
   if (link === null) return;
-  const { node, start, end, function: name } = link.dataset;
+  const { node, start, end, lanes, function: name } = link.dataset;
   if (name !== undefined) cases.only(name);
-  else timeline.open(node, start * 1000, end * 1000);
+  else timeline.open(node, start * 1000, end * 1000, lanes);
 });
 
 // Printed, every detail is open.

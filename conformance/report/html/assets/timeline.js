@@ -58,18 +58,36 @@ const timeline = (() => {
     };
   }
 
+  /** Whether something failed in a cell. */
+  const failedIn = (cell) => shown.failures.some(([, , , , start]) => start === cell.start);
+
   function background(one, id) {
-    const bad = shown.failures.some(([from]) => from === one.start);
+    const bad = failedIn(one);
     const className = bad ? "failed-cell" : id % 2 ? "odd-cell" : "even-cell";
     return { id: `cell-${id}`, start: one.start, end: one.start + one.length, type: "background", content: "", className };
   }
 
+  /** The window of a failure: its cell. */
+  function whole(failure) {
+    if (failure === undefined) return undefined;
+    const [, until, , , start, lanes] = failure;
+    choose(lanes);
+    return [start, until];
+  }
+
+  /** Shows groups of lanes that are hidden at first; their names are separated by spaces. */
+  function choose(lanes) {
+    for (const group of lanes.split(" ").filter(Boolean)) groups.querySelector(`input[value="${group}"]`).checked = true;
+    if (lanes && drawn !== null) tell();
+  }
+
   /** Shows a node at a time in milliseconds; without one, at its first failure, or the whole run. */
-  async function open(name, from, until) {
+  async function open(name, from, until, lanes = "") {
+    choose(lanes);
     const told = page.data.nodes.find((one) => one.name === name) ?? page.data.nodes[0];
     if (told === undefined) return;
     node.value = told.name;
-    if (shown?.name !== told.name) await draw(told, from === undefined ? told.failures[0] : [from, until]);
+    if (shown?.name !== told.name) await draw(told, from === undefined ? whole(told.failures[0]) : [from, until]);
     else if (drawn !== null && from !== undefined) go(from, until);
   }
 
@@ -106,7 +124,7 @@ const timeline = (() => {
       showCurrentTime: false,
       showMajorLabels: false,
       orientation: "top",
-      align: "left",
+      align: "auto",
       margin: { axis: 3, item: { horizontal: 0, vertical: 3 } },
       moment: (date) => vis.moment(date).utc(),
       format: { minorLabels: (date, scale) => (date < 0 ? "" : page.clock(date.valueOf(), scale === "millisecond")) },
@@ -131,13 +149,14 @@ const timeline = (() => {
   function title(id) {
     const [group, ...name] = id.split("/");
     const prefix = PREFIXES[group] ? [page.element("span", { class: "prefix" }, `${PREFIXES[group]} `)] : [];
-    return page.element("span", { title: id }, ...prefix, name.join("/").replace(/^nvidia\.com\//, ""));
+    const short = name.join("/").replace(/^nvidia\.com\//, "").replace(/^nvidia-/, "").replace(/-daemonset$/, "");
+    return page.element("span", { title: id }, ...prefix, short);
   }
 
   function fillCells() {
     cell.replaceChildren(page.element("option", { value: "" }, "a cell …"));
     shown.cells.forEach((one, at) => {
-      const failed = shown.failures.some(([from]) => from === one.start);
+      const failed = failedIn(one);
       cell.append(page.element("option", { value: at }, `${page.clock(one.start)} ${one.text}${failed ? ", failed" : ""}`));
     });
   }
