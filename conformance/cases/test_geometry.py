@@ -1,7 +1,7 @@
 """The GPUs themselves, read back through NVML and nvidia-smi."""
 
-from conformance.expect.devices import check_device_list, check_same_devices, check_unique_across_nodes
 from conformance.expect.hardware import check_geometry, check_instances, check_mode_settled, check_requested
+from conformance.expect.listings import check_device_list, check_same_devices, check_unique_across_nodes
 from conformance.expect.node import ExpectedNode
 from conformance.fixtures.case import case
 from conformance.suite.scenarios.hardware import Hardware, ReadHardware

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from conformance.expect.finding import CheckContext
-from conformance.expect.observed import ObservedGpu, ObservedInstance, ObservedProfile
+import pytest
+
+from conformance.expect.finding import CheckContext, ConformanceError
+from conformance.expect.observed import ListedDevice, ListedGpu, ObservedGpu, ObservedInstance, ObservedProfile
 from conformance.spec.models import GpuModel, ProfileRow, find_board
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
@@ -99,3 +101,16 @@ def _device(
 SEVEN = [[19, start, 1, 1] for start in range(7)]
 """Seven instances of the smallest profile on a GPU with seven slices."""
 BALANCED = [[9, 4, 4, 1], [14, 2, 2, 1], [19, 1, 1, 1], [19, 0, 1, 1]]
+
+
+def listed(of: ObservedGpu, count: int | None = None) -> ListedGpu:
+    """Return a GPU as `nvidia-smi -L` lists it, with its first `count` MIG devices; None means all."""
+    devices = [ListedDevice(str(it.profile), at, it.uuid) for at, it in enumerate(of.instances[:count])]
+    return ListedGpu(of.index, of.name, of.uuid, tuple(devices))
+
+
+def message_of(check: Callable[[], None]) -> str:
+    """Return what a check says, which must fail."""
+    with pytest.raises(ConformanceError) as failed:
+        check()
+    return str(failed.value)

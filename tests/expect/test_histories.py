@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,7 +19,7 @@ from conformance.expect.histories import (
     check_resources_rest,
 )
 from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, VALIDATOR_APP
-from tests.expect.made import context
+from tests.expect.made import context, message_of
 
 GPU, SLICE = "nvidia.com/gpu", "nvidia.com/mig-1g.10gb"
 
@@ -39,12 +39,6 @@ class Count:
 
 def path(*counts: int | None, resource: str = GPU, field: str = "allocatable") -> list[Count]:
     return [Count(before, after, resource, field) for before, after in itertools.pairwise(counts)]
-
-
-def message_of(check: Callable[[], None]) -> str:
-    with pytest.raises(ConformanceError) as failed:
-        check()
-    return str(failed.value)
 
 
 CHANGE: Sequence[Mapping[str, int] | None] = [None, {GPU: 14}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,7 +21,7 @@ from conformance.expect.operands import (
 )
 from conformance.expect.scheduling import StartedPod, check_run, check_stays_pending
 from conformance.spec.names import DCGM_APP, DEPLOY_PREFIX, DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP, VALIDATOR_APP
-from tests.expect.made import context
+from tests.expect.made import context, message_of
 
 GPU = "nvidia.com/gpu"
 
@@ -42,12 +42,6 @@ class Pod:
 
 
 OLD, GONE, NEW = Pod(), Pod(ended=2.0), Pod(started=3.0, is_ready=True)
-
-
-def message_of(check: Callable[[], None]) -> str:
-    with pytest.raises(ConformanceError) as failed:
-        check()
-    return str(failed.value)
 
 
 def test_apps_to_watch() -> None:
