@@ -10,6 +10,8 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, cast
 
@@ -68,6 +70,7 @@ class Transport:
         self.patience = Patience(limits.unreachable)
         self._counting = threading.Lock()
         self._at_once = threading.BoundedSemaphore(CONNECTIONS)
+        self._date = ""
         self._client = kubernetes_client.ApiClient(configuration)
         self._client.user_agent = USER_AGENT
 
@@ -155,6 +158,13 @@ class Transport:
         """Read the server's version, without retries and with the short limit `limits.connect`."""
         return cast("dict[str, Any]", json.loads(self._once("GET", "/version", timeout=self.limits.connect)))
 
+    def time(self) -> datetime:
+        """Return the time of the server's last answer by its own clock; the time of this machine if it told none.
+
+        Times in objects are those of servers. A clock that is wrong here, or runs faster there, does not matter then.
+        """
+        return parsedate_to_datetime(self._date) if self._date else datetime.now(UTC)
+
     def signed(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[str, dict[str, str]]:
         """Give URL and headers, credentials included, of a GET that another client sends: a WebSocket."""
         _, url, headers, *_ = self._client.param_serialize(
@@ -216,6 +226,7 @@ class Transport:
                 self.patience.answered()
             raise refused
         self.patience.answered()
+        self._date = response.getheader("Date") or ""
         return data
 
     def _read(self, response: Any, method: str, path: str) -> bytes:

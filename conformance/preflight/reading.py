@@ -95,6 +95,7 @@ def read_snapshot(transport: Transport, wanted: Wanted | None = None) -> Snapsho
             missing=missing(),
             refusals=refusals(),
             unread=tuple(sorted(reader.unread)),
+            taken=transport.time(),
         )
 
 

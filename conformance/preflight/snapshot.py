@@ -123,7 +123,7 @@ class Snapshot:
         missing: Rights that the credentials lack for what the user wants to allow.
         refusals: Objects of the suite that the server would not create.
         unread: What these credentials may not read, so that nothing is said of it.
-        taken: When the snapshot was taken.
+        taken: When the snapshot was taken, by the clock of the API server.
     """
 
     policies: tuple[SeenPolicy, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -27,6 +28,9 @@ class Guarded:
         self.limits = Limits()
         self._hand = hand
         self._answers = answers
+
+    def time(self) -> datetime:
+        return self._hand.time()
 
     def __getattr__(self, verb: str) -> Any:
         def ask(path: str, *arguments: Any) -> Any:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TextIO, cast
@@ -179,7 +180,10 @@ class ApiServer:
             self._registry.create(classes, "", {"metadata": {"name": name}, "value": value}, writing)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await self._answer_user(request, None)
+        answer = await self._answer_user(request, None)
+        if not answer.prepared:
+            answer.headers["Date"] = format_datetime(self._registry.now(), usegmt=True)
+        return answer
 
     async def _answer_user(self, request: web.BaseRequest, user: str | None) -> web.StreamResponse:
         """Answer a request of a user; None for the one whose token it carries."""
