@@ -48,7 +48,8 @@ def node(timeline: Timeline, old: NodeView | None, new: NodeView | None, raw: Ra
     for field in _NODE_FIELDS if old else ():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            timeline.add(partial(_node_change, new, field, _text(before), _text(after), _node_writer(raw, field)))
+            writer = _node_writer(raw, field) or _writer(raw, _changed(old.labels if old else {}, new.labels))
+            timeline.add(partial(_node_change, new, field, _text(before), _text(after), writer))
 
 
 def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) -> None:
@@ -81,13 +82,17 @@ def _labels(timeline: Timeline, before: dict[str, str], new: NodeView, raw: Raw)
     after = nvidia_labels(new.labels)
     if before == after:
         return
-    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    writer = _writer(raw, changed & after.keys())
+    writer = _writer(raw, _changed(before, after))
     timeline.add(
         lambda sequence, time: LabelChange(
             sequence=sequence, time=time, node=new.name, before=before, after=after, version=new.version, writer=writer
         )
     )
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    """Return the labels that were set."""
+    return {key for key, value in after.items() if before.get(key) != value}
 
 
 def _writer(raw: Raw, labels: set[str]) -> str:
@@ -100,7 +105,10 @@ def _writer(raw: Raw, labels: set[str]) -> str:
 
 
 def _node_writer(raw: Raw, field: str) -> str:
-    """Return the last listed field manager that owns a field of a node's spec; empty for other fields."""
+    """Return the last listed field manager that owns a field of a node's spec; empty for other fields.
+
+    A field that was removed has no owner. Who set labels in the same write has removed it.
+    """
     for entry in reversed(raw["metadata"].get("managedFields") or ()):
         if f"f:{field}" in ((entry.get("fieldsV1") or {}).get("f:spec") or {}):
             return str(entry.get("manager", ""))

@@ -7,6 +7,7 @@ from typing import Final
 
 from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, Outage, PodChange, PodEvent, PolicyChange
 from conformance.cluster.transport import FIELD_MANAGER
+from conformance.operations.taints import taints_in
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
 
 Owns = Callable[[str], bool]
@@ -101,10 +102,20 @@ def _labels(change: LabelChange, owns: Owns) -> str:
 def _node(change: NodeChange, owns: Owns) -> str:
     if change.field == "ready" and change.after == "False":
         return f"node {change.node} was not Ready"
-    spec = change.field in ("unschedulable", "taints")
-    if spec and change.writer not in {"", *PRODUCT_WRITERS, FIELD_MANAGER} and not owns(change.version):
+    if change.field not in ("unschedulable", "taints") or owns(change.version):
+        return ""
+    if not change.writer and _only_removes(change):
+        # A field that is gone has no manager: `kubectl uncordon` leaves no name.
+        return f"node {change.node} {change.describe()} (the API server does not say by whom)"
+    if change.writer not in {"", *PRODUCT_WRITERS, FIELD_MANAGER}:
         return f"node {change.node} {change.describe()}{by(change.writer)}"
     return ""
+
+
+def _only_removes(change: NodeChange) -> bool:
+    if change.field == "unschedulable":
+        return change.after == "False"
+    return taints_in(change.after) < taints_in(change.before)
 
 
 def _pod(change: PodChange, operator_namespace: str) -> str:

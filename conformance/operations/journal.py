@@ -123,6 +123,19 @@ class Journal:
             else:
                 self._file.unlink(missing_ok=True)
 
+    def keep(self) -> None:
+        """Write every entry into the cluster again if it is not there any more: somebody deleted it, or its namespace.
+
+        Raises:
+            ClusterError: An entry cannot be written.
+        """
+        for entry in self.entries.values():
+            try:
+                self._cluster.transport.create(paths.config_maps(self._cluster.namespace), self._body(entry))
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+
     def location(self) -> str:
         """Describe where the journal is stored, for messages."""
         local = f" and {self._file}" if self._file else ""
@@ -165,13 +178,7 @@ class Journal:
                 )
 
     def _save(self, entry: Entry) -> None:
-        name = _name(entry.run, entry.object)
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": {JOURNAL_LABEL: "true", RUN_LABEL: entry.run}},
-            "data": {KEY: json.dumps(entry.as_dict(), sort_keys=True)},
-        }
+        name, body = _name(entry.run, entry.object), self._body(entry)
         transport, namespace = self._cluster.transport, self._cluster.namespace
         try:
             try:
@@ -191,6 +198,16 @@ class Journal:
             raise ClusterError(
                 f"cannot write the original state to the journal, so the change was not made: {error}"
             ) from error
+
+    @staticmethod
+    def _body(entry: Entry) -> dict[str, Any]:
+        labels = {JOURNAL_LABEL: "true", RUN_LABEL: entry.run}
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": _name(entry.run, entry.object), "labels": labels},
+            "data": {KEY: json.dumps(entry.as_dict(), sort_keys=True)},
+        }
 
     def _append(self, line: Mapping[str, Any]) -> None:
         if self._file is None:

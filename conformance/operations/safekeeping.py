@@ -114,15 +114,27 @@ class Safekeeping:
     def _give_back(self) -> None:
         """Release the lease and delete the namespace if the suite created it and no journal is left.
 
+        A journal that is left is written again where somebody deleted it, so that the next run finds it.
+
         A failure goes to the report instead of being raised, so that it does not hide the error that ended the run.
         """
         self._cluster.journal = None
+        self._keep_journal()
         try:
             self._lease.release()
             if self.journal.empty and not self.unfinished:
                 remove_namespace(self._cluster, wait=not self._hurried)
         except ClusterError as problem:
             self.report = (self.report or Restore()).worse(problem)
+
+    def _keep_journal(self) -> None:
+        if self.journal.empty:
+            return
+        try:
+            ensure_namespace(self._cluster, self._run)
+            self.journal.keep()
+        except ClusterError as problem:
+            self.report = (self.report or Restore()).worse(problem, "the journal is not in the cluster")
 
 
 def described(journal: Journal, report: Restore) -> list[str]:

@@ -22,10 +22,10 @@ def new_taints(cluster: ObservedCluster, node: str) -> tuple[str, ...]:
         ClusterError: The node does not exist.
     """
     changes = cluster.timeline.of(NodeChange, node=node)
-    at_first = next((_taints(change.before) for change in changes if change.field == "taints"), None)
+    at_first = next((taints_in(change.before) for change in changes if change.field == "taints"), None)
     if at_first is None:
         return ()
-    now = _taints(", ".join(cluster.node(node).taints))
+    now = taints_in(", ".join(cluster.node(node).taints))
     return tuple(sorted(taint for taint in now - at_first if taint.endswith(_EFFECTS)))
 
 
@@ -37,8 +37,9 @@ def node_changes(history: Iterable[Change], owns: Callable[[str], bool]) -> tupl
         owns: Whether a resourceVersion is the result of one of the suite's writes.
     """
     changes = (change for change in history if isinstance(change, NodeChange) and not owns(change.version))
-    return tuple(one for one in changes if one.field != "taints" or _taints(one.before) != _taints(one.after))
+    return tuple(one for one in changes if one.field != "taints" or taints_in(one.before) != taints_in(one.after))
 
 
-def _taints(text: str) -> set[str]:
+def taints_in(text: str) -> set[str]:
+    """Return the taints in the text of a `NodeChange`, without those that Kubernetes sets itself."""
     return {taint for taint in text.split(", ") if taint and not taint.startswith(_OF_KUBERNETES)}

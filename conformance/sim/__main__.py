@@ -102,7 +102,7 @@ def _cluster(options: SimOptions, place: _Place) -> SimulatedCluster:
     if place.directory:
         place.directory.mkdir(parents=True, exist_ok=True)
     return SimulatedCluster(
-        replace(options, reaction=REACTION_SECONDS),
+        replace(options, reaction=REACTION_SECONDS, normal_events=True),
         directory=place.directory,
         attach=place.kubeconfig,
         context=place.context,

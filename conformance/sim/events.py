@@ -1,7 +1,7 @@
 """Event objects.
 
-Only warnings are written. Real components also report success (Scheduled, Pulled, Created, Started), which would double
-the writes for every pod.
+Warnings are always written. What goes well (Scheduled, Pulled, Created, Started) would double the writes for every pod,
+so it is written only where somebody may look: in the cluster of `python -m conformance.sim`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,31 @@ class EventRecorder:
         kube: API client.
         clock: The cluster's clock.
         component: Name of the component, for example `default-scheduler`.
+        normal: Whether to write events of type Normal, too.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, component: str) -> None:
+    def __init__(self, kube: Kube, clock: Clock, component: str, *, normal: bool = False) -> None:
         self._kube = kube
         self._clock = clock
         self._component = component
+        self._normal = normal
         self._tasks = Tasks()
         self._count = itertools.count(1)
 
     def warn(self, resource: Resource, about: Object, reason: str, message: str, host: str = "") -> None:
         """Write a warning about an object; `host` is the node that reports it, empty for none."""
+        self._record("Warning", resource, about, reason, message, host, "")
+
+    def note(
+        self, resource: Resource, about: Object, reason: str, message: str, host: str = "", part: str = ""
+    ) -> None:
+        """Write that something went well, if such events are wanted; `part` is its field, empty for all of it."""
+        if self._normal:
+            self._record("Normal", resource, about, reason, message, host, part)
+
+    def _record(
+        self, kind: str, resource: Resource, about: Object, reason: str, message: str, host: str, part: str
+    ) -> None:
         meta = about["metadata"]
         namespace = meta.get("namespace") or "default"
         now = api_time(self._clock.time())
@@ -47,8 +61,9 @@ class EventRecorder:
                 "name": meta["name"],
                 "namespace": meta.get("namespace", ""),
                 "uid": meta["uid"],
+                **({"fieldPath": part} if part else {}),
             },
-            "type": "Warning",
+            "type": kind,
             "reason": reason,
             "message": message,
             "source": {"component": self._component} | ({"host": host} if host else {}),

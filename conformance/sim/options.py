@@ -68,6 +68,8 @@ class SimOptions:
         reaction: Minimum real seconds before scheduler, DaemonSet controller and operator react to a change, so that a
             client that creates an object and then updates it finishes first, as in a real cluster. 0 for none.
 
+        normal_events: Whether scheduler, kubelet and DaemonSet controller write events of type Normal as well.
+
     Raises:
         OptionError: A number or a strategy is out of range, or a model cannot be simulated.
         UnknownModelError, UnknownFaultError, UnknownReleaseError: A name is unknown; the message lists the known ones.
@@ -185,6 +187,7 @@ class SimOptions:
     )
     node_labels: Mapping[str, str] = field(default_factory=dict)
     reaction: float = 0.0
+    normal_events: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.gpus_per_node <= MOST_GPUS:

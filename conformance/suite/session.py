@@ -129,7 +129,7 @@ def open_session(options: Options, run: Run, folder: Path, *, only_shows: bool =
             if permissions.disruptive and namespace_is_there(transport):
                 needed = [one for one in needed if not one.makes_namespace]
             check_rights(transport, [one for one in needed if one.place is Place.CLUSTER], {Place.CLUSTER: ""})
-            run.preflight = find(read_snapshot(transport, _asked(options, permissions)))
+            run.preflight = find(read_snapshot(transport, _asked(options, permissions, only_shows=only_shows)))
         with explaining(run.preflight):
             cluster = resources.enter_context(
                 MigCluster.connect(
@@ -192,9 +192,13 @@ def _timelines(cluster: MigCluster, nodes: Iterable[str]) -> Callable[[], Mappin
     return lambda: {name: timeline(name) for name in found}
 
 
-def _asked(options: Options, permissions: Permissions) -> Wanted:
-    """What preflight looks at before a run; the rights have been asked for already."""
-    pods = pods_to_try(options.image, reboot=permissions.reboot) if permissions.disruptive else {}
+def _asked(options: Options, permissions: Permissions, *, only_shows: bool) -> Wanted:
+    """What preflight looks at before a run; the rights have been asked for already.
+
+    Whether admission would let the pods in is tried only before they are created: a dry run is no read, either.
+    """
+    tries = permissions.disruptive and not only_shows
+    pods = pods_to_try(options.image, reboot=permissions.reboot) if tries else {}
     return Wanted(nodes=options.nodes, pods=pods, declared=options.declared_versions)
 
 

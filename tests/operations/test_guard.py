@@ -15,6 +15,9 @@ from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.guard import Guard
 from conformance.spec.names import MIG_CONFIG
 
+MINE = {"key": "mine", "effect": "NoSchedule"}
+CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+
 
 def node(version: str, labels: dict[str, str], writers: dict[str, str] | None = None) -> dict[str, Any]:
     """A node whose labels were written last by `writers` (label to field manager)."""
@@ -102,6 +105,28 @@ def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
     guard.fail(ForeignChangeError("lost"))
     guard.forgive()
     guard.check()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "labels", "said"),
+    [
+        ({"unschedulable": True}, {}, {}, "node a unschedulable: True -> False (the API server does not say by whom)"),
+        ({"taints": [MINE]}, {}, {}, "node a taints: mine=:NoSchedule ->  (the API server does not say by whom)"),
+        ({"taints": [CORDONED]}, {}, {}, ""),
+        ({"unschedulable": True}, {}, {"nvidia.com/x": "nvidia-mig-manager"}, ""),
+        ({}, {"unschedulable": True}, {}, ""),
+    ],
+    ids=["uncordoned", "untainted", "untainted by Kubernetes", "uncordoned by mig-manager", "cordoned"],
+)
+def test_what_was_removed_has_no_manager(
+    before: dict[str, Any], after: dict[str, Any], labels: dict[str, str], said: str, timeline: Timeline
+) -> None:
+    """`kubectl uncordon` leaves no name; a component of the product is known by the labels that it set with it."""
+    guard = Guard(timeline, OwnWrites())
+    old, new = node("1", {}), node("2", dict.fromkeys(labels, "1"), labels)
+    change_node(timeline, old | {"spec": before}, new | {"spec": after})
+
+    assert guard.trouble("a", 0) == said
 
 
 def test_a_node_that_the_suite_takes_away_is_not_lost_and_no_trouble(timeline: Timeline) -> None:

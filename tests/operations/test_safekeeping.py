@@ -120,6 +120,21 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -
     assert f"label {MIG_CONFIG} was" not in " ".join(keeping.report.differences)
 
 
+def test_what_is_not_put_back_stays_on_record_although_somebody_deleted_the_namespace(
+    stand: Stand, lived_in: MigCluster
+) -> None:
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds) as manager, keeping:
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        manager.script = lambda stand, node, _: stand.label(node, mig__config__state="failed")
+        stand.hand.delete(paths.namespace("mig-conformance"))
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.FAILED
+    (journal,) = journals_in_cluster(lived_in)
+    assert (journal.run, list(journal.entries)) == ("run-1", [paths.node("a")])
+
+
 @pytest.mark.parametrize(("writer", "label_is"), [("nvidia-mig-manager", None), ("somebody", "false")])
 def test_a_label_that_mig_manager_writes_again_is_still_the_suites(
     writer: str, label_is: str | None, stand: Stand, lived_in: MigCluster

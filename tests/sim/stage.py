@@ -132,6 +132,7 @@ async def stage(
     scale: float = SCALE,
     scheduler: bool = False,
     address: str = LOOPBACK,
+    normal_events: bool = False,
 ) -> AsyncIterator[Stage]:
     """Open a cluster, and end it with its event loop clean; pods name their node where there is no scheduler."""
     clock, switched = Clock(scale), Faults(faults)
@@ -139,12 +140,13 @@ async def stage(
         server = ApiServer(Path(directory), clock)
         await server.start()
         kube = await Kube.connect(server.kubeconfig)
-        kubelet = Kubelet(kube, clock, Programs(images or {}, commands or {}), address)
+        kubelet = Kubelet(kube, clock, Programs(images or {}, commands or {}), address, normal_events=normal_events)
         machines = [SimNode(name, _hardware(name), clock, switched) for name in (f"sim-{i}" for i in range(nodes))]
         await kubelet.start(machines)
         for resource in (NODES, PODS):
             await kube.informer(resource).synced.wait()
-        scheduling = asyncio.create_task(Scheduler(kube, clock, switched).run()) if scheduler else None
+        pods = Scheduler(kube, clock, switched, normal_events=normal_events) if scheduler else None
+        scheduling = asyncio.create_task(pods.run()) if pods else None
         try:
             yield Stage(kube, clock, kubelet, machines, server.kubeconfig)
         finally:

@@ -26,13 +26,15 @@ def test_it_prints_a_kubeconfig_and_stops_when_asked(ending: signal.Signals, tmp
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         printed = Path(running.stdout.readline().strip())
-        nodes = client.CoreV1Api(api_client(printed)).list_node().items
+        core = client.CoreV1Api(api_client(printed))
+        nodes, events = core.list_node().items, core.list_event_for_all_namespaces().items
         running.send_signal(ending)
         rest = running.communicate(timeout=20)[0]
 
     assert printed == tmp_path / "here" / "kubeconfig"
     assert [node.metadata and node.metadata.name for node in nodes] == ["sim-0"]
     assert (running.returncode, rest) == (0, "")
+    assert {"Scheduled", "Started", "SuccessfulCreate", "NodeReady"} <= {event.reason for event in events}
 
 
 def test_it_lists_the_faults(capsys: pytest.CaptureFixture[str]) -> None:

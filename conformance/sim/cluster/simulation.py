@@ -171,7 +171,9 @@ class Simulation:
         for component in self._components(kube):
             tasks.spawn(component.run(), type(component).__name__)
         address = await address_towards_nodes(kube) if self._attach else LOOPBACK
-        kubelet = self._kubelet = Kubelet(kube, self.clock, programs(suite), address)
+        kubelet = self._kubelet = Kubelet(
+            kube, self.clock, programs(suite), address, normal_events=self._options.normal_events
+        )
         self._endings.push_async_callback(kubelet.stop)
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
@@ -182,14 +184,15 @@ class Simulation:
 
     def _components(self, kube: Kube) -> list[Component]:
         release, reaction = self._options.find_release(), self._options.reaction
+        normal = self._options.normal_events
         components: list[Component] = []
         if self._options.operator:
             components.append(Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction))
             components.append(NfdMaster(kube, self.clock))
         if self._with_controllers:
-            components.append(DaemonSets(kube, self.clock, reaction))
+            components.append(DaemonSets(kube, self.clock, reaction, normal_events=normal))
         if self._with_scheduler:
-            components.append(Scheduler(kube, self.clock, self._faults, reaction))
+            components.append(Scheduler(kube, self.clock, self._faults, reaction, normal_events=normal))
         return components
 
     async def _publish_features(self, kube: Kube, node: str) -> None:

@@ -12,9 +12,12 @@ from conformance.sim.controller import ReconcileQueue, subscribed
 from conformance.sim.daemonsets.placement import judge, node_of, pod_for
 from conformance.sim.daemonsets.revisions import Revisions
 from conformance.sim.daemonsets.rollout import FailureBackOff, Rollout, is_ending
+from conformance.sim.events import EventRecorder
 from conformance.sim.kube import DAEMON_SETS, NODES, PODS, Event, Key, Kube, KubeError, Object, key_of
 
 AGENT = "kube-controller-manager"
+_COMPONENT = "daemonset-controller"
+"""Its name in events."""
 
 
 class DaemonSets:
@@ -24,12 +27,14 @@ class DaemonSets:
         kube: API client; writes use the name of the real controller manager as field manager.
         clock: The cluster's clock.
         reaction: Minimum real seconds between a change and the reconcile.
+        normal_events: Whether to write events of type Normal.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, reaction: float = 0.0) -> None:
+    def __init__(self, kube: Kube, clock: Clock, reaction: float = 0.0, *, normal_events: bool = False) -> None:
         self._kube = kube.named(AGENT)
         self._clock = clock
         self._back_off = FailureBackOff()
+        self._events = EventRecorder(self._kube, clock, _COMPONENT, normal=normal_events)
         self._daemon_sets = kube.informer(DAEMON_SETS)
         self._nodes = kube.informer(NODES)
         self._pods = kube.informer(PODS)
@@ -46,8 +51,11 @@ class DaemonSets:
             (self._nodes, self._node_changed),
             (self._pods, self._pod_changed),
         )
-        async with subscribed(*handlers):
-            await self._queue.run()
+        try:
+            async with subscribed(*handlers):
+                await self._queue.run()
+        finally:
+            await self._events.stop()
 
     def _daemon_set_changed(self, event: Event, old: Object | None, new: Object) -> None:
         uid = new["metadata"]["uid"]
@@ -95,8 +103,8 @@ class DaemonSets:
         rollout = self._rollouts[uid]
         todo, status = rollout.plan(daemon_set, revision), rollout.status(daemon_set, revision)
         await asyncio.gather(
-            *(self._create(uid, pod_for(daemon_set, node, revision)) for node in todo.create_on),
-            *(self._delete(uid, pod) for pod in todo.delete if self._may_go(key, pod)),
+            *(self._create(daemon_set, pod_for(daemon_set, node, revision)) for node in todo.create_on),
+            *(self._delete(daemon_set, pod) for pod in todo.delete if self._may_go(key, pod)),
         )
         if not self._expected[uid]:
             await self._write_status(daemon_set, status)
@@ -110,13 +118,15 @@ class DaemonSets:
             self._queue.add_later(key, seconds)
         return seconds == 0
 
-    async def _create(self, uid: str, pod: Object) -> None:
+    async def _create(self, daemon_set: Object, pod: Object) -> None:
+        uid = daemon_set["metadata"]["uid"]
         created = await self._kube.create(PODS, pod)
+        self._events.note(DAEMON_SETS, daemon_set, "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
         if not self._rollouts[uid].has_pod(created["metadata"]["uid"]):
             self._expected[uid].add(created["metadata"]["uid"])
 
-    async def _delete(self, uid: str, pod: Mapping[str, Any]) -> None:
-        meta = pod["metadata"]
+    async def _delete(self, daemon_set: Object, pod: Mapping[str, Any]) -> None:
+        uid, meta = daemon_set["metadata"]["uid"], pod["metadata"]
         self._expected[uid].add(meta["uid"])
         try:
             await self._kube.delete(PODS, meta["name"], meta["namespace"], uid=meta["uid"])
@@ -124,6 +134,8 @@ class DaemonSets:
             self._expected[uid].discard(meta["uid"])
             if not error.not_found and not error.conflict:
                 raise
+        else:
+            self._events.note(DAEMON_SETS, daemon_set, "SuccessfulDelete", f"Deleted pod: {meta['name']}")
 
     async def _write_status(self, daemon_set: Object, wanted: Mapping[str, int | None]) -> None:
         found = daemon_set.get("status", {})

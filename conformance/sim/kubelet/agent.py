@@ -38,6 +38,8 @@ class NodeAgent:
         await self._status.register()
         self.node.on_reboot = self._begin_reboot
         self.node.on_kubelet_restart = self._restart_kubelet
+        self._note("Starting", "Starting kubelet.")
+        self._note("NodeReady", f"Node {self.node.name} status is now: NodeReady")
         for pod in self._own_pods():
             self.pod_seen(pod)
 
@@ -118,10 +120,16 @@ class NodeAgent:
             self.node.devices.restart()
             self._status.report()
 
+    def _note(self, reason: str, message: str) -> None:
+        self._shared.events.note(NODES, self._about(), reason, message, self.node.name)
+
+    def _about(self) -> Object:
+        """The node as events of kubelet name it: with its name as uid."""
+        return {"metadata": {"name": self.node.name, "uid": self.node.name}}
+
     def _warn_rebooted(self) -> None:
-        about: Object = {"metadata": {"name": self.node.name, "uid": self.node.name}}
         message = f"Node {self.node.name} has been rebooted, boot id: {self.node.hardware.boot_id}"
-        self._shared.events.warn(NODES, about, "Rebooted", message, self.node.name)
+        self._shared.events.warn(NODES, self._about(), "Rebooted", message, self.node.name)
 
     async def _end_all(self) -> None:
         workers, self.workers = self.workers, {}

@@ -53,6 +53,9 @@ class Owner(Protocol):
     def changed(self) -> None:
         """Handle a change of a container's state."""
 
+    def note(self, runner: ContainerRunner, reason: str, message: str) -> None:
+        """Handle a step of a container that went well; the texts are those of kubelet's events."""
+
     def backing_off(self, runner: ContainerRunner) -> None:
         """Handle the back-off of a container."""
 
@@ -144,12 +147,16 @@ class ContainerRunner:
         if stopped:
             return Terminated(KILLED, started, started, self.id)
         launch = self._owner.prepare(self.spec, self.log)
+        there = f'Container image "{self.spec.get("image")}" already present on machine and can be accessed by the pod'
+        self._owner.note(self, "Pulled", there)
+        self._owner.note(self, "Created", "Container created")
         if launch.program is None:
             self.log.close()
             message = _not_found(launch.container.command)
             return Terminated(START_FAILED, started, started, self.id, "StartError", message)
         self.container = launch.container
         self.state = Running(started)
+        self._owner.note(self, "Started", "Container started")
         self._owner.changed()
         code = await self._execute(launch.program, launch.container)
         message = launch.container.message or self._end_of_log(code)

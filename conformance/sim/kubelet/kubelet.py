@@ -37,15 +37,18 @@ class Kubelet:
         clock: The cluster's clock.
         programs: The programs of containers.
         address: Address of the nodes, at which the API server reaches this process.
+        normal_events: Whether to write events of type Normal.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, programs: Programs, address: str = LOOPBACK) -> None:
+    def __init__(
+        self, kube: Kube, clock: Clock, programs: Programs, address: str = LOOPBACK, *, normal_events: bool = False
+    ) -> None:
         self._kube = kube.named("kubelet")
         self._clock = clock
         self._programs = programs
         self._agents: dict[str, NodeAgent] = {}
         self._leases = Leases(self._kube)
-        self._events = EventRecorder(self._kube, clock, "kubelet")
+        self._events = EventRecorder(self._kube, clock, "kubelet", normal=normal_events)
         self._statuses = StatusWriter(self._kube, clock, address)
         self._server = KubeletServer(self.find_worker, programs, clock, address)
         self._tasks = Tasks()

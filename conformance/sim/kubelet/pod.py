@@ -42,6 +42,9 @@ class Machine(Protocol):
     def warn(self, pod: Object, reason: str, message: str) -> None:
         """Write a warning event for the pod."""
 
+    def note(self, pod: Object, reason: str, message: str, part: str) -> None:
+        """Write an event of type Normal for a container of the pod; `part` is its field."""
+
     def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
         """Write the pod's status: now or, for progress before the start, `soon`."""
 
@@ -143,6 +146,11 @@ class PodWorker:
         if not self._stop.is_set():
             self._machine.write_status(self, soon=self.status.phase_of(self) == "Pending")
 
+    def note(self, runner: ContainerRunner, reason: str, message: str) -> None:
+        """Write an event of type Normal for a container."""
+        kind = "initContainers" if runner in self.inits else "containers"
+        self._machine.note(self.pod, reason, message, f"spec.{kind}{{{runner.name}}}")
+
     def backing_off(self, runner: ContainerRunner) -> None:
         """Write the event for a container in back-off."""
         message = f"Back-off restarting failed container {runner.name} in pod {self.description}"
@@ -230,6 +238,8 @@ class PodWorker:
 
     def _end_containers(self, grace_seconds: float) -> None:
         for runner in self.containers:
+            if runner.container is not None:
+                self.note(runner, "Killing", f"Stopping container {runner.name}")
             runner.stop()
         self._machine.clock.call_later(grace_seconds, self._kill)
 

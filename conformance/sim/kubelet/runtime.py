@@ -148,6 +148,10 @@ class Runtime:
         """Write a warning event for the pod."""
         self._shared.events.warn(PODS, pod, reason, message, self._node.name)
 
+    def note(self, pod: Object, reason: str, message: str, part: str) -> None:
+        """Write an event of type Normal for a container of the pod; `part` is its field."""
+        self._shared.events.note(PODS, pod, reason, message, self._node.name, part)
+
     def write_status(self, worker: PodAtWork, *, soon: bool) -> None:
         """Write the pod's status."""
         self._shared.statuses.touch(worker, soon=soon)

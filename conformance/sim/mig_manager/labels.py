@@ -6,6 +6,7 @@ Source: NVIDIA/mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -62,17 +63,19 @@ class NodeLabels:
         """The deploy labels that this run pauses, with their values before it."""
         return self._deploy
 
-    async def pause(self, *, state: str = "") -> None:
+    async def pause(self, *, state: str = "", spec: Mapping[str, object] = MappingProxyType({})) -> None:
         """Pause the operands.
 
         Args:
             state: State to write in the same patch (the fault `mig-manager-merges-patches`); empty for none.
+            spec: Fields of the node's spec to write in the same patch (the fault `mig-manager-uncordons`).
 
         Raises:
             StepError: The labels could not be written.
         """
         stated = {names.MIG_CONFIG_STATE: state} if state else {}
-        await self.write(stated | {label: paused(value) for label, value in self._deploy.items()})
+        labels = stated | {label: paused(value) for label, value in self._deploy.items()}
+        await self._patch({"metadata": {"labels": labels}} | ({"spec": dict(spec)} if spec else {}))
 
     async def resume(self, *, without: Iterable[str] = (), forced: bool = False) -> None:
         """Resume the operands.

@@ -157,11 +157,9 @@ class Reconfiguration:
         self._process.tell(
             "Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"
         )
-        await self._labels.pause()
+        await self._labels.pause(spec={"unschedulable": None} if self._process.fault("mig-manager-uncordons") else {})
         if self._process.fault("mig-manager-removes-state"):
             await self._labels.write({names.MIG_CONFIG_STATE: None})
-        if self._process.fault("mig-manager-uncordons"):
-            await self._labels.change_spec({"unschedulable": None})
 
     def _apply_mode(self) -> bool:
         """Return whether every GPU has its mode now; the script checks the GPUs even if the change failed."""

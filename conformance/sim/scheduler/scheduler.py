@@ -31,9 +31,12 @@ class Scheduler:
         clock: The cluster's clock.
         faults: The faults that are switched on.
         reaction: Minimum real seconds between the creation of a pod and its binding.
+        normal_events: Whether to write events of type Normal.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0) -> None:
+    def __init__(
+        self, kube: Kube, clock: Clock, faults: Faults, reaction: float = 0.0, *, normal_events: bool = False
+    ) -> None:
         self._kube = kube.named(NAME)
         self._clock = clock
         self._faults = faults
@@ -42,7 +45,7 @@ class Scheduler:
         self._told: dict[str, str] = {}
         self._due: dict[str, None] = {}
         self._rounds: WorkQueue[str] = WorkQueue(self._schedule_due, reaction)
-        self._events = EventRecorder(self._kube, clock, NAME)
+        self._events = EventRecorder(self._kube, clock, NAME, normal=normal_events)
         self._tasks = Tasks()
 
     async def run(self) -> None:
@@ -128,6 +131,9 @@ class Scheduler:
             if current := self._kube.informer(PODS).get(meta["name"], meta["namespace"]):
                 self._pod_changed(Event.MODIFIED, pod, current)
             self._retry_all()
+        else:
+            place = f"{meta['namespace']}/{meta['name']} to {node}"
+            self._events.note(PODS, pod, "Scheduled", f"Successfully assigned {place}")
 
     async def _tell(self, pod: Object, message: str) -> None:
         meta = pod["metadata"]

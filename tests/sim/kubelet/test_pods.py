@@ -357,3 +357,32 @@ async def test_a_container_sees_the_devices_of_the_init_container_before_it() ->
         await it.until_phase("pod", "Succeeded")
 
     assert seen == {"probe": frozenset({"GPU-a"}), "main": frozenset({"GPU-a"})}
+
+
+async def test_what_goes_well_is_told_where_somebody_may_look() -> None:
+    """As kubelet v1.36 and kube-scheduler word it."""
+    async with stage(scheduler=True, normal_events=True) as it:
+        events = it.kube.informer(EVENTS)
+        await events.synced.wait()
+
+        def told() -> list[Object]:
+            return [one for one in events.cache.values() if one["involvedObject"]["kind"] == "Pod"]
+
+        await it.create(node=None)
+        await it.until_phase("pod", "Running")
+        await it.kube.delete(PODS, "pod", "default")
+        await it.until(lambda: len(told()) == 5, EVENTS)
+
+    assert {(one["type"], one["reason"], one["message"]) for one in told()} == {
+        ("Normal", "Scheduled", "Successfully assigned default/pod to sim-0"),
+        (
+            "Normal",
+            "Pulled",
+            'Container image "ubuntu:24.04" already present on machine and can be accessed by the pod',
+        ),
+        ("Normal", "Created", "Container created"),
+        ("Normal", "Started", "Container started"),
+        ("Normal", "Killing", "Stopping container main"),
+    }
+    assert {one["involvedObject"].get("fieldPath") for one in told()} == {None, "spec.containers{main}"}
+    assert {one["source"]["component"] for one in told()} == {"default-scheduler", "kubelet"}

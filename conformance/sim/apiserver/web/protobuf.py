@@ -1,4 +1,4 @@
-r"""The messages that kubectl sends only as protobuf: for `drain`, `create` and `auth can-i`.
+r"""The messages that kubectl sends only as protobuf: for `drain`, `create` (of a few kinds) and `auth can-i`.
 
 A message starts with the magic bytes `k8s\0`, then a `runtime.Unknown` with the type and the message itself. Source
 of the field numbers: k8s.io/apimachinery pkg/runtime and pkg/apis/meta/v1, k8s.io/api core/v1, policy/v1 and
@@ -18,7 +18,8 @@ _MAGIC = b"k8s\x00"
 _VARINT, _BYTES = 0, 2
 
 Shape = Mapping[int, tuple[str, Any]]
-"""Fields by number: the JSON name, and `int`, `bool`, `str`, `[str]`, `dict` (of strings) or the shape of a message."""
+"""Fields by number: the JSON name, and `int`, `bool`, `str`, `[str]`, `dict` (of strings) or the shape of a message;
+in a tuple, that of an `IntOrString`."""
 
 _TYPE_META: Shape = {1: ("apiVersion", str), 2: ("kind", str)}
 _UNKNOWN: Shape = {1: ("typeMeta", _TYPE_META), 2: ("raw", bytes)}
@@ -51,13 +52,21 @@ _ACCESS: Shape = {
     1: ("resourceAttributes", _RESOURCE_ATTRIBUTES),
     2: ("nonResourceAttributes", {1: ("path", str), 2: ("verb", str)}),
 }
+_NUMBER_OR_TEXT: Shape = {1: ("type", int), 2: ("number", int), 3: ("text", str)}
+_BUDGET: Shape = {
+    1: ("minAvailable", (_NUMBER_OR_TEXT,)),
+    2: ("selector", {1: ("matchLabels", dict)}),
+    3: ("maxUnavailable", (_NUMBER_OR_TEXT,)),
+}
 _SHAPES: Mapping[str, Shape] = {
     "DeleteOptions": _DELETE_OPTIONS,
     "Eviction": {1: _METADATA, 2: ("deleteOptions", _DELETE_OPTIONS)},
     "ConfigMap": {1: _METADATA, 2: ("data", dict)},
     "Namespace": {1: _METADATA},
     "ServiceAccount": {1: _METADATA},
+    "PodDisruptionBudget": {1: _METADATA, 2: ("spec", _BUDGET)},
     "SelfSubjectAccessReview": {2: ("spec", _ACCESS)},
+    "SelfSubjectRulesReview": {2: ("spec", {1: ("namespace", str)})},
 }
 
 
@@ -100,6 +109,9 @@ def _put(result: Object, name: str, kind: Any, value: Any) -> None:
     elif kind is dict:
         entry = _fields(value, _ENTRY)
         result.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")
+    elif isinstance(kind, tuple):
+        either = _fields(value, *kind)
+        result[name] = either.get("text", "") if either.get("type") else either.get("number", 0)
     elif isinstance(kind, Mapping):
         result[name] = _fields(value, kind)
     else:

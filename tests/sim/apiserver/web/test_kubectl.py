@@ -115,6 +115,27 @@ def test_access_can_be_asked_for(kubectl: Kubectl) -> None:
     assert kubectl("auth", "can-i", "delete", "nodes").strip() == "yes"
 
 
+def test_all_rights_can_be_listed(kubectl: Kubectl) -> None:
+    assert ["*.*", "[]", "[]", "[*]"] in [line.split() for line in kubectl("auth", "can-i", "--list").splitlines()]
+
+
+@pytest.mark.parametrize(("option", "spec"), [("1", 1), ("50%", "50%")])
+def test_drain_waits_for_a_disruption_budget(
+    http: Http, kubectl: Kubectl, pods: str, namespace: str, name: str, option: str, spec: object
+) -> None:
+    http.post(pods, {**pod_body("x", nodeName=name), "metadata": {"name": "x", "labels": {"app": "x"}}})
+    http.strategic(
+        f"{pods}/x/status", {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    )
+    kubectl("create", "pdb", "b", "-n", namespace, f"--min-available={option}", "--selector=app=x")
+    found = http.get(f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/b").body["spec"]
+    refused = kubectl("drain", name, "--force", "--ignore-daemonsets", "--timeout=1s", succeeds=False)
+
+    assert found == {"minAvailable": spec, "selector": {"matchLabels": {"app": "x"}}}
+    assert "Cannot evict pod as it would violate the pod's disruption budget" in refused
+    assert http.get(f"{pods}/x").status == 200
+
+
 def test_custom_columns_and_explanations(kubectl: Kubectl) -> None:
     assert "effect" in kubectl("explain", "pod.spec.tolerations")
     assert "daemonsets" in kubectl("api-resources", "--api-group=apps", "-o", "name")
