@@ -3,38 +3,87 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
+from conformance.flags import NOT_BEGUN
 from conformance.packaged_run import run_cases
+
+Ended = tuple[int, Iterable[str]]
+"""Exit status, and the lines to print."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `mig-conformance` does beside running the cases.
+
+    Attributes:
+        summary: What it does, for the help.
+        run: Runs it with its arguments. What it needs is imported then: a run needs none of it.
+    """
+
+    summary: str
+    run: Callable[[Sequence[str]], Ended]
+
+
+def _preflight(arguments: Sequence[str]) -> Ended:
+    from conformance.suite.preflight_command import main
+
+    return main(arguments)
+
+
+def _restore(arguments: Sequence[str]) -> Ended:
+    from conformance.suite.restore_command import main
+
+    return main(arguments)
+
+
+def _report(arguments: Sequence[str]) -> Ended:
+    from conformance.report.command import main
+
+    return main(arguments)
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "preflight": Command("say what keeps a run from judging a cluster, and how to fix it; changes nothing", _preflight),
+    "restore": Command("put back what a run that was killed left in a cluster", _restore),
+    "report": Command("validate, compare, merge or render reports", _report),
+}
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Run all cases, or the command that the first argument names; returns the exit status.
+    """Run the command of `COMMANDS` that the first argument names, or all cases; returns the exit status.
 
-    `restore` puts back what a run that was killed left, `preflight` says what keeps a run from judging, and `report`
-    looks at reports; `-h` after one of them lists its options. Without a command, the arguments are options of pytest
-    and of the suite.
+    Without a command, the arguments are options of pytest and of the suite.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["restore"]:
-        from conformance.suite.restore_command import main as restore
-
-        return _say(*restore(given[1:]))
-    if given[:1] == ["report"]:
-        from conformance.report.command import main as report
-
-        return _say(*report(given[1:]))
-    if given[:1] == ["preflight"]:
-        from conformance.suite.preflight_command import main as preflight
-
-        status, text = preflight(given[1:])
-        return _say(status, [text])
+    name = given[0] if given else ""
+    if name in COMMANDS:
+        status, lines = COMMANDS[name].run(given[1:])
+        print(*lines, sep="\n", file=sys.stderr if status == NOT_BEGUN else sys.stdout)
+        return status
+    if _is_meant_as_command(name):
+        print(f"ERROR: there is no command {name}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return NOT_BEGUN
+    if {"-h", "--help"}.intersection(given):
+        print(*_usage(), sep="\n", end="\n\n", flush=True)
     return run_cases(given)
 
 
-def _say(status: int, lines: Iterable[str]) -> int:
-    print(*lines, sep="\n", file=sys.stderr if status == 4 else sys.stdout)
-    return status
+def _is_meant_as_command(name: str) -> bool:
+    """Return whether a first argument is neither an option nor a test, which pytest takes too."""
+    return bool(name) and not name.startswith("-") and not Path(name.partition("::")[0]).exists()
+
+
+def _usage() -> Iterable[str]:
+    width = max(map(len, COMMANDS))
+    yield "usage: mig-conformance [options]               run the cases; the options are those below"
+    yield "       mig-conformance COMMAND [options]       -h after a command lists its options"
+    yield ""
+    yield "commands:"
+    yield from (f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ default is a switch that turns it over, one that is `()` may be given several ti
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
+NOT_BEGUN: Final = 4
+"""Exit status of a command that could not begin; pytest has the same."""
 _KEY: Final = "flag"
 _Table = TypeVar("_Table")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -19,6 +22,14 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 class OptionError(ValueError):
     """The value of an option is invalid; the message names the option and says what is valid."""
+
+
+class CommandParser(ArgumentParser):
+    """A parser that tells a wrong command line in one line and ends with `NOT_BEGUN`; argparse has 2 for that."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(NOT_BEGUN, f"ERROR: {message}; see `{self.prog} --help`\n")
 
 
 @dataclass(frozen=True)

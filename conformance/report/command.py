@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
+from conformance.flags import CommandParser
 from conformance.report import comparison, merging
 from conformance.report.exit_status import last_line
 from conformance.report.model import Report, Required
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mig-conformance report", description=__doc__)
+    parser = CommandParser(prog="mig-conformance report", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     validate = commands.add_parser(
         "validate", help="say whether a report.json is complete and does not contradict itself"

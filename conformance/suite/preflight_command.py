@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -17,7 +16,7 @@ from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.expect.versions import Declared
-from conformance.flags import OptionError, declare, flag, one_of, read
+from conformance.flags import CommandParser, OptionError, declare, flag, one_of, read
 from conformance.preflight.finding import PreflightFinding
 from conformance.preflight.reading import Wanted, read_snapshot
 from conformance.preflight.table import blocking, find
@@ -64,12 +63,12 @@ class PreflightOptions:
     limits: Limits = field(default_factory=Limits, metadata=TIMEOUTS)
 
 
-def main(arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the command; returns the exit status and the text to print.
+def main(arguments: Sequence[str]) -> tuple[int, list[str]]:
+    """Run the command; returns the exit status and the lines to print.
 
     0: nothing blocks. 1: something blocks. 4: the cluster could not be looked at; one line says why.
     """
-    parser = argparse.ArgumentParser(prog="mig-conformance preflight", description=__doc__)
+    parser = CommandParser(prog="mig-conformance preflight", description=__doc__)
     declare(PreflightOptions, parser.add_argument)
     declare(Permissions, parser.add_argument_group("what a run is to be allowed").add_argument)
     given = vars(parser.parse_args(arguments))
@@ -89,11 +88,10 @@ def main(arguments: Sequence[str]) -> tuple[int, str]:
         finally:
             backend.stop()
     except (OptionError, BackendError, ClusterError) as error:
-        return Exit.NOT_LOOKED, f"ERROR: {error}"
+        return Exit.NOT_LOOKED, [f"ERROR: {error}"]
     findings = find(snapshot)
     status = Exit.BLOCKED if blocking(findings) else Exit.NOTHING_BLOCKS
-    text = _as_json(findings) if options.output == JSON else "\n".join(lines(findings)) or NOTHING
-    return status, text
+    return status, [_as_json(findings)] if options.output == JSON else list(lines(findings)) or [NOTHING]
 
 
 def _as_json(findings: Sequence[PreflightFinding]) -> str:

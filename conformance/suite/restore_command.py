@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from conformance.cluster.clock import RealClock
 from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
-from conformance.flags import OptionError, declare, flag, path, read
+from conformance.flags import CommandParser, OptionError, declare, flag, path, read
 from conformance.operations.comparison import compare, describe
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.journal import JOURNAL_LABEL, Journal
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
 
     0: done, or nothing to do. 1: something could not be put back. 4: the command could not begin; one line says why.
     """
-    parser = argparse.ArgumentParser(prog="mig-conformance restore", description=__doc__)
+    parser = CommandParser(prog="mig-conformance restore", description=__doc__)
     parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {text}" for name, text in ACTIONS.items()))
     declare(RestoreOptions, parser.add_argument)
     given = parser.parse_args(arguments)

@@ -139,5 +139,5 @@ def test_a_command_that_does_not_exist(arguments: list[str], capsys: pytest.Capt
     with pytest.raises(SystemExit) as ended:
         main(["report", *arguments])
 
-    assert ended.value.code == 2
-    assert "usage: mig-conformance report" in capsys.readouterr().err
+    assert ended.value.code == 4
+    assert "see `mig-conformance report" in capsys.readouterr().err

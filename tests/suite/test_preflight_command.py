@@ -40,7 +40,8 @@ def hand(kubeconfig: Path) -> Iterator[Transport]:
 
 
 def preflight(kubeconfig: Path, *options: str) -> tuple[int, str]:
-    return main([f"--kubeconfig={kubeconfig}", *options])
+    code, lines = main([f"--kubeconfig={kubeconfig}", *options])
+    return code, "\n".join(lines)
 
 
 def requests(folder: Path) -> list[dict[str, Any]]:
