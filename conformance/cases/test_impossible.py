@@ -1,6 +1,7 @@
 """Configurations that do not fit the GPUs, and mig-parted files that cannot be read."""
 
 from conformance.expect.hardware import check_geometry
+from conformance.expect.interruptions import check_in_cell
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import check_resources
 from conformance.expect.transitions import Course
@@ -11,7 +12,6 @@ from conformance.expect.trials import (
     check_never_advertised,
     check_operands_left_alone,
     check_reason,
-    check_recovered,
     check_refused,
     check_resources_kept,
 )
@@ -53,9 +53,9 @@ def test_good_configuration_works_after_each_bad_one(node: ExpectedNode, seen: I
 
     Source: runbook, "Failure modes"; mig-parted v0.15.0, pkg/mig/reconfigure: a change that succeeds resumes them.
     """
-    check_recovered(node.context, seen.after_too_many, seen.too_many.before)
-    check_recovered(node.context, seen.after_no_room, seen.too_many.before)
-    check_recovered(node.context, seen.after_wipe, seen.too_many.before)
+    check_in_cell(node.context, seen.after_too_many, node.wanted, node.resources)
+    check_in_cell(node.context, seen.after_no_room, node.wanted, node.resources)
+    check_in_cell(node.context, seen.after_wipe, node.wanted, node.resources)
 
 
 @case("D-23", "D-02", scenario=RequestImpossible, cells=ANY_UNIFORM_CELL)
@@ -105,4 +105,4 @@ def test_repaired_file_works_at_the_next_request(node: ExpectedNode, seen: Broke
 
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: each run reads the file; recorded.
     """
-    check_recovered(node.context, seen.repaired, seen.malformed.before)
+    check_in_cell(node.context, seen.repaired, node.wanted, node.resources)

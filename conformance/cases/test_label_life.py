@@ -1,6 +1,7 @@
 """The label `mig.config` between requests: removed, emptied, set again, and changed while mig-manager is at work."""
 
 from conformance.expect.hardware import check_geometry
+from conformance.expect.interruptions import check_in_cell
 from conformance.expect.label_runs import (
     check_ignored,
     check_removed_meanwhile,
@@ -10,7 +11,7 @@ from conformance.expect.label_runs import (
 )
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import Course
-from conformance.expect.trials import check_courses, check_never_advertised, check_recovered
+from conformance.expect.trials import check_courses, check_never_advertised
 from conformance.fixtures.case import case
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.suite.cells import ANY_UNIFORM_CELL
@@ -30,7 +31,7 @@ def test_removed_or_emptied_label_changes_nothing(node: ExpectedNode, seen: Idle
     check_ignored(node.context, seen.emptied, "the label was emptied")
     check_runs(node.context, seen.set_again, [seen.set_again.configuration])
     check_courses(node.context, seen.set_again, [Course.ALREADY], node.mig_manager)
-    check_recovered(node.context, seen.back, seen.refused.before)
+    check_in_cell(node.context, seen.back, node.wanted, node.resources)
 
 
 @case("D-22", "D-02", scenario=TouchLabelWhileIdle, cells=ANY_UNIFORM_CELL)
@@ -40,7 +41,7 @@ def test_same_value_is_no_retry(node: ExpectedNode, seen: IdleLabel) -> None:
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go: only a change of the value counts; recorded.
     """
     check_ignored(node.context, seen.repeated, "the value did not change")
-    check_recovered(node.context, seen.recovery, seen.refused.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)
 
 
 @case("D-02", scenario=ChangeLabelDuringRun, cells=ANY_UNIFORM_CELL)
@@ -68,7 +69,7 @@ def test_only_the_last_label_of_a_run_counts(node: ExpectedNode, seen: BusyLabel
     check_courses(node.context, seen.changed_twice, [Course.CHANGED, Course.CHANGED], node.mig_manager)
     check_geometry(seen.other.context, seen.changed_twice.after.gpus, seen.other.wanted)
     check_never_advertised(node.context, seen.changed_twice, [node.resources, seen.other.resources])
-    check_recovered(node.context, seen.recovery, seen.removed.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)
 
 
 @case("D-14", scenario=ClearDefault, cells=ANY_UNIFORM_CELL)
@@ -91,4 +92,4 @@ def test_default_is_written_and_applied(node: ExpectedNode, seen: DefaultLabel) 
     check_requested(node.context, seen.stamped, ALL_DISABLED)
     check_courses(node.context, seen.stamped, [Course.CHANGED], node.mig_manager)
     check_geometry(seen.expected.context, seen.stamped.after.gpus, seen.expected.wanted)
-    check_recovered(node.context, seen.recovery, seen.without.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)

@@ -1,5 +1,6 @@
 """Requests that mig-manager must refuse, and what must stay as it was."""
 
+from conformance.expect.interruptions import check_in_cell
 from conformance.expect.label_runs import check_stuck
 from conformance.expect.node import ExpectedNode
 from conformance.expect.transitions import Course
@@ -9,7 +10,6 @@ from conformance.expect.trials import (
     check_gpus_kept,
     check_operands_left_alone,
     check_reason,
-    check_recovered,
     check_refused,
     check_resources_kept,
     check_users_left_alone,
@@ -57,7 +57,7 @@ def test_next_good_name_works_after_an_unknown_one(node: ExpectedNode, seen: Ref
 
     Source: runbook, "Failure modes"; mig-parted v0.15.0, cmd/nvidia-mig-manager: every change of the label is tried.
     """
-    check_recovered(node.context, seen.recovery, seen.trial.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)
 
 
 @case("D-22", "D-03", scenario=RequestBareProfile, cells=ANY_UNIFORM_CELL)
@@ -71,7 +71,7 @@ def test_bare_profile_is_no_configuration(node: ExpectedNode, seen: Refusal) -> 
     check_reason(node.context, seen.trial, f"selected mig-config not present: {seen.trial.configuration}")
     check_gpus_kept(node.context, seen.trial)
     check_operands_left_alone(node.context, seen.trial)
-    check_recovered(node.context, seen.recovery, seen.trial.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)
 
 
 @case("D-03", "D-02", scenario=KeepPlugin, cells=ANY_UNIFORM_CELL)
@@ -94,4 +94,4 @@ def test_change_works_once_the_operand_can_end(node: ExpectedNode, seen: StuckOp
     Source: mig-parted v0.15.0, cmd/nvidia-mig-manager/main.go and pkg/mig/reconfigure: a success resumes them.
     """
     check_courses(node.context, seen.third, [Course.CHANGED], node.mig_manager)
-    check_recovered(node.context, seen.recovery, seen.stuck.before)
+    check_in_cell(node.context, seen.recovery, node.wanted, node.resources)

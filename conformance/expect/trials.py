@@ -11,13 +11,10 @@ from dataclasses import replace
 
 from conformance.expect.compare import compare_mappings
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.expect.geometry import observed_geometry
-from conformance.expect.hardware import check_geometry
 from conformance.expect.observed import ObservedGpu
-from conformance.expect.resources import check_resources
 from conformance.expect.transitions import Course, check_deploy_labels, check_states, expected_changes
 from conformance.expect.trial import RUNS_ON, NodeSnapshot, Trial
-from conformance.spec.names import DEPLOY_PREFIX, PAUSED, PREFIX, State
+from conformance.spec.names import PREFIX
 
 
 def check_refused(context: CheckContext, trial: Trial, mig_manager: str) -> None:
@@ -175,43 +172,8 @@ def check_never_advertised(context: CheckContext, trial: Trial, allowed: Sequenc
         raise ConformanceError(context, "resources over time", Finding(expected, wrong), (likely,))
 
 
-def check_recovered(context: CheckContext, trial: Trial, former: NodeSnapshot) -> None:
-    """Check that a request for the former configuration brought the node back to where it was.
-
-    It must end in `success`, with the same geometry and the same resources, and with no operand left paused.
-
-    Args:
-        context: Node and state that the check is about.
-        trial: The request for the configuration that the node had before.
-        former: The node while it had that configuration.
-
-    Raises:
-        ConformanceError: Something is missing; the message says what, and what mig-manager logged.
-    """
-    context = _with_hint(context, f"mig-manager said: {trial.reason}" if trial.reason else "")
-    if trial.answer != State.SUCCESS:
-        found = Finding((State.SUCCESS,), (" then ".join(trial.states) or "no answer",))
-        raise ConformanceError(context, f"answer to {trial.configuration}", found, _stuck(trial))
-    check_geometry(context, trial.after.gpus, observed_geometry(former.gpus))
-    if left := [label for label in _paused(trial.after.labels) if former.labels.get(label) != PAUSED]:
-        likely = "nothing resumes them but a change that succeeds, or a restart of mig-manager's pod"
-        paused = tuple(f"{label}: {PAUSED}" for label in left)
-        raise ConformanceError(context, "deploy labels", Finding(("no operand paused",), paused), (likely,))
-    check_resources(context, trial.after.allocatable, former.allocatable)
-
-
-def _stuck(trial: Trial) -> tuple[str, ...]:
-    if trial.states:
-        return ()
-    return ("mig-manager did not see the change of the label, or is still at work: see the end of its log",)
-
-
 def _with_hint(context: CheckContext, hint: str) -> CheckContext:
     return replace(context, hints=lambda: [hint]) if hint else context
-
-
-def _paused(labels: Mapping[str, str]) -> list[str]:
-    return sorted(key for key, value in labels.items() if key.startswith(DEPLOY_PREFIX) and value == PAUSED)
 
 
 def _gpus(moment: NodeSnapshot, but: Collection[int] = ()) -> dict[str, str]:

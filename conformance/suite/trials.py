@@ -161,13 +161,13 @@ def attempt(node: NodeInCell, configuration: str, *, resources: Mapping[str, int
     return watch.trial(configuration, resources=resources)
 
 
-def recover(node: NodeInCell, former: NodeSnapshot) -> Trial:
-    """Request the configuration of the cell, wait until the node is as it was in `former`, and return what came of it.
+def recover(node: NodeInCell) -> Trial:
+    """Request the configuration of the cell, wait until the node has its resources, and return what came of it.
 
     Raises:
         ClusterError: The cluster could not be used.
     """
-    return attempt(node, node.cell.configuration, resources=former.allocatable)
+    return attempt(node, node.cell.configuration, resources=node.expected.resources)
 
 
 def refusal(node: NodeInCell, configuration: str) -> Refusal:
@@ -177,7 +177,7 @@ def refusal(node: NodeInCell, configuration: str) -> Refusal:
         ClusterError: The cluster could not be used.
     """
     trial = attempt(node, configuration)
-    return Refusal(trial, recover(node, trial.before))
+    return Refusal(trial, recover(node))
 
 
 def _look(node: NodeInCell, resources: Mapping[str, int] | None = None) -> NodeSnapshot:

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError
 from conformance.expect.geometry import observed_geometry
+from conformance.expect.interruptions import check_in_cell
 from conformance.expect.label_runs import (
     check_ignored,
     check_removed_meanwhile,
@@ -27,7 +28,6 @@ from conformance.expect.trials import (
     check_never_advertised,
     check_operands_left_alone,
     check_reason,
-    check_recovered,
     check_refused,
     check_resources_kept,
     check_users_left_alone,
@@ -93,7 +93,7 @@ def has_reason(at: CheckContext, trial: Trial) -> None:
 
 
 def recovered(at: CheckContext, trial: Trial) -> None:
-    check_recovered(at, trial, AT_REST)
+    check_in_cell(at, trial, observed_geometry(AT_REST.gpus), AT_REST.allocatable)
 
 
 def seven_or_none(at: CheckContext, trial: Trial) -> None:

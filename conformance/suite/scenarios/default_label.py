@@ -75,4 +75,4 @@ class ClearDefault(ClusterScenario[TrialWatch, DefaultLabel]):
         watch = self._watches.pop(node.name)
         watch.await_answers(1)
         stamped = watch.trial(ALL_DISABLED, resources=evidence.expected.resources)
-        return replace(evidence, stamped=stamped, recovery=recover(node, evidence.without.before))
+        return replace(evidence, stamped=stamped, recovery=recover(node))

@@ -69,14 +69,13 @@ class RequestImpossible(OwnFileScenario[Impossible]):
         """Make the requests."""
         del started
         over = attempt(node, TOO_MANY)
-        former = over.before
-        after_over = recover(node, former)
+        after_over = recover(node)
         full = attempt(node, NO_ROOM)
-        after_full = recover(node, former)
+        after_full = recover(node)
         entries = tuple(self.configurations(self.gpus)[FOREIGN])
         expected = node.expected.asked_for(FOREIGN, after_full.after.gpus, entries)
         wiped = attempt(node, FOREIGN, resources=expected.resources)
-        return Impossible(over, after_over, full, after_full, expected, wiped, recover(node, former))
+        return Impossible(over, after_over, full, after_full, expected, wiped, recover(node))
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class BreakFile(OwnFileScenario[BrokenFile]):
         wrong = as_text({"suite-wrong": [Entry(None, enabled=True, mig_devices={"1g.10gb": -1})]})
         for broken in ("version: v1\nmig-configs: {]", None, text + wrong.partition("mig-configs:\n")[2]):
             self._request(cluster, nodes, broken, lambda node: attempt(node, ALL_ENABLED))
-        self._request(cluster, nodes, text, lambda node: recover(node, self._trials[node.name][0].before))
+        self._request(cluster, nodes, text, recover)
 
     def observe(self, node: NodeInCell, started: None) -> BrokenFile:
         """Return what came of the requests."""

@@ -55,11 +55,11 @@ class TouchLabelWhileIdle(FailureScenario[None, IdleLabel]):
         del started
         refused = attempt(node, UNKNOWN_NAME)
         repeated = _ignored(node, UNKNOWN_NAME, {MIG_CONFIG_STATE: None})
-        recovery = recover(node, refused.before)
+        recovery = recover(node)
         removed = _ignored(node, None)
-        set_again = recover(node, refused.before)
+        set_again = recover(node)
         emptied = _ignored(node, "")
-        return IdleLabel(refused, repeated, recovery, removed, set_again, emptied, recover(node, refused.before))
+        return IdleLabel(refused, repeated, recovery, removed, set_again, emptied, recover(node))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
         name = node.other_configuration
         removed, other = self._meanwhile(node, name, (None,))
         changed_twice, _ = self._meanwhile(node, node.cell.configuration, (UNKNOWN_NAME, name))
-        return BusyLabel(other, removed, changed_twice, recover(node, removed.before))
+        return BusyLabel(other, removed, changed_twice, recover(node))
 
     def _meanwhile(self, node: NodeInCell, first: str, later: Sequence[str | None]) -> tuple[Trial, ExpectedNode]:
         """Request a configuration, and write the later values while it is being applied."""

@@ -12,7 +12,7 @@ from conformance.spec.names import MIG_CONFIG
 from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, FailureScenario
-from conformance.suite.trials import attempt
+from conformance.suite.trials import recover
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class RebootWithoutLabel(FailureScenario[None, UnlabelledReboot]):
             waiting = node.workloads.pending(node.workloads.start(min(node.expected.resources)))
             reboot = Reboot(interruption.trial(""), interruption.boots)
         node.workloads.remove()
-        return UnlabelledReboot(reboot, _back(node), waiting)
+        return UnlabelledReboot(reboot, recover(node), waiting)
 
 
 class RebootWithOtherLabel(FailureScenario[None, ChangedReboot]):
@@ -122,7 +122,7 @@ class RebootWithOtherLabel(FailureScenario[None, ChangedReboot]):
             interruption.await_boot()
             interruption.await_manager()
             reboot = Reboot(interruption.trial(ALL_DISABLED), interruption.boots)
-        return ChangedReboot(reboot, _back(node))
+        return ChangedReboot(reboot, recover(node))
 
 
 class RestartKubelet(FailureScenario[None, Trial]):
@@ -142,7 +142,3 @@ class RestartKubelet(FailureScenario[None, Trial]):
         interruption = Interruption(node)
         interruption.restart_kubelet()
         return interruption.trial("", resources=node.expected.resources)
-
-
-def _back(node: NodeInCell) -> Trial:
-    return attempt(node, node.cell.configuration, resources=node.expected.resources)

@@ -51,4 +51,4 @@ class KeepPlugin(FailureScenario[None, StuckOperand]):
             watch.watch_for(cluster.limits.stuck, "mig-manager to give up waiting for the device plugin")
             stuck = watch.trial(other)
         third = attempt(node, node.configuration_beside(node.cell.configuration, other))
-        return StuckOperand(stuck, third, recover(node, watch.before))
+        return StuckOperand(stuck, third, recover(node))
