@@ -176,7 +176,7 @@ class Visit:
                 key = (scenario, node.name)
                 timeline = node.cluster.timeline
                 self.spans[key] = Span(timeline.mark(), timeline.now())
-                self._keep(self._started, key, partial(scenario.start, node))
+                self._keep(self._started, key, partial(_begin, scenario, node))
 
     def _observe(self, node: NodeInCell, scenarios: Iterable[AnyScenario]) -> None:
         for scenario in scenarios:
@@ -214,6 +214,13 @@ class Visit:
             raise
         except Exception as error:  # noqa: BLE001 - the first case of the scenario reports the error
             self._evidence[key] = error
+
+
+def _begin(scenario: AnyScenario, node: NodeInCell) -> Any:
+    """Start a scenario; if others may have changed the node before, when the resources of the cell are there again."""
+    if scenario.ends_stay:
+        node.await_resources(node.expected.resources)
+    return scenario.start(node)
 
 
 def unmet(needs: Needs, node: NodeInCell) -> str | None:
