@@ -1,6 +1,6 @@
 """`python -m tests.cases [FAULT ...]` runs every fault, or those named, and writes the detection matrix anew.
 
-The entries `reason`, `options`, `without` and `sometimes` of `faults.yaml` are kept.
+The entries `reason`, `options`, `without`, `sometimes` and `read-only` of `faults.yaml` are kept.
 """
 
 from __future__ import annotations

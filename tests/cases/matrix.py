@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import yaml
 
+from conformance.sim.cluster import SimulatedCluster
 from conformance.sim.faults import FAULTS
+from conformance.sim.options import SimOptions
 
 ROOT: Final = Path(__file__).parents[2]
 FILE: Final = Path(__file__).with_name("faults.yaml")
@@ -39,6 +41,8 @@ class Row:
         options: Options of its run besides those of every run.
         without: Configurations that its run leaves out, because the fault keeps them from being offered.
         sometimes: Names of further cases that it turns red in some runs, because the moment decides.
+        read_only: Whether its run only reads a cluster that is simulated beside it, because one that may change nodes
+            refuses to begin.
     """
 
     red: tuple[str, ...] = ()
@@ -46,6 +50,7 @@ class Row:
     options: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
+    read_only: bool = False
 
 
 def load() -> dict[str, Row]:
@@ -58,6 +63,7 @@ def load() -> dict[str, Row]:
             tuple(entry.get("options", ())),
             tuple(entry.get("without", ())),
             tuple(entry.get("sometimes", ())),
+            entry.get("read-only", False),
         )
         for name, entry in content.items()
     }
@@ -65,11 +71,9 @@ def load() -> dict[str, Row]:
 
 def certify(fault: str, row: Row) -> dict[str, Any]:
     """Run the suite on a small simulated cluster with a fault, in a process of its own, and return the report."""
-    chosen = [f"--configuration={name}" for name in CONFIGURATIONS if name not in row.without]
-    with tempfile.TemporaryDirectory(prefix=f"{fault}-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{fault}-") as folder, _cluster(fault, row) as options:
         command = [sys.executable, "-m", "pytest", "-q", *_WITHOUT_PLUGINS, f"--report-dir={folder}"]
-        command += ["--gpu-nodes=1", "--gpus-per-node=2", f"--timeouts={TIMEOUTS}", f"--fault={fault}"]
-        command += [*chosen, *row.options]
+        command += [f"--timeouts={TIMEOUTS}", *options, *row.options]
         # With bytecode on disk, each of a hundred processes starts two seconds of CPU time earlier.
         cached = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         run = subprocess.run(command, cwd=ROOT, env=cached, capture_output=True, text=True, timeout=600, check=False)
@@ -77,6 +81,20 @@ def certify(fault: str, row: Row) -> dict[str, Any]:
         assert report.exists(), run.stdout + run.stderr
         content: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return content
+
+
+@contextmanager
+def _cluster(fault: str, row: Row) -> Iterator[list[str]]:
+    """Give the options for a cluster with a fault; it is simulated by the run itself, or here if that only reads."""
+    if not row.read_only:
+        chosen = [f"--configuration={name}" for name in CONFIGURATIONS if name not in row.without]
+        yield ["--gpu-nodes=1", "--gpus-per-node=2", f"--fault={fault}", *chosen]
+        return
+    cluster = SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=2, faults=(fault,)))
+    try:
+        yield ["--cluster=live", f"--kubeconfig={cluster.start()}"]
+    finally:
+        cluster.stop()
 
 
 def red_cases(report: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -110,5 +128,5 @@ def write(rows: Mapping[str, Row]) -> None:
 
 def _entry(row: Row) -> dict[str, Any]:
     lists = {"options": row.options, "without": row.without, "sometimes": row.sometimes}
-    optional = {"reason": row.reason, **{key: list(value) for key, value in lists.items()}}
+    optional = {"reason": row.reason, "read-only": row.read_only, **{key: list(value) for key, value in lists.items()}}
     return {"red": list(row.red), **{key: value for key, value in optional.items() if value}}

@@ -37,6 +37,7 @@ def test_a_process_that_stays_in_its_slice_is_right() -> None:
     ("device", "message"),
     [
         ({"too_much": 0}, "more memory than it has gives error 0"),
+        ({"too_much": 999}, "more memory than it has gives error 999"),
         ({"fits": 2}, "16 MiB give error 2"),
         ({"memory_mib": GPU.memory_mib}, r"but 1g\.10gb has"),
         ({"memory_mib": 1000}, r"1000 MiB, but 1g\.10gb has"),
