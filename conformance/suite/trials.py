@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from conformance.cluster.changes import LabelChange, ResourceChange
-from conformance.cluster.errors import InconclusiveError
+from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import PodLife
 from conformance.expect.resources import above_zero
@@ -60,10 +60,16 @@ class TrialWatch:
         It waits for the device plugin's pod, which is kept until then and given to the block.
 
         Raises:
-            ForeignChangeError, ApiError, ClusterError: As for `MigCluster.change`.
+            ForeignChangeError, ApiError: As for `MigCluster.change`.
+            ClusterError: As well, or the node has no such pod.
         """
         cluster = self._node.cluster
-        (plugin,) = (pod for pod in cluster.operands(self._node.name, DEVICE_PLUGIN_APP) if not pod.terminating)
+        running = [pod for pod in cluster.operands(self._node.name, DEVICE_PLUGIN_APP) if not pod.terminating]
+        if not running:
+            raise ClusterError(
+                f"node {self._node.name} has no pod of {DEVICE_PLUGIN_APP} for which a change would wait"
+            )
+        plugin = running[0]
         with kept(cluster, plugin):
             self._node.requested.append(configuration)
             cluster.set_labels(self._node.name, {MIG_CONFIG: configuration, MIG_CONFIG_STATE: None})

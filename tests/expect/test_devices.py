@@ -9,6 +9,7 @@ import pytest
 
 from conformance.expect.devices import (
     DeviceUser,
+    check_all_taken,
     check_gpu_users,
     check_neighbours,
     check_not_shared,
@@ -319,3 +320,30 @@ def test_under_mixed_a_whole_gpu_is_one_beside_the_slices() -> None:
             check_slice_users(mixed, [users[0], wrong], on_node, profile_of)
     with pytest.raises(ConformanceError, match="one MIG device"):
         check_slice_users(context(), users, on_node, profile_of)
+
+
+def taken(*uuids: str) -> list[DeviceUser]:
+    """A pod for each device."""
+    found = {device.uuid: device for device in listed(gpu(SEVEN), 7).devices}
+    return [
+        DeviceUser(
+            StartedPod(f"pod-{at}", "Running", "sim-0", ""),
+            "nvidia.com/gpu",
+            (replace(listed(gpu(SEVEN), 1), devices=(replace(found.get(uuid, found["MIG-0-1-0"]), uuid=uuid),)),),
+        )
+        for at, uuid in enumerate(uuids)
+    ]
+
+
+def test_all_devices_are_taken_once_each() -> None:
+    uuids = [device.uuid for device in gpu(SEVEN).instances]
+
+    check_all_taken(context(), taken(*uuids), [gpu(SEVEN)], "nvidia.com/gpu", 7)
+    for wrong, count, said in (
+        (uuids[:6], 7, "6 devices"),
+        (uuids, 6, "7 devices"),
+        ([*uuids[:6], uuids[0]], 7, uuids[0]),
+        ([*uuids[:6], "MIG-strange"], 7, "MIG-strange is no MIG device of the node"),
+    ):
+        with pytest.raises(ConformanceError, match=said):
+            check_all_taken(context(), taken(*wrong), [gpu(SEVEN)], "nvidia.com/gpu", count)

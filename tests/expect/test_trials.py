@@ -238,6 +238,15 @@ def test_same_devices_under_new_uuids_are_not_the_same() -> None:
         check_gpus_kept(context(), replace(REFUSED, after=with_gpus(moved)))
 
 
+@pytest.mark.parametrize("index", range(8))
+def test_every_gpu_of_the_node_is_compared(index: int) -> None:
+    before = [gpu(SEVEN, index=at) for at in range(8)]
+    after = [gpu(BALANCED if at == index else SEVEN, index=at) for at in range(8)]
+
+    with pytest.raises(ConformanceError, match=f"GPU {index}"):
+        check_gpus_kept(context(), replace(REFUSED, before=with_gpus(*before), after=with_gpus(*after)))
+
+
 def test_gpus_that_may_change_are_not_compared() -> None:
     before, after = (gpu(SEVEN), gpu(SEVEN, index=1)), (gpu(BALANCED), gpu(SEVEN, index=1))
     trial = replace(REFUSED, before=with_gpus(*before), after=with_gpus(*after))
