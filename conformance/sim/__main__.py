@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,7 @@ class _Place:
         context: Context of that kubeconfig; None for its current one.
         with_scheduler: Whether to bring a scheduler to that cluster.
         with_controllers: Whether to bring a DaemonSet controller to that cluster.
+        commands: Whether to read commands from standard input.
         list_faults: Whether to list the faults and start nothing.
     """
 
@@ -54,6 +56,12 @@ class _Place:
     with_controllers: bool = field(
         default=False, metadata=flag("--with-controllers", help="it has no DaemonSet controller: bring one")
     )
+    commands: bool = field(
+        default=False,
+        metadata=flag(
+            "--commands", help="do what lines on standard input say: lose NODE; down, unavailable or pause SECONDS"
+        ),
+    )
     list_faults: bool = field(
         default=False, metadata=flag("--list-faults", help="list the faults and what they break, and end")
     )
@@ -71,11 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = _cluster(read(SimOptions, chosen), place)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    return _run(cluster)
+    return _run(cluster, commands=place.commands)
 
 
-def _run(cluster: SimulatedCluster) -> int:
-    from conformance.sim.cluster import SimulationError
+def _run(cluster: SimulatedCluster, *, commands: bool) -> int:
+    from conformance.sim.cluster import SimulationError, obey
 
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,6 +91,9 @@ def _run(cluster: SimulatedCluster) -> int:
     try:
         print(cluster.start(), flush=True)
         cluster.on_failure(ended.set)
+        if commands:
+            told = partial(print, file=sys.stderr, flush=True)
+            threading.Thread(target=obey, args=(cluster, sys.stdin, told), daemon=True).start()
         ended.wait()
         cluster.stop()
     except SimulationError as error:

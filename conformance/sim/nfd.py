@@ -1,4 +1,4 @@
-"""Node Feature Discovery: the features of simulated nodes, and the master, which labels nodes.
+"""Node Feature Discovery: the features of simulated nodes, and the master, which labels nodes by features and rules.
 
 Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/nfd-worker.
 """
@@ -6,12 +6,12 @@ Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from conformance.sim.clock import Clock
 from conformance.sim.controller import ReconcileQueue, subscribed
-from conformance.sim.kube import NODE_FEATURES, NODES, Event, Kube, Object, key_of
+from conformance.sim.kube import NODE_FEATURE_RULES, NODE_FEATURES, NODES, Event, Kube, Object, key_of
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
 """Label of a NodeFeature with the name of its node."""
@@ -36,28 +36,39 @@ WORKER_LABELS: Final[Mapping[str, str]] = {
     }.items()
 }
 """Features of a node with NVIDIA GPUs (PCI class 0302, vendor 10de)."""
+_FEATURES: Final[Mapping[str, Any]] = {
+    "attributes": {"kernel.version": {"elements": {"full": "6.8.0-90-generic", "major": "6", "minor": "8"}}},
+    "instances": {"pci.device": {"elements": [{"attributes": {"class": "0302", "vendor": "10de"}}]}},
+}
+"""The same for the rules of people."""
 
 
 def worker_feature(node: str, namespace: str) -> Object:
     """Return the NodeFeature that the NFD worker publishes for a node with NVIDIA GPUs."""
     return {
         "metadata": {"name": node, "namespace": namespace, "labels": {NODE_NAME_LABEL: node}},
-        "spec": {"labels": dict(WORKER_LABELS)},
+        "spec": {"labels": dict(WORKER_LABELS), "features": dict(_FEATURES)},
     }
 
 
 class NfdMaster:
-    """The NFD master: copies labels from NodeFeature objects to nodes, and removes labels that it set earlier."""
+    """The NFD master: copies labels from NodeFeature objects and rules, and removes labels that it set earlier."""
 
     def __init__(self, kube: Kube, clock: Clock) -> None:
         self._kube = kube.named("nfd-master")
         self._nodes = kube.informer(NODES)
         self._features = kube.informer(NODE_FEATURES)
+        self._rules = kube.informer(NODE_FEATURE_RULES)
         self._queue: ReconcileQueue[str] = ReconcileQueue(self._update, clock)
 
     async def run(self) -> None:
         """Run until cancelled."""
-        async with subscribed((self._nodes, self._node_changed), (self._features, self._feature_changed)):
+        handlers = (
+            (self._nodes, self._node_changed),
+            (self._features, self._feature_changed),
+            (self._rules, self._rule_changed),
+        )
+        async with subscribed(*handlers):
             await self._queue.run()
 
     def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
@@ -68,12 +79,18 @@ class NfdMaster:
         if node := _subject(new):
             self._queue.add_later(node, SETTLE_SECONDS)
 
+    def _rule_changed(self, _event: Event, _: Object | None, _new: Object) -> None:
+        for name in self._nodes.cache:
+            self._queue.add_later(name[1], SETTLE_SECONDS)
+
     async def _update(self, name: str) -> None:
         if (node := self._nodes.get(name)) is None:
             return
         wanted: dict[str, str] = {}
-        for feature in sorted(self._features.select(_subject, name), key=key_of):
+        features = sorted(self._features.select(_subject, name), key=key_of)
+        for feature in features:
             wanted |= writable(feature["spec"].get("labels") or {})
+        wanted |= writable(labels_of_rules(sorted(self._rules.cache.values(), key=key_of), features))
         if patch := label_patch(node, wanted):
             await self._kube.patch(NODES, name, patch)
 
@@ -84,6 +101,47 @@ def writable(labels: Mapping[str, str]) -> dict[str, str]:
     Source: pkg/nfd-master/nfd-master.go, filterFeatureLabel.
     """
     return {name: value for name, value in labels.items() if len(value) <= _LONGEST_VALUE and _VALUE.fullmatch(value)}
+
+
+def labels_of_rules(rules: Iterable[Object], features: Iterable[Object]) -> dict[str, str]:
+    """Return the labels of all rules that match a node with these NodeFeature objects; the last rule wins.
+
+    Source: api/nfd/v1alpha1/types.go, Rule; pkg/apis/nfd/nodefeaturerule. Of the operators of an expression, In, NotIn,
+    Exists and DoesNotExist are known; another one matches nothing.
+    """
+    known = [feature["spec"].get("features") or {} for feature in features]
+    labels: dict[str, str] = {}
+    for rule in (rule for one in rules for rule in one["spec"]["rules"]):
+        terms = rule.get("matchFeatures") or ()
+        if all(any(_matches(term, one) for one in _elements(term["feature"], known)) for term in terms):
+            labels |= rule.get("labels") or {}
+    return labels
+
+
+def _elements(feature: str, known: Iterable[Object]) -> Iterator[Mapping[str, str]]:
+    """Yield the attributes of a feature, or those of each of its instances."""
+    for one in known:
+        if found := (one.get("attributes") or {}).get(feature):
+            yield found["elements"]
+        for element in ((one.get("instances") or {}).get(feature) or {}).get("elements", ()):
+            yield element["attributes"]
+
+
+def _matches(term: Object, element: Mapping[str, str]) -> bool:
+    return all(_holds(rule, element.get(key)) for key, rule in (term.get("matchExpressions") or {}).items())
+
+
+def _holds(expression: Object, value: str | None) -> bool:
+    match expression["op"]:
+        case "In":
+            return value in expression["value"]
+        case "NotIn":
+            return value is not None and value not in expression["value"]
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False
 
 
 def label_patch(node: Object, wanted: Mapping[str, str]) -> Object | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from conformance.flags import OptionError, flag, number, on_or_off, path, whole_number
 from conformance.sim.faults import Faults
@@ -34,6 +36,30 @@ MOST_GPUS: Final = 16
 
 def _text_of(file: str) -> str:
     return Path(file).read_text(encoding="utf-8")
+
+
+GITOPS_KINDS: Final = ("ClusterPolicy", "ConfigMap", "Node")
+"""Kinds of objects that a GitOps controller can keep."""
+
+
+def _objects_of(file: str) -> tuple[dict[str, Any], ...]:
+    """Read the objects of a YAML file.
+
+    Raises:
+        OptionError: The file is no YAML, or has something else than such objects.
+    """
+    try:
+        found = tuple(one for one in yaml.safe_load_all(_text_of(file)) if one is not None)
+    except yaml.YAMLError as error:
+        raise OptionError(f"{file} is no YAML: {error}") from error
+    for one in found:
+        if (
+            not isinstance(one, dict)
+            or one.get("kind") not in GITOPS_KINDS
+            or not (one.get("metadata") or {}).get("name")
+        ):
+            raise OptionError(f"{file} must have objects with a name, each a {', '.join(GITOPS_KINDS)}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,8 @@ class SimOptions:
         audit_log: File to which the embedded API server appends a line per request; None for no log.
         runs_suite: Whether a pod with the image `mig-conformance` runs the installed suite, as a process of this
             machine. Who may create pods can then run code here.
+        gitops: Objects that a GitOps controller keeps as they are given here, whoever changes them; None for no such
+            controller.
         node_labels: Initial labels of the nodes.
         reaction: Minimum real seconds before scheduler, DaemonSet controller and operator react to a change, so that a
             client that creates an object and then updates it finishes first, as in a real cluster. 0 for none.
@@ -182,6 +210,16 @@ class SimOptions:
             "--run-suite",
             help="run the installed suite, as a process of this machine, for pods with the image mig-conformance; "
             "who may create pods can then run code here",
+            shared=False,
+        ),
+    )
+    gitops: Sequence[dict[str, Any]] | None = field(
+        default=None,
+        metadata=flag(
+            "--gitops",
+            metavar="FILE",
+            read=_objects_of,
+            help="keep the objects of this YAML file as they are there, as Argo CD with self-heal does",
             shared=False,
         ),
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,15 @@ from kubernetes.dynamic import DynamicClient
 _config: Any = config
 _watch: Any = watch
 _dynamic_client: Any = DynamicClient
+
+
+def kubectl(kubeconfig: Path, *arguments: str, stdin: str | None = None) -> str:
+    """Run kubectl, which must succeed, and return what it prints."""
+    binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or str(Path(sys.executable).parent / "kubectl")
+    command = [binary, f"--kubeconfig={kubeconfig}", f"--cache-dir={kubeconfig.parent}", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def settings_of(kubeconfig: Path) -> client.Configuration:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.sim.nfd import OWNED_ANNOTATION, label_patch, worker_feature
+from conformance.sim.cluster import SimulatedCluster
+from conformance.sim.nfd import OWNED_ANNOTATION, label_patch, labels_of_rules, worker_feature
+from conformance.sim.options import SimOptions
+from tests.sim.official import kubectl
 
 LABELS = st.dictionaries(
     st.sampled_from(["a.example/x", "b.example/y", "feature.node.kubernetes.io/z"]), st.sampled_from("12")
@@ -74,3 +80,42 @@ def test_a_worker_finds_the_gpu_on_the_pci_bus() -> None:
 
     assert feature["metadata"]["labels"] == {"nfd.node.kubernetes.io/node-name": "sim-0"}
     assert feature["spec"]["labels"]["feature.node.kubernetes.io/pci-10de.present"] == "true"
+
+
+def rule(op: str, *values: str, key: str = "vendor", feature: str = "pci.device") -> dict[str, Any]:
+    expression = {"op": op, "value": list(values)} if values else {"op": op}
+    term = {"feature": feature, "matchExpressions": {key: expression}}
+    return {"spec": {"rules": [{"name": "x", "labels": {"x": "1"}, "matchFeatures": [term]}]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "matches"),
+    [
+        (rule("In", "10de", "1002"), True),
+        (rule("In", "1002"), False),
+        (rule("NotIn", "1002"), True),
+        (rule("Exists"), True),
+        (rule("DoesNotExist"), False),
+        (rule("DoesNotExist", key="device"), True),
+        (rule("In", "6", key="major", feature="kernel.version"), True),
+        (rule("Exists", feature="usb.device"), False),
+        (rule("Gt", "1"), False),
+        ({"spec": {"rules": [{"name": "always", "labels": {"x": "1"}}]}}, True),
+    ],
+)
+def test_a_rule_labels_the_nodes_with_its_features(one: dict[str, Any], matches: bool) -> None:
+    assert labels_of_rules([one], [worker_feature("sim-0", "nfd")]) == ({"x": "1"} if matches else {})
+
+
+def test_a_rule_may_own_the_configuration(tmp_path: Path) -> None:
+    wanted = {"name": "mig", "labels": {"nvidia.com/mig.config": "all-1g.10gb"}}
+    body = {
+        "apiVersion": "nfd.k8s-sigs.io/v1alpha1",
+        "kind": "NodeFeatureRule",
+        "metadata": {"name": "mig"},
+        "spec": {"rules": [wanted | {"matchFeatures": rule("In", "10de")["spec"]["rules"][0]["matchFeatures"]}]},
+    }
+    reached = r"--for=jsonpath={.metadata.labels.nvidia\.com/mig\.config}=all-1g.10gb"
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=1), directory=tmp_path) as cluster:
+        kubectl(cluster.kubeconfig, "apply", "-f", "-", stdin=json.dumps(body))
+        kubectl(cluster.kubeconfig, "wait", reached, "node/sim-0", "--timeout=60s")

@@ -18,6 +18,7 @@ from conformance.sim.daemonsets import DaemonSets
 from conformance.sim.device_plugin import device_plugin
 from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery import feature_discovery
+from conformance.sim.gitops import GitOps
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
 from conformance.sim.kube.config import Connection
@@ -189,6 +190,8 @@ class Simulation:
         if self._options.operator:
             components.append(Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction))
             components.append(NfdMaster(kube, self.clock))
+        if self._options.gitops is not None:
+            components.append(GitOps(kube, self.clock, self._options.gitops, reaction))
         if self._with_controllers:
             components.append(DaemonSets(kube, self.clock, reaction, normal_events=normal))
         if self._with_scheduler:

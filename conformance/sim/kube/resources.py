@@ -86,4 +86,7 @@ CLUSTER_POLICIES: Final = Resource(
     names.CLUSTER_POLICY_GROUP, names.CLUSTER_POLICY_VERSION, names.CLUSTER_POLICY_PLURAL, "ClusterPolicy",
     namespaced=False,
 )  # fmt: skip
+NODE_FEATURE_RULES: Final = Resource(
+    "nfd.k8s-sigs.io", "v1alpha1", "nodefeaturerules", "NodeFeatureRule", namespaced=False
+)
 NODE_FEATURES: Final = Resource("nfd.k8s-sigs.io", "v1alpha1", "nodefeatures", "NodeFeature", namespaced=True)

@@ -16,6 +16,7 @@ from conformance.sim.kube import (
     CRDS,
     DAEMON_SETS,
     NAMESPACES,
+    NODE_FEATURE_RULES,
     NODE_FEATURES,
     RUNTIME_CLASSES,
     SERVICE_ACCOUNTS,
@@ -36,7 +37,7 @@ PLUGIN_CONFIG_MAP: Final = "plugin-config"
 """Name of the ConfigMap for a configuration file of the device plugin."""
 PLUGIN_CONFIG: Final = "default"
 """Name of the file in it, which nodes without a label `nvidia.com/device-plugin.config` get."""
-_DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml")
+_DEFINITIONS: Final = ("crd-cluster-policy.yaml", "crd-node-feature.yaml", "crd-node-feature-rule.yaml")
 _SERVED_SECONDS: Final = 10.0
 """Real seconds to wait for a server to serve a new kind."""
 _LOOK_AGAIN: Final = 0.05
@@ -90,6 +91,7 @@ async def install(kube: Kube, wanted: Installation) -> None:
             await _ensure(kube, CONFIG_MAPS, _named(name, wanted.namespace) | {"data": {key: text}})
     async with asyncio.timeout(_SERVED_SECONDS):
         await _until_served(kube, NODE_FEATURES)
+        await _until_served(kube, NODE_FEATURE_RULES)
         await _until_served(kube, CLUSTER_POLICIES)
     await _ensure(kube, CLUSTER_POLICIES, cluster_policy(wanted))
 
