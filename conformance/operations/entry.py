@@ -9,6 +9,7 @@ from typing import Any, Final
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.cluster.views import Raw
 from conformance.operations.fields import Field, Value, depth, look_up, product_writes, turned_into, writers
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
 
 _MANAGER: Final = frozenset({"mig-manager", "mig-parted", "nvidia-mig-manager"})
 """Field managers of mig-manager: its script names itself, and a Go program is called like its file."""
@@ -91,11 +92,18 @@ class Entry:
         for one, value in values.items():
             known = changes.get(one)
             if known is None:
-                original = look_up(raw, one.keys)
-                changes[one] = Change(original, (value,), depth(raw, one.keys))
+                changes[one] = Change(self._original(one, look_up(raw, one.keys)), (value,), depth(raw, one.keys))
             elif known.written[-1] != value:
                 changes[one] = replace(known, written=(known.written[-1], value))
         return replace(self, changes=changes)
+
+    def _original(self, one: Field, now: Value) -> Value:
+        """Return the value to put back: what mig-manager made of a deploy label for this run was not there before."""
+        if self.found is None or not one.label.startswith(DEPLOY_PREFIX):
+            return now
+        was = self.found.labels.get(one.label)
+        asked = any(known.label == MIG_CONFIG for known in self.changes)
+        return was if asked and now in turned_into(one, was) else now
 
     def settled(self, fields: Mapping[Field, Value]) -> Entry:
         """Return the entry after the values were written: older ones are not the suite's any more."""
