@@ -2,10 +2,11 @@
 
 from conformance.expect.kinds import GeometryKind
 from conformance.expect.node import ExpectedNode
-from conformance.expect.offers import check_offers
+from conformance.expect.offers import check_offers, check_offers_as_labelled
 from conformance.fixtures.case import case
 from conformance.suite.cells import cells
 from conformance.suite.scenario import Needs
+from conformance.suite.scenarios.as_found import LookAtOffers, Offered
 from conformance.suite.scenarios.hardware import Hardware, ReadHardware
 
 
@@ -18,3 +19,13 @@ def test_node_is_offered_the_configurations_of_its_model(node: ExpectedNode, see
     Source: runbook, "The mig-parted ConfigMap"; mig-parted v0.15.0, pkg/mig/builder.
     """
     check_offers(node.context, seen.gpus, seen.configurations, node.mig_manager)
+
+
+@case("D-15", scenario=LookAtOffers, needs=Needs(built_in_configurations=True))
+def test_node_is_offered_the_configurations_of_its_label(node: ExpectedNode, seen: Offered) -> None:
+    """A node MUST be offered the built-in configurations of the GPU model that its label names, before any change.
+
+    Of a model that the suite does not know, these are all-disabled and all-enabled at least.
+    Source: runbook, "The mig-parted ConfigMap"; mig-parted v0.15.0, pkg/mig/builder.
+    """
+    check_offers_as_labelled(node.context, seen.gpus, seen.configurations, node.mig_manager)

@@ -31,7 +31,7 @@ def test_nodes_without_mig_are_left_alone(node: ExpectedNode, seen: Scope) -> No
 def test_prerequisites_of_mig_are_met(node: ExpectedNode, seen: Needed) -> None:
     """mig-manager, device plugin and GPU Feature Discovery MUST run on the node, and its driver MUST know MIG.
 
-    There MUST be one ClusterPolicy, and no deploy label that a change has left paused.
+    There MUST be one ClusterPolicy, no deploy label that a change has left paused, and no Event of a pod that fails.
     Source: runbook, "Prerequisites"; MIG User Guide, "Software prerequisites".
     """
     check_prerequisites(node.context, seen.found)

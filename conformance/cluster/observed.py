@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, DeniedError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Store
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import Transport
-from conformance.cluster.views import DaemonSetView, NodeView, PolicyView
+from conformance.cluster.views import DaemonSetView, NodeView, PolicyView, timestamp
 from conformance.spec.names import OPERATOR_NAMESPACE
 
 
@@ -122,6 +123,24 @@ class ObservedCluster:
         items.sort(key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "")
         return [f"{item.get('reason', '')}: {item.get('message', '')}" for item in items]
 
+    def warnings(self, pod: PodView) -> list[str]:
+        """Read the warnings about a pod since it is Ready, or all if it is not, as `reason: message`, oldest first.
+
+        Empty if these credentials may not read Events.
+        """
+        query = {"fieldSelector": f"involvedObject.uid={pod.uid},type=Warning"}
+        try:
+            items = self.transport.get(paths.events(pod.namespace), query)["items"]
+        except DeniedError:
+            return []
+        found = [(timestamp(time), item) for item in items if (time := _last_time(item))]
+        found.sort(key=lambda one: one[0])
+        return [
+            f"{item.get('reason', '')}: {item.get('message', '')}"
+            for time, item in found
+            if pod.ready_since is None or time > pod.ready_since
+        ]
+
     def identity(self) -> str:
         """Read the UID of the namespace kube-system, which no other cluster has; empty if it may not be read."""
         try:
@@ -165,3 +184,10 @@ class ObservedCluster:
         }
         query = {key: value for key, value in options.items() if value is not None}
         return self.transport.text(paths.log(pod.namespace, pod.name), query).splitlines()
+
+
+def _last_time(event: Mapping[str, Any]) -> str | None:
+    """When an Event was last seen; core/v1 and events.k8s.io each have fields of their own for that."""
+    series = event.get("series") or {}
+    time: str | None = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return time

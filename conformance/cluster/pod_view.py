@@ -41,6 +41,7 @@ class PodView:
         exit_codes: Last exit code of each container that has terminated at least once, by container name.
         images: Image of each container as written in the spec, by container name.
         requests: Counts of the `nvidia.com/` resources that the containers request, summed over the containers.
+        ready_since: Since when the pod is Ready; None if it is not, or does not say.
     """
 
     namespace: str
@@ -62,6 +63,7 @@ class PodView:
     exit_codes: Mapping[str, int]
     images: Mapping[str, str]
     requests: Mapping[str, int]
+    ready_since: datetime | None = None
 
     @property
     def app(self) -> str:
@@ -128,7 +130,13 @@ def pod_view(raw: Raw) -> PodView:
         exit_codes={s["name"]: code for s in states if (code := _exit_code(s)) is not None},
         images={container["name"]: container.get("image", "") for container in containers},
         requests=_requests(containers),
+        ready_since=_since(conditions.get("Ready", {})),
     )
+
+
+def _since(condition: Raw) -> datetime | None:
+    holds, time = condition.get("status") == "True", condition.get("lastTransitionTime")
+    return timestamp(time) if holds and time else None
 
 
 def _only_node(spec: Raw) -> str:

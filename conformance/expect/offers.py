@@ -15,6 +15,7 @@ from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.matching import matching_entries
 from conformance.expect.observed import ObservedGpu
 from conformance.spec.mig_parted import ALL_BALANCED, ALL_DISABLED, ALL_ENABLED, Configurations, Entry
+from conformance.spec.models import model_of
 from conformance.spec.names import MIG_MANAGER_APP, State
 from conformance.spec.profile import Profile
 from conformance.spec.releases import at_least
@@ -71,6 +72,24 @@ def check_offers(
     expected, found = expected_offers(gpus, mig_manager), as_offers(gpus, configurations)
     if finding := compare_mappings(_lines(expected), _lines(found), only_differences=True):
         raise ConformanceError(context, "offered configurations", finding)
+
+
+def check_offers_as_labelled(
+    context: CheckContext, gpus: Sequence[ObservedGpu], configurations: Configurations, mig_manager: str
+) -> None:
+    """Check names and effects of the offered configurations for GPUs that only labels describe.
+
+    Of a model whose profiles no source confirms, only the GPU itself could tell them: there, as for a model that is not
+    in models.yaml, the two configurations without profiles are checked.
+
+    Raises:
+        ConformanceError: A configuration is missing or unexpected, or has another effect on a GPU.
+    """
+    if all((known := model_of(gpu.name)) and "placements" in known[0].confirmed_by for gpu in gpus):
+        check_offers(context, gpus, configurations, mig_manager)
+    elif missing := sorted({ALL_DISABLED, ALL_ENABLED} - set(configurations.entries)):
+        found = Finding((ALL_DISABLED, ALL_ENABLED), tuple(sorted(configurations.entries)))
+        raise ConformanceError(context, "offered configurations", found, (f"{', '.join(missing)} is not in the file",))
 
 
 def check_applied(context: CheckContext, state: str | None, reason: str = "") -> None:

@@ -23,6 +23,13 @@ FIRST_DRIVERS: Final[Mapping[int, tuple[int, ...]]] = {8: (450, 80, 2), 9: (525,
 """First driver with MIG by major compute capability. Source: NVIDIA MIG User Guide r580, "Software prerequisites"."""
 
 
+_BROKEN: Final = ("BackOff:", "Failed", "Evicted:", "Preempting:")
+"""Beginnings of warnings that a pod which goes on being Ready does not get. A probe that fails once is none of them.
+Source: kubernetes v1.36, pkg/kubelet/events/event.go."""
+_MOST: Final = 3
+"""So many warnings of an operand are told, the last ones."""
+
+
 @dataclass(frozen=True)
 class OtherNode:
     """A node without a GPU that can do MIG.
@@ -48,6 +55,7 @@ class Prerequisites:
         policies: Names of the ClusterPolicies.
         manager_enabled: `spec.migManager.enabled`; None if absent, which the operator takes for true.
         operands: For each operand that MIG needs, how its pod on the node is: `Ready`, or what is wrong.
+        warnings: For each of them, the Events of type Warning since its pod is Ready, or all if it is not.
         driver: Version of the driver; empty if unknown.
         labels: All labels of the node.
     """
@@ -55,6 +63,7 @@ class Prerequisites:
     policies: tuple[str, ...]
     manager_enabled: bool | None
     operands: Mapping[str, str]
+    warnings: Mapping[str, Sequence[str]]
     driver: str
     labels: Mapping[str, str]
 
@@ -112,8 +121,9 @@ def _wrong_cluster(found: Prerequisites) -> Iterator[str]:
 
 def _wrong_operands(found: Prerequisites) -> Iterator[str]:
     for app, how in found.operands.items():
-        if how != "Ready":
-            yield f"{app}: {how}"
+        told = [text for text in found.warnings.get(app, ()) if how != "Ready" or text.startswith(_BROKEN)]
+        if how != "Ready" or told:
+            yield f"{app}: {how}" + "".join(f"; Event {text}" for text in told[-_MOST:])
 
 
 def _wrong_driver(driver: str, labels: Mapping[str, str]) -> Iterator[str]:

@@ -319,7 +319,7 @@ class Planner:
 
 def _does_not_apply(case: CaseDeclaration, target: Target) -> LeftOut | None:
     """Why a case is not for a node in any cell; None if it is."""
-    if case.needs.built_in_configurations and not target.built_in:
+    if case.needs.built_in_configurations and target.source and not target.built_in:
         return _HIDDEN
     if target.sharing and case.requirements[0] in _ABOUT_DEVICES:
         return LeftOut(f"the suite does not judge shared devices: {target.sharing}", allowed=True)

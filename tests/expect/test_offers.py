@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conformance.expect.offers import (
     check_applied,
     check_offered_again,
     check_offers,
+    check_offers_as_labelled,
     check_untainted,
     expected_offers,
 )
@@ -38,6 +40,25 @@ def test_recorded_configurations_pass(boards: str) -> None:
     gpus = [gpu(board=board, index=index) for index, board in enumerate(boards.split("+"))]
 
     check_offers(context(), gpus, generated(boards), "v0.14.0")
+
+
+@pytest.mark.parametrize(
+    ("board", "missing", "right"),
+    [
+        (H100, (), True),
+        (H100, ("all-3g.40gb",), False),
+        ("h100-of-tomorrow", ("all-3g.40gb",), True),
+        ("h100-of-tomorrow", ("all-enabled",), False),
+    ],
+)
+def test_labels_tell_the_configurations_of_known_models(board: str, missing: tuple[str, ...], right: bool) -> None:
+    described = gpu(board=H100) if board == H100 else replace(gpu(board=H100), name=board)
+    offered = generated(H100)
+    for name in missing:
+        offered = without(offered, name)
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_offers_as_labelled(context(), [described], offered, "v0.15.0")
 
 
 @pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)

@@ -15,6 +15,7 @@ READY = Prerequisites(
     policies=("cluster-policy",),
     manager_enabled=None,
     operands={"nvidia-mig-manager": "Ready", "gpu-feature-discovery": "Ready"},
+    warnings={"nvidia-mig-manager": ["Unhealthy: Readiness probe failed"]},
     driver="580.159.04",
     labels={
         "nvidia.com/mig.config.state": "success",
@@ -56,6 +57,16 @@ def test_a_node_with_everything_that_mig_needs_is_right() -> None:
         (replace(READY, policies=("a", "b")), "2 ClusterPolicies: a, b"),
         (replace(READY, manager_enabled=False), r"migManager\.enabled is false"),
         (replace(READY, operands={"nvidia-mig-manager": "CrashLoopBackOff"}), "nvidia-mig-manager: CrashLoopBackOff"),
+        (
+            replace(
+                READY, operands={"nvidia-mig-manager": "no pod"}, warnings={"nvidia-mig-manager": ["Unhealthy: x"]}
+            ),
+            "nvidia-mig-manager: no pod; Event Unhealthy: x",
+        ),
+        (
+            replace(READY, warnings={"nvidia-mig-manager": ["FailedMount: no such ConfigMap"]}),
+            "nvidia-mig-manager: Ready; Event FailedMount: no such ConfigMap",
+        ),
         (replace(READY, labels={"nvidia.com/gpu.deploy.dcgm": "paused-for-mig-change"}), "did not finish"),
         (replace(READY, labels={"nvidia.com/mig.config.state": "pending"}), "did not finish"),
         (replace(READY, driver="470.57.02"), r"have MIG from driver 525\.53 on"),

@@ -12,7 +12,7 @@ from conformance.expect.as_found import check_counts, check_settled
 from conformance.expect.finding import ConformanceError
 from conformance.expect.instance_list import read_gpu_instances
 from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedGpuInstance
-from conformance.spec.mig_parted import Entry
+from conformance.spec.mig_parted import Configurations, Entry
 from conformance.spec.names import COMPUTE_MAJOR
 from conformance.suite.as_found import gpus_by_label
 from conformance.suite.node_in_cell import NodeInCell
@@ -81,6 +81,19 @@ class ListedAsConfigured:
     capability: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Offered:
+    """The configurations that a node is offered, as it was found.
+
+    Attributes:
+        gpus: Its GPUs as labels describe them; their number may be another one.
+        configurations: All configurations of its file.
+    """
+
+    gpus: tuple[ObservedGpu, ...]
+    configurations: Configurations
+
+
 class LookAsFound(Scenario[None, AsFound]):
     """Reads labels and resources, once no change is going on and they agree, or the limits have passed."""
 
@@ -146,6 +159,24 @@ class LookAsConfigured(Scenario[None, Configured]):
 
         node.cluster.give_time(follows, "the labels of GPU Feature Discovery", limit, node=node.name)
         return Configured(node.cluster.node(node.name).labels, gpus, entries)
+
+
+class LookAtOffers(Scenario[None, Offered]):
+    """Reads the file of configurations."""
+
+    summary: ClassVar = "read which configurations the node is offered as it was found"
+    effect: ClassVar = Effect.READONLY
+    needs: ClassVar = Needs(gpus=0, applied=True)
+    as_found: ClassVar = True
+
+    def start(self, node: NodeInCell) -> None:
+        """Do nothing."""
+
+    def observe(self, node: NodeInCell, started: None) -> Offered:
+        """Return the file that was read when the run began."""
+        del started
+        gpus = gpus_by_label(node.target, node.cell, node.cluster.node(node.name).labels)
+        return Offered(gpus, node.target.configurations)
 
 
 class ListAsConfigured(Scenario[None, ListedAsConfigured]):

@@ -78,9 +78,9 @@ class LookAtOtherNodes(Scenario[None, Scope]):
 
 
 class LookAtPrerequisites(Scenario[None, Needed]):
-    """Reads the ClusterPolicies and the operands of the node."""
+    """Reads the ClusterPolicies, and the operands of the node with their Events."""
 
-    summary: ClassVar = "look at the operands that MIG needs, and at the driver"
+    summary: ClassVar = "look at the operands that MIG needs, at their Events, and at the driver"
     effect: ClassVar = Effect.READONLY
     needs: ClassVar = Needs(gpus=0)
     as_found: ClassVar = True
@@ -92,10 +92,12 @@ class LookAtPrerequisites(Scenario[None, Needed]):
         """Read them."""
         del started
         cluster, labels = node.cluster, node.cluster.node(node.name).labels
+        needed = [app for app in _NEEDED if app not in _may_crash(node)]
         found = Prerequisites(
             policies=tuple(sorted(item["metadata"]["name"] for item in cluster.transport.list(paths.policies()))),
             manager_enabled=cluster.policy().manager_enabled,
-            operands={app: _how(cluster, node.name, app) for app in _NEEDED if app not in _may_crash(node)},
+            operands={app: _how(cluster, node.name, app) for app in needed},
+            warnings={app: _warnings(cluster, node.name, app) for app in needed},
             driver=labels.get(CUDA_DRIVER_VERSION, ""),
             labels=labels,
         )
@@ -143,6 +145,11 @@ def _other(cluster: Cluster, name: str) -> OtherNode:
     pods = [pod.name for pod in cluster.operands(name, MIG_MANAGER_APP)]
     states = [value for value in cluster.timeline.values(MIG_CONFIG_STATE, name) if value]
     return OtherNode(name, cluster.node(name).labels, tuple(dict.fromkeys([*lives, *pods])), tuple(states))
+
+
+def _warnings(cluster: Cluster, node: str, app: str) -> tuple[str, ...]:
+    pods = [pod for pod in cluster.operands(node, app) if not pod.terminating]
+    return tuple(dict.fromkeys(warning for pod in pods for warning in cluster.warnings(pod)))
 
 
 def _how(cluster: Cluster, node: str, app: str) -> str:
