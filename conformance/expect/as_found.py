@@ -81,7 +81,7 @@ def check_counts(
     strategy: Strategy,
     plugin: DevicePlugin,
     *,
-    models: int = 1,
+    models: int | None = 1,
 ) -> None:
     """Check that the node advertises as many devices of each resource as its labels count.
 
@@ -91,7 +91,8 @@ def check_counts(
         allocatable: Resource name to allocatable count.
         strategy: Strategy of the cluster.
         plugin: The device plugin.
-        models: Number of GPU models on the node. The labels describe one of them; GPUs of the others are not counted.
+        models: Number of GPU models on the node; None if unknown. The labels describe one of them; whole GPUs of the
+            others are not counted.
 
     Raises:
         ConformanceError: A count differs, or a resource is advertised that no label counts.
@@ -100,12 +101,14 @@ def check_counts(
     if (expected := counts_by_labels(labels, strategy, plugin)) is None:
         return
     whole = advertised.get(GPU_RESOURCE, 0)
-    if models > 1 and strategy is Strategy.SINGLE and _SLICES in labels:
-        expected = {}  # the plugin refuses MIG devices on GPUs of several models
-    elif models > 1 and strategy is not Strategy.MIXED and expected[GPU_RESOURCE]:
-        expected = {GPU_RESOURCE: max(expected[GPU_RESOURCE] + models - 1, whole)}
-    elif _some_gpus_are_whole(labels, strategy, models):
-        expected = {**expected, GPU_RESOURCE: whole}
+    if strategy is Strategy.MIXED:
+        if models != 1 or _some_gpus_are_whole(labels):
+            expected = {**expected, GPU_RESOURCE: whole}
+    elif _SLICES in labels:
+        if models is not None and models > 1:
+            expected = {}  # the plugin refuses MIG devices on GPUs of several models
+    elif models != 1 and expected[GPU_RESOURCE]:
+        expected = {GPU_RESOURCE: max(expected[GPU_RESOURCE] + (models or 1) - 1, whole)}
     if finding := compare_mappings(above_zero(expected), above_zero(advertised)):
         raise ConformanceError(context, "resources compared with labels", finding)
 
@@ -153,10 +156,8 @@ def check_listing(
         raise ConformanceError(context, "nvidia-smi -L compared with labels", finding)
 
 
-def _some_gpus_are_whole(labels: Mapping[str, str], strategy: Strategy, models: int) -> bool:
-    """Return whether the node may have whole GPUs under `mixed`; with several models the labels do not tell."""
-    told = labels.get(f"{GPU_RESOURCE}.replicas") not in (None, "0")
-    return strategy is Strategy.MIXED and (told or models > 1)
+def _some_gpus_are_whole(labels: Mapping[str, str]) -> bool:
+    return labels.get(f"{GPU_RESOURCE}.replicas") not in (None, "0")
 
 
 def _number(text: str | None) -> int:

@@ -60,6 +60,27 @@ def test_counts(
 @pytest.mark.parametrize(
     ("strategy", "labels", "allocatable", "right"),
     [
+        (SINGLE, {"gpu.count": "4"}, {"gpu": 4}, True),
+        (SINGLE, {"gpu.count": "4"}, {"gpu": 8}, True),
+        (SINGLE, {"gpu.count": "4"}, {"gpu": 3}, False),
+        (SINGLE, {"gpu.count": "14", "gpu.slices.gi": "1"}, {"gpu": 14}, True),
+        (SINGLE, {"gpu.count": "14", "gpu.slices.gi": "1"}, {}, False),
+        (MIXED, SLICED, {"mig-1g.10gb": 2, "mig-1g.10gb.me": 1, "gpu": 1}, True),
+    ],
+)
+def test_a_node_may_have_models_that_nobody_knows_of(
+    strategy: Strategy, labels: dict[str, str], allocatable: dict[str, int], right: bool
+) -> None:
+    """Without exec, and without a file that mig-manager generated, labels tell one model alone."""
+    advertised = {f"nvidia.com/{name}": count for name, count in allocatable.items()}
+
+    with nullcontext() if right else pytest.raises(ConformanceError):
+        check_counts(context(strategy=strategy), full(labels), advertised, strategy, NEW, models=None)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "labels", "allocatable", "right"),
+    [
         (SINGLE, {"gpu.count": "4"}, {"gpu": 8}, True),
         (SINGLE, {"gpu.count": "4"}, {"gpu": 4}, False),
         (SINGLE, {"gpu.count": "22", "gpu.slices.gi": "1"}, {}, True),

@@ -27,13 +27,13 @@ class AsFound:
         labels: All labels.
         allocatable: Resources that pods may ask for.
         offered: Names of the configurations in the node's file.
-        models: Number of GPU models that the node has, as far as the suite can tell; the labels describe one of them.
+        models: Number of GPU models that the node has; None if unknown. The labels describe one of them.
     """
 
     labels: Mapping[str, str]
     allocatable: Mapping[str, int]
     offered: tuple[str, ...]
-    models: int
+    models: int | None
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ class LookAsFound(Scenario[None, AsFound]):
         """Read the node."""
         del started
         _settle(node)
-        limit = node.cluster.limits.labels
-        node.cluster.give_time(lambda: _agree(node), "labels and resources to agree", limit, node=node.name)
+        limit, models = node.cluster.limits.labels, _models(node)
+        node.cluster.give_time(lambda: _agree(node, models), "labels and resources to agree", limit, node=node.name)
         view = node.cluster.node(node.name)
-        return AsFound(view.labels, view.allocatable, tuple(node.target.configurations.entries), _models(node))
+        return AsFound(view.labels, view.allocatable, tuple(node.target.configurations.entries), models)
 
 
 class ListAsFound(Scenario[None, Listed]):
@@ -215,16 +215,20 @@ def _settle(node: NodeInCell) -> None:
     node.cluster.give_time(settled, "the last change to end", limit, node=node.name)
 
 
-def _agree(node: NodeInCell) -> bool:
-    view, expected, models = node.cluster.node(node.name), node.expected, _models(node)
+def _agree(node: NodeInCell, models: int | None) -> bool:
+    view, expected = node.cluster.node(node.name), node.expected
     plugin, strategy = expected.device_plugin, expected.strategy
     return not _fails(
         lambda: check_counts(expected.context, view.labels, view.allocatable, strategy, plugin, models=models)
     )
 
 
-def _models(node: NodeInCell) -> int:
-    return len({gpu.name for gpu in node.target.unlike}) or 1
+def _models(node: NodeInCell) -> int | None:
+    """Return the number of models that the driver pod lists, or else those that mig-manager generated a file for."""
+    listed = node.workloads.listed_by_the_driver_pod() if node.workloads.may_execute else None
+    if known := listed or node.target.unlike:
+        return len({gpu.name for gpu in known})
+    return 1 if node.target.generated else None
 
 
 def _fails(check: Callable[[], None]) -> bool:
