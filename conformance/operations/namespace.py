@@ -67,7 +67,7 @@ def unless_deleted(cluster: Cluster, error: ApiError) -> ClusterError:
     return error
 
 
-def remove_namespace(cluster: Cluster, *, wait: bool = True) -> None:
+def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = None) -> None:
     """Delete the suite's namespace if a run of the suite created it and it is not in use.
 
     It is in use if it has pods that the suite did not create.
@@ -75,12 +75,15 @@ def remove_namespace(cluster: Cluster, *, wait: bool = True) -> None:
     Args:
         cluster: The cluster.
         wait: Whether to wait until it is gone.
+        of: Id of the run that must have created it; None for any run.
 
     Raises:
         ClusterError: It cannot be read or deleted.
     """
     found = _read(cluster)
-    if found is None or RUN_LABEL not in (found["metadata"].get("labels") or {}):
+    if found is None or (creator := (found["metadata"].get("labels") or {}).get(RUN_LABEL)) is None:
+        return
+    if of not in (None, creator):
         return
     if any(pod.run is None for pod in cluster.pods(namespace=cluster.namespace)):
         return

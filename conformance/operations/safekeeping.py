@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -12,7 +13,7 @@ from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.journal import Journal
 from conformance.operations.journal_reading import journals_in_cluster
-from conformance.operations.lease import RunLease
+from conformance.operations.lease import RunLease, lease_holder
 from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace, remove_namespace
@@ -32,6 +33,7 @@ class Safekeeping:
         unfinished: Why an object that an earlier run changed could not be put back, by path of the object. This run
             must not change these objects.
         report: Report of the restore; None before the exit.
+        entered: Whether the context was entered and not left.
     """
 
     def __init__(self, cluster: MigCluster, run: str, file: Path | None = None, *, at_once: int | None = None) -> None:
@@ -53,6 +55,7 @@ class Safekeeping:
         self.earlier: list[str] = []
         self.unfinished: dict[str, str] = {}
         self.report: Restore | None = None
+        self.entered = False
 
     def __enter__(self) -> Safekeeping:
         return self.enter()
@@ -64,18 +67,27 @@ class Safekeeping:
             LeaseHeldError: Another run holds the lease; nothing was changed.
             ClusterError: The namespace, the lease or an earlier journal cannot be read or written.
         """
-        ensure_namespace(self._cluster, self._run)
-        self._lease.acquire(patiently=patiently)
         try:
+            ensure_namespace(self._cluster, self._run)
+            self._lease.acquire(patiently=patiently)
             remove_leftovers(self._cluster)  # of runs that were killed: their pods hold GPUs
             for journal in journals_in_cluster(self._cluster):
                 self.finish(journal)
+            self.journal.survey()
+            self._cluster.journal = self.journal
+            self.entered = True
         except BaseException:
-            self._lease.release()
+            self._withdraw()
             raise
-        self.journal.survey()
-        self._cluster.journal = self.journal
         return self
+
+    def _withdraw(self) -> None:
+        """Leave neither lease nor namespace of this run behind, which has changed nothing yet."""
+        self.entered, self._cluster.journal = False, None
+        with suppress(ClusterError):
+            self._lease.release()
+            if not lease_holder(self._cluster) and not journals_in_cluster(self._cluster):
+                remove_namespace(self._cluster, wait=not self._hurried, of=self._run)
 
     def finish(self, journal: Journal) -> Restore:
         """Put back what an earlier run changed. The lease must be held."""
@@ -92,6 +104,7 @@ class Safekeeping:
         self._cluster.give_up(InconclusiveError("interrupted"))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.entered = False
         if self._lease.another_holds_it():
             took_over = LeaseHeldError("another run took over this cluster and puts back what this one changed")
             self.report = Restore().worse(took_over)

@@ -124,7 +124,10 @@ class Execution:
         except InconclusiveError as error:
             return str(error)
         mark = self._marks.get(Stop.of(spot), 0)
-        return self._cluster.guard.trouble(spot.node, mark, self._cluster.operator_namespace)
+        # Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
+        nodes = self._provisioner.targets if spot.after else (spot.node,)
+        found = (self._cluster.guard.trouble(node, mark, self._cluster.operator_namespace) for node in nodes)
+        return "; ".join(filter(None, found))
 
     def keep_evidence(self, name: str, spot: Spot, *, ask: bool = True) -> None:
         """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.

@@ -12,6 +12,7 @@ import pytest
 
 from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
+from conformance.operations import safekeeping
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.guard import Guard
 from conformance.operations.journal import Journal
@@ -285,3 +286,48 @@ def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, clust
     assert keeping.report is not None
     assert keeping.report.differences == ("another run took over this cluster and puts back what this one changed",)
     assert cluster.node("a").labels["nvidia.com/gpu.deploy.dcgm"] == "false"
+
+
+@pytest.mark.parametrize("at", ["ensure_namespace", "remove_leftovers", "journals_in_cluster"])
+def test_a_run_that_is_interrupted_before_it_began_leaves_nothing(
+    at: str, stand: Stand, lived_in: MigCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes right after the suite has created its namespace, or its lease."""
+    do, calls = getattr(safekeeping, at), []
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        calls.append(do(*given, **named))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return calls[-1]
+
+    monkeypatch.setattr(safekeeping, at, interrupted)
+    keeping = Safekeeping(lived_in, "run-1")
+    with pytest.raises(KeyboardInterrupt):
+        keeping.enter()
+
+    assert not keeping.entered
+    assert "mig-conformance" not in names(stand, paths.namespaces(), active=True)
+
+
+def test_a_lease_that_was_written_before_the_interrupt_does_not_stay(
+    stand: Stand, lived_in: MigCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = RunLease._write
+
+    def interrupted(lease: RunLease, version: str | None) -> None:
+        write(lease, version)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunLease, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Safekeeping(lived_in, "run-1").enter()
+
+    assert "mig-conformance" not in names(stand, paths.namespaces(), active=True)
+
+
+def test_a_namespace_in_which_another_run_is_at_work_stays(stand: Stand, lived_in: MigCluster) -> None:
+    with Safekeeping(lived_in, "run-1"):
+        with pytest.raises(LeaseHeldError):
+            Safekeeping(lived_in, "run-2").enter()
+        assert "mig-conformance" in names(stand, paths.namespaces(), active=True)
