@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.backends.backend import READ_ONLY
+from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError, UnreachableError
 from conformance.expect.kinds import GeometryKind
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
@@ -664,3 +665,23 @@ def test_a_report_has_evidence_of_so_many_places_only(monkeypatch: pytest.Monkey
         stage.execution.keep_evidence(node, Spot(cell(ONE), node))
 
     assert (len(stage.run.evidence), list(stage.run.evidence_of)) == (1, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("spot", "told"), [(Spot(cell(ONE), "a"), False), (Spot(cell(ONE), "a", after=cell(OTHER)), True)]
+)
+def test_what_others_do_to_one_node_is_trouble_for_a_change_of_strategy_on_all(spot: Spot, told: bool) -> None:
+    """Operands roll from node to node: one that is not ready on a node keeps its update from the others."""
+    stage = Stage("a", "b")
+    stage.memory.watch()
+    found = stage.memory.get(paths.node("b"))
+    fields: dict[str, Any] = {"f:metadata": {"f:labels": {"f:nvidia.com/gpu.deploy.container-toolkit": {}}}}
+    meta = found["metadata"] | {
+        "labels": found["metadata"]["labels"] | {"nvidia.com/gpu.deploy.container-toolkit": "false"},
+        "managedFields": [{"manager": "kubectl-label", "operation": "Update", "fieldsV1": fields}],
+    }
+    stage.memory.put(paths.node("b"), found | {"metadata": meta})
+
+    trouble = stage.execution.trouble(spot)
+
+    assert ("container-toolkit=false (by kubectl-label)" in trouble) is told
