@@ -73,6 +73,9 @@ def test_a_chosen_configuration_is_never_overwritten_but_an_empty_one_is() -> No
     node = GPU_NODE | CAPABLE | {"nvidia.com/gpu.deploy.mig-manager": "true"}
 
     assert label_patch(node | {"nvidia.com/mig.config": "all-1g.10gb"}, policy(), client=False) == {}
+    for state in ("pending", "rebooting", "success", "failed"):
+        asked = {"nvidia.com/mig.config": "all-1g.10gb", "nvidia.com/mig.config.state": state}
+        assert label_patch(node | asked, policy(), client=False) == {}
     assert label_patch(node | {"nvidia.com/mig.config": ""}, policy(), client=False) == {
         "nvidia.com/mig.config": "all-disabled"
     }
