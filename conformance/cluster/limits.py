@@ -114,7 +114,8 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise ClusterError(f"cannot read limits from {path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ClusterError(f"cannot read limits from {path}: {why}") from error
     if not isinstance(data, dict):
         raise ClusterError(f"{path}: expected a mapping of limits to seconds, found {type(data).__name__}")
     return data

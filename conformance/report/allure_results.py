@@ -11,6 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,10 +68,15 @@ class AllureResults:
         self._folder = folder
         self._own = own
         self._run = run
-        self._files = _logger(str(folder), own or clean)
+        self._clean = own or clean
         self._attached: dict[str, list[Any]] = {}
         self._begun = 0.0
         self._trace = ""
+
+    @cached_property
+    def _files(self) -> Any:
+        """What writes the files. Made with the first of them: a run that does not begin leaves the former ones."""
+        return _logger(str(self._folder), self._clean)
 
     def pytest_runtest_logstart(self) -> None:
         """Note when the case begins."""
@@ -100,7 +106,7 @@ class AllureResults:
                 properties format would read otherwise.
         """
         lines = [f"{name}={value}\n" for name, value in facts.items()]
-        (self._folder / ENVIRONMENT_FILE).write_text("".join(lines), encoding="ascii", errors="replace")
+        self._files.report_attached_data("".join(lines).encode("ascii", errors="replace"), ENVIRONMENT_FILE)
         _write_json(self._folder / CATEGORIES_FILE, CATEGORIES)
         if not self._own:
             return

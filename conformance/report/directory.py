@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from _pytest.junitxml import xml_key  # the only way to its plug-in, which has no name
 
 from conformance.flags import OptionError, declare, read
 from conformance.report.allure_results import AllureResults
 from conformance.report.model import Report
 from conformance.report.options import ReportOptions
-from conformance.report.outputs import remove_outputs, write_whole
+from conformance.report.outputs import check_outputs, remove_outputs, write_whole
 from conformance.report.run import Run
 
 REPORT_FILE: Final = "report.json"
@@ -28,7 +29,7 @@ def add_options(parser: pytest.Parser) -> None:
 def prepare(config: pytest.Config) -> Path:
     """Create the report directory and let JUnit write into it, unless the user chose another path.
 
-    Removes the report of an earlier run, so that its verdict cannot be taken for that of an interrupted run.
+    The files of an earlier run stay until this one begins, see `remove_former`.
 
     Raises:
         pytest.UsageError: The directory cannot be made or written.
@@ -37,8 +38,7 @@ def prepare(config: pytest.Config) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
-            (directory / REPORT_FILE).unlink(missing_ok=True)
-            remove_outputs(directory)
+            check_outputs(directory, REPORT_FILE)
     except OSError as error:
         raise pytest.UsageError(
             f"cannot write reports to {directory}: {error.strerror}; give another folder with --report-dir"
@@ -46,6 +46,20 @@ def prepare(config: pytest.Config) -> Path:
     if config.getoption("xmlpath", None) is None:
         config.option.xmlpath = str(directory / JUNIT_FILE)
     return directory
+
+
+def remove_former(directory: Path) -> None:
+    """Remove the report of an earlier run, so that its verdict cannot be taken for that of a run that was killed."""
+    (directory / REPORT_FILE).unlink(missing_ok=True)
+    remove_outputs(directory)
+
+
+def keep_former(config: pytest.Config) -> None:
+    """Keep JUnit's file of an earlier run in the report directory: this one could not begin."""
+    junit = config.stash.get(xml_key, None)
+    if junit is not None and Path(junit.logfile) == report_directory(config) / JUNIT_FILE:
+        del config.stash[xml_key]
+        config.pluginmanager.unregister(junit)
 
 
 def allure_results(config: pytest.Config, run: Run, directory: Path) -> AllureResults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,17 @@ def write_outputs(folder: Path, report: Report) -> None:
     """Write every file, each as a whole or not at all."""
     for name, text in WRITERS.items():
         write_whole(folder / name, text(report))
+
+
+def check_outputs(folder: Path, *others: str) -> None:
+    """Check that no file of the folder, nor one of the others, is a folder.
+
+    Raises:
+        OSError: One is, so that it could not be replaced.
+    """
+    for name in (*WRITERS, *others):
+        if (path := folder / name).is_dir():
+            raise OSError(errno.EISDIR, f"{name} is a folder", str(path))
 
 
 def remove_outputs(folder: Path) -> None:

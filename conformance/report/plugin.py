@@ -86,6 +86,12 @@ class _Writer:
         self.allure = directory.allure_results(config, run, folder)
         self.record_property: Callable[[str, object], None] | None = None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Remove the report of an earlier run now that this one begins; returns None, so that pytest goes on."""
+        if self._run.backend:
+            directory.remove_former(self._folder)
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports; exit status 0 becomes 1 if the verdict is less than `--require` asks for."""
         if not self._run.backend:

@@ -60,7 +60,7 @@ class Plan:
         yield "as found", [*self._as_found()] or ["nothing"]
         yield "states", [*self._states()] or ["none: every node stays as it was found"]
         yield "scenarios", [*self._described()]
-        yield "changes", [*self._changes()]
+        yield "changes", [*dict.fromkeys(self._changes())]
         yield "left out", [*self._left_out()] or ["nothing"]
         yield "takes", [f"about {_duration(self.seconds)} on real hardware"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def _look(action: str, options: RestoreOptions, attachment: Attachment) -> tuple
 
 def _shown(cluster: MigCluster, options: RestoreOptions) -> Iterator[str]:
     if holder := lease_holder(cluster):
-        yield f"active now: {holder}"
+        yield f"active now, or killed less than {cluster.limits.lease:.0f} s ago: {holder}"
     for journal in _journals(cluster, options):
         yield f"{journal.who}, has not put back:"
         for entry in journal.entries.values():
@@ -133,6 +134,8 @@ def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[s
     ):
         if not _journals(cluster, options) and not namespace_exists(cluster):
             return Exit.DONE, ["nothing to put back"]
+        if holder := lease_holder(cluster):
+            sys.stderr.write(f"{holder} holds the lease; waiting until it ends, or until its lease expires\n")
         keeping = Safekeeping(cluster, secrets.token_hex(4))
         keeping.enter(patiently=True)
         termination.hurry = keeping.hurry

@@ -18,7 +18,7 @@ class BringToCell(Scenario[None, Arrival]):
 
     summary: ClassVar = "set mig.config and wait for mig-manager and the operands"
     effect: ClassVar = Effect.DISRUPTIVE
-    cost: ClassVar = 20.0
+    cost: ClassVar = 17.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing: the provisioner has already brought the node to the cell."""

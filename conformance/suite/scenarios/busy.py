@@ -44,7 +44,7 @@ class RequestWhileBusy(FailureScenario[PodView, Busy]):
 
     summary: ClassVar = "request another configuration while a pod computes, and again without the pod"
     needs: ClassVar = Needs(devices=1)
-    cost: ClassVar = 90.0
+    cost: ClassVar = 25.0
 
     def start(self, node: NodeInCell) -> PodView:
         """Start the pod on one of the devices of the cell."""
@@ -68,7 +68,7 @@ class StartPodsDuringChange(FailureScenario[None, tuple[StartedPod, ...]]):
 
     summary: ClassVar = "create pods while the GPUs are changed"
     needs: ClassVar = Needs(devices=1)
-    cost: ClassVar = 60.0
+    cost: ClassVar = 30.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

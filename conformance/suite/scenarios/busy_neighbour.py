@@ -43,7 +43,7 @@ class ChangeBesideBusyGpu(OwnFileScenario[BusyNeighbour]):
 
     summary: ClassVar = "change the first GPU while a pod computes on another one"
     needs: ClassVar = Needs(gpus=2)
-    cost: ClassVar = 300.0
+    cost: ClassVar = 45.0
 
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """Two layouts that differ on the first GPU alone."""

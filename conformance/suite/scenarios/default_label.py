@@ -41,7 +41,7 @@ class ClearDefault(ClusterScenario[TrialWatch, DefaultLabel]):
     summary: ClassVar = "remove the label of the nodes, with an empty default and with the usual one"
     needs: ClassVar = Needs(default_configuration=True)
     changes: ClassVar = ("ClusterPolicy spec.migManager.config.default",)
-    cost: ClassVar = 120.0
+    cost: ClassVar = 50.0
 
     def __init__(self) -> None:
         self._watches: dict[str, TrialWatch] = {}

@@ -66,7 +66,7 @@ class TakeEveryDevice(Scenario[Holders, FullNode]):
     exclusive: ClassVar = True
     full_profile_only: ClassVar = True
     needs: ClassVar = Needs(devices=4)
-    cost: ClassVar = 45.0
+    cost: ClassVar = 15.0
 
     def start(self, node: NodeInCell) -> Holders:
         """Start a pod with one device, one that tries, and one with all others."""

@@ -55,7 +55,7 @@ class RequestImpossible(OwnFileScenario[Impossible]):
     """Puts a file in force whose configurations do not fit the GPUs, and requests them one after the other."""
 
     summary: ClassVar = "request configurations that do not fit the GPUs, and the one of the cell after each"
-    cost: ClassVar = 400.0
+    cost: ClassVar = 70.0
 
     def configurations(self, gpus: Sequence[ObservedGpu]) -> Mapping[str, Iterable[Entry]]:
         """Layouts with too many instances, without room for all, and with a profile that no GPU offers."""
@@ -99,7 +99,7 @@ class BreakFile(OwnFileScenario[BrokenFile]):
     """Puts a file in force, breaks it in several ways, and requests a configuration each time."""
 
     summary: ClassVar = "break the mig-parted file in several ways, request a configuration each time, and repair it"
-    cost: ClassVar = 900.0
+    cost: ClassVar = 425.0
 
     def __init__(self) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ class TouchLabelWhileIdle(FailureScenario[None, IdleLabel]):
     """Removes, empties and repeats the label, and watches that mig-manager does nothing."""
 
     summary: ClassVar = "remove, empty and repeat the label while mig-manager is idle"
-    cost: ClassVar = 90.0
+    cost: ClassVar = 50.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -86,7 +86,7 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
     summary: ClassVar = "remove and change the label while mig-manager changes the GPUs"
     needs: ClassVar = Needs(devices=1)
     changes: ClassVar = ("a finalizer on the device plugin's pod, for as long as a change of the label takes",)
-    cost: ClassVar = 150.0
+    cost: ClassVar = 45.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

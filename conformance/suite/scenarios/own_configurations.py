@@ -79,7 +79,7 @@ class UseOwnConfigurations(OwnFileScenario[OwnConfigurations]):
     """Puts a ConfigMap in force, requests its configurations, edits one, and goes back to the built-in ones."""
 
     summary: ClassVar = "put a ConfigMap of the suite in force, request and edit its configurations"
-    cost: ClassVar = 420.0
+    cost: ClassVar = 165.0
 
     def __init__(self) -> None:
         super().__init__()

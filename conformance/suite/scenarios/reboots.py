@@ -58,7 +58,7 @@ class RebootNode(FailureScenario[None, Reboot]):
     summary: ClassVar = "reboot the node"
     effect: ClassVar = Effect.REBOOT
     changes: ClassVar = ("the node is rebooted by a privileged pod of the suite",)
-    cost: ClassVar = 420.0
+    cost: ClassVar = 330.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -81,7 +81,7 @@ class RebootWithoutLabel(FailureScenario[None, UnlabelledReboot]):
     summary: ClassVar = "reboot the node without its mig.config label"
     effect: ClassVar = Effect.REBOOT
     changes: ClassVar = ("the node is rebooted by a privileged pod of the suite",)
-    cost: ClassVar = 480.0
+    cost: ClassVar = 345.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -107,7 +107,7 @@ class RebootWithOtherLabel(FailureScenario[None, ChangedReboot]):
     summary: ClassVar = "reboot the node and change its mig.config label meanwhile"
     effect: ClassVar = Effect.REBOOT
     changes: ClassVar = ("the node is rebooted by a privileged pod of the suite",)
-    cost: ClassVar = 480.0
+    cost: ClassVar = 330.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -131,7 +131,7 @@ class RestartKubelet(FailureScenario[None, Trial]):
     summary: ClassVar = "restart kubelet on the node"
     effect: ClassVar = Effect.REBOOT
     changes: ClassVar = ("kubelet of the node is restarted by a privileged pod of the suite",)
-    cost: ClassVar = 60.0
+    cost: ClassVar = 10.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

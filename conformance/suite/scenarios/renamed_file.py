@@ -45,7 +45,7 @@ class RenameFile(OwnFileScenario[RenamedFile]):
         *OwnFileScenario.changes,
         f"ConfigMap {SECOND_CONFIG_MAP} in the operator's namespace, with configurations of the suite",
     )
-    cost: ClassVar = 300.0
+    cost: ClassVar = 30.0
 
     def __init__(self) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class DeleteOperands(FailureScenario[None, Restarts]):
     """Deletes the pod of one operand after the other, mig-manager's last, each when the one before is back."""
 
     summary: ClassVar = "delete the operands' pods one after the other"
-    cost: ClassVar = 120.0
+    cost: ClassVar = 10.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -60,7 +60,7 @@ class DeleteManagerAtWork(FailureScenario[None, Restarts]):
     """Leaves the cell, asks for its configuration again, and deletes mig-manager's pod while it is at work."""
 
     summary: ClassVar = "delete mig-manager's pod while it changes the GPUs"
-    cost: ClassVar = 100.0
+    cost: ClassVar = 30.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

@@ -71,7 +71,7 @@ class ChangeStrategy(ClusterScenario[Pods, ThereAndBack]):
 
     summary: ClassVar = "change the strategy and change it back, and read operands, resources, labels and GPUs"
     changes: ClassVar = _CHANGES
-    cost: ClassVar = 110.0
+    cost: ClassVar = 35.0
 
     def start(self, node: NodeInCell) -> Pods:
         """Note the pods of the operands."""
@@ -103,7 +103,7 @@ class UnsetStrategy(ClusterScenario[Pods, WithoutMigStrategy]):
 
     summary: ClassVar = "set strategy none, then no strategy at all, and read operands, resources, labels and GPUs"
     changes: ClassVar = _CHANGES
-    cost: ClassVar = 150.0
+    cost: ClassVar = 50.0
 
     def __init__(self) -> None:
         self._none: Mapping[str, UnderStrategy] = {}

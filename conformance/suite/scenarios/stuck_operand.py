@@ -32,7 +32,7 @@ class KeepPlugin(FailureScenario[None, StuckOperand]):
     summary: ClassVar = "request a configuration while the device plugin's pod cannot go away, and again when it can"
     needs: ClassVar = Needs(devices=1)
     changes: ClassVar = ("a finalizer on the device plugin's pod, for up to six minutes",)
-    cost: ClassVar = 420.0
+    cost: ClassVar = 330.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

@@ -17,7 +17,7 @@ class RequestUnknownName(FailureScenario[None, Refusal]):
     """Requests a configuration that does not exist, then the one of the cell."""
 
     summary: ClassVar = "request an unknown configuration, then the one of the cell"
-    cost: ClassVar = 20.0
+    cost: ClassVar = 5.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
@@ -32,7 +32,7 @@ class RequestBareProfile(FailureScenario[None, Refusal]):
     """Requests a profile of the GPUs by its own name, such as `1g.10gb` in place of `all-1g.10gb`."""
 
     summary: ClassVar = "request a profile by its bare name, then the configuration of the cell"
-    cost: ClassVar = 20.0
+    cost: ClassVar = 5.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""

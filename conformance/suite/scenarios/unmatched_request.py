@@ -30,7 +30,7 @@ class RequestUnmatched(Scenario[tuple[str, PodView], UnmatchedRequest]):
 
     summary: ClassVar = "start a pod that must stay Pending"
     effect: ClassVar = Effect.WORKLOAD
-    cost: ClassVar = 11.0
+    cost: ClassVar = 9.0
 
     def start(self, node: NodeInCell) -> tuple[str, PodView]:
         """Start the pod."""
