@@ -221,7 +221,7 @@ def _faults() -> Iterator[str]:
     yield "`tests/cases/test_faults.py` proves with one run a fault. Switch one on with `--fault NAME`."
     yield ""
     yield from _table(
-        ("fault", "component", "what an observer sees", "requirements", "cases that turn red"),
+        ("fault", "component", "what an observer sees", "requirements", "source", "cases that turn red"),
         (_fault(fault, red[fault.name]) for fault in FAULTS),
     )
 
@@ -268,7 +268,8 @@ def _scenario(scenario: AnyScenario, cases: Sequence[CaseEntry]) -> tuple[str, .
 
 
 def _fault(fault: Fault, red: Iterable[str]) -> tuple[str, ...]:
-    return (f"`{fault.name}`", f"`{fault.component}`", fault.breaks, ", ".join(fault.requirements), _names(red))
+    violated = ", ".join(fault.requirements)
+    return (f"`{fault.name}`", f"`{fault.component}`", fault.breaks, violated, fault.source, _names(red))
 
 
 def _cells(cells: CellSelection) -> str:
