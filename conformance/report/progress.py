@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -19,6 +20,8 @@ _LONG_WAIT: Final = 120.0
 """Seconds of wall time after which a wait gets a line in a log, and again after as many."""
 _SAME_WAIT_WITHIN: Final = 5.0
 """Seconds of wall time: a wait tells of itself once a second, so after such a pause it is another one."""
+_SHOWN_WITHIN: Final = 2.5
+"""Seconds of wall time: a wait that has not told of itself for so long is probably over."""
 
 _MINUTE: Final = 90.0
 """Seconds from which on minutes say more."""
@@ -27,6 +30,31 @@ _MAKE_ROOM: Final = "\x1bD\x1b[A"
 """One row down and up again: at the bottom of the screen this scrolls, and the cursor keeps its column."""
 _ROW_BELOW: Final = "\x1b7\x1b[B\r\x1b[2K{text}\x1b8"
 """The row under the cursor becomes the text, the cursor stays: pytest's own dots are left alone. ECMA-48 and VT100."""
+
+
+@dataclass
+class _Wait:
+    """A wait that is going on.
+
+    Attributes:
+        what: What is waited for.
+        node: Where; None for the whole cluster.
+        began: When it began, in seconds of wall time.
+        next_line_after: Seconds of wall time after which it gets a line in a log.
+        told: When it told of itself last.
+        cluster_seconds: How long it had lasted then, by the cluster's clock.
+    """
+
+    what: str
+    node: str | None
+    began: float
+    next_line_after: float
+    told: float = 0.0
+    cluster_seconds: float = 0.0
+
+    def goes_on(self, now: float) -> bool:
+        """Whether it told of itself lately."""
+        return now - self.told < _SAME_WAIT_WITHIN
 
 
 class Progress:
@@ -40,10 +68,9 @@ class Progress:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._quiet = config.option.verbose < 0
-        self._wait: tuple[str, str | None] = ("", None)
-        self._cluster_seconds = 0.0
-        self._began = self._told = self._first = time.monotonic()
-        self._next_line_after = _LONG_WAIT
+        self._waits: dict[tuple[str, str | None], _Wait] = {}
+        self._waiting = threading.Lock()
+        self._first = time.monotonic()
         self._shown = False
         self._state = ""
         self._begun_state: tuple[int, str] | None = None
@@ -61,7 +88,9 @@ class Progress:
         self._state = f"state {number} of {of}{left}: {text}"
         begun = (number, text.partition(":")[0])
         if is_new := begun != self._begun_state:
-            self._begun_state, self._wait = begun, ("", None)
+            self._begun_state = begun
+            with self._waiting:
+                self._waits.clear()
         self._show(log=is_new)
 
     def wait(self, what: str, node: str | None, seconds: float) -> None:
@@ -73,11 +102,12 @@ class Progress:
             seconds: How long by the cluster's clock, which may run faster than a person's.
         """
         now = time.monotonic()
-        goes_on = seconds >= self._cluster_seconds and now - self._told < _SAME_WAIT_WITHIN
-        if (what, node) != self._wait or not goes_on:
-            self._wait, self._began, self._next_line_after = (what, node), now, _LONG_WAIT
-        self._cluster_seconds, self._told = seconds, now
-        if now - self._began >= _FIRST_SHOWN_AFTER:
+        with self._waiting:
+            known = self._waits.get((what, node))
+            if known is None or not known.goes_on(now) or seconds < known.cluster_seconds:
+                known = self._waits[what, node] = _Wait(what, node, now, _LONG_WAIT)
+            known.told, known.cluster_seconds = now, seconds
+        if now - known.began >= _FIRST_SHOWN_AFTER:
             self._show(log=False)
 
     @pytest.hookimpl(tryfirst=True)
@@ -98,19 +128,29 @@ class Progress:
         if self._quiet or threading.current_thread() is not threading.main_thread():
             return
         now = time.monotonic()
-        waited = now - self._began if now - self._told < _SAME_WAIT_WITHIN else 0.0
-        if is_long := waited >= self._next_line_after:
-            self._next_line_after += _LONG_WAIT
+        wait = self._longest(now)
+        if is_long := wait is not None and now - wait.began >= wait.next_line_after:
+            wait.next_line_after += _LONG_WAIT
+        line = self._line(wait, now)
         with self._past_capture():
             if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-                self._draw(self._line(waited))
+                self._draw(line)
             elif log or is_long:
-                self._write(self._line(waited))
+                self._write(line)
 
-    def _line(self, waited: float) -> str:
-        what, node = self._wait
-        wait = f"waiting {waited:.0f} s on {node or 'the cluster'} for {what}"
-        return "; ".join(filter(None, (self._state, wait if what and waited >= _FIRST_SHOWN_AFTER else "")))
+    def _longest(self, now: float) -> _Wait | None:
+        """Return the wait that has lasted longest; nodes that work side by side wait at the same time."""
+        with self._waiting:
+            self._waits = {key: wait for key, wait in self._waits.items() if wait.goes_on(now)}
+            lately = [wait for wait in self._waits.values() if now - wait.told < _SHOWN_WITHIN]
+            return min(lately, key=lambda wait: wait.began, default=None)
+
+    def _line(self, wait: _Wait | None, now: float) -> str:
+        waited = now - wait.began if wait else 0.0
+        if wait is None or waited < _FIRST_SHOWN_AFTER:
+            return self._state
+        waiting = f"waiting {waited:.0f} s on {wait.node or 'the cluster'} for {wait.what}"
+        return "; ".join(filter(None, (self._state, waiting)))
 
     def _draw(self, line: str) -> None:
         room = shutil.get_terminal_size().columns - 1

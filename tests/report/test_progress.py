@@ -169,6 +169,19 @@ def test_a_wait_of_minutes_has_a_line_after_every_two(shown: Progress, time: Tim
 
 
 @pytest.mark.usefixtures("log")
+def test_of_nodes_that_wait_side_by_side_the_longest_wait_is_told(
+    shown: Progress, time: Time, reporter: Reporter
+) -> None:
+    for passed in range(125):
+        shown.wait("state success", "sim-0", passed)
+        if passed >= 10:
+            shown.wait("pods to be gone", "sim-1", passed)
+        time.now += 1
+
+    assert reporter.lines == ["waiting 120 s on sim-0 for state success"]
+
+
+@pytest.mark.usefixtures("log")
 def test_another_wait_begins_at_nought(shown: Progress, time: Time, reporter: Reporter) -> None:
     wait(shown, time, 110)
     time.now += 30
