@@ -118,7 +118,7 @@ class PolicyView:
         manager_env: Environment variables of mig-manager, such as WITH_REBOOT.
         plugin_config: ConfigMap with files of the device plugin; None or "" if there is none.
         plugin_config_default: File of that ConfigMap for nodes whose label names none; None or "" for no file.
-        conditions: Each condition that reports a problem, as `type: reason: message`.
+        conditions: Each condition that reports a problem, as `type: reason: message`, without what is empty.
     """
 
     name: str
@@ -250,4 +250,4 @@ def _complains(condition: Raw) -> bool:
 
 
 def _complaint(condition: Raw) -> str:
-    return f"{condition['type']}: {condition.get('reason', '')}: {condition.get('message', '')}"
+    return ": ".join(filter(None, (condition["type"], condition.get("reason"), condition.get("message"))))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from conformance.preflight.finding import PreflightFinding
 from conformance.preflight.text import short
 from conformance.report.assemble import gpu_kind, versions
 from conformance.report.directory import REPORT_FILE
@@ -46,7 +47,7 @@ def summary(report: Report, directory: Path) -> list[Row]:
         Row("nodes", tuple(_nodes(report.environment.nodes))),
         Row("versions", (_versions(report),)),
         *_remarks(report.environment.nodes),
-        *_preflight(report),
+        *preflight_rows(report.preflight),
         Row("states", tuple(_states(report.reconfigurations.visited)) or ("none: every node stayed as it was found",)),
         _reconfigured(report),
         _cases(report),
@@ -91,9 +92,9 @@ def _remarks(nodes: Iterable[NodeEnvironment]) -> Iterator[Row]:
         yield Row("remarks", capped(lines, _LISTED_REASONS), "yellow")
 
 
-def _preflight(report: Report) -> Iterator[Row]:
+def preflight_rows(findings: Iterable[PreflightFinding]) -> Iterator[Row]:
     """One line for each finding, those that block first; `mig-conformance preflight` says more."""
-    ordered = sorted(report.preflight, key=lambda finding: finding.severity)
+    ordered = sorted(findings, key=lambda finding: finding.severity)
     if ordered:
         lines = [f"{finding.severity} {finding.id}: {short(finding)}" for finding in ordered]
         yield Row("preflight", capped(lines, _LISTED_REASONS), "yellow")
