@@ -82,6 +82,7 @@ class Leftover:
         gone: When the allocatable count fell to 0, or when the watch began if that was later.
         forgotten: When the capacity fell to 0; None if it did not before the run ended.
         back: When the resource was advertised again, in another cell; None if it was not.
+        away: From when until when the node was not Ready: meanwhile no kubelet could write the capacity.
     """
 
     resource: str
@@ -89,18 +90,22 @@ class Leftover:
     gone: float
     forgotten: float | None
     back: float | None
+    away: tuple[tuple[float, float], ...] = ()
 
     def outlived(self, grace: float, now: float) -> float | None:
         """Return for how many seconds kubelet counted the resource beyond the grace; None if it did not.
 
-        The time ends when the capacity falls to 0 or when the resource is advertised again.
+        The time ends when the capacity falls to 0 or when the resource is advertised again. While the node was not
+        Ready, it does not count.
 
         Args:
             grace: Seconds for which kubelet may count a resource that is gone.
             now: When the run stopped watching.
         """
         ends = [time for time in (self.forgotten, self.back) if time is not None]
-        over = min(ends, default=now) - self.gone - grace
+        end = min(ends, default=now)
+        away = sum(max(min(until, end) - max(since, self.gone), 0.0) for since, until in self.away)
+        over = end - self.gone - away - grace
         return over if over > 0 else None
 
 

@@ -18,6 +18,8 @@ from conformance.spec.names import (
     DEVICE_PLUGIN_APP,
     DRIVER_APP,
     FEATURE_DISCOVERY_APP,
+    GPU_PRODUCT,
+    MIG_CONFIG,
     MIG_MANAGER_APP,
     PAUSED,
     TOOLKIT_APP,
@@ -43,6 +45,8 @@ _LABELS: Final = {
     DCGM_EXPORTER_APP: "dcgm-exporter",
 }
 """Deploy label of each operand, without its prefix. Source: gpu-operator v26.7.0, assets."""
+_WITHOUT_DEVICES: Final = (DEVICE_PLUGIN_APP, VALIDATOR_APP)
+"""Operands that are not Ready where nothing can be advertised. Source: k8s-device-plugin v0.20.0, internal/rm."""
 _RECENT: Final = timedelta(hours=1)
 """An error of a container that is older says nothing about a run."""
 
@@ -58,6 +62,15 @@ def needed(snapshot: Snapshot) -> Iterator[Seen]:
             yield _without_daemon_set(snapshot, app, rules_out)
             continue
         yield from _on_nodes(snapshot, app, rules_out)
+
+
+def uneven(snapshot: Snapshot) -> Iterator[Seen]:
+    """Strategy `single`, and GPUs that are divided unevenly: the device plugin ends, and the validator waits for it."""
+    for node in snapshot.mig_nodes:
+        if _is_uneven(node):
+            found = "the GPUs are divided unevenly under strategy single, so the device plugin advertises nothing"
+            fix = f"set label {MIG_CONFIG} to a configuration with one profile, or strategy mixed"
+            yield Seen(str(node), found, fix)
 
 
 def others(snapshot: Snapshot) -> Iterator[Seen]:
@@ -83,6 +96,8 @@ def restarted(snapshot: Snapshot) -> Iterator[Seen]:
     for app in _LABELS:
         for node, pods in _under_test(snapshot, app):
             for pod in pods:
+                if _is_uneven(node) and app in _WITHOUT_DEVICES:
+                    continue  # the check `uneven` says so
                 if pod.failed_at is not None and snapshot.taken - pod.failed_at < _RECENT:
                     found = f"{app} was restarted {pod.view.restarts} times, last after an error within the last hour"
                     yield Seen(str(node), found, _logs(pod, "--previous"))
@@ -124,7 +139,7 @@ def _on_nodes(snapshot: Snapshot, app: str, rules_out: tuple[str, ...]) -> Itera
             fix = f"see `kubectl describe daemonset -n {snapshot.namespace} {app}`"
             yield Seen(str(node), f"{app} has no pod", fix, rules_out)
         for pod in pods:
-            if not pod.view.ready:
+            if not pod.view.ready and not (_is_uneven(node) and app in _WITHOUT_DEVICES):
                 yield Seen(str(node), f"{app} is not Ready: {_state(pod)}", _logs(pod), rules_out)
 
 
@@ -134,6 +149,11 @@ def _without_daemon_set(snapshot: Snapshot, app: str, rules_out: tuple[str, ...]
     found = f"{app} is off ({field})" if off else f"there is no DaemonSet {app}"
     fix = f"set {field} to true" if off else "see the log of the operator: it creates the DaemonSet"
     return Seen("cluster", found, fix, rules_out)
+
+
+def _is_uneven(node: SeenNode) -> bool:
+    """Whether `single` cannot describe the GPUs. Source: k8s-device-plugin v0.20.0, internal/lm."""
+    return node.labels.get(GPU_PRODUCT, "").endswith("-MIG-INVALID")
 
 
 def _under_test(snapshot: Snapshot, app: str) -> Iterator[tuple[SeenNode, list[SeenPod]]]:

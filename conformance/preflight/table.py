@@ -26,6 +26,7 @@ CHECKS: Final = (
     Check("node-not-ready", _BLOCKS, ALL, "a node that is not Ready", gpus.node_away),
     Check("manager-off", _BLOCKS, CHANGES, "mig-manager switched off", cluster_policy.manager_off),
     Check("operand", _BLOCKS, DEVICES, "an operand that MIG needs and that does not run", operands.needed),
+    Check("uneven", _WARNS, (), "an uneven geometry under strategy single", operands.uneven),
     Check("operand-off", _BLOCKS, DEVICES, "an operand that MIG needs, switched off on a node", operands.switched_off),
     Check("other-operand", _WARNS, (), "another operand that does not run", operands.others),
     Check("operand-restarts", _WARNS, (), "an operand that ended with an error lately", operands.restarted),

@@ -179,6 +179,23 @@ def test_how_long_a_resource_outlived_its_grace(
     assert Leftover(SLICE, 7, gone, forgotten, back).outlived(GRACE, NOW) == over
 
 
+@pytest.mark.parametrize(
+    ("forgotten", "away", "over"),
+    [
+        (600.0, ((200.0, 500.0),), None),
+        (800.0, ((200.0, 300.0), (350.0, 370.0)), 280.0),
+        (800.0, ((0.0, 150.0),), 350.0),
+        (800.0, ((650.0, 900.0),), 250.0),
+        (None, ((900.0, 950.0),), 550.0),
+        (800.0, (), 400.0),
+    ],
+)
+def test_while_a_node_is_not_ready_kubelet_cannot_forget(
+    forgotten: float | None, away: tuple[tuple[float, float], ...], over: float | None
+) -> None:
+    assert Leftover(SLICE, 7, 100.0, forgotten, None, away).outlived(300.0, 1000.0) == over
+
+
 @given(TIMES, st.none() | TIMES, st.none() | TIMES)
 def test_a_resource_outlives_the_grace_only_if_it_was_watched_for_longer(
     gone: float, forgotten: float | None, back: float | None

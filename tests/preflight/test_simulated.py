@@ -147,6 +147,7 @@ BY_HAND: Final[dict[str, Break]] = {
     "unknown-model": described("nvidia.com/gpu.product", "NVIDIA-X100"),
     "manager-off": policy(migManager={"enabled": False}),
     "operand": policy(devicePlugin={"enabled": False}),
+    "uneven": label(MIG_CONFIG, "all-balanced"),
     "operand-off": label(f"{DEPLOY}device-plugin", "false"),
     "other-operand": template("nvidia-dcgm-exporter", command=["no-such-program"]),
     "operand-restarts": crash,

@@ -72,6 +72,12 @@ def _stuck(world: World) -> None:
     world.owned("nvidia-mig-manager", of=world.nodes["a"], label=STATE, time="2026-11-28T11:00:00Z")
 
 
+def _uneven(world: World) -> None:
+    world.labels().update({CONFIG: "all-1g.10gb", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3-MIG-INVALID"})
+    _waiting(world, "nvidia-device-plugin-daemonset")
+    _waiting(world, "nvidia-operator-validator")
+
+
 def _user(world: World) -> None:
     world.pods["train"] = pod("train", "a", namespace="team", app="train", gpus=1)
 
@@ -116,6 +122,7 @@ BROKEN: Final[dict[str, list[Break]]] = {
         lambda world: (world.policy["devicePlugin"].update(enabled=False),
                        world.daemon_sets.pop("nvidia-device-plugin-daemonset")),
     ],
+    "uneven": [_uneven],
     "operand-off": [_label(f"{DEPLOY}device-plugin", "false"), _label(f"{DEPLOY}gpu-feature-discovery", None)],
     "other-operand": [lambda world: _waiting(world, "nvidia-operator-validator")],
     "operand-restarts": [_restarted],

@@ -6,11 +6,11 @@ for that once, at its end, instead of in every cell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from conformance.cluster.changes import ResourceChange
+from conformance.cluster.changes import NodeChange, ResourceChange
 from conformance.expect.resources import Leftover, above_zero
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, Moment, Scenario
@@ -50,10 +50,13 @@ class WatchCapacity(Scenario[None, Capacity]):
         changes = node.cluster.timeline.of(ResourceChange, node=node.name)
         over = [name for name in above_zero(view.capacity) if name not in node.expected.resources]
         left = node.cluster.timeline.mark() if node.left is None else node.left
+        away = _away(node.cluster.timeline.of(NodeChange, node=node.name), node.cluster.clock.now())
         return Capacity(
             when_left=view.capacity,
             leftovers=tuple(
-                _follow([change for change in changes if change.resource == name], name, view.capacity[name], left)
+                replace(
+                    _follow([it for it in changes if it.resource == name], name, view.capacity[name], left), away=away
+                )
                 for name in over
                 if not view.allocatable.get(name)
             ),
@@ -74,6 +77,25 @@ def _follow(changes: list[ResourceChange], name: str, count: int, left: int) -> 
     back = (change.time for change in later if _is(change, "allocatable", zero=False))
     # If the resource was gone before the watch began (time 0), the full grace counts from there.
     return Leftover(name, count, fell[-1] if fell else 0.0, next(forgotten, None), next(back, None))
+
+
+def _of(changes: Iterable[ResourceChange], name: str) -> list[ResourceChange]:
+    return [change for change in changes if change.resource == name]
+
+
+def _away(changes: Iterable[NodeChange], now: float) -> tuple[tuple[float, float], ...]:
+    """Return from when until when the node was not Ready; what still lasts ends now."""
+    found: list[tuple[float, float]] = []
+    since: float | None = None
+    for change in changes:
+        if change.field != "ready":
+            continue
+        if change.after != "True":
+            since = change.time if since is None else since
+        elif since is not None:
+            found.append((since, change.time))
+            since = None
+    return (*found, *([(since, now)] if since is not None else []))
 
 
 def _is(change: ResourceChange, field: str, *, zero: bool) -> bool:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.cluster.changes import ResourceChange
+from conformance.cluster.changes import NodeChange, ResourceChange
 from conformance.expect.resources import Leftover
-from conformance.suite.scenarios.capacity import WatchCapacity, _follow, still_counted
+from conformance.suite.scenarios.capacity import WatchCapacity, _away, _follow, still_counted
 from tests.suite.memory import SHORT, Memory
 from tests.suite.nodes import node_in
 
@@ -136,3 +136,26 @@ def test_a_node_that_never_left_is_judged_as_it_is() -> None:
     memory.node(gpu=7)
 
     assert WatchCapacity().observe(node_in(memory, "single-all-1g.10gb"), None).when_left == {NAME: 7}
+
+
+def ready(*steps: tuple[str, float]) -> list[NodeChange]:
+    return [
+        NodeChange(sequence=number, time=time, node="sim-0", field="ready", before="", after=after)
+        for number, (after, time) in enumerate(steps)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "away"),
+    [
+        ([], ()),
+        ([("False", 10.0), ("True", 40.0)], ((10.0, 40.0),)),
+        ([("Unknown", 10.0), ("False", 20.0), ("True", 40.0)], ((10.0, 40.0),)),
+        ([("False", 10.0), ("True", 40.0), ("False", 90.0)], ((10.0, 40.0), (90.0, 100.0))),
+        ([("True", 40.0)], ()),
+    ],
+)
+def test_a_node_is_away_until_it_is_ready(
+    steps: list[tuple[str, float]], away: tuple[tuple[float, float], ...]
+) -> None:
+    assert _away(ready(*steps), 100.0) == away
