@@ -65,6 +65,8 @@ def cordoned(snapshot: Snapshot) -> Iterator[Seen]:
     for node in snapshot.mig_nodes:
         if node.view.unschedulable:
             fix = f"nothing, if it is meant; `kubectl uncordon {node.name}` takes it back"
+            if snapshot.journals:
+                fix = f"first `mig-conformance restore show`: the cordon may be that of an earlier run; otherwise {fix}"
             yield Seen(str(node), "the node is cordoned", fix)
 
 

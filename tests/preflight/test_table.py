@@ -260,3 +260,13 @@ def test_slices_without_a_label_while_mig_manager_is_off() -> None:
         world.labels(name)["nvidia.com/gpu.product"] = "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb"
 
     assert ids(find(world.snapshot)) == {"manager-off", "cut-by-others"}
+
+
+def test_a_cordon_may_be_that_of_an_earlier_run() -> None:
+    world = healthy()
+    world.nodes["a"]["spec"].update(unschedulable=True)
+    world.rest.update(journals=("7f3a",))
+
+    (cordon,) = (finding for finding in find(world.snapshot) if finding.id == "cordoned")
+
+    assert cordon.fix.startswith("first `mig-conformance restore show`")
