@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -21,11 +22,15 @@ REQUIREMENTS = {entry.name: frozenset(entry.declaration.requirements) for entry 
 @pytest.fixture(scope="session")
 def reports(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Any]]]:
     """The report of every fault that is asked for, a few runs at a time."""
-    items = [item for item in request.session.items if "reports" in getattr(item, "fixturenames", ())]
-    chosen = [item for item in items if ASKED_FOR or not item.get_closest_marker(slow.name)]
-    asked = [str(item.callspec.params["fault"]) for item in chosen if isinstance(item, pytest.Function)]
+    chosen = [item for item in request.session.items if ASKED_FOR or not item.get_closest_marker(slow.name)]
+    asked = [str(item.callspec.params["fault"]) for item in chosen if uses(item)]
     with running(asked, MATRIX) as futures:
         yield futures
+
+
+def uses(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Whether a test of this module needs a report."""
+    return isinstance(item, pytest.Function) and item.path == Path(__file__) and "reports" in item.fixturenames
 
 
 def failed_requirements(report: Mapping[str, Any]) -> set[str]:
