@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from conformance.flags import NOT_BEGUN
 from conformance.packaged_run import run_cases
@@ -62,7 +63,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     name = given[0] if given else ""
     if name in COMMANDS:
         status, lines = COMMANDS[name].run(given[1:])
-        print(*lines, sep="\n", file=sys.stderr if status == NOT_BEGUN else sys.stdout)
+        _tell(lines, sys.stderr if status == NOT_BEGUN else sys.stdout)
         return status
     if _is_meant_as_command(name):
         print(f"ERROR: there is no command {name}; there are {', '.join(COMMANDS)}", file=sys.stderr)
@@ -70,6 +71,14 @@ def main(arguments: Iterable[str] | None = None) -> int:
     if {"-h", "--help"}.intersection(given):
         print(*_usage(), sep="\n", end="\n\n", flush=True)
     return run_cases(given)
+
+
+def _tell(lines: Iterable[str], file: TextIO) -> None:
+    """Print lines. A reader that has seen enough and closed its pipe, such as `head`, is no error."""
+    try:
+        print(*lines, sep="\n", file=file, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())  # Python flushes once more when it ends
 
 
 def _is_meant_as_command(name: str) -> bool:
