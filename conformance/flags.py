@@ -58,11 +58,18 @@ class Flag:
         return self.names[0].removeprefix("--").replace("-", "_")
 
 
+def some_text(text: str) -> str:
+    """Read a text that is not empty: an empty one is most likely a variable of a shell that is not set."""
+    if not text:
+        raise ValueError("takes a value, which is empty")
+    return text
+
+
 def flag(
     *names: str,
     help: str,  # noqa: A002 - as argparse calls it
     metavar: str = "",
-    read: Callable[[str], Any] = str,
+    read: Callable[[str], Any] = some_text,
     default: str | None = None,
     shared: bool = True,
 ) -> dict[str, Flag]:

@@ -19,6 +19,7 @@ from conformance.flags import (
     path,
     positive_number,
     read,
+    some_text,
     whole_number,
 )
 
@@ -112,3 +113,9 @@ def test_values() -> None:
     assert path(".") == Path.cwd()
     with pytest.raises(ValueError, match="takes a path; for the current folder"):
         path("")
+
+
+def test_an_empty_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes a value, which is empty"):
+        some_text("")
+    assert some_text("a") == "a"

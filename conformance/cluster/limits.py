@@ -114,11 +114,19 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        why = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
-        raise ClusterError(f"cannot read limits from {path}: {why}") from error
+        raise ClusterError(f"cannot read limits from {path}: {_why(error)}") from error
     if not isinstance(data, dict):
         raise ClusterError(f"{path}: expected a mapping of limits to seconds, found {type(data).__name__}")
     return data
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a file, in one line."""
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 TIMEOUTS: Final = flag(

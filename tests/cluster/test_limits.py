@@ -27,7 +27,7 @@ def test_single_fields_are_overridden(tmp_path: Path, name: str, text: str) -> N
         ("reconfigure: true", "must be a number of seconds above 0, not True"),
         ("reconfigure: 0", "must be a number of seconds above 0, not 0"),
         ("- 1", "expected a mapping of limits to seconds, found list"),
-        ("a: [", "cannot read limits from"),
+        ("a: [", "line 1: expected the node content"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
