@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
+import yaml
+
 NOT_BEGUN: Final = 4
 """Exit status of a command that could not begin; pytest has the same."""
 _KEY: Final = "flag"
@@ -61,7 +63,7 @@ class Flag:
 def some_text(text: str) -> str:
     """Read a text that is not empty: an empty one is most likely a variable of a shell that is not set."""
     if not text:
-        raise ValueError("takes a value, which is empty")
+        raise ValueError("takes a value that is not empty")
     return text
 
 
@@ -170,6 +172,15 @@ def path(text: str) -> Path:
     if not text:
         raise ValueError("takes a path; for the current folder, write .")
     return Path(text).expanduser().absolute()
+
+
+def why_unreadable(error: Exception) -> str:
+    """Say in one line why a file of the user cannot be read: the error of opening it, or that of a parser."""
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _kind(field: Field[Any], found: Flag) -> dict[str, Any]:

@@ -116,6 +116,6 @@ def test_values() -> None:
 
 
 def test_an_empty_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="takes a value, which is empty"):
+    with pytest.raises(ValueError, match="takes a value that is not empty"):
         some_text("")
     assert some_text("a") == "a"

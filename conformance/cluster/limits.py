@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from conformance.cluster.errors import ClusterError
-from conformance.flags import flag
+from conformance.flags import flag, why_unreadable
 from conformance.flags import path as read_path
 
 
@@ -114,19 +114,10 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise ClusterError(f"cannot read limits from {path}: {_why(error)}") from error
+        raise ClusterError(f"cannot read limits from {path}: {why_unreadable(error)}") from error
     if not isinstance(data, dict):
         raise ClusterError(f"{path}: expected a mapping of limits to seconds, found {type(data).__name__}")
     return data
-
-
-def _why(error: Exception) -> str:
-    """What is wrong with a file, in one line."""
-    if isinstance(error, OSError):
-        return str(error.strerror)
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())
 
 
 TIMEOUTS: Final = flag(

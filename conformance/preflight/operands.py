@@ -96,7 +96,7 @@ def restarted(snapshot: Snapshot) -> Iterator[Seen]:
     for app in _LABELS:
         for node, pods in _under_test(snapshot, app):
             for pod in pods:
-                if _is_uneven(node) and app in _WITHOUT_DEVICES:
+                if _has_nothing_to_serve(app, node):
                     continue  # the check `uneven` says so
                 if pod.failed_at is not None and snapshot.taken - pod.failed_at < _RECENT:
                     found = f"{app} was restarted {pod.view.restarts} times, last after an error within the last hour"
@@ -139,7 +139,7 @@ def _on_nodes(snapshot: Snapshot, app: str, rules_out: tuple[str, ...]) -> Itera
             fix = f"see `kubectl describe daemonset -n {snapshot.namespace} {app}`"
             yield Seen(str(node), f"{app} has no pod", fix, rules_out)
         for pod in pods:
-            if not pod.view.ready and not (_is_uneven(node) and app in _WITHOUT_DEVICES):
+            if not pod.view.ready and not _has_nothing_to_serve(app, node):
                 yield Seen(str(node), f"{app} is not Ready: {_state(pod)}", _logs(pod), rules_out)
 
 
@@ -149,6 +149,11 @@ def _without_daemon_set(snapshot: Snapshot, app: str, rules_out: tuple[str, ...]
     found = f"{app} is off ({field})" if off else f"there is no DaemonSet {app}"
     fix = f"set {field} to true" if off else "see the log of the operator: it creates the DaemonSet"
     return Seen("cluster", found, fix, rules_out)
+
+
+def _has_nothing_to_serve(app: str, node: SeenNode) -> bool:
+    """Whether the geometry keeps an operand from being Ready."""
+    return app in _WITHOUT_DEVICES and _is_uneven(node)
 
 
 def _is_uneven(node: SeenNode) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from conformance.flags import OptionError, flag, number, on_or_off, path, whole_number
+from conformance.flags import OptionError, flag, number, on_or_off, path, whole_number, why_unreadable
 from conformance.sim.faults import Faults
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.models import Board, GpuModel, find_board
@@ -51,7 +51,7 @@ def _objects_of(file: str) -> tuple[dict[str, Any], ...]:
     try:
         found = tuple(one for one in yaml.safe_load_all(_text_of(file)) if one is not None)
     except yaml.YAMLError as error:
-        raise OptionError(f"{file} is no YAML: {error}") from error
+        raise OptionError(f"{file} is no YAML: {why_unreadable(error)}") from error
     for one in found:
         if (
             not isinstance(one, dict)

@@ -10,7 +10,7 @@ import yaml
 
 from conformance.cluster.errors import ClusterError
 from conformance.expect.versions import COMPONENTS, Declared, read_declarations
-from conformance.flags import flag, path
+from conformance.flags import flag, path, why_unreadable
 
 DECLARED_VERSIONS: Final = flag(
     "--declared-versions",
@@ -30,7 +30,7 @@ def load_declared(file: Path) -> Mapping[str, Declared]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ClusterError(f"cannot read declared versions from {file}: {error}") from error
+        raise ClusterError(f"cannot read declared versions from {file}: {why_unreadable(error)}") from error
     values = content if isinstance(content, Mapping) else {}
     if values.get("kind") == "ClusterPolicy":
         values = values.get("spec") or {}

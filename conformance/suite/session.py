@@ -27,9 +27,7 @@ from conformance.report.model import Environment
 from conformance.report.observations import TimelineEntry
 from conformance.report.run import Run, Spent
 from conformance.report.timelines import as_found, entries
-from conformance.spec.names import (
-    GPU_COUNT,
-)
+from conformance.spec.names import GPU_COUNT
 from conformance.suite.as_found import gpus_as_found
 from conformance.suite.execution import Execution
 from conformance.suite.keeping import Keeping

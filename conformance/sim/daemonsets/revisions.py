@@ -23,8 +23,7 @@ class Revisions:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._known = kube.informer(CONTROLLER_REVISIONS)
-        self._newest: dict[str, str] = {}
-        self._hashed: dict[str, tuple[int, str]] = {}  # generation and hash of its template, by uid
+        self._newest: dict[str, tuple[int, str]] = {}  # generation of a DaemonSet and hash of its template, by uid
 
     async def synced(self) -> None:
         """Wait until the existing revisions are known."""
@@ -33,13 +32,12 @@ class Revisions:
     async def current(self, daemon_set: Mapping[str, Any]) -> str:
         """Return the hash of the current template, and make its ControllerRevision the newest one."""
         uid, generation = daemon_set["metadata"]["uid"], daemon_set["metadata"]["generation"]
-        known, hashed = self._hashed.get(uid, (0, ""))
-        if known != generation:
-            hashed = template_hash(daemon_set)
-            self._hashed[uid] = generation, hashed
-        if self._newest.get(uid) != hashed:
+        known, newest = self._newest.get(uid, (0, ""))
+        if known == generation:
+            return newest
+        if (hashed := template_hash(daemon_set)) != newest:
             await self._make_newest(daemon_set, hashed)
-            self._newest[uid] = hashed
+        self._newest[uid] = generation, hashed
         return hashed
 
     async def _make_newest(self, daemon_set: Mapping[str, Any], hashed: str) -> None:

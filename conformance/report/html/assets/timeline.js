@@ -67,12 +67,11 @@ const timeline = (() => {
     return { id: `cell-${id}`, start: one.start, end: one.start + one.length, type: "background", content: "", className };
   }
 
-  /** The window of a failure: its cell. */
-  function whole(failure) {
-    if (failure === undefined) return undefined;
-    const [, until, , , start, lanes] = failure;
-    choose(lanes);
-    return [start, until];
+  /** The cell of the first failure and the lanes that show it; without a failure, the whole run. */
+  function atFirstFailure({ failures }) {
+    if (!failures.length) return { window: undefined, lanes: "" };
+    const [, end, , , start, lanes] = failures[0];
+    return { window: [start, end], lanes };
   }
 
   /** Shows groups of lanes that are hidden at first; their names are separated by spaces. */
@@ -83,11 +82,12 @@ const timeline = (() => {
 
   /** Shows a node at a time in milliseconds; without one, at its first failure, or the whole run. */
   async function open(name, from, until, lanes = "") {
-    choose(lanes);
     const told = page.data.nodes.find((one) => one.name === name) ?? page.data.nodes[0];
     if (told === undefined) return;
     node.value = told.name;
-    if (shown?.name !== told.name) await draw(told, from === undefined ? whole(told.failures[0]) : [from, until]);
+    const view = from === undefined ? atFirstFailure(told) : { window: [from, until], lanes };
+    choose(view.lanes);
+    if (shown?.name !== told.name) await draw(told, view.window);
     else if (drawn !== null && from !== undefined) go(from, until);
   }
 
