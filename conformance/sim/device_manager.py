@@ -73,6 +73,7 @@ class DeviceManager:
         self._resources: dict[str, _Devices] = {}
         self._held: dict[str, dict[tuple[str, str], set[str]]] = {}
         self._restarted = asyncio.Event()
+        self._unused = asyncio.Event()
 
     def register(self, resource: str, plugin: DevicePluginServer) -> None:
         """Register a plugin with its device list, replacing a former plugin of the same resource."""
@@ -141,16 +142,19 @@ class DeviceManager:
         holder = (pod, container)
         return {resource: set(held[holder]) for resource, held in self._held.items() if holder in held}
 
-    @property
-    def used(self) -> bool:
-        """Whether a container holds a device."""
-        return any(self._held.values())
+    async def unused(self) -> None:
+        """Wait until a pod gives back the last devices that are held on the node; only faults look at it."""
+        await self._unused.wait()
 
     def release(self, pod: str) -> None:
         """Release all devices of a pod."""
+        used = any(self._held.values())
         for holders in self._held.values():
             for holder in [holder for holder in holders if holder[0] == pod]:
                 del holders[holder]
+        if used and not any(self._held.values()):
+            self._unused.set()
+            self._unused = asyncio.Event()
 
     def _expired(self, devices: _Devices) -> bool:
         if devices.lost_at is None or self._faults.on("kubelet-keeps-capacity"):

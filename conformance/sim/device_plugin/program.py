@@ -169,16 +169,14 @@ async def _count_up(container: Container, servers: Sequence[ResourceServer]) -> 
 
 async def _drop_out(container: Container, servers: Sequence[ResourceServer]) -> None:
     """Serve nothing for 25 s when the last pod gives its device back, with the fault `plugin-drops-out`."""
-    devices, used = container.node.devices, False
+    devices = container.node.devices
     while container.node.faults.on("plugin-drops-out"):
-        if used and not devices.used:
-            for server in servers:
-                devices.unregister(server.resource, server)
-            await container.clock.sleep(25.0)
-            for server in servers:
-                devices.register(server.resource, server)
-        used = devices.used
-        await container.clock.sleep(1.0)
+        await devices.unused()
+        for server in servers:
+            devices.unregister(server.resource, server)
+        await container.clock.sleep(25.0)
+        for server in servers:
+            devices.register(server.resource, server)
 
 
 def _serve_later(container: Container, servers: Sequence[ResourceServer]) -> None:

@@ -44,6 +44,7 @@ class Process:
             paused.
         refused: Whether the last run refused its configuration; only a fault looks at it.
         failed: Whether the last change of the GPUs failed; only a fault looks at it.
+        changed: Whether the last run ended in `success` after it had stopped the operands; only a fault looks at it.
         stuck: Whether it once gave up waiting for a pod; only a fault looks at it.
         is_new: Whether it has not finished a run yet.
     """
@@ -56,6 +57,7 @@ class Process:
         self.operands_resumed = False
         self.refused = False
         self.failed = False
+        self.changed = False
         self.stuck = False
         self.is_new = True
 

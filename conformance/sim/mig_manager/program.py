@@ -57,7 +57,12 @@ async def _serve(process: Process) -> int:
     try:
         while True:
             process.log(f"Waiting for change to '{names.MIG_CONFIG}' label")
-            await _update(process, config_file, await slot.take())
+            late = asyncio.create_task(_fail_late(process))
+            try:
+                selected = await slot.take()
+            finally:
+                late.cancel()
+            await _update(process, config_file, selected)
     finally:
         unfollow()
 
@@ -81,6 +86,15 @@ async def _update(process: Process, config_file: str, selected: str) -> None:
     finally:
         process.is_new = False
         process.container.node.files[MANAGER_LOOKED] = ""
+
+
+async def _fail_late(process: Process) -> None:
+    """Report a failure when pods have given back all devices after a success (the fault `mig-manager-fails-late`)."""
+    if not (process.changed and process.fault("mig-manager-fails-late")):
+        return
+    await process.container.node.devices.unused()
+    labels = {"metadata": {"labels": {names.MIG_CONFIG_STATE: names.State.FAILED}}}
+    await process.container.kube.patch(NODES, process.settings.node, labels)
 
 
 def _divide(gpu: Gpu) -> None:

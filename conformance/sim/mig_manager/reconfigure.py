@@ -20,8 +20,6 @@ from conformance.spec.names import State
 EARLY_SECONDS: Final = 300.0
 """Cluster seconds by which the fault `mig-manager-success-first` reports success early: enough for observers to
 notice."""
-LATE_SECONDS: Final = 500.0
-"""Cluster seconds after `success` at which the fault `mig-manager-fails-late` reports a failure."""
 APPLIED: Final = "/run/nvidia-mig-manager/applied-config"
 """File with the configuration that was applied last since the boot; the fault `mig-manager-trusts-names` reads it."""
 _LEFT_BEHIND: Final = {"key": "mig-reconfiguration", "value": "busy", "effect": "NoSchedule"}
@@ -239,6 +237,4 @@ class Reconfiguration:
             self._process.container.node.files[APPLIED] = self._selected
         self._process.tell(f"Changing the '{names.MIG_CONFIG_STATE}' node label to '{state}'\n")
         await self._labels.write({names.MIG_CONFIG_STATE: state})
-        if changed and self._process.fault("mig-manager-fails-late"):
-            await self._process.container.clock.sleep(LATE_SECONDS)
-            await self._labels.write({names.MIG_CONFIG_STATE: State.FAILED})
+        self._process.changed = changed

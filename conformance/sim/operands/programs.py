@@ -6,8 +6,8 @@ assets.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final
 
 from conformance.sim.container import Container, Program
@@ -125,14 +125,14 @@ COMMANDS: Final[Mapping[str, Program]] = {
 
 async def _end_with_pods(container: Container) -> int:
     """End with an error when the last pod gives its device back."""
-    devices, used = container.node.devices, False
-    while not container.stop.is_set():
-        if used and not devices.used:
-            return 1
-        used = devices.used
-        with suppress(TimeoutError):
-            await container.clock.wait(container.stop, 1.0)
-    return 0
+    given_back = asyncio.ensure_future(container.node.devices.unused())
+    stopped = asyncio.ensure_future(container.stop.wait())
+    try:
+        await asyncio.wait({given_back, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return 0 if container.stop.is_set() else 1
+    finally:
+        given_back.cancel()
+        stopped.cancel()
 
 
 def _is_successor(container: Container) -> bool:
