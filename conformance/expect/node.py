@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.expect.applied import counts_as_applied
@@ -171,6 +171,10 @@ class ExpectedNode:
     def certifying(self, requirements: tuple[str, ...]) -> ExpectedNode:
         """Return the same expectations for a case that certifies these requirements; its messages begin with them."""
         return replace(self, context=replace(self.context, requirements=requirements))
+
+    def telling(self, timeline: Callable[[], Sequence[str]]) -> ExpectedNode:
+        """Return the same expectations with another timeline in the messages."""
+        return replace(self, context=replace(self.context, timeline=timeline))
 
 
 def expected_node(

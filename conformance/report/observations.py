@@ -46,12 +46,17 @@ class PodStatus(Part):
 
 
 class Evidence(Part):
-    """What a node showed in a cell, taken when the first case there did not pass. Long lists are cut, see `cut`."""
+    """What a node showed in a cell, taken when the first case there did not pass. Long lists are cut, see `cut`.
+
+    A scenario that changes the node after its stay in the cell has evidence of its own.
+    """
 
     node: str
     taken: float = Field(description="When it was taken, in seconds as in `TimelineEntry.time`.")
     timeline: tuple[TimelineEntry, ...] = Field(
-        default=(), description="The last changes of the node since the first change on the way to the cell."
+        default=(),
+        description="The last changes of the node since the first change on the way to the cell, or while "
+        "the scenario was at work.",
     )
     logs: tuple[LogExcerpt, ...] = Field(default=(), description="mig-manager first, then the operands.")
     events: tuple[str, ...] = Field(default=(), description="Events about the operands of the node, oldest first.")

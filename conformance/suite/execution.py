@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from conformance.cluster.errors import ClusterError, InconclusiveError
@@ -112,7 +113,10 @@ class Execution:
             raise self._once(name, (stop, case.scenario, _cause(found, node.name)), found)
         if (lacking := unmet(case.scenario.needs, node) or unmet(case.needs, node)) is not None:
             raise DoesNotApplyError(lacking)
-        return node.expected.certifying(case.requirements), found
+        expected = node.expected.certifying(case.requirements)
+        if (own := visit.own_part(case.scenario, node.name)) is not None:
+            expected = expected.telling(partial(node.timeline.between, *own))
+        return expected, found
 
     def trouble(self, spot: Spot) -> str:
         """Describe what else than the product may have made a case fail since its stop began; empty if nothing did.
@@ -129,24 +133,30 @@ class Execution:
         found = (self._cluster.guard.trouble(node, mark, self._cluster.operator_namespace) for node in nodes)
         return "; ".join(filter(None, found))
 
-    def keep_evidence(self, name: str, spot: Spot, *, ask: bool = True) -> None:
+    def keep_evidence(self, name: str, case: CaseDeclaration, spot: Spot, *, ask: bool = True) -> None:
         """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.
+
+        The timeline is that of the stay in the cell. A scenario that ends the stay has evidence of its own.
 
         Args:
             name: Id of the case.
+            case: Its declaration.
             spot: Its place.
             ask: Whether the API server may be asked for logs and events.
         """
         stop = Stop.of(spot)
         key = f"{spot.node} in {stop.cell}" if stop.changes else f"{spot.node} as found"
+        visit = self.visit(spot)
+        own = visit.own_part(case.scenario, spot.node) if visit else None
+        if own is not None:
+            key += f": {case.scenario.summary}"
         if key not in self._run.evidence:
             if len(self._run.evidence) >= MOST_PLACES:
                 return
-            visit = self.visit(spot)
             node = visit.nodes.get(spot.node) if visit else None
-            mark = node.mark if node else self._marks.get(stop, 0)
-            log = node.arrival.reconfiguration.manager_log if node and node.arrival else ()
-            self._run.evidence[key] = take_evidence(self._cluster, spot.node, mark, log, ask=ask)
+            log = node.arrival.reconfiguration.manager_log if node and node.arrival and own is None else ()
+            marks = own or (node.mark if node else self._marks.get(stop, 0), None)
+            self._run.evidence[key] = take_evidence(self._cluster, spot.node, marks, log, ask=ask)
         self._run.evidence_of[name] = key
 
     def visit(self, spot: Spot) -> Visit | None:

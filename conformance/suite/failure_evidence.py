@@ -32,17 +32,20 @@ _WIDTH: Final = 400
 _ALWAYS: Final = (DEVICE_PLUGIN_APP, FEATURE_DISCOVERY_APP)
 
 
-def take_evidence(cluster: ObservedCluster, node: str, mark: int, manager_log: Sequence[str], *, ask: bool) -> Evidence:
+def take_evidence(
+    cluster: ObservedCluster, node: str, marks: tuple[int, int | None], manager_log: Sequence[str], *, ask: bool
+) -> Evidence:
     """Return what a node shows now, and what happened to it.
 
     Args:
         cluster: The cluster.
         node: Name of the node.
-        mark: Timeline mark before the first change on the way to its cell.
+        marks: Timeline marks between which its changes are shown: before the first change on the way to its cell, or
+            when a scenario began; and when that ended, None for now.
         manager_log: Lines of mig-manager's log that the suite has read already.
         ask: Whether to read logs and events; without it, nothing is asked of the API server.
     """
-    changes = cluster.timeline.between(mark, None, node=node)
+    changes = cluster.timeline.between(*marks, node=node)
     pods = cluster.operands(node)
     reading = _Reading(cluster)
     if manager_log:

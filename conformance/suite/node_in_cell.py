@@ -45,8 +45,12 @@ class StayTimeline:
 
     def __call__(self) -> list[str]:
         """Return one line for each of the last changes, without the pods of the suite."""
+        return self.between(self.mark, self.left)
+
+    def between(self, mark: int, end: int | None) -> list[str]:
+        """The same for another part of the timeline; `end` None means no end."""
         timeline, own = self.cluster.timeline, self.cluster.namespace
-        return timeline.render(self.mark, self.left, node=self.node, last=_TIMELINE_LINES, without=own)
+        return timeline.render(mark, end, node=self.node, last=_TIMELINE_LINES, without=own)
 
 
 @dataclass

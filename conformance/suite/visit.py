@@ -170,6 +170,14 @@ class Visit:
         """Return the evidence of a scenario on a node, or the error that it raised; None if it did not run."""
         return self._evidence.get((scenario, node))
 
+    def own_part(self, scenario: AnyScenario, node: str) -> tuple[int, int | None] | None:
+        """Return the timeline marks between which a scenario that ends the stay was at work on a node.
+
+        The second is None while it is. None for other scenarios: they share the stay.
+        """
+        span = self.spans.get((scenario, node)) if scenario.ends_stay else None
+        return None if span is None else (span.first, span.last)
+
     def _start(self, node: NodeInCell, scenarios: Iterable[AnyScenario]) -> None:
         for scenario in scenarios:
             if unmet(scenario.needs, node) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -626,10 +627,11 @@ def test_evidence_is_the_timeline_of_the_node_in_its_cell_and_the_log() -> None:
     stage = Stage("a", "b", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
     stage.memory.watch()
     stage.memory.node("a", {"nvidia.com/before": "1"}, gpu=7)
-    stage.play(declared("x", looking(stage)))
+    case = declared("x", looking(stage))
+    stage.play(case)
     stage.memory.node("a", {"nvidia.com/after": "1"}, gpu=7)
     stage.memory.node("b", {"nvidia.com/elsewhere": "1"}, gpu=7)
-    stage.execution.keep_evidence("x", Spot(cell(ONE), "a"))
+    stage.execution.keep_evidence("x", case, Spot(cell(ONE), "a"))
 
     evidence = stage.run.evidence[f"a in {ONE}"]
     assert evidence.logs[0].lines == (f"log of a at {ONE}",)
@@ -642,10 +644,11 @@ def test_evidence_is_the_timeline_of_the_node_in_its_cell_and_the_log() -> None:
 def test_evidence_for_the_report_is_taken_once_for_each_node_in_a_cell() -> None:
     stage = Stage("a", "b", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
     stage.memory.watch()
-    stage.play(declared("x", looking(stage)))
+    case = declared("x", looking(stage))
+    stage.play(case)
     spots = [Spot(cell(ONE), "a"), Spot(cell(ONE), "a"), Spot(cell(ONE), "b"), Spot(cell(ONE), "a", wave=0)]
     for number, spot in enumerate(spots):
-        stage.execution.keep_evidence(f"case {number}", spot)
+        stage.execution.keep_evidence(f"case {number}", case, spot)
 
     run = stage.run
     assert list(run.evidence) == [f"a in {ONE}", f"b in {ONE}", "a as found"]
@@ -658,11 +661,48 @@ def test_evidence_for_the_report_is_taken_once_for_each_node_in_a_cell() -> None
     assert run.evidence[f"a in {ONE}"].logs[0].lines == (f"log of a at {ONE}",)
 
 
+def test_a_scenario_that_ends_the_stay_has_the_part_of_the_timeline_in_which_it_was_at_work() -> None:
+    """What came before and after it would hide what a failed case is about."""
+    stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    stage.memory.watch()
+
+    def write(name: str) -> Callable[[NodeInCell], str]:
+        def look(node: NodeInCell) -> str:
+            stage.memory.node("a", {f"nvidia.com/{name}": "1"}, gpu=7)
+            return node.name
+
+        return look
+
+    shared, first, second = (
+        looking(stage, "Shared", look=write("shared")),
+        looking(stage, "First", look=write("first"), exclusive=True, effect=Effect.DISRUPTIVE),
+        looking(stage, "Second", look=write("second"), exclusive=True, effect=Effect.DISRUPTIVE),
+    )
+    cases = [declared(name, it, SINGLE) for name, it in (("x", shared), ("y", first), ("z", second))]
+    stage.play(*cases)
+    spot = Spot(cell(ONE), "a")
+    for name, case in zip("xyz", cases, strict=True):
+        stage.execution.keep_evidence(name, case, spot)
+    told = {name: " ".join(it.change for it in stage.run.evidence[key].timeline) for name, key in kept(stage)}
+    messages = [" ".join(stage.execution.evidence("y", case, spot)[0].context.timeline()) for case in cases]
+
+    assert "first=1" in told["y"]
+    assert not any(other in told["y"] for other in ("shared=1", "second=1"))
+    assert "second=1" in told["z"]
+    assert ["first=1" in message for message in messages] == [False, True, False]
+    assert ["second=1" in message for message in messages] == [False, False, True]
+
+
+def kept(stage: Stage) -> Iterable[tuple[str, str]]:
+    return stage.run.evidence_of.items()
+
+
 def test_a_report_has_evidence_of_so_many_places_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "MOST_PLACES", 1)
     stage = Stage("a", "b")
+    case = declared("x", looking(stage))
     for node in ("a", "b"):
-        stage.execution.keep_evidence(node, Spot(cell(ONE), node))
+        stage.execution.keep_evidence(node, case, Spot(cell(ONE), node))
 
     assert (len(stage.run.evidence), list(stage.run.evidence_of)) == (1, ["a"])
 

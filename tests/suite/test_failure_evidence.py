@@ -34,7 +34,7 @@ def memory() -> Memory:
 
 
 def take(memory: Memory, *manager_log: str, ask: bool = True) -> Evidence:
-    return take_evidence(memory.cluster, "a", 0, manager_log, ask=ask)
+    return take_evidence(memory.cluster, "a", (0, None), manager_log, ask=ask)
 
 
 def test_logs_of_operands_that_are_not_ready_come_before_those_that_always_tell_something(memory: Memory) -> None:
