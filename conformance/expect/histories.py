@@ -9,6 +9,7 @@ k8s-device-plugin v0.20.0, internal/lm.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -162,7 +163,8 @@ def check_operands_rest(context: CheckContext, steps: Sequence[PodStep], may_wai
 
 def _nothing(context: CheckContext, subject: str, found: tuple[str, ...]) -> None:
     if found:
-        raise ConformanceError(context, subject, Finding(("nothing changes until the node is asked again",), found))
+        once = tuple(text if times == 1 else f"{text} ({times} times)" for text, times in Counter(found).items())
+        raise ConformanceError(context, subject, Finding(("nothing changes until the node is asked again",), once))
 
 
 def _labels(change: LabelChange) -> Iterator[str]:

@@ -216,3 +216,10 @@ def test_operands_at_rest() -> None:
     for event in ("terminating", "gone"):
         with pytest.raises(ConformanceError):
             check_operands_rest(context(), [Step(event, VALIDATOR_APP)], [VALIDATOR_APP])
+
+
+def test_a_crash_loop_is_two_lines_and_not_hundreds() -> None:
+    message = message_of(lambda: check_operands_rest(context(), [Step("restarted"), Step("not ready")] * 40))
+
+    assert "found       pod nvidia-dcgm restarted (40 times)" in message
+    assert message.count("pod nvidia-dcgm") == 2
