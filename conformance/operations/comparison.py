@@ -58,8 +58,9 @@ def compare(cluster: Cluster, entry: Entry) -> Comparison:
     if whole in entry.changes:
         return _compare_created(entry, raw, whole)
     if raw is None:
-        return Comparison(entry, None, {}, {whole: f"{object_name(entry.object)} is gone"} if entry.changes else {})
-    if raw["metadata"]["uid"] != entry.uid:
+        by_others = entry.changes and not entry.deleted
+        return Comparison(entry, None, {}, {whole: f"{object_name(entry.object)} is gone"} if by_others else {})
+    if raw["metadata"]["uid"] != entry.uid and not entry.deleted:
         line = f"{object_name(entry.object)} is another object of the same name, which stays as it is"
         return Comparison(entry, None, {}, {whole: line})
     return _compare_fields(entry, raw)
@@ -116,6 +117,10 @@ def _by_products(entry: Entry, raw: Raw) -> dict[Field, Change]:
 
 def describe(compared: Comparison) -> list[str]:
     """Describe what a restore would do with an object, one line for each field."""
+    if compared.entry.deleted:
+        name = object_name(compared.entry.object)
+        gone = "" if compared.raw else ", once kubelet has registered it again"
+        return [f"{name} was deleted by the suite: its labels, annotations, taints and cordon to be put back{gone}"]
     lines = [f"{line}: stays as it is" for line in compared.changed_since.values()]
     for one, change in compared.own.items():
         now = f" is {_text(look_up(compared.raw, one.keys))}," if one.keys else ""

@@ -76,6 +76,10 @@ class Entry:
         uid: UID of the object; empty for an object that the suite creates.
         found: What was found there; None for an object that is neither a node nor the ClusterPolicy.
         changes: Changed fields. A field without keys is the object as a whole, which the suite created.
+        standing: What people had written on a Node object that the suite deleted, see
+            `conformance.operations.rejoining`; None for an object that it did not delete.
+        deleted: Whether the suite deleted the object and has not yet put `standing` on the one that was registered
+            again. Until then `uid` is that of the object that is gone.
     """
 
     run: str
@@ -85,6 +89,8 @@ class Entry:
     uid: str
     found: Found | None = None
     changes: Mapping[Field, Change] = field(default_factory=dict)
+    standing: Mapping[str, Any] | None = None
+    deleted: bool = False
 
     def intending(self, raw: Raw | None, values: Mapping[Field, Value]) -> Entry:
         """Return the entry with values that are about to be written; None for `raw` if the object does not exist."""
@@ -129,6 +135,8 @@ class Entry:
                 }
                 for one, change in self.changes.items()
             ],
+            "standing": self.standing,
+            "deleted": self.deleted,
         }
 
     @classmethod
@@ -155,4 +163,6 @@ class Entry:
                 )
                 for one in data["changes"]
             },
+            standing=data.get("standing"),
+            deleted=bool(data.get("deleted")),
         )

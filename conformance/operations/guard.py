@@ -93,7 +93,7 @@ class Guard:
 
     @contextmanager
     def away(self, node: str) -> Iterator[None]:
-        """Accept that a node is not Ready during the block, because the suite itself takes it away."""
+        """Accept that a node is not Ready, or gone, during the block, because the suite itself takes it away."""
         absence = _Absence(node, self._timeline.mark())
         self._absences.append(absence)
         try:
@@ -174,7 +174,8 @@ class Guard:
                     node, f"somebody else changed {text}. The work on this node ends, the value stays; {_ADVICE}"
                 )
         elif isinstance(change, NodeChange) and change.field == "present" and change.before == "True":
-            self._lose(node, f"node {node} was deleted during the run")
+            if not any(change in it for it in self._absences):
+                self._lose(node, f"node {node} was deleted during the run")
         elif isinstance(change, NodeChange) and change.field == "ready":
             if change.after == "True":
                 self._unready.pop(node, None)

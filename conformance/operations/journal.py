@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +26,9 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.views import NodeView, Raw, node_view, policy_view
 from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.fields import Field, Value, by, look_up
+from conformance.operations.fields import Field, Value, by, label, look_up
 from conformance.operations.namespace import unless_deleted
+from conformance.spec.names import MIG_CONFIG
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
 KEY: Final = "journal.json"
@@ -112,6 +114,45 @@ class Journal:
                 self.entries[path] = before
                 raise
             self.entries[path] = entry.settled(values)
+
+    @contextmanager
+    def deleting(self, raw: Raw, standing: Mapping[str, Any]) -> Iterator[None]:
+        """Record that a Node object is about to be deleted, then let the caller delete it.
+
+        Args:
+            raw: The object as it is now.
+            standing: What must be written on the object that kubelet registers in its place.
+
+        Raises:
+            NodeLostError: Somebody else changed `mig.config`; nothing was recorded.
+            ClusterError: The entry could not be written, so the object must not be deleted.
+        """
+        node = raw["metadata"]["name"]
+        path, gone = paths.node(node), {label(node, MIG_CONFIG): None}
+        with self._locks.setdefault(path, threading.RLock()):
+            before = self.entries.get(path) or self._new(path, raw)
+            self._refuse_foreign(before, raw, gone)
+            entry = replace(before.intending(raw, gone), standing=standing, deleted=True)
+            self._save(entry)
+            self.entries[path] = entry
+            try:
+                yield
+            except ApiError:  # the server rejected the deletion
+                self.entries[path] = before
+                raise
+            self.entries[path] = entry.settled(gone)
+
+    def rejoined(self, raw: Raw) -> None:
+        """Record that the Node object is there again, with all that must be written on it.
+
+        Raises:
+            ClusterError: The entry could not be written.
+        """
+        path = paths.node(raw["metadata"]["name"])
+        with self._locks.setdefault(path, threading.RLock()):
+            entry = replace(self.entries[path], uid=raw["metadata"]["uid"], deleted=False)
+            self._save(entry)
+            self.entries[path] = entry
 
     def forget(self, path: str) -> None:
         """Delete the entry of one object, in the cluster and in the local file."""

@@ -23,6 +23,7 @@ from conformance.operations.journal import Journal, lasting_taints
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.offers import offers
 from conformance.operations.reconfigure import reconfigure_node
+from conformance.operations.rejoining import lacking, put_back
 from conformance.operations.side_by_side import side_by_side
 from conformance.operations.strategy import CARRIERS
 from conformance.operations.users import gpu_users
@@ -125,6 +126,9 @@ class _Restoring:
         self._put_back: list[str] = []
 
     def run(self) -> Restore:
+        for entry in [entry for entry in self._journal.entries.values() if entry.deleted]:
+            with self._recording():
+                self._rejoin(entry.object.rpartition("/")[2])
         for entry in list(self._journal.entries.values()):
             with self._recording(Field(entry.object, ())):
                 self._compared.append(compare(self._cluster, entry))
@@ -162,6 +166,23 @@ class _Restoring:
         return after
 
     # Steps ---------------------------------------------------------------------------------------------------------
+
+    def _rejoin(self, name: str) -> None:
+        """Write on a Node object that the suite deleted what was there, once kubelet has registered it again."""
+
+        def is_there() -> bool:
+            return any(node.name == name for node in self._cluster.nodes())
+
+        if not self._hurried():
+            self._cluster.give_time(is_there, f"node {name} to be registered again", self._cluster.limits.reboot)
+        if not is_there():
+            raise ClusterError(
+                f"the suite deleted node {name}, and its kubelet has not registered it again: restart kubelet there, "
+                "then run `mig-conformance restore apply`"
+            )
+        if stays := put_back(self._cluster, name):
+            self._since[Field(paths.node(name), ("metadata",))] = "; ".join(stays)
+        self._put_back.append(f"labels, annotations, taints and cordon of node {name}")
 
     def _policies(self, policies: list[Comparison]) -> None:
         for one in policies:
@@ -300,6 +321,10 @@ class _Restoring:
             hindered = bool(self._hindrances)
             found = verify(self._cluster, self._compared)
             self._hindrances += [f"node {name} is not Ready" for name in found.away]
+            kept = [one for one in self._compared if one.entry.standing is not None and one.raw is not None]
+            for one in kept:
+                raw = self._cluster.transport.get(one.entry.object)
+                self._differences += lacking(raw, one.entry.standing or {}, one.entry.changes)
             # What could not be written differs for that reason.
             (self._hindrances if hindered else self._differences).extend(found.differences)
 

@@ -1,17 +1,17 @@
 """Node Feature Discovery: the features of simulated nodes, and the master, which labels nodes by features and rules.
 
-Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master and pkg/nfd-worker.
+Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master, pkg/nfd-worker and pkg/nfd-gc.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from conformance.sim.clock import Clock
 from conformance.sim.controller import ReconcileQueue, subscribed
-from conformance.sim.kube import NODE_FEATURE_RULES, NODE_FEATURES, NODES, Event, Kube, Object, key_of
+from conformance.sim.kube import NODE_FEATURE_RULES, NODE_FEATURES, NODES, Event, Kube, KubeError, Object, key_of
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
 """Label of a NodeFeature with the name of its node."""
@@ -49,6 +49,61 @@ def worker_feature(node: str, namespace: str) -> Object:
         "metadata": {"name": node, "namespace": namespace, "labels": {NODE_NAME_LABEL: node}},
         "spec": {"labels": dict(WORKER_LABELS), "features": dict(_FEATURES)},
     }
+
+
+class NfdNodes:
+    """The NFD workers of the simulated nodes, which publish features, and nfd-gc, which deletes those of deleted nodes.
+
+    Args:
+        kube: API client.
+        clock: The cluster's clock.
+        namespace: Namespace of the features.
+        names: Names of the simulated nodes.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, namespace: str, names: Collection[str]) -> None:
+        self._worker = kube.named("nfd-worker")
+        self._collector = kube.named("nfd-gc")
+        self._namespace = namespace
+        self._names = frozenset(names)
+        self._nodes = kube.informer(NODES)
+        self._features = kube.informer(NODE_FEATURES)
+        self._queue: ReconcileQueue[tuple[Event, str]] = ReconcileQueue(self._work, clock)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await self._features.synced.wait()
+        async with subscribed((self._nodes, self._node_changed)):
+            await self._queue.run()
+
+    def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
+        name = new["metadata"]["name"]
+        if event is Event.DELETED:
+            self._queue.add((event, name))
+        elif name in self._names and _is_ready(new) and not (old and _is_ready(old)):
+            self._queue.add((Event.ADDED, name))
+
+    async def _work(self, key: tuple[Event, str]) -> None:
+        event, name = key
+        if event is Event.DELETED:
+            for feature in tuple(self._features.select(_subject, name)):
+                await self._delete(feature)
+        else:
+            await self._publish(name)
+
+    async def _delete(self, feature: Object) -> None:
+        try:
+            await self._collector.delete(NODE_FEATURES, feature["metadata"]["name"], feature["metadata"]["namespace"])
+        except KubeError as error:
+            if not error.not_found:
+                raise
+
+    async def _publish(self, name: str) -> None:
+        try:
+            await self._worker.create(NODE_FEATURES, worker_feature(name, self._namespace))
+        except KubeError as error:
+            if not error.already_exists:
+                raise
 
 
 class NfdMaster:
@@ -159,6 +214,11 @@ def label_patch(node: Object, wanted: Mapping[str, str]) -> Object | None:
 
 def _full(name: str) -> str:
     return name if "/" in name else _PREFIX + name
+
+
+def _is_ready(node: Object) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _subject(feature: Object) -> str:

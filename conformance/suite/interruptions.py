@@ -9,7 +9,7 @@ from typing import Final
 from conformance.cluster.changes import NodeChange
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.views import NodeView
-from conformance.expect.trial import Trial
+from conformance.expect.trial import NodeSnapshot, Trial
 from conformance.operations.manager_log import LOG_PAUSE, has_started_since
 from conformance.spec.names import CONTROL_PLANE, MIG_CONFIG_STATE, PAUSED, PAUSED_APPS, VALIDATOR_APP, State
 from conformance.suite.node_in_cell import NodeInCell
@@ -46,7 +46,13 @@ class Interruption:
     def __init__(self, node: NodeInCell) -> None:
         self._node = node
         self._watch = TrialWatch(node)
-        self._boot_id = node.cluster.node(node.name).boot_id
+        view = node.cluster.node(node.name)
+        self._boot_id, self._uid = view.boot_id, view.uid
+
+    @property
+    def before(self) -> NodeSnapshot:
+        """The node before the interruption."""
+        return self._watch.before
 
     @property
     def operands(self) -> list[PodView]:
@@ -84,6 +90,19 @@ class Interruption:
     def await_boot(self) -> None:
         """Wait until the node is there again after a reboot."""
         self._give_time(self._is_booted, "the node to be back", self._node.cluster.limits.reboot)
+
+    def await_registration(self) -> None:
+        """Wait until the node is Ready under another UID: its object was deleted, and kubelet has registered it again.
+
+        Raises:
+            ClusterError: It does not come within `limits.node_away`, so there is nothing to be observed.
+        """
+        cluster, name = self._node.cluster, self._node.name
+
+        def is_registered() -> bool:
+            return any(it.name == name and it.uid != self._uid and it.ready for it in cluster.nodes())
+
+        cluster.wait(is_registered, f"node {name} to be registered again", cluster.limits.node_away, node=name)
 
     def restart_kubelet(self) -> None:
         """Restart kubelet on the node, and wait until the command has ended."""

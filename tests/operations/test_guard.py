@@ -143,3 +143,14 @@ def test_a_node_that_the_suite_takes_away_is_not_lost_and_no_trouble(timeline: T
     change_node(timeline, ready, away)
     with pytest.raises(NodeLostError, match="has not been Ready"):
         guard.check("a")
+
+
+def test_a_node_that_the_suite_deletes_is_not_lost(timeline: Timeline) -> None:
+    guard = Guard(timeline, OwnWrites())
+    with guard.away("a"):
+        diff.node(timeline, node_view(node("1", {})), None, {})
+    guard.check("a")
+
+    diff.node(timeline, node_view(node("2", {})), None, {})
+    with pytest.raises(NodeLostError, match="was deleted"):
+        guard.check("a")

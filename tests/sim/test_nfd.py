@@ -119,3 +119,17 @@ def test_a_rule_may_own_the_configuration(tmp_path: Path) -> None:
     with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=1), directory=tmp_path) as cluster:
         kubectl(cluster.kubeconfig, "apply", "-f", "-", stdin=json.dumps(body))
         kubectl(cluster.kubeconfig, "wait", reached, "node/sim-0", "--timeout=60s")
+
+
+def test_a_node_that_is_registered_again_gets_all_its_labels_back(tmp_path: Path) -> None:
+    """nfd-gc deletes what was known of the node; its worker and GPU Feature Discovery publish it again."""
+    with SimulatedCluster(SimOptions(gpu_nodes=1, gpus_per_node=1), directory=tmp_path) as cluster:
+        kubectl(cluster.kubeconfig, "delete", "node", "sim-0")
+        gone = kubectl(cluster.kubeconfig, "get", "nodefeatures", "-A", "-o", "name")
+        cluster.run(cluster.node("sim-0").request_kubelet_restart)
+        for label in ("nvidia.com/gpu.deploy.mig-manager=true", "nvidia.com/mig.config.state=success"):
+            key, value = label.replace(".", r"\.").split("=")
+            reached = f"--for=jsonpath={{.metadata.labels.{key}}}={value}"
+            kubectl(cluster.kubeconfig, "wait", reached, "node/sim-0", "--timeout=60s")
+
+    assert "/sim-0" not in gone

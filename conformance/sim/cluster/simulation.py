@@ -20,15 +20,14 @@ from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery import feature_discovery
 from conformance.sim.gitops import GitOps
 from conformance.sim.hardware import NodeHardware
-from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODE_FEATURES, NODES, Event, Kube, KubeError, Object
+from conformance.sim.kube import CLUSTER_POLICIES, DAEMON_SETS, NODES, Event, Kube, KubeError, Object
 from conformance.sim.kube.config import Connection
-from conformance.sim.kube.insist import insist
 from conformance.sim.kubelet.endpoint import LOOPBACK, address_towards_nodes
 from conformance.sim.kubelet.kubelet import Kubelet
 from conformance.sim.kubelet.process import SUITE, Suite
 from conformance.sim.kubelet.programs import Programs
 from conformance.sim.mig_manager import mig_manager
-from conformance.sim.nfd import NfdMaster, worker_feature
+from conformance.sim.nfd import NfdMaster, NfdNodes
 from conformance.sim.node import SimNode
 from conformance.sim.operands import COMMANDS, validator, vector_add
 from conformance.sim.operator import Installation, Operator, install, uninstall
@@ -179,9 +178,6 @@ class Simulation:
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
         await kubelet.start(self.nodes)
-        if self._options.operator:
-            for node in self.nodes:
-                await self._publish_features(kube, node.name)
 
     def _components(self, kube: Kube) -> list[Component]:
         release, reaction = self._options.find_release(), self._options.reaction
@@ -190,6 +186,7 @@ class Simulation:
         if self._options.operator:
             components.append(Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction))
             components.append(NfdMaster(kube, self.clock))
+            components.append(NfdNodes(kube, self.clock, OPERATOR_NAMESPACE, [node.name for node in self.nodes]))
         if self._options.gitops is not None:
             components.append(GitOps(kube, self.clock, self._options.gitops, reaction))
         if self._with_controllers:
@@ -197,15 +194,6 @@ class Simulation:
         if self._with_scheduler:
             components.append(Scheduler(kube, self.clock, self._faults, reaction, normal_events=normal))
         return components
-
-    async def _publish_features(self, kube: Kube, node: str) -> None:
-        try:
-            await insist(
-                lambda: kube.named("nfd-worker").create(NODE_FEATURES, worker_feature(node, OPERATOR_NAMESPACE))
-            )
-        except KubeError as error:
-            if not error.already_exists:
-                raise
 
     async def _withdraw(self, kube: Kube, kubelet: Kubelet) -> None:
         """Remove operator and nodes from the server that was joined."""

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 REBOOT_SECONDS: Final = 300.0
 """Cluster seconds from the request to reboot until the kubelet runs again. On a server with eight GPUs,
 the firmware alone takes minutes."""
+RESTART_SECONDS: Final = 5.0
+"""Cluster seconds from the restart of the kubelet until it registers the node, if the Node object is gone."""
 DEFAULT_GRACE_SECONDS: Final = 30
 
 
@@ -96,7 +98,7 @@ class NodeAgent:
         self.node.hardware.reboot()
         await self.node.clock.sleep(REBOOT_SECONDS)
         self.node.devices.restart()
-        await self._status.ready()
+        await self._status.register()
         self._warn_rebooted()
         self._down = False
         self._start_again(former)
@@ -115,11 +117,19 @@ class NodeAgent:
                 self._work_on(pod, worker)
 
     def _restart_kubelet(self) -> None:
-        """Restart the kubelet: it reports the devices of its checkpoint at once, and waits for their plugins."""
+        """Restart the kubelet: it reports the devices of its checkpoint at once, and waits for their plugins.
+
+        It registers the node again if somebody has deleted the Node object. Containers run on.
+        """
         if not self._down:
             logger.info("kubelet of node %s restarts", self.node.name)
             self.node.devices.restart()
             self._status.report()
+            self._tasks.spawn(self._register_again(), f"registration of node {self.node.name}")
+
+    async def _register_again(self) -> None:
+        await self.node.clock.sleep(RESTART_SECONDS)
+        await self._status.register_if_gone()
 
     def _note(self, reason: str, message: str) -> None:
         self._shared.events.note(NODES, self._about(), reason, message, self.node.name)

@@ -7,7 +7,7 @@ from typing import Final
 from conformance.sim.kube import Object
 from conformance.sim.kubelet.endpoint import Endpoint
 from conformance.sim.node import SimNode
-from conformance.spec.names import HOSTNAME
+from conformance.spec.names import HOSTNAME, INSTANCE_TYPE
 from conformance.spec.times import api_time
 
 KUBELET_VERSION: Final = "v1.36.2"
@@ -21,12 +21,22 @@ STANDING: Final = {
     "pods": "110",
 }
 """Resources of a typical machine, without devices: two 56-core processors with hyper-threading, 2 TiB."""
+_OF_THE_CLOUD: Final = (INSTANCE_TYPE, "topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 RESERVED_MEMORY_KIB: Final = 102400
 """Memory that is not allocatable: the kubelet's hard eviction threshold, 100 MiB."""
 
 
 def node_object(node: SimNode, endpoint: Endpoint) -> Object:
     """Return the Node object that the kubelet registers."""
+    return {
+        "metadata": {"name": node.name, "labels": dict(node.labels) | default_labels(node)},
+        "spec": {"taints": [dict(taint) for taint in node.taints]} if node.taints else {},
+        "status": node_status(node, endpoint),
+    }
+
+
+def default_labels(node: SimNode) -> dict[str, str]:
+    """Return the labels that every kubelet sets, on an object that was there before as well."""
     system = {
         HOSTNAME: node.name,
         "kubernetes.io/os": "linux",
@@ -34,11 +44,7 @@ def node_object(node: SimNode, endpoint: Endpoint) -> Object:
         "beta.kubernetes.io/os": "linux",
         "beta.kubernetes.io/arch": "amd64",
     }
-    return {
-        "metadata": {"name": node.name, "labels": dict(node.labels) | system},
-        "spec": {"taints": [dict(taint) for taint in node.taints]} if node.taints else {},
-        "status": node_status(node, endpoint),
-    }
+    return {name: value for name, value in node.labels.items() if name in _OF_THE_CLOUD} | system
 
 
 def node_status(node: SimNode, endpoint: Endpoint) -> Object:

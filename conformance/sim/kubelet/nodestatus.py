@@ -10,7 +10,13 @@ from conformance.sim.clock import Timer
 from conformance.sim.kube import NODES, Kube, KubeError, Object, PatchKind
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.kubelet.endpoint import Endpoint
-from conformance.sim.kubelet.nodeobject import node_object, node_status, quantities, ready_condition
+from conformance.sim.kubelet.nodeobject import (
+    default_labels,
+    node_object,
+    node_status,
+    quantities,
+    ready_condition,
+)
 from conformance.sim.node import SimNode
 from conformance.sim.tasks import Tasks
 
@@ -35,19 +41,34 @@ class NodeStatus:
         self._phase = zlib.crc32(node.name.encode()) % 1000 / 1000 * PERIOD_SECONDS
 
     async def register(self) -> None:
-        """Create the Node object, or adopt an existing one: set its labels and its status."""
-        self._written = quantities(self._node)
-        body = node_object(self._node, self._endpoint)
+        """Create the Node object, or adopt an existing one: set the labels that every kubelet sets, and its status.
+
+        Labels of the node's own, and its taints, come with a new object only. Source: kubernetes v1.36,
+        pkg/kubelet/kubelet_node_status.go, tryRegisterWithAPIServer and updateDefaultLabels.
+        """
+        if not await self._create():
+            labels: Object = {"metadata": {"labels": default_labels(self._node)}}
+            await insist_unless_gone(lambda: self._kube.patch(NODES, self._node.name, labels))
+            self._written = quantities(self._node)
+            await self._patch(node_status(self._node, self._endpoint))
+        self._node.devices.on_change = self.plan
+        self.plan()
+
+    async def register_if_gone(self) -> None:
+        """Create the Node object if there is none: a kubelet does so only when it starts."""
+        await self._create()
+
+    async def _create(self) -> bool:
+        """Create the Node object; return False if there is one."""
+        now, body = quantities(self._node), node_object(self._node, self._endpoint)
         try:
             await insist(lambda: self._kube.create(NODES, body))
         except KubeError as error:
             if not error.already_exists:
                 raise
-            labels: Object = {"metadata": {"labels": body["metadata"]["labels"]}}
-            await insist(lambda: self._kube.patch(NODES, self._node.name, labels))
-            await self._patch(body["status"])
-        self._node.devices.on_change = self.plan
-        self.plan()
+            return False
+        self._written = now
+        return True
 
     def plan(self) -> None:
         """Schedule an update at the next interval, and another one when a grace period ends."""
@@ -60,17 +81,10 @@ class NodeStatus:
         self.plan()
 
     async def not_ready(self) -> None:
-        """Set the node not ready, and write nothing until `ready`."""
+        """Set the node not ready, and write nothing until `register`."""
         self._forget_timer()
         self._node.devices.on_change = lambda: None
         await self._patch({"conditions": [ready_condition(self._node, ready=False)]})
-
-    async def ready(self) -> None:
-        """Set the node ready again."""
-        self._written = quantities(self._node)
-        await self._patch(node_status(self._node, self._endpoint))
-        self._node.devices.on_change = self.plan
-        self.plan()
 
     async def stop(self) -> None:
         """Write nothing from now on, even when device plugins stop."""

@@ -1,4 +1,7 @@
-"""A minimal shell for the command lines of pods: sequences of commands with `;`, `&&`, `||`, `$?` and quotes."""
+"""A minimal shell for the command lines of pods: sequences of commands with `;`, `&&`, `||`, `$?` and quotes.
+
+`trap COMMANDS TERM` and `COMMAND & wait` are known as well: what a pod does when it is deleted.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ NOT_FOUND: Final = 127
 SYNTAX_ERROR: Final = 2
 FIRST: Final = ";"
 OPERATORS: Final = frozenset({FIRST, "&&", "||"})
+WAITED_FOR: Final = " & wait"
+"""The end of a command line whose last command runs in the background, so that the shell hears of SIGTERM."""
 KEYWORDS: Final = frozenset({"if", "while", "until", "for", "case", "{"})
 
 Runner = Callable[[Container, Sequence[str]], Awaitable[int | None]]
@@ -31,8 +36,11 @@ async def shell(container: Container, run: Runner) -> int:
     except ValueError as error:
         container.log(f"sh: {error}")
         return SYNTAX_ERROR
-    code = 0
+    code, at_end = 0, ""
     for operator, words in steps:
+        if words[0] == "trap":
+            at_end = words[1]
+            continue
         if container.stop.is_set() or (operator == "&&" and code) or (operator == "||" and not code):
             continue
         command = [expand_shell(word.replace("$?", str(code)), container.env) for word in words]
@@ -44,6 +52,9 @@ async def shell(container: Container, run: Runner) -> int:
         code = NOT_FOUND if answer is None else answer
         if code and "e" in flags[0] and operator == FIRST:
             return code
+    if at_end and container.stop.is_set():
+        for _, words in split(at_end):
+            await run(container, words)
     return code
 
 
@@ -53,6 +64,7 @@ def split(text: str) -> Iterator[tuple[str, list[str]]]:
     Raises:
         ValueError: The text uses other shell syntax, or a quote is not closed.
     """
+    text = text.removesuffix(WAITED_FOR)
     lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";&|<>()")
     lexer.whitespace_split = True
     operator, words = FIRST, list[str]()

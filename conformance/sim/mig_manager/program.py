@@ -119,6 +119,9 @@ def _selected(process: Process, labels: Mapping[str, str]) -> str:
         return ""
     if process.fault("mig-manager-forgets-layout") and state == names.State.SUCCESS:
         return ""
+    is_first = node.hardware.rebooted and MANAGER_LOOKED not in node.files
+    if process.fault("mig-manager-waits-for-change") and is_first and not state:
+        return ""
     if process.fault("mig-manager-trusts-host-file") and node.hardware.rebooted:
         return node.files.get(HOST_STATE, "")
     return labels.get(names.MIG_CONFIG, "")

@@ -19,7 +19,7 @@ from conformance.sim.kube import (
     Kube,
     Object,
 )
-from conformance.sim.operator.census import Census
+from conformance.sim.operator.census import Census, Labels
 from conformance.sim.operator.labels import is_gpu_node, label_patch, triggers_reconcile
 from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
 from conformance.sim.operator.status import (
@@ -78,6 +78,9 @@ class Operator:
         self._misspells_default = faults.on("operator-misspells-default")
         self._defaults_always = faults.on("operator-ignores-empty-default")
         self._defaults_once = faults.on("operator-writes-default-once")
+        self._remembers_nodes = faults.on("operator-remembers-nodes")
+        self._forgets_manager = faults.on("operator-forgets-manager")
+        self._known: set[str] = set()
         self._config_name = ""
         self._deploys_everywhere = faults.on("operator-deploys-manager-everywhere")
         self._floats_tag = faults.on("operator-floats-tag")
@@ -113,10 +116,12 @@ class Operator:
         name, labels = new["metadata"]["name"], new["metadata"].get("labels") or {}
         if event is Event.DELETED:
             self._census.drop(name)
-        else:
-            self._census.set(name, labels)
+            if self._remembers_nodes or self._forgets_manager:
+                self._known.add(name)
+            return
+        self._census.set(name, labels)
         former = old["metadata"].get("labels") or {} if old else {}
-        if event is not Event.DELETED and triggers_reconcile(former, labels, reconciler=self._reconciler):
+        if self._remembers(name, labels) or triggers_reconcile(former, labels, reconciler=self._reconciler):
             self._queue.add(_NODES)
             self._queue.add(_POLICY)
 
@@ -137,6 +142,8 @@ class Operator:
     async def _label_nodes(self, policy: Object) -> None:
         for name, labels in self._census.changed():
             patch = label_patch(labels, self._with_default(policy), client=self._client_label)
+            if name in self._known:
+                self._forget(patch)
             if self._defaults_once and MIG_CONFIG_STATE in labels:
                 patch.pop(MIG_CONFIG, None)
             if self._deploys_everywhere and is_gpu_node(labels) and DEPLOY_MIG_MANAGER not in labels:
@@ -146,6 +153,20 @@ class Operator:
             if patch:
                 await self._kube.patch(NODES, name, {"metadata": {"labels": patch}})
             self._census.looked_at(name, labels)
+
+    def _remembers(self, name: str, labels: Labels) -> bool:
+        """End the faults of a node that was deleted once somebody has set its label; return whether that happened."""
+        if name not in self._known or labels.get(MIG_CONFIG, ALL_DISABLED) == ALL_DISABLED:
+            return False
+        self._known.remove(name)
+        return self._forgets_manager
+
+    def _forget(self, patch: dict[str, str | None]) -> None:
+        """Leave out what an operator with a defect believes to have written on a node that was there before."""
+        if self._remembers_nodes:
+            patch.pop(MIG_CONFIG, None)
+        if self._forgets_manager:
+            patch.pop(DEPLOY_MIG_MANAGER, None)
 
     async def _reconcile(self, policy: Object) -> None:
         gpu_nodes, found_features = self._census.gpu_nodes, self._census.found_features

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import probe
-from conformance.sim.kube import CONFIG_MAPS, PODS, Object
+from conformance.sim.kube import CONFIG_MAPS, NODES, PODS, Object
 from tests.sim.stage import GPU, Plugin, stage
 
 ROOT: Object = {"name": "host", "hostPath": {"path": "/"}}
@@ -90,3 +90,26 @@ async def test_a_held_gpu_has_a_client_until_the_pod_ends() -> None:
     assert [(client.gi_id, client.ci_id) for client in held] == [(None, None)]
     assert log == [f"holding {gpu.uuid}"]
     assert gpu.clients == []
+
+
+async def test_a_pod_restarts_kubelet_when_it_is_deleted_and_the_node_is_registered_again() -> None:
+    """The Node object is gone, so no other pod could be started there; kubelet registers only when it starts."""
+    async with stage() as it:
+        before = it.node()["metadata"]["uid"]
+        text = "trap 'chroot /host systemctl restart kubelet' TERM; sleep infinity & wait"
+        await it.create(name="runs-on")
+        await it.create(**{**on_host(), "command": ["sh", "-c", text]})
+        for name in ("runs-on", "host"):
+            await it.until_phase(name, "Running")
+        await it.kube.delete(NODES, "sim-0")
+        await it.until(lambda: it.kube.informer(NODES).get("sim-0") is None, NODES)
+        await it.clock.sleep(60)
+        assert it.kube.informer(NODES).get("sim-0") is None
+        await it.kube.delete(PODS, "host", "default")
+        await it.until(lambda: it.kube.informer(NODES).get("sim-0"), NODES)
+        await it.until_gone("host")
+        pod, after = it.pod("runs-on"), it.node()["metadata"]["uid"]
+
+    assert after != before
+    assert pod is not None
+    assert pod["status"]["phase"] == "Running"

@@ -176,6 +176,22 @@ async def test_a_node_that_is_there_already_is_taken_over() -> None:
     assert node["metadata"]["labels"]["kept"] == "yes"
 
 
+async def test_a_node_object_that_was_made_before_is_adopted_when_the_machine_is_back() -> None:
+    async with stage() as it:
+        it.nodes[0].labels = {"preset": "no", "topology.kubernetes.io/zone": "z"}
+        it.nodes[0].request_reboot()
+        await it.until_node(lambda node: node["status"]["conditions"][-1]["status"] == "False")
+        await it.kube.delete(NODES, "sim-0")
+        await it.kube.create(NODES, {"metadata": {"name": "sim-0", "labels": {"preset": "yes"}}})
+        nodes = it.kube.informer(NODES)
+        await it.until(lambda: (node := nodes.get("sim-0")) and "nodeInfo" in node.get("status", {}), NODES)
+        node = it.node()
+
+    labels = node["metadata"]["labels"]
+    assert (labels["preset"], labels["topology.kubernetes.io/zone"]) == ("yes", "z")
+    assert labels["kubernetes.io/hostname"] == "sim-0"
+
+
 async def test_leaving_takes_nodes_and_their_pods_along() -> None:
     async with stage() as it:
         await it.create()

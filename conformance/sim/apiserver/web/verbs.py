@@ -121,7 +121,9 @@ class Verbs:
         if target.served.resource.namespaced and not target.namespace:
             raise method_not_allowed()
         obj = read_object(body, media_of(request))
-        written = self._registry.create(target.served, target.namespace, obj, _options(request))
+        options = _options(request)
+        obj = tracked({}, obj, target.served, target.subresource, options.field_manager, self._registry.now())
+        written = self._registry.create(target.served, target.namespace, obj, options)
         return self._written(request, target, written)
 
     def _replace(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:

@@ -1,8 +1,9 @@
 """Server-side apply: field ownership, and the merge that follows from it.
 
-Unlike a real server, which tracks ownership from creation, this one tracks it from the first apply of an object, and of
-nodes and ClusterPolicies, but for their status, from the first update: of these, clients want to know who changed them.
-Updates before that leave no `managedFields`. Lists are merged by the merge key of strategic merge patches.
+Unlike a real server, which tracks ownership of every object from its creation, this one does so for nodes and
+ClusterPolicies alone, but for changes of their status: of these, clients want to know who changed them. For others it
+begins with the first apply; updates before that leave no `managedFields`. Lists are merged by the merge key of
+strategic merge patches.
 
 Field sets use the notation of `managedFields`: `f:NAME` for a field, `k:{KEY}` for a list element, `v:VALUE` for a
 value in a set.
@@ -179,7 +180,10 @@ def applied(old: Object | None, patch: Any, served: Served, options: WriteOption
 
 
 def tracked(old: Object, new: Object, served: Served, subresource: str, manager: str, now: datetime) -> Object:
-    """Return `new` with the fields that an update changed assigned to `manager`, if ownership is tracked."""
+    """Return `new` with the fields that a write changed assigned to `manager`, if ownership is tracked.
+
+    `old` is empty for an object that is being created.
+    """
     schema, begun = served.schema, bool(look(old, "metadata", "managedFields"))
     always = served.resource.plural in _TRACKED
     if begun != bool(look(new, "metadata", "managedFields")) or not (begun or always) or (always and subresource):
