@@ -291,6 +291,8 @@ def _needs(needs: Needs) -> str:
         f"compute capability {', '.join(map(str, needs.generations))}" if needs.generations else "",
         "a mig-parted ConfigMap of the user's own" if needs.custom_configuration else "",
         "an operator from v26.7.0" if needs.operator_ignores_removal else "",
+        "the operator's pod" if needs.operator_pod else "",
+        "Node Feature Discovery in the operator's namespace" if needs.feature_discovery_pods else "",
         "another node, without MIG" if needs.node_without_mig else "",
         "the simulator" if needs.simulator else "",
     ]

@@ -12,7 +12,7 @@ from conformance.cluster.store import Store
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import Transport
 from conformance.cluster.views import DaemonSetView, NodeView, PolicyView, timestamp
-from conformance.spec.names import OPERATOR_NAMESPACE
+from conformance.spec.names import OPERATOR_APP, OPERATOR_NAMESPACE
 
 
 class ObservedCluster:
@@ -72,13 +72,22 @@ class ObservedCluster:
         return self._store.get(self._store.pods, name, namespace or self.namespace)
 
     def operands(self, node: str, app: str | None = None) -> list[PodView]:
-        """Return the pods of the operator's namespace on a node. `app` None means any value of the label `app`."""
-        return self.pods(namespace=self.operator_namespace, node=node, app=app)
+        """Return the operands' pods on a node: those of the operator's namespace with a label `app`, but its own.
+
+        Node Feature Discovery has no such label, and the operator's own pod may run on any node.
+
+        Args:
+            node: Name of the node.
+            app: Value of the label; None means any.
+        """
+        return [pod for pod in self.pods(node=node, app=app) if self._is_operand(pod)]
+
+    def _is_operand(self, pod: PodView) -> bool:
+        return pod.namespace == self.operator_namespace and pod.app not in ("", OPERATOR_APP)
 
     def in_daemon_sets(self, pods: Iterable[PodView]) -> list[PodView]:
-        """Return the pods that belong to DaemonSets of the operator, out of any pods."""
-        namespace = self.operator_namespace
-        return [pod for pod in pods if pod.namespace == namespace and pod.owner.startswith("DaemonSet/")]
+        """Return the operands' pods that belong to DaemonSets, out of any pods; see `operands`."""
+        return [pod for pod in pods if self._is_operand(pod) and pod.owner.startswith("DaemonSet/")]
 
     def daemon_sets(self) -> list[DaemonSetView]:
         """Return the DaemonSets in the operator's namespace, sorted by name."""

@@ -1,17 +1,22 @@
-"""Node Feature Discovery: the features of simulated nodes, and the master, which labels nodes by features and rules.
+"""Node Feature Discovery: the worker, which publishes the features of its node, and the master, which labels nodes.
 
 Source: kubernetes-sigs/node-feature-discovery v0.19.0, pkg/nfd-master, pkg/nfd-worker and pkg/nfd-gc.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from conformance.sim.clock import Clock
-from conformance.sim.controller import ReconcileQueue, subscribed
+from conformance.sim.container import Container
+from conformance.sim.controller import ReconcileQueue, either, subscribed, until_stopped
 from conformance.sim.kube import NODE_FEATURE_RULES, NODE_FEATURES, NODES, Event, Kube, KubeError, Object, key_of
+from conformance.sim.kube.insist import insist, insist_unless_gone
+from conformance.spec.names import GPU_PRESENT
 
 NODE_NAME_LABEL: Final = "nfd.node.kubernetes.io/node-name"
 """Label of a NodeFeature with the name of its node."""
@@ -51,24 +56,81 @@ def worker_feature(node: str, namespace: str) -> Object:
     }
 
 
-class NfdNodes:
-    """The NFD workers of the simulated nodes, which publish features, and nfd-gc, which deletes those of deleted nodes.
+async def nfd_worker(container: Container) -> int:
+    """Publish the features of the node, and again when they are deleted, until SIGTERM; the NodeFeature stays.
+
+    The features of a simulated node do not change. A real worker looks every minute.
+    """
+    node, namespace, kube = container.env["NODE_NAME"], container.env["KUBERNETES_NAMESPACE"], container.kube
+    nodes, features, changed = kube.informer(NODES), kube.informer(NODE_FEATURES), asyncio.Event()
+    await asyncio.gather(nodes.synced.wait(), features.synced.wait())
+    withdraws = container.node.faults.on("nfd-worker-withdraws")
+    if withdraws and features.get(node, namespace) is None and await _until_let_go(container):
+        return 0
+    wanted = worker_feature(node, namespace)
+    wanted["metadata"]["ownerReferences"] = container.pod["metadata"].get("ownerReferences", [])
+    endings = [
+        informer.on_change_of(node, lambda *_: changed.set(), there)
+        for informer, there in ((nodes, ""), (features, namespace))
+    ]
+    try:
+        while not container.stop.is_set():
+            changed.clear()
+            if features.get(node, namespace) is None and _is_ready(nodes.get(node)):
+                await _create(kube, wanted)
+                container.log(f"NodeFeature object {namespace}/{node} was published")
+            await either(changed, container.stop)
+    finally:
+        for unfollow in endings:
+            unfollow()
+    if withdraws:
+        await insist_unless_gone(lambda: kube.delete(NODE_FEATURES, node, namespace))
+    return 0
+
+
+async def _create(kube: Kube, feature: Object) -> None:
+    try:
+        await insist(lambda: kube.create(NODE_FEATURES, feature))
+    except KubeError as error:
+        if not error.already_exists:
+            raise
+
+
+async def _until_let_go(container: Container) -> bool:
+    """Wait until the operator no longer takes the node for one with GPUs; return whether the container was stopped.
+
+    For the fault `nfd-worker-withdraws`, which must not depend on how fast a pod is replaced.
+    """
+    node, changed = container.env["NODE_NAME"], asyncio.Event()
+    nodes = container.kube.informer(NODES)
+    unfollow = nodes.on_change_of(node, lambda *_: changed.set())
+    try:
+        while _labels(nodes.get(node)).get(GPU_PRESENT) == "true" and not container.stop.is_set():
+            changed.clear()
+            await either(changed, container.stop)
+    finally:
+        unfollow()
+    return container.stop.is_set()
+
+
+async def nfd_master(container: Container) -> int:
+    """Label all nodes by their features and by rules, until SIGTERM."""
+    return await until_stopped(container.stop, NfdMaster(container.kube, container.clock).run())
+
+
+class NfdCollector:
+    """nfd-gc, which deletes the features of nodes that were deleted. It is no pod: its own node may be such a one.
 
     Args:
         kube: API client.
         clock: The cluster's clock.
-        namespace: Namespace of the features.
-        names: Names of the simulated nodes.
     """
 
-    def __init__(self, kube: Kube, clock: Clock, namespace: str, names: Collection[str]) -> None:
-        self._worker = kube.named("nfd-worker")
-        self._collector = kube.named("nfd-gc")
-        self._namespace = namespace
-        self._names = frozenset(names)
+    def __init__(self, kube: Kube, clock: Clock) -> None:
+        self._kube = kube.named("nfd-gc")
         self._nodes = kube.informer(NODES)
         self._features = kube.informer(NODE_FEATURES)
-        self._queue: ReconcileQueue[tuple[Event, str]] = ReconcileQueue(self._work, clock)
+        self._queue: ReconcileQueue[str] = ReconcileQueue(self._collect, clock)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -76,34 +138,14 @@ class NfdNodes:
         async with subscribed((self._nodes, self._node_changed)):
             await self._queue.run()
 
-    def _node_changed(self, event: Event, old: Object | None, new: Object) -> None:
-        name = new["metadata"]["name"]
+    def _node_changed(self, event: Event, _: Object | None, new: Object) -> None:
         if event is Event.DELETED:
-            self._queue.add((event, name))
-        elif name in self._names and _is_ready(new) and not (old and _is_ready(old)):
-            self._queue.add((Event.ADDED, name))
+            self._queue.add(new["metadata"]["name"])
 
-    async def _work(self, key: tuple[Event, str]) -> None:
-        event, name = key
-        if event is Event.DELETED:
-            for feature in tuple(self._features.select(_subject, name)):
-                await self._delete(feature)
-        else:
-            await self._publish(name)
-
-    async def _delete(self, feature: Object) -> None:
-        try:
-            await self._collector.delete(NODE_FEATURES, feature["metadata"]["name"], feature["metadata"]["namespace"])
-        except KubeError as error:
-            if not error.not_found:
-                raise
-
-    async def _publish(self, name: str) -> None:
-        try:
-            await self._worker.create(NODE_FEATURES, worker_feature(name, self._namespace))
-        except KubeError as error:
-            if not error.already_exists:
-                raise
+    async def _collect(self, name: str) -> None:
+        for feature in tuple(self._features.select(_subject, name)):
+            meta = feature["metadata"]
+            await insist_unless_gone(partial(self._kube.delete, NODE_FEATURES, meta["name"], meta["namespace"]))
 
 
 class NfdMaster:
@@ -216,8 +258,13 @@ def _full(name: str) -> str:
     return name if "/" in name else _PREFIX + name
 
 
-def _is_ready(node: Object) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or ()
+def _labels(node: Object | None) -> Mapping[str, str]:
+    labels: Mapping[str, str] = (node or {}).get("metadata", {}).get("labels") or {}
+    return labels
+
+
+def _is_ready(node: Object | None) -> bool:
+    conditions = ((node or {}).get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 

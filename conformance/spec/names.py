@@ -50,6 +50,8 @@ PAUSED_OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-export
 
 OPERATOR_NAMESPACE: Final = "gpu-operator"
 """Usual namespace of the operator. The suite reads the actual one from `status.namespace` of the ClusterPolicy."""
+OPERATOR_APP: Final = "gpu-operator"
+"""Label `app` of the operator's own pod."""
 MIG_MANAGER_APP: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN_APP: Final = "nvidia-device-plugin-daemonset"
 DEVICE_PLUGIN_CONTAINER: Final = "nvidia-device-plugin"

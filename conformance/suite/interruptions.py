@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from conformance.cluster.changes import NodeChange
@@ -63,6 +63,23 @@ class Interruption:
         """Wait until the operands are back, and return what has happened; see `TrialWatch.trial`."""
         self._give_time(self._operands_are_back, "the operands to be back", self._node.cluster.limits.operands_ready)
         return self._watch.trial(configuration, resources=resources)
+
+    @property
+    def mark(self) -> int:
+        """Mark of the timeline when the watch began."""
+        return self._watch.mark
+
+    def held_up(self, configuration: str) -> AbstractContextManager[PodView]:
+        """Ask for a configuration, and keep mig-manager from being done with it; see `TrialWatch.held_up`."""
+        return self._watch.held_up(configuration)
+
+    def await_end_of(self, pod: PodView) -> None:
+        """Wait until mig-manager has stopped a pod; see `TrialWatch.await_end_of`."""
+        self._watch.await_end_of(pod)
+
+    def watch_idle(self) -> None:
+        """Watch for `limits.idle` that mig-manager does nothing; end at once when it writes an answer."""
+        self._watch.watch_idle()
 
     @property
     def boots(self) -> tuple[str, ...]:

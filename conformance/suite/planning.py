@@ -284,7 +284,7 @@ class Planner:
 
     def _missing_permission(self, scenario: AnyScenario) -> LeftOut | None:
         if scenario.effect is Effect.CLUSTER_WIDE and not self.permissions.cluster_wide:
-            return LeftOut("needs --allow-cluster-wide, to change the strategy")
+            return LeftOut(f"needs --allow-cluster-wide, to {scenario.cluster_wide_to}")
         if isinstance(scenario, ClusterScenario) and not self.permissions.cluster_wide:
             return LeftOut("needs --allow-cluster-wide, to change the ClusterPolicy")
         if scenario.effect is Effect.REBOOT and not self.permissions.reboot:

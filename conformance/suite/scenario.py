@@ -76,6 +76,8 @@ class Needs:
         counted: Whether labels alone must tell the number of GPUs, as they do if all GPUs of the node are of one model.
         operator_ignores_removal: Whether the operator must be one that does not write its default at every event while
             the label `mig.config` is missing: v26.7.0.
+        operator_pod: Whether the operator must run as a pod in its namespace.
+        feature_discovery_pods: Whether Node Feature Discovery's pods must run in the operator's namespace.
         simulator: Whether the scenario works on a simulated cluster only.
     """
 
@@ -90,6 +92,8 @@ class Needs:
     applied: bool = False
     counted: bool = False
     operator_ignores_removal: bool = False
+    operator_pod: bool = False
+    feature_discovery_pods: bool = False
     simulator: bool = False
 
 
@@ -105,6 +109,7 @@ class Scenario(ABC, Generic[Started, Evidence]):
         exclusive: Whether no other scenario may run on the node at the same time. If its effect is more than
             `WORKLOAD`, the stay of the node in its cell ends before the first such scenario starts.
         changes: What it changes beyond labels of the node and pods of the suite; shown by `--plan`.
+        cluster_wide_to: What it needs `--allow-cluster-wide` for, if it does.
         full_profile_only: Whether its cases are left out of `--profile core`.
         as_found: Whether it looks at every node once, before the run changes anything, whatever configuration it has.
         cost: Seconds that it takes on real hardware when it runs alone; for the estimate of `--plan`.
@@ -118,6 +123,7 @@ class Scenario(ABC, Generic[Started, Evidence]):
     exclusive: ClassVar[bool] = False
     as_found: ClassVar[bool] = False
     changes: ClassVar[Sequence[str]] = ()
+    cluster_wide_to: ClassVar[str] = "change the strategy"
     full_profile_only: ClassVar[bool] = False
     cost: ClassVar[float] = 0.0
 

@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any, Final
 
 from conformance.cluster.errors import AccessLostError, InconclusiveError, UnreachableError
+from conformance.operations.controllers import NFD_MASTER, NFD_WORKER, OPERATOR, controller_pods
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import side_by_side, surviving
+from conformance.spec.names import OPERATOR_APP
 from conformance.spec.releases import at_least
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.node_in_cell import NodeInCell
@@ -249,6 +251,12 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
         return "the cluster has no mig-parted ConfigMap of the user's own"
     if needs.operator_ignores_removal and not at_least(node.expected.mig_manager, _OF_RECONCILER):
         return "an operator before v26.7.0 may write its default at any event while a node has no mig.config"
+    if needs.operator_pod and not controller_pods(node.cluster, OPERATOR):
+        return f"no pod with label app={OPERATOR_APP} runs in namespace {node.cluster.operator_namespace}"
+    if needs.feature_discovery_pods and not (
+        controller_pods(node.cluster, NFD_MASTER) and controller_pods(node.cluster, NFD_WORKER, node.name)
+    ):
+        return "Node Feature Discovery does not run in the operator's namespace, where alone the suite deletes its pods"
     if needs.node_without_mig and not nodes_without_mig(node.cluster):
         return "the cluster has no node without a GPU that can do MIG"
     return None

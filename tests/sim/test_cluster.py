@@ -38,7 +38,7 @@ def test_a_started_cluster_is_complete() -> None:
         assert node.metadata.labels[STATE] == "success"
         assert node.metadata.labels[PRODUCT] == "NVIDIA-H100-80GB-HBM3"
         assert node.metadata.labels["kubernetes.io/hostname"] == node.metadata.name
-    assert len(pods) == 2 * 7
+    assert len(pods) == 2 * (7 + 1) + 2, "operands, NFD workers, and the operator and the NFD master"
     assert all(is_ready(pod) for pod in pods)
     assert policy["status"]["state"] == "ready"
 

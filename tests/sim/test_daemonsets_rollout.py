@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.sim.controller import template_hash
 from conformance.sim.daemonsets.placement import Verdict
-from conformance.sim.daemonsets.revisions import template_hash
 from conformance.sim.daemonsets.rollout import FailureBackOff, Plan, Rollout
 
 WANTED = Verdict(create=True, keep=True)

@@ -49,7 +49,7 @@ def labels(node: Object) -> dict[str, str]:
 def test_a_gpu_that_nfd_finds_brings_labels_and_daemon_sets(tmp_path: Path) -> None:
     async def scenario(plane: ControlPlane) -> None:
         await plane.until(NODES, labelled(gpu__present="true", gpu__deploy__driver="true", mig__config=None))
-        made = await plane.until(DAEMON_SETS, lambda found: len(found) == 8)
+        made = await plane.until(DAEMON_SETS, lambda found: len(found) == 9)
         assert all(item["metadata"]["namespace"] == NAMESPACE for item in made)
 
         await plane.label("a", {**CAPABLE})
@@ -63,7 +63,7 @@ def test_a_gpu_that_nfd_finds_brings_labels_and_daemon_sets(tmp_path: Path) -> N
 
 def test_a_strategy_change_rewrites_the_daemon_sets_and_the_status_tells_it(tmp_path: Path) -> None:
     async def scenario(plane: ControlPlane) -> None:
-        await plane.until(DAEMON_SETS, lambda found: len(found) == 8)
+        await plane.until(DAEMON_SETS, lambda found: len(found) == 9)
         await plane.kube.patch(CLUSTER_POLICIES, "cluster-policy", {"spec": {"mig": {"strategy": "mixed"}}})
 
         changed = await plane.until(DAEMON_SETS, lambda found: sum(generation(item) == 2 for item in found) == 4)
@@ -81,11 +81,11 @@ def test_a_strategy_change_rewrites_the_daemon_sets_and_the_status_tells_it(tmp_
 
 def test_operands_come_and_go_with_their_switch(tmp_path: Path) -> None:
     async def scenario(plane: ControlPlane) -> None:
-        await plane.until(DAEMON_SETS, lambda found: len(found) == 8)
+        await plane.until(DAEMON_SETS, lambda found: len(found) == 9)
         switches = {"dcgm": {"enabled": True}, "migManager": {"enabled": False}}
         await plane.kube.patch(CLUSTER_POLICIES, "cluster-policy", {"spec": switches})
 
-        found = await plane.until(DAEMON_SETS, lambda found: "nvidia-dcgm" in names(found) and len(found) == 8)
+        found = await plane.until(DAEMON_SETS, lambda found: "nvidia-dcgm" in names(found) and len(found) == 9)
         assert "nvidia-mig-manager" not in names(found)
 
     play(tmp_path, scenario)
@@ -93,7 +93,7 @@ def test_operands_come_and_go_with_their_switch(tmp_path: Path) -> None:
 
 def test_config_maps_of_the_operator_are_put_back(tmp_path: Path) -> None:
     async def scenario(plane: ControlPlane) -> None:
-        await plane.until(DAEMON_SETS, lambda found: len(found) == 8)
+        await plane.until(DAEMON_SETS, lambda found: len(found) == 9)
         edited = {"data": {"config.yaml": "version: v1"}}
         await plane.kube.patch(CONFIG_MAPS, "default-mig-parted-config", edited, NAMESPACE)
         await plane.label("a", {"nvidia.com/gpu.deploy.operands": "false"})

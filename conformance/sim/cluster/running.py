@@ -41,7 +41,8 @@ class SimulatedCluster:
         attach: Kubeconfig of another API server for the nodes to join; None starts the embedded server.
         context: Context in that kubeconfig; None for the current one.
         with_scheduler: Whether to run the simulated scheduler; None runs it for the embedded server only.
-        with_controllers: Whether to run the simulated DaemonSet controller; None runs it for the embedded server only.
+        with_controllers: Whether to run the simulated controllers of DaemonSets and Deployments; None runs them for the
+            embedded server only.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from conformance.sim.apiserver import ApiServer, Settings
 from conformance.sim.clock import Clock
 from conformance.sim.cluster.readiness import missing
 from conformance.sim.daemonsets import DaemonSets
+from conformance.sim.deployments import Deployments
 from conformance.sim.device_plugin import device_plugin
 from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery import feature_discovery
@@ -27,10 +28,10 @@ from conformance.sim.kubelet.kubelet import Kubelet
 from conformance.sim.kubelet.process import SUITE, Suite
 from conformance.sim.kubelet.programs import Programs
 from conformance.sim.mig_manager import mig_manager
-from conformance.sim.nfd import NfdMaster, NfdNodes
+from conformance.sim.nfd import NfdCollector, nfd_master, nfd_worker
 from conformance.sim.node import SimNode
 from conformance.sim.operands import COMMANDS, validator, vector_add
-from conformance.sim.operator import Installation, Operator, install, uninstall
+from conformance.sim.operator import Installation, gpu_operator, install, uninstall
 from conformance.sim.options import SimOptions
 from conformance.sim.scheduler import Scheduler
 from conformance.sim.tasks import Tasks
@@ -73,7 +74,7 @@ class Simulation:
         attach: Kubeconfig of the API server to join; None starts the embedded one.
         context: Context in that kubeconfig; None for the current one.
         with_scheduler: Whether to run the simulated scheduler.
-        with_controllers: Whether to run the simulated DaemonSet controller.
+        with_controllers: Whether to run the simulated controllers of DaemonSets and Deployments.
 
     Attributes:
         clock: The cluster's clock.
@@ -114,7 +115,7 @@ class Simulation:
         Args:
             directory: Directory for the kubeconfig of the embedded server.
             ready_within: Real seconds to wait until operands run and nodes are labelled; None to not wait. Without the
-                operator there is nothing to wait for.
+                operator, or a node that could run it, there is nothing to wait for.
 
         Raises:
             SimulationError: The server cannot be used, the cluster is not ready in time, or a component failed.
@@ -129,7 +130,7 @@ class Simulation:
             await self._work(kube, Suite(kubeconfig, self._context) if self._options.runs_suite else None)
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
             raise SimulationError(f"the API server cannot be used: {error!r}") from error
-        if ready_within is not None and self._options.operator:
+        if ready_within is not None and self._options.operator and self.nodes:
             await self._until_ready(kube, ready_within)
         return kubeconfig
 
@@ -171,26 +172,23 @@ class Simulation:
         for component in self._components(kube):
             tasks.spawn(component.run(), type(component).__name__)
         address = await address_towards_nodes(kube) if self._attach else LOOPBACK
-        kubelet = self._kubelet = Kubelet(
-            kube, self.clock, programs(suite), address, normal_events=self._options.normal_events
-        )
+        known = programs(suite, self._options.reaction)
+        kubelet = self._kubelet = Kubelet(kube, self.clock, known, address, normal_events=self._options.normal_events)
         self._endings.push_async_callback(kubelet.stop)
         if self._attach:
             self._endings.push_async_callback(self._withdraw, kube, kubelet)
         await kubelet.start(self.nodes)
 
     def _components(self, kube: Kube) -> list[Component]:
-        release, reaction = self._options.find_release(), self._options.reaction
-        normal = self._options.normal_events
+        reaction, normal = self._options.reaction, self._options.normal_events
         components: list[Component] = []
         if self._options.operator:
-            components.append(Operator(kube, self.clock, OPERATOR_NAMESPACE, release, self._faults, reaction))
-            components.append(NfdMaster(kube, self.clock))
-            components.append(NfdNodes(kube, self.clock, OPERATOR_NAMESPACE, [node.name for node in self.nodes]))
+            components.append(NfdCollector(kube, self.clock))
         if self._options.gitops is not None:
             components.append(GitOps(kube, self.clock, self._options.gitops, reaction))
         if self._with_controllers:
             components.append(DaemonSets(kube, self.clock, reaction, normal_events=normal))
+            components.append(Deployments(kube, self.clock, reaction))
         if self._with_scheduler:
             components.append(Scheduler(kube, self.clock, self._faults, reaction, normal_events=normal))
         return components
@@ -200,7 +198,7 @@ class Simulation:
         try:
             async with asyncio.timeout(WITHDRAW_SECONDS):
                 if self._options.operator:
-                    await uninstall(kube, OPERATOR_NAMESPACE)
+                    await uninstall(kube, self._installation())
                 await kubelet.leave()
         except (TimeoutError, aiohttp.ClientError, KubeError) as error:
             raise SimulationError(f"nodes and operator could not be removed: {error!r}") from error
@@ -255,6 +253,7 @@ class Simulation:
             mig_manager=options.mig_manager,
             plugin_configuration=options.plugin_config,
             cdi=options.cdi,
+            home=tuple(node.name for node in self.nodes if node.name.startswith(OTHER_PREFIX)),
         )
 
     def _node(self, options: SimOptions, name: str, boards: Sequence[tuple[GpuModel, Board]]) -> SimNode:
@@ -262,13 +261,17 @@ class Simulation:
         return SimNode(name, hardware, self.clock, self._faults, {**_NODE_LABELS, **options.node_labels})
 
 
-def programs(suite: Suite | None = None) -> Programs:
+def programs(suite: Suite | None = None, reaction: float = 0.0) -> Programs:
     """Return the programs that containers run: operands by command, and images with an entry point by name.
 
     Args:
         suite: The suite itself, for pods that test the cluster from inside; None for no such image.
+        reaction: Minimum real seconds between a change and the operator's reconcile.
     """
     commands = {
+        "gpu-operator": gpu_operator(reaction),
+        "nfd-master": nfd_master,
+        "nfd-worker": nfd_worker,
         "nvidia-mig-manager": mig_manager,
         "nvidia-device-plugin": device_plugin,
         "gpu-feature-discovery": feature_discovery,

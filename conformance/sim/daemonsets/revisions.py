@@ -5,16 +5,11 @@ Source: Kubernetes v1.36, pkg/controller/history and pkg/controller/daemon/updat
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from conformance.sim.controller import template_hash
 from conformance.sim.kube import CONTROLLER_REVISIONS, Kube
-
-_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
-"""Characters of generated names: no vowels, and no characters that look like them."""
-_LENGTH: Final = 10
 
 
 class Revisions:
@@ -53,12 +48,6 @@ class Revisions:
             await self._kube.create(CONTROLLER_REVISIONS, _revision(daemon_set, name, hashed, newest + 1))
         elif mine[name] != newest:
             await self._kube.patch(CONTROLLER_REVISIONS, name, {"revision": newest + 1}, namespace)
-
-
-def template_hash(daemon_set: Mapping[str, Any]) -> str:
-    """Return a hash of the pod template in the alphabet that Kubernetes uses."""
-    template = json.dumps(daemon_set["spec"]["template"], sort_keys=True).encode()
-    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in hashlib.sha256(template).digest()[:_LENGTH])
 
 
 def _revision(daemon_set: Mapping[str, Any], name: str, hashed: str, number: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import asyncio
 from typing import Final
 
 from conformance.sim.container import Container
+from conformance.sim.controller import either
 from conformance.sim.kube import NODES, Event, Object
 from conformance.sim.node import pod_directory
 
@@ -46,7 +47,7 @@ async def config_manager(container: Container) -> int:
                 current = wanted
             if container.env.get("ONESHOT") == "true":
                 return 0
-            await _either(changed, container.stop)
+            await either(changed, container.stop)
     except UnknownConfigError as error:
         container.log(f"Error: {error}")
         return 1
@@ -68,12 +69,3 @@ def _write(container: Container, wanted: str) -> None:
         container.log(f"Sending signal 'hangup' to '{container.env['PROCESS_TO_SIGNAL']}'")
         container.node.hangup(uid).set()
     container.log(f"Successfully updated to {f'config: {name}' if name else 'empty config'}")
-
-
-async def _either(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -5,6 +5,9 @@ Source: NVIDIA/gpu-operator v26.7.0, controllers/clusterpolicy_controller.go and
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from conformance.sim.clock import Clock
@@ -19,6 +22,7 @@ from conformance.sim.kube import (
     Kube,
     Object,
 )
+from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operator.census import Census, Labels
 from conformance.sim.operator.labels import is_gpu_node, label_patch, triggers_reconcile
 from conformance.sim.operator.manifests import HASH_ANNOTATION, STATES, config_maps, daemon_sets
@@ -32,11 +36,13 @@ from conformance.sim.operator.status import (
 )
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import (
+    DCGM_EXPORTER_APP,
     DEPLOY_MIG_MANAGER,
     DEVICE_PLUGIN_APP,
     FEATURE_DISCOVERY_APP,
     MIG_CONFIG,
     MIG_CONFIG_STATE,
+    PAUSED,
     Strategy,
 )
 from conformance.spec.releases import Release
@@ -47,6 +53,7 @@ NOT_READY_SECONDS: Final = 5.0
 """Cluster seconds between reconciles while an operand is not ready."""
 NO_FEATURES_SECONDS: Final = 45.0
 """Cluster seconds between reconciles while no node has labels of Node Feature Discovery."""
+_OPERANDS: Final = frozenset(name for name, _ in STATES.values())
 _POLICY: Final = "cluster-policy"
 _NODES: Final = "nodes"
 
@@ -61,14 +68,23 @@ class Operator:
         release: Release whose behaviour to simulate.
         faults: The faults that are switched on.
         reaction: Minimum real seconds between a change and the reconcile.
+        log: Appends a line to its log.
     """
 
     def __init__(
-        self, kube: Kube, clock: Clock, namespace: str, release: Release, faults: Faults, reaction: float = 0.0
+        self,
+        kube: Kube,
+        clock: Clock,
+        namespace: str,
+        release: Release,
+        faults: Faults,
+        reaction: float = 0.0,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._kube = kube.named(AGENT)
         self._clock = clock
         self._namespace = namespace
+        self._log = log
         self._reconciler = "node-label-reconciler" in release.fixes
         self._client_label = "client-label" in release.fixes
         self._by_generation = "generation-readiness" in release.fixes
@@ -84,6 +100,8 @@ class Operator:
         self._config_name = ""
         self._deploys_everywhere = faults.on("operator-deploys-manager-everywhere")
         self._floats_tag = faults.on("operator-floats-tag")
+        self._rolls_at_start = faults.on("operator-rolls-at-start")
+        self._resumes_paused = faults.on("operator-resumes-paused")
         self._never_without_strategy = faults.on("operator-never-without-strategy")
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
@@ -96,6 +114,7 @@ class Operator:
     async def run(self) -> None:
         """Run until cancelled."""
         await self._config_maps.synced.wait()
+        await self._begin_with_faults()
         handlers = (
             (self._policies, self._policy_changed),
             (self._nodes, self._node_changed),
@@ -103,6 +122,20 @@ class Operator:
         )
         async with subscribed(*handlers):
             await self._queue.run()
+
+    async def _begin_with_faults(self) -> None:
+        """What an operator with a defect does first: `operator-rolls-at-start` and `operator-resumes-paused`."""
+        await asyncio.gather(self._nodes.synced.wait(), self._daemon_sets.synced.wait())
+        if self._rolls_at_start and self._daemon_sets.get(DCGM_EXPORTER_APP, self._namespace):
+            started = {"example.com/started": api_time(self._clock.time())}
+            template = {"spec": {"template": {"metadata": {"annotations": started}}}}
+            await insist(lambda: self._kube.patch(DAEMON_SETS, DCGM_EXPORTER_APP, template, self._namespace))
+        for node in [*self._nodes.cache.values()] if self._resumes_paused else []:
+            labels = node["metadata"].get("labels") or {}
+            resumed = {name: "true" for name, value in labels.items() if value == PAUSED}
+            if resumed:
+                name, patch = node["metadata"]["name"], {"metadata": {"labels": resumed}}
+                await insist_unless_gone(partial(self._kube.patch, NODES, name, patch))
 
     def _policy_changed(self, event: Event, old: Object | None, new: Object) -> None:
         """Ignore changes that keep the generation: they only affect the status."""
@@ -126,7 +159,7 @@ class Operator:
             self._queue.add(_POLICY)
 
     def _daemon_set_changed(self, _event: Event, _: Object | None, new: Object) -> None:
-        if new["metadata"]["namespace"] == self._namespace:
+        if new["metadata"]["namespace"] == self._namespace and new["metadata"]["name"] in _OPERANDS:
             self._queue.add(_POLICY)
 
     async def _work(self, key: str) -> None:
@@ -173,6 +206,7 @@ class Operator:
         await self._own_config_maps()
         lagging = await self._own_daemon_sets(policy) if gpu_nodes else []
         await self._write_status(policy, lagging, found_features=found_features, gpu_nodes=gpu_nodes)
+        self._log(conditions(lagging, found_features=found_features, gpu_nodes=gpu_nodes)[bool(lagging)]["message"])
         if lagging:
             self._queue.add_later(_POLICY, NOT_READY_SECONDS)
         elif not found_features:

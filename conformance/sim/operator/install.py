@@ -27,6 +27,7 @@ from conformance.sim.kube import (
 )
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.operator.manifests import STATES, cdi_by_default, load
+from conformance.sim.operator.workloads import service_accounts, workloads
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import CONFIG_KEY, OPERATOR_NAMESPACE, RUNTIME_CLASS
 from conformance.spec.releases import DEFAULT_RELEASE, Release, find_release
@@ -57,6 +58,7 @@ class Installation:
         mig_manager: `migManager.enabled`.
         plugin_configuration: Text of a file for `devicePlugin.config`; None for none.
         cdi: ClusterPolicy `spec.cdi.enabled`; None for the default of the release's chart.
+        home: Names of the nodes for the operator's pod and that of the NFD master; empty for any.
     """
 
     release: Release = field(default_factory=lambda: find_release(DEFAULT_RELEASE))
@@ -68,6 +70,7 @@ class Installation:
     mig_manager: bool = True
     plugin_configuration: str | None = None
     cdi: bool | None = None
+    home: tuple[str, ...] = ()
 
 
 async def install(kube: Kube, wanted: Installation) -> None:
@@ -81,7 +84,7 @@ async def install(kube: Kube, wanted: Installation) -> None:
         await _ensure(kube, CRDS, load(definition))
     await _ensure(kube, NAMESPACES, _named(wanted.namespace))
     await _ensure(kube, RUNTIME_CLASSES, _named(RUNTIME_CLASS) | {"handler": RUNTIME_CLASS})
-    for account in sorted(_service_accounts()):
+    for account in sorted(_service_accounts() | service_accounts()):
         await _ensure(kube, SERVICE_ACCOUNTS, _named(account, wanted.namespace))
     for name, key, text in (
         (CUSTOM_CONFIG_MAP, CONFIG_KEY, wanted.custom_configuration),
@@ -94,17 +97,21 @@ async def install(kube: Kube, wanted: Installation) -> None:
         await _until_served(kube, NODE_FEATURE_RULES)
         await _until_served(kube, CLUSTER_POLICIES)
     await _ensure(kube, CLUSTER_POLICIES, cluster_policy(wanted))
+    for resource, workload in workloads(wanted.namespace, wanted.release, wanted.home):
+        await _ensure(kube, resource, workload)
 
 
-async def uninstall(kube: Kube, namespace: str) -> None:
+async def uninstall(kube: Kube, wanted: Installation) -> None:
     """Delete the operator, its operands, its CustomResourceDefinitions and its namespace.
 
     Raises:
         KubeError: The server rejects a deletion.
     """
-    kube = kube.named("helm")
+    kube, namespace = kube.named("helm"), wanted.namespace
     for policy in (await kube.list(CLUSTER_POLICIES)).items:
         await insist_unless_gone(partial(kube.delete, CLUSTER_POLICIES, policy["metadata"]["name"]))
+    for resource, workload in workloads(namespace, wanted.release, wanted.home):
+        await insist_unless_gone(partial(kube.delete, resource, workload["metadata"]["name"], namespace))
     for name, _ in STATES.values():
         await insist_unless_gone(partial(kube.delete, DAEMON_SETS, name, namespace))
     for definition in _DEFINITIONS:

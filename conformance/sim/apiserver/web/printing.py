@@ -187,6 +187,10 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
                                     f"{look(obj, 'spec', 'replicas', default=0)}"),
         _count("Up-to-date", "status", "updatedReplicas"), _count("Available", "status", "availableReplicas"), _AGE,
     ),
+    ("apps", "replicasets"): (
+        _NAME, _count("Desired", "spec", "replicas"), _count("Current", "status", "replicas"),
+        _count("Ready", "status", "readyReplicas"), _AGE,
+    ),
     ("batch", "jobs"): (
         _NAME,
         Column("Status", lambda obj: "Complete" if _condition(obj, "Complete") == "True" else "Running"),
