@@ -68,7 +68,7 @@ class RestartOperator(_ControllerScenario):
     summary: ClassVar = "delete the operator's pod while the nodes are at rest"
     needs: ClassVar = Needs(operator_pod=True)
     changes: ClassVar = ("the operator's pod is deleted; its Deployment makes a new one",)
-    cost: ClassVar = 60.0
+    cost: ClassVar = 10.0
 
     def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Delete the pod."""
@@ -98,7 +98,7 @@ class RestartOperatorAtWork(_ControllerScenario):
         "the operator's pod is deleted; its Deployment makes a new one",
         "a finalizer on the device plugin's pod until the operator is back, for up to four minutes",
     )
-    cost: ClassVar = 100.0
+    cost: ClassVar = 25.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class RestartNodeFeatureDiscovery(_ControllerScenario):
     summary: ClassVar = "delete the pods of Node Feature Discovery while the nodes are at rest"
     needs: ClassVar = Needs(feature_discovery_pods=True)
     changes: ClassVar = ("the pods of Node Feature Discovery's master, and of its workers on the nodes, are deleted",)
-    cost: ClassVar = 25.0
+    cost: ClassVar = 20.0
 
     def change(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Delete the pods."""
