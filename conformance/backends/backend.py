@@ -33,7 +33,10 @@ class Permissions:
     )
     reboot: bool = field(default=False, metadata=flag("--allow-reboot", help="reboot nodes"))
     execute: bool = field(
-        default=False, metadata=flag("--allow-exec", help="run nvidia-smi in the operator's driver pod")
+        default=False,
+        metadata=flag(
+            "--allow-exec", help="run nvidia-smi in the operator's driver pod, and read names of processes there"
+        ),
     )
 
 

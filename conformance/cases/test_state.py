@@ -41,5 +41,5 @@ def test_offered_configuration_is_applied(node: ExpectedNode, seen: Arrival) -> 
     It MUST leave no taint that keeps pods away.
     Source: runbook, "The mig-parted ConfigMap"; gpu-operator v26.7.0, generated configuration.
     """
-    check_applied(node.context, seen.reconfiguration.state, seen.reconfiguration.problem)
+    check_applied(node.context, seen.reconfiguration.state, seen.reconfiguration.problem, seen.holders)
     check_untainted(node.context, seen.reconfiguration.taints)

@@ -88,8 +88,8 @@ def check_in_cell(
     Raises:
         ConformanceError: Something is missing; the message says what, and what mig-manager logged.
     """
-    hint = f"mig-manager said: {trial.reason}" if trial.reason else ""
-    context = replace(context, hints=lambda: [hint]) if hint else context
+    said = (f"mig-manager said: {trial.reason}",) if trial.reason else ()
+    context = replace(context, hints=lambda: (*said, *trial.holders))
     if trial.answer != State.SUCCESS:
         found = " then ".join(trial.states) or "no answer"
         likely = () if trial.states else ("mig-manager did not look at the label: see its log",)

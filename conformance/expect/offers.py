@@ -92,13 +92,14 @@ def check_offers_as_labelled(
         raise ConformanceError(context, "offered configurations", found, (f"{', '.join(missing)} is not in the file",))
 
 
-def check_applied(context: CheckContext, state: str | None, reason: str = "") -> None:
+def check_applied(context: CheckContext, state: str | None, reason: str = "", holders: Sequence[str] = ()) -> None:
     """Check that the reconfiguration ended in `success`.
 
     Args:
         context: Node and state that the check is about.
         state: Last value of the state label; None if the node has no such label.
         reason: Line of mig-manager's log with the reason of a failure; empty if unknown.
+        holders: Who may keep GPUs busy, if that is the reason.
 
     Raises:
         ConformanceError: The state is not `success`.
@@ -106,7 +107,7 @@ def check_applied(context: CheckContext, state: str | None, reason: str = "") ->
     if state != State.SUCCESS:
         likely = [f"{MIG_MANAGER_APP}: {reason}"] if reason else []
         finding = Finding((State.SUCCESS,), () if state is None else (state,))
-        raise ConformanceError(context, "state", finding, likely)
+        raise ConformanceError(context, "state", finding, [*likely, *holders])
 
 
 def check_offered_again(context: CheckContext, before: Sequence[str], after: Sequence[str]) -> None:

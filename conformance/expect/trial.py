@@ -50,6 +50,7 @@ class Trial:
         manager_log: What mig-manager logged.
         reason: Its last error messages in one line; empty if it logged none.
         seconds: From the request to `success` or `failed`, by the cluster's clock; None without such an answer.
+        holders: Who may have kept GPUs busy, a line each; empty if the reason is another one.
     """
 
     configuration: str
@@ -64,6 +65,7 @@ class Trial:
     manager_log: tuple[str, ...]
     reason: str
     seconds: float | None
+    holders: tuple[str, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:

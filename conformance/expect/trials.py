@@ -55,7 +55,7 @@ def check_courses(context: CheckContext, trial: Trial, courses: Sequence[Course]
             expected.append(change)
         resumed = resumed or course is Course.CHANGED
     said = trial.reason or "nothing at level error"
-    context = _with_hint(context, f"after {subject(trial)} mig-manager said: {said}; see its log")
+    context = _with_hint(context, f"after {subject(trial)} mig-manager said: {said}; see its log", *trial.holders)
     check_states(context, trial.label_changes, expected)
     check_deploy_labels(context, trial.label_changes, expected)
 
@@ -172,8 +172,8 @@ def check_never_advertised(context: CheckContext, trial: Trial, allowed: Sequenc
         raise ConformanceError(context, "resources over time", Finding(expected, wrong), (likely,))
 
 
-def _with_hint(context: CheckContext, hint: str) -> CheckContext:
-    return replace(context, hints=lambda: [hint]) if hint else context
+def _with_hint(context: CheckContext, *hints: str) -> CheckContext:
+    return replace(context, hints=lambda: hints)
 
 
 def _gpus(moment: NodeSnapshot, but: Collection[int] = ()) -> dict[str, str]:

@@ -20,6 +20,7 @@ class Arrival:
         before: The GPUs before that change.
         resumed_before: Whether the same mig-manager process had already applied an earlier change successfully.
         strategy_change: The change of strategy on the way to the cell; None if the strategy did not change.
+        holders: Who may keep GPUs busy, if that is why the configuration was not applied; a line each.
     """
 
     reconfiguration: Reconfiguration
@@ -27,6 +28,7 @@ class Arrival:
     before: tuple[ObservedGpu, ...]
     resumed_before: bool
     strategy_change: StrategyChange | None
+    holders: tuple[str, ...] = ()
 
     @property
     def reached(self) -> bool:

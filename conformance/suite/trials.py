@@ -14,6 +14,7 @@ from conformance.expect.trial import RUNS_ON, NodeSnapshot, Refusal, Trial
 from conformance.operations.manager_log import failure_reason, has_resumed, log_position, log_since, manager_pod
 from conformance.operations.pod_keeping import kept
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE, VALIDATOR_APP, State
+from conformance.suite.gpu_holders import known_holders
 from conformance.suite.node_in_cell import NodeInCell
 
 _FINAL = (State.SUCCESS, State.FAILED)
@@ -135,6 +136,7 @@ class TrialWatch:
         changes = [change for change in history if isinstance(change, LabelChange)]
         answers = self._answers()
         log = log_since(cluster, node.name, self.position)
+        reason = failure_reason(log)
         return Trial(
             configuration=configuration,
             before=self.before,
@@ -146,8 +148,9 @@ class TrialWatch:
             operands={pod.app: _fate(pod, lives.get(pod.uid), lives.values()) for pod in self.operands},
             users={pod.name: _fate(pod, lives.get(pod.uid), ()) for pod in (node.bystander,) if pod},
             manager_log=log,
-            reason=failure_reason(log),
+            reason=reason,
             seconds=answers[0] - self._started if answers else None,
+            holders=known_holders(node, reason),
         )
 
 

@@ -162,6 +162,13 @@ def test_any_other_state_is_not_applied() -> None:
         check_applied(context(), None)
 
 
+def test_who_keeps_gpus_busy_is_a_likely_cause() -> None:
+    with pytest.raises(ConformanceError) as failed:
+        check_applied(context(), "failed", "In use by another client", ["pod team/train holds nvidia.com/gpu: 1"])
+
+    assert failed.value.finding.likely[1:] == ("pod team/train holds nvidia.com/gpu: 1",)
+
+
 def test_same_configurations_are_offered_again_in_any_order() -> None:
     check_offered_again(context(), ["b", "a"], ["a", "b"])
 

@@ -271,3 +271,12 @@ def test_the_last_run_decides_what_a_removed_label_leaves(names: tuple[str, ...]
 def test_the_answer_is_the_last_one() -> None:
     assert replace(REFUSED, label_changes=states("failed", "success", "pending")).answer == "success"
     assert replace(REFUSED, label_changes=states("pending")).answer is None
+
+
+def test_who_keeps_gpus_busy_is_a_likely_cause() -> None:
+    busy = replace(REFUSED, holders=("pod team/train holds nvidia.com/gpu: 1",))
+
+    with pytest.raises(ConformanceError) as caught:
+        check_courses(context(), busy, [Course.CHANGED], MIG_MANAGER)
+
+    assert caught.value.finding.likely[-1] == "pod team/train holds nvidia.com/gpu: 1"

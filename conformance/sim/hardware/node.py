@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from conformance.sim.faults import Faults
 from conformance.sim.hardware.errors import ResetRefusedError, ResetUnsupportedError
@@ -13,6 +14,9 @@ from conformance.spec.models import Board, GpuModel, find_board
 
 PCI_BUSES = ("07", "0F", "47", "4E", "87", "90", "B7", "BD")
 """PCI buses of the eight GPUs of a DGX A100; further GPUs use the same buses in the next PCI domain."""
+
+_DCGM_PID: Final = 1201
+_PERSISTENCED_PID: Final = 1202
 
 
 class NodeHardware:
@@ -28,6 +32,7 @@ class NodeHardware:
         init_error: Return code of NVML's initialisation (9: driver not loaded); None if the driver works.
         mode_needs_reboot: Whether a mode change needs a reboot on every GPU; resets are then unsupported.
         profiles_need_mig: Whether profiles can be listed only while MIG is on, as with old drivers.
+        processes: Names of the processes on the host that use GPUs, by process id, besides those in containers.
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class NodeHardware:
         self._name = f"{seed}/{node}"
         self._boots = 0
         self.gpus = [self._gpu(index, board, len(boards)) for index, board in enumerate(boards)]
+        self.processes: dict[int, str] = {}
+        self._start_host_services()
 
     @property
     def rebooted(self) -> bool:
@@ -95,6 +102,25 @@ class NodeHardware:
         self._boots += 1
         for gpu in self.gpus:
             gpu.reboot(keeps_mode=self.faults.on("hardware-keeps-mode"))
+        self._start_host_services()
+
+    def _start_host_services(self) -> None:
+        """Start what runs on the host itself and keeps GPUs open; nothing without a fault.
+
+        DCGM's host engine is a client of every GPU. nvidia-persistenced keeps a GPU from being reset, which changes the
+        MIG mode before Hopper only.
+        """
+        self.processes.clear()
+        if self.faults.on("host-runs-dcgm"):
+            self._run_on_host(_DCGM_PID, "nv-hostengine", self.gpus)
+        if self.faults.on("host-runs-persistenced"):
+            needing_reset = [gpu for gpu in self.gpus if not gpu.switches_at_once]
+            self._run_on_host(_PERSISTENCED_PID, "nvidia-persiste", needing_reset)
+
+    def _run_on_host(self, pid: int, name: str, gpus: Sequence[Gpu]) -> None:
+        self.processes[pid] = name
+        for gpu in gpus:
+            self.hold(gpu.index, pid)
 
     def _gpu(self, index: int, board: str | tuple[GpuModel, Board], count: int) -> Gpu:
         model, product = find_board(board) if isinstance(board, str) else board

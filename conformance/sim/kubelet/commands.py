@@ -10,6 +10,8 @@ from conformance.sim.container import Container, Program
 from conformance.sim.kubelet.host import chroot
 from conformance.sim.kubelet.script import python
 
+PROCESS_NAMES: Final = "/proc/[0-9]*/comm"
+"""The files with the names of all processes, as a pattern for the shell."""
 ENDED_BY_SIGTERM: Final = 143
 """Exit code of a program that SIGTERM ended (128 + 15)."""
 
@@ -70,13 +72,19 @@ async def env(container: Container) -> int:
 
 
 async def cat(container: Container) -> int:
-    """Print mounted files."""
+    """Print mounted files, and the names of the host's processes in a container that sees them."""
     code = 0
     for path in container.command[1:]:
-        content = container.files(path)
+        content = _names_of_processes(container) if path == PROCESS_NAMES else container.files(path)
         container.log(f"cat: {path}: No such file or directory" if content is None else content)
         code = max(code, int(content is None))
     return code
+
+
+def _names_of_processes(container: Container) -> str | None:
+    if not (container.pod.get("spec") or {}).get("hostPID"):
+        return None
+    return "\n".join(["systemd", "kubelet", "containerd", *container.node.hardware.processes.values()])
 
 
 async def test(container: Container) -> int:

@@ -5,10 +5,12 @@ The `Provisioner` does the work before any scenario starts; this one only return
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from conformance.cluster.errors import ClusterError
 from conformance.suite.arrival import Arrival
+from conformance.suite.gpu_holders import known_holders
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, Scenario
 
@@ -24,8 +26,10 @@ class BringToCell(Scenario[None, Arrival]):
         """Do nothing: the provisioner has already brought the node to the cell."""
 
     def observe(self, node: NodeInCell, started: None) -> Arrival:
-        """Return how the suite brought the node to the cell."""
+        """Return how the suite brought the node to the cell, and who kept it from that, if that is known."""
         del started
         if node.arrival is None:
             raise ClusterError(f"node {node.name} was not brought to {node.cell}: it was found there")
-        return node.arrival
+        if node.arrival.reached:
+            return node.arrival
+        return replace(node.arrival, holders=known_holders(node, node.arrival.reconfiguration.problem))

@@ -147,3 +147,27 @@ def test_the_fault_gives_all_nodes_the_same_uuids(same: bool) -> None:
     first, second = (NodeHardware(["h100-80gb-hbm3"] * 2, node=name, faults=faults) for name in ("a", "b"))
     assert ({gpu.uuid for gpu in first.gpus} == {gpu.uuid for gpu in second.gpus}) == same
     assert len({gpu.uuid for gpu in first.gpus}) == 2
+
+
+def test_dcgm_on_the_host_uses_every_gpu_and_starts_again_with_the_node() -> None:
+    node = NodeHardware(["h100-80gb-hbm3", "h100-80gb-hbm3"], faults=Faults(["host-runs-dcgm"]))
+    for _ in range(2):
+        assert list(node.processes.values()) == ["nv-hostengine"]
+        assert [len(gpu.clients) for gpu in node.gpus] == [1, 1]
+        assert not node.set_mode(node.gpus[0], True)
+        node.reboot()
+
+
+@pytest.mark.parametrize(("board", "held"), [("a100-sxm4-80gb", 1), ("h100-80gb-hbm3", 0)])
+def test_persistenced_holds_gpus_that_need_a_reset_alone(board: str, held: int) -> None:
+    node = NodeHardware([board], faults=Faults(["host-runs-persistenced"]))
+
+    assert list(node.processes.values()) == ["nvidia-persiste"]
+    assert len(node.gpus[0].clients) == held
+
+
+def test_nothing_runs_on_a_healthy_host() -> None:
+    node = NodeHardware(["h100-80gb-hbm3"])
+
+    assert node.processes == {}
+    assert node.gpus[0].clients == []
