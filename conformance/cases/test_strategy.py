@@ -91,11 +91,12 @@ def test_none_advertises_every_gpu_as_one(node: ExpectedNode, seen: WithoutMigSt
 def test_missing_strategy_is_none(node: ExpectedNode, seen: WithoutMigStrategy) -> None:
     """Without `spec.mig.strategy` the operands MUST get no MIG_STRATEGY, and behave as under `none`.
 
+    On a node whose file of the device plugin names a strategy, they MUST behave as under that one.
     Source: gpu-operator v26.7.0, controllers/object_controls.go; k8s-device-plugin v0.20.0, default of MIG_STRATEGY.
     """
-    unset = node.under(Strategy.NONE, seen.unset.gpus)
+    unset = node.under(seen.own, seen.unset.gpus)
 
-    check_rolled(unset.context, seen.unset.rolls, "")
+    check_rolled(unset.context, seen.unset.rolls, "", refused=unset.refusal)
     check_same_gpus(unset.context, seen.unset.before, seen.unset.after)
     check_resources(unset.context, seen.unset.allocatable, unset.resources)
     check_labels(unset.context, seen.unset.labels, unset.labels(seen.unset.gpus, seen.unset.driver))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from conformance.cluster.views import PolicyView
+from conformance.operations.plugin_files import chosen_file
 from conformance.spec.go_yaml import YamlError, read_first_document
-from conformance.spec.names import DEVICE_PLUGIN_CONFIG, PREFIX
+from conformance.spec.names import PREFIX
 
 _WAYS: Final[Mapping[str, str]] = {"timeSlicing": "time-slicing", "mps": "MPS"}
 _STRATEGY: Final = ".sharing-strategy"
@@ -27,8 +28,7 @@ def sharing_of(labels: Mapping[str, str], policy: PolicyView, config_maps: Mappi
         policy: The ClusterPolicy, which names the ConfigMap and its default file.
         config_maps: Data of the ConfigMaps of the operator's namespace, by name.
     """
-    file = labels.get(DEVICE_PLUGIN_CONFIG) or policy.plugin_config_default or ""
-    text = config_maps.get(policy.plugin_config or "", {}).get(file, "")
+    file, text = chosen_file(labels, policy, config_maps)
     if shared := _shared_in(text):
         return f"{shared} in file {file} of ConfigMap {policy.plugin_config}"
     now = {name.removesuffix(_STRATEGY): value for name, value in labels.items() if name.endswith(_STRATEGY)}

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.views import NodeView
+from conformance.operations.plugin_files import chosen_file, strategy_in
 from conformance.operations.sharing import sharing_of
 from conformance.spec.mig_parted import ConfigurationError, Configurations, parse
-from conformance.spec.names import CONFIG_KEY, DEFAULT_CONFIG_MAP, generated_config_map
+from conformance.spec.names import CONFIG_KEY, DEFAULT_CONFIG_MAP, Strategy, generated_config_map
 
 
 class ConfigurationFiles:
@@ -39,6 +40,10 @@ class ConfigurationFiles:
     def sharing(self, node: NodeView) -> str:
         """Return how devices of a node are shared; empty if they are not."""
         return sharing_of(node.labels, self._policy, self._data)
+
+    def own_strategy(self, node: NodeView) -> Strategy:
+        """Return the strategy of a node while the ClusterPolicy has none: that of its file of the device plugin."""
+        return strategy_in(chosen_file(node.labels, self._policy, self._data)[1])
 
     def _parse(self, name: str, node: str, data: Mapping[str, str]) -> Configurations:
         try:

@@ -74,6 +74,7 @@ class Needs:
         execute: Whether the suite must be allowed to run programs in pods of the operator.
         applied: Whether mig-manager must have applied the configuration that the label of the node names.
         counted: Whether labels alone must tell the number of GPUs, as they do if all GPUs of the node are of one model.
+        no_plugin_files: Whether the device plugin must have no files of the user's, which nodes could choose.
         operator_ignores_removal: Whether the operator must be one that does not write its default at every event while
             the label `mig.config` is missing: v26.7.0.
         operator_pod: Whether the operator must run as a pod in its namespace.
@@ -91,6 +92,7 @@ class Needs:
     execute: bool = False
     applied: bool = False
     counted: bool = False
+    no_plugin_files: bool = False
     operator_ignores_removal: bool = False
     operator_pod: bool = False
     feature_discovery_pods: bool = False

@@ -14,7 +14,7 @@ from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.selection import nodes_without_mig
 from conformance.operations.side_by_side import side_by_side, surviving
-from conformance.spec.names import OPERATOR_APP
+from conformance.spec.names import DEVICE_PLUGIN_CONFIG, OPERATOR_APP
 from conformance.spec.releases import at_least
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.node_in_cell import NodeInCell
@@ -233,6 +233,13 @@ def _begin(scenario: AnyScenario, node: NodeInCell) -> Any:
     return scenario.start(node)
 
 
+def _plugin_files(cluster: MigCluster) -> str:
+    if name := cluster.policy().plugin_config:
+        return f"the device plugin has files already, in ConfigMap {name}"
+    choosing = [node.name for node in cluster.nodes() if node.labels.get(DEVICE_PLUGIN_CONFIG)]
+    return f"nodes have the label {DEVICE_PLUGIN_CONFIG}: {', '.join(choosing)}" if choosing else ""
+
+
 def unmet(needs: Needs, node: NodeInCell) -> str | None:
     """Return what a node lacks as a message; None if it meets the needs."""
     gpus, resources = node.expected.wanted, node.expected.resources
@@ -249,6 +256,8 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
         return "the operator has no default configuration for nodes without mig.config"
     if needs.custom_configuration and not node.cluster.policy().config_name:
         return "the cluster has no mig-parted ConfigMap of the user's own"
+    if needs.no_plugin_files and (of_user := _plugin_files(node.cluster)):
+        return f"{of_user}: a file in its place would change what others have set up"
     if needs.operator_ignores_removal and not at_least(node.expected.mig_manager, _OF_RECONCILER):
         return "an operator before v26.7.0 may write its default at any event while a node has no mig.config"
     if needs.operator_pod and not controller_pods(node.cluster, OPERATOR):

@@ -72,7 +72,10 @@ async def _stopped_while_cold(container: Container) -> bool:
 
 def _start(container: Container, log: Klog) -> Started:
     node = container.node
-    settings = read_settings(container.command, container.env, container.files, log)
+    env = dict(container.env)
+    if node.faults.on("plugin-prefers-file") and "CONFIG_FILE" in env:
+        env.pop("MIG_STRATEGY", None)
+    settings = read_settings(container.command, env, container.files, log)
     if node.faults.on("plugin-repartitions"):
         _repartition(node, settings.strategy)
     is_new = _is_at_least(container, WHOLE_NAMES_SINCE)

@@ -41,7 +41,7 @@ async def config_manager(container: Container) -> int:
         while not container.stop.is_set():
             changed.clear()
             labels = ((nodes.get(node) or {}).get("metadata") or {}).get("labels") or {}
-            wanted = str(labels.get(label, ""))
+            wanted = "" if container.node.faults.on("plugin-ignores-node-label") else str(labels.get(label, ""))
             if wanted != current:
                 _write(container, wanted)
                 current = wanted

@@ -40,10 +40,12 @@ class WithoutMigStrategy:
     Attributes:
         none: Under `none`.
         unset: Without a strategy in the ClusterPolicy.
+        own: The strategy of the node then: that of its file of the device plugin, and `none` without one.
     """
 
     none: UnderStrategy
     unset: UnderStrategy
+    own: Strategy
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ class UnsetStrategy(ClusterScenario[Pods, WithoutMigStrategy]):
     def observe(self, node: NodeInCell, started: Pods) -> WithoutMigStrategy:
         """Read the node without a strategy."""
         del started
-        none = self._none[node.name]
-        expected = node.expected.under(Strategy.NONE, none.gpus)
-        return WithoutMigStrategy(none, read_under(node, expected, UNSET, none.pods, none.gpus))
+        none, own = self._none[node.name], node.target.own_strategy
+        unset = read_under(node, node.expected.under(own, none.gpus), UNSET, none.pods, none.gpus)
+        return WithoutMigStrategy(none, unset, own)
 
     def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Set the strategy of the cell."""
