@@ -30,6 +30,6 @@ class BringToCell(Scenario[None, Arrival]):
         del started
         if node.arrival is None:
             raise ClusterError(f"node {node.name} was not brought to {node.cell}: it was found there")
-        if node.arrival.reached:
-            return node.arrival
-        return replace(node.arrival, holders=known_holders(node, node.arrival.reconfiguration.problem))
+        reached = node.arrival.reached
+        holders = () if reached else known_holders(node, node.arrival.reconfiguration.problem)
+        return replace(node.arrival, holders=holders) if holders else node.arrival
