@@ -157,7 +157,7 @@ def test_a_server_that_goes_away_ends_waits_in_bounded_time(loop: Loop, stand: S
         ):
             cluster.wait(lambda: False, "nothing", 30)
 
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
 
 
 def test_a_wait_in_vain_says_everything(stand: Stand, cluster: MigCluster) -> None:

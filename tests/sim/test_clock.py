@@ -15,7 +15,7 @@ async def test_a_sleep_takes_its_time_divided_by_the_scale() -> None:
 
     await clock.sleep(5)
 
-    assert 0.05 <= time.monotonic() - began < 0.5
+    assert 0.05 <= time.monotonic() - began < 4
     assert clock.now() == pytest.approx(5, abs=3)
 
 
