@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 SUITE_NAMESPACE: Final = "mig-conformance"
 """The suite's own namespace."""
+_LAST_OF_WATCHES: Final = 2.0
+"""Real seconds."""
 
 
 class Cluster(ObservedCluster):
@@ -81,9 +84,15 @@ class Cluster(ObservedCluster):
         return cluster
 
     def close(self) -> None:
-        """Stop watching and close connections. The cluster is not changed."""
+        """Stop watching and close connections. The cluster is not changed.
+
+        Watches that wait for a server are not waited for longer than `_LAST_OF_WATCHES`.
+        """
         for watcher in self._watchers:
             watcher.stop()
+        until = time.monotonic() + _LAST_OF_WATCHES
+        for watcher in self._watchers:
+            watcher.join(until - time.monotonic())
         self.transport.close()
 
     def __enter__(self) -> Self:
@@ -248,6 +257,7 @@ class Cluster(ObservedCluster):
 
         Succeeds if the pod no longer exists.
         """
+        self.writes.delete(pod.uid)
         self.transport.delete(paths.pod(pod.namespace, pod.name))
 
     def kill_pod(self, pod: PodView) -> None:
@@ -259,6 +269,7 @@ class Cluster(ObservedCluster):
         """
         current = self.pod(pod.name, pod.namespace) or pod  # the one that is given may be older than its binding
         lost = [node.name for node in self.nodes() if not node.ready]
+        self.writes.delete(current.uid)
         self.transport.delete(paths.pod(pod.namespace, pod.name), grace=0 if current.node in lost else 1)
 
     def execute(self, pod: PodView, command: Sequence[str], container: str | None = None) -> Execution:

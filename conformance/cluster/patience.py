@@ -20,15 +20,18 @@ class Patience:
 
     Args:
         seconds: Real seconds for which a server may be silent.
+        last: Real seconds that requests in flight still have when the patience ends.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, last: float) -> None:
         self._seconds = seconds
+        self._last = last
         self._silent_since: float | None = None
         self._mute = False
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._closing: set[Callable[[], None]] = set()
+        self._in_flight: set[Callable[[], None]] = set()
 
     @property
     def ended(self) -> bool:
@@ -36,12 +39,35 @@ class Patience:
         return self._ended.is_set()
 
     def end(self) -> None:
-        """Send no request again from now on, and none at all after one that a server did not answer. Ends streams."""
+        """Send no request again from now on, and none at all after one that a server did not answer. Ends streams.
+
+        Requests in flight are cut off if they have no answer soon.
+        """
         self._ended.set()
         with self._lock:
-            closing = set(self._closing)
+            closing, late = set(self._closing), set(self._in_flight)
         for close in closing:
             close()
+        cutting = threading.Timer(self._last, self._cut, [late])
+        cutting.daemon = True
+        cutting.start()
+
+    @contextmanager
+    def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
+        """Call `cut` if the patience ends during the block, which then still lasts for too long."""
+        with self._lock:
+            self._in_flight.add(cut)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight.discard(cut)
+
+    def _cut(self, late: set[Callable[[], None]]) -> None:
+        """Cut off those of the requests that are still in flight."""
+        with self._lock:  # none of them ends meanwhile, and its connection serves no other one
+            for cut in late & self._in_flight:
+                cut()
 
     @contextmanager
     def ending(self, close: Callable[[], None]) -> Iterator[None]:

@@ -19,6 +19,7 @@ import tenacity
 import urllib3
 from kubernetes import client as kubernetes_client
 
+from conformance.cluster import in_flight
 from conformance.cluster.errors import AccessLostError, ApiError, ClusterError, DeniedError, UnreachableError
 from conformance.cluster.limits import Limits
 from conformance.cluster.patience import Patience
@@ -67,12 +68,13 @@ class Transport:
         self.limits = limits
         self.manager = FIELD_MANAGER
         self.requests: Counter[str] = Counter()
-        self.patience = Patience(limits.unreachable)
+        self.patience = Patience(limits.unreachable, limits.connect)
         self._counting = threading.Lock()
         self._at_once = threading.BoundedSemaphore(CONNECTIONS)
         self._date = ""
         self._client = kubernetes_client.ApiClient(configuration)
         self._client.user_agent = USER_AGENT
+        in_flight.follow(self._client.rest_client.pool_manager)
 
     @property
     def server(self) -> str:
@@ -181,7 +183,9 @@ class Transport:
             ApiError: The server rejected the watch.
             UnreachableError: The server did not accept it within `limits.request` real seconds.
         """
-        response = self._send("GET", path, query=query, timeout=(self.limits.connect, self.limits.request))
+        limit = (self.limits.connect, self.limits.request)
+        with in_flight.attempted() as attempt, self.patience.cutting(attempt.cut):
+            response = self._send("GET", path, query=query, timeout=limit)
         if response.status != 200:
             raise _error_response(f"GET {path}", response.status, response.read())
         return Stream(response.response, self.server, seconds + self.limits.connect)
@@ -208,9 +212,10 @@ class Transport:
     ) -> bytes:
         """Send a request once. Sets `lost` if the server may have processed it without an answer."""
         self.patience.refuse()
-        usual = self.limits.connect if self.patience.ended else self.limits.request
         try:
-            with self._at_once:
+            with self._at_once, in_flight.attempted() as attempt, self.patience.cutting(attempt.cut):
+                self.patience.refuse()  # another request may have been waited for until now
+                usual = self.limits.connect if self.patience.ended else self.limits.request
                 response = self._send(method, path, timeout=timeout or usual, **options)
                 data = self._read(response, method, path)
         except UnreachableError as error:

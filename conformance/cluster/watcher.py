@@ -53,12 +53,15 @@ class Watcher(Generic[V]):
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch. Waits at most two real seconds for the thread to end."""
+        """End the watch, without waiting for that."""
         self._stopped.set()
         if (stream := self._stream) is not None:
             stream.close()
+
+    def join(self, seconds: float) -> None:
+        """Wait so many real seconds at most until the watch has ended."""
         if self._thread.is_alive():
-            self._thread.join(timeout=2)
+            self._thread.join(timeout=max(0.0, seconds))
 
     def _run(self) -> None:
         while not self._stopped.is_set():

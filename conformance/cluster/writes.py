@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 
 class OwnWrites:
-    """Records the resourceVersion of each of this client's writes. Safe to use from several threads."""
+    """Records the resourceVersion of each of this client's writes, and the UIDs of what it deletes. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._versions: set[str] = set()
+        self._deleted: set[str] = set()
         self._open = 0
 
     @contextmanager
@@ -38,3 +39,13 @@ class OwnWrites:
         """Whether one of this client's writes produced this resourceVersion."""
         with self._lock:
             return version in self._versions
+
+    def delete(self, uid: str) -> None:
+        """Record that this client is about to delete the object with a UID."""
+        with self._lock:
+            self._deleted.add(uid)
+
+    def deleted(self, uid: str) -> bool:
+        """Whether this client deleted the object with a UID."""
+        with self._lock:
+            return uid in self._deleted

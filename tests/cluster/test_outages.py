@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +145,31 @@ def test_who_gives_up_ends_a_request_that_is_sent_again(loop: Loop, stand: Stand
         patient.transport.get(paths.nodes())
     assert time.monotonic() - begun < 5
     loop.run(stand.server.resume())
+
+
+def test_who_gives_up_cuts_off_requests_in_flight(loop: Loop, stand: Stand) -> None:
+    """Those that a server accepted and does not answer; a request that is answered in time is none of them."""
+    with MigCluster.connect(stand.kubeconfig, limits=replace(PATIENT, connect=1.0, request=60)) as cluster:
+        cluster.transport.get(paths.nodes())
+        loop.run(stand.server.interrupt(Interruption.PAUSED))
+        threading.Timer(0.5, cluster.transport.patience.end).start()
+        begun = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(cluster.transport.get, paths.nodes()) for _ in range(4)]
+        assert [type(it.exception()) for it in asked] == [UnreachableError] * 4
+        with pytest.raises(UnreachableError):
+            cluster.transport.get(paths.nodes())
+        assert time.monotonic() - begun < 10
+        loop.run(stand.server.resume())
+
+
+def test_who_gives_up_can_still_put_back(stand: Stand) -> None:
+    stand.node("a")
+    with MigCluster.connect(stand.kubeconfig, limits=replace(QUICK, connect=0.2)) as cluster:
+        cluster.transport.patience.end()
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            cluster.transport.get(paths.node("a"))
 
 
 def test_a_token_that_is_revoked_ends_waits_as_what_it_is(stand: Stand, tmp_path: Path) -> None:
