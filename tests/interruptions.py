@@ -36,7 +36,8 @@ RUN: Final = (
     "--cluster=live", "--allow-disruptive", "--allow-cluster-wide", "--configuration=all-1g.10gb",
     "--configuration=all-balanced",
 )  # fmt: skip
-LIMITS: Final = "lease = 2\nstays_pending = 0.3\n"
+LIMITS: Final = "lease = 2\nstays_pending = 0.3\nidle = 0.5\nedit_ignored = 1\nstuck = 2\n"
+"""Real seconds: on this cluster, five minutes are less than one. Mig-manager gives up after that time."""
 IN_TIME: Final = 30.0
 """Real seconds from the first signal to the end; a reconfiguration takes less than one second on this cluster."""
 

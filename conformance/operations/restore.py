@@ -122,6 +122,7 @@ class _Restoring:
         self._compared: list[Comparison] = []
         self._differences: list[str] = []
         self._hindrances: list[str] = []
+        self._unapplied: dict[str, str] = {}
         self._since: dict[Field, str] = {}
         self._put_back: list[str] = []
 
@@ -269,13 +270,16 @@ class _Restoring:
         return self._cluster.node(name).ready
 
     def _not_applied(self, name: str, problem: str) -> None:
-        """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so."""
+        """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so.
+
+        It may yet: one that is about to be restarted with another file answers from the file that it had.
+        """
         found = [one.entry.found for one in self._compared if one.entry.object == paths.node(name)]
         tainted = any(it is not None and it.taints != lasting_taints(self._cluster.node(name).taints) for it in found)
         if tainted:
             self._since[label(name, MIG_CONFIG)] = f"node {name}: {problem}"
         else:
-            self._differences.append(f"node {name}: {problem}")
+            self._unapplied[name] = problem
 
     def _absent_configuration(self, one: Comparison) -> None:
         """Remove `mig.config` and its state from a node that had none."""
@@ -335,6 +339,9 @@ class _Restoring:
             self._note_taints(one)
         with self._recording():
             self._note_strategy()
+        for one in self._compared:
+            if one.name in self._unapplied and not self._is_back(one):
+                self._differences.append(f"node {one.name}: {self._unapplied[one.name]}")
         problems = (*self._hindrances, *self._differences)
         if not problems:
             for path in list(self._journal.entries):

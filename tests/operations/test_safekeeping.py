@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.operations import safekeeping
 from conformance.operations.errors import LeaseHeldError
+from conformance.operations.fields import policy_field
 from conformance.operations.guard import Guard
 from conformance.operations.journal import Journal
 from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
@@ -28,6 +30,7 @@ from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
 
 NVSM = "nvidia.com/gpu.deploy.nvsm"
+OWN_FILE = "version: v1\nmig-configs: {suite: [{devices: all, mig-enabled: false}]}\n"
 
 
 def snapshot(stand: Stand) -> dict[str, Any]:
@@ -119,6 +122,45 @@ def test_what_cannot_be_put_back_is_listed(stand: Stand, lived_in: MigCluster) -
     assert "node a: allocatable was {'nvidia.com/gpu': 8}, is {'nvidia.com/gpu': 7}" in keeping.report.differences
     assert any(line.startswith("node a: mig-manager said") for line in keeping.report.differences)
     assert f"label {MIG_CONFIG} was" not in " ".join(keeping.report.differences)
+
+
+def test_the_file_in_force_is_read_and_not_taken_from_the_watch(
+    stand: Stand, lived_in: MigCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed run had put its own file in force, which has no all-disabled; the restore has just taken it back."""
+    before = snapshot(stand)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds), keeping:
+        body = {"metadata": {"name": "own"}, "data": {"config.yaml": OWN_FILE}}
+        lived_in.create(paths.config_maps(lived_in.operator_namespace), body)
+        lived_in.change(policy_field(lived_in.policy().name, "migManager", "config", "name"), "own")
+        lived_in.wait(lambda: lived_in.policy().config_name == "own", "the own file", 5)
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        late = lived_in.policy()
+        monkeypatch.setattr(lived_in, "policy", lambda: late)
+
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
+    assert snapshot(stand) == before
+
+
+def test_an_answer_from_the_file_of_before_is_not_the_last_word(stand: Stand, lived_in: MigCluster) -> None:
+    """mig-manager refuses, is restarted with the file that was put back, and applies the label that it finds."""
+
+    def refuses_at_first(stand: Stand, node: str, configuration: str) -> None:
+        del configuration
+        stand.label(node, mig__config__state="failed")
+        threading.Timer(0.3, lambda: stand.label(node, mig__config__state="success")).start()
+
+    before = snapshot(stand)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds) as manager, keeping:
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+        manager.script = refuses_at_first
+
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
+    assert snapshot(stand) == before
 
 
 def test_what_is_not_put_back_stays_on_record_although_somebody_deleted_the_namespace(
