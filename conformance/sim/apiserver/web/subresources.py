@@ -98,8 +98,22 @@ class Subresources:
             if not options.dry_run:
                 served = self._registry.catalog.builtin("policy", "poddisruptionbudgets")
                 self._registry.collection(served).put(with_one_disruption_less(budget))
+        if not options.dry_run:
+            record = self._registry.collection(target.served).put(self._disrupted(record.data))
         delete(self._registry, target.served, record, options)
         return _created()
+
+    def _disrupted(self, pod: Object) -> Object:
+        """Add the condition by which others see why a pod goes (kubernetes v1.36, pkg/registry/core/pod/storage)."""
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "message": "Eviction API: evicting",
+            "lastTransitionTime": api_time(self._registry.now()),
+        }
+        others = [it for it in look(pod, "status", "conditions", default=[]) if it.get("type") != condition["type"]]
+        return replaced(pod, [*others, condition], "status", "conditions")
 
     async def _scale(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         body = await request.read()

@@ -103,6 +103,8 @@ class Verbs:
             await answer.prepare(request)
             async for batch in watch.batches():
                 await answer.write(b"".join(map(form.event, batch)))
+        except ConnectionResetError:  # the client went away without a word
+            pass
         finally:
             close()
         return answer

@@ -48,6 +48,19 @@ def test_eviction_deletes_a_pod(http: Http, waiting: str) -> None:
     assert http.get(waiting).status == 404
 
 
+def test_an_evicted_pod_says_so_while_it_terminates(http: Http, pods: str) -> None:
+    kept = pod_body("x", schedulerName="nobody")
+    kept["metadata"]["finalizers"] = ["example.com/keep"]
+    http.post(pods, kept)
+    assert http.post(f"{pods}/x/eviction", eviction("x") | {"dryRun": ["All"]}).status == 201
+    http.post(f"{pods}/x/eviction", eviction("x"))
+    pod = http.get(f"{pods}/x").body
+    conditions = {item["type"]: item.get("reason") for item in pod["status"]["conditions"]}
+
+    assert conditions["DisruptionTarget"] == "EvictionByEvictionAPI"
+    assert "deletionTimestamp" in pod["metadata"]
+
+
 def ended(exit_code: int) -> dict[str, object]:
     return {"terminated": {"exitCode": exit_code}}
 
