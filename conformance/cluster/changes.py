@@ -142,6 +142,8 @@ class PodChange(Change):
         event: What happened.
         gpus: GPUs or slices that it requests, by resource.
         run: Id of the suite's run that created the pod; None for pods that the suite did not create.
+        revision: Revision of the DaemonSet template that the pod was created from; empty for other pods.
+        disruption: Reason of its condition DisruptionTarget, such as `EvictionByEvictionAPI`; empty for none.
     """
 
     kind: ClassVar[str] = "pod"
@@ -152,6 +154,8 @@ class PodChange(Change):
     event: PodEvent
     gpus: Mapping[str, int] = field(default_factory=dict)
     run: str | None = None
+    revision: str = ""
+    disruption: str = ""
 
     @property
     def subject(self) -> str:

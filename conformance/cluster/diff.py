@@ -184,6 +184,8 @@ def _pod_change(view: PodView, event: PodEvent, version: str, sequence: int, tim
         event=event,
         gpus=view.gpus,
         run=view.run,
+        revision=view.template_hash,
+        disruption=view.disruption,
         version=version,
     )
 

@@ -132,6 +132,17 @@ class ObservedCluster:
         items.sort(key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "")
         return [f"{item.get('reason', '')}: {item.get('message', '')}" for item in items]
 
+    def events_about(self, kind: str) -> list[str]:
+        """Read the messages of the events about all objects of a kind in the operator's namespace.
+
+        Raises:
+            ApiError: These credentials may not read Events.
+        """
+        items = self.transport.list(
+            paths.events(self.operator_namespace), {"fieldSelector": f"involvedObject.kind={kind}"}
+        )
+        return [str(item.get("message", "")) for item in items]
+
     def warnings(self, pod: PodView) -> list[str]:
         """Read the warnings about a pod since it is Ready, or all if it is not, as `reason: message`, oldest first.
 

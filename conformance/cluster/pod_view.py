@@ -42,6 +42,7 @@ class PodView:
         images: Image of each container as written in the spec, by container name.
         requests: Counts of the `nvidia.com/` resources that the containers request, summed over the containers.
         ready_since: Since when the pod is Ready; None if it is not, or does not say.
+        disruption: Reason of the condition DisruptionTarget, such as `EvictionByEvictionAPI`; empty for none.
     """
 
     namespace: str
@@ -64,6 +65,7 @@ class PodView:
     images: Mapping[str, str]
     requests: Mapping[str, int]
     ready_since: datetime | None = None
+    disruption: str = ""
 
     @property
     def app(self) -> str:
@@ -131,12 +133,17 @@ def pod_view(raw: Raw) -> PodView:
         images={container["name"]: container.get("image", "") for container in containers},
         requests=_requests(containers),
         ready_since=_since(conditions.get("Ready", {})),
+        disruption=_reason(conditions.get("DisruptionTarget", {})),
     )
 
 
 def _since(condition: Raw) -> datetime | None:
     holds, time = condition.get("status") == "True", condition.get("lastTransitionTime")
     return timestamp(time) if holds and time else None
+
+
+def _reason(condition: Raw) -> str:
+    return str(condition.get("reason", "")) if condition.get("status") == "True" else ""
 
 
 def _only_node(spec: Raw) -> str:

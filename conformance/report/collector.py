@@ -22,7 +22,7 @@ class Collector:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._requirements: dict[str, tuple[str, ...]] = {}
-        self._errors: dict[str, BaseException] = {}
+        self._errors: dict[tuple[str, str], BaseException] = {}
         self._running: dict[str, Case] = {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -59,12 +59,12 @@ class Collector:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Keep what ended a phase, because the pytest report of a phase has it as text only."""
         if call.excinfo is not None:
-            self._errors[item.nodeid] = call.excinfo.value
+            self._errors[item.nodeid, call.when] = call.excinfo.value
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Merge the phases of a case. A case without its teardown was interrupted and is not recorded."""
         name = report.nodeid
-        error, place = self._errors.pop(name, None), self._run.places.get(name)
+        error, place = self._errors.pop((name, str(report.when)), None), self._run.places.get(name)
         outcome = outcome_of(report, blocked=name in self._run.blocked, inconclusive=name in self._run.inconclusive)
         phase = Case(
             id=name,

@@ -101,6 +101,7 @@ class Run:
         left_out: Places at which cases are left out, with the reasons.
         blocked: Ids of cases that could not judge because of a problem that another case reports.
         inconclusive: Ids of cases that the suite could not judge.
+        postponed: Ids of cases that are judged at the end of the run, because nobody can say yet who deleted a pod.
         nodes_left_out: Reason by name for nodes that were not changed because somebody uses their GPUs.
         nodes_inconclusive: First reason by name for nodes on which a case could not be judged.
         spent: Seconds of wall time by what they went into; see `Spent`.
@@ -139,6 +140,7 @@ class Run:
     left_out: list[LeftOut] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
     inconclusive: set[str] = field(default_factory=set)
+    postponed: set[str] = field(default_factory=set)
     nodes_left_out: dict[str, str] = field(default_factory=dict)
     nodes_inconclusive: dict[str, str] = field(default_factory=dict)
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -59,6 +59,8 @@ FEATURE_DISCOVERY_APP: Final = "gpu-feature-discovery"
 DCGM_APP: Final = "nvidia-dcgm"
 DCGM_EXPORTER_APP: Final = "nvidia-dcgm-exporter"
 VALIDATOR_APP: Final = "nvidia-operator-validator"
+WORKLOAD_VALIDATOR_APPS: Final = ("nvidia-cuda-validator", "nvidia-device-plugin-validator")
+"""Apps of the pods that the validator starts, and that mig-manager deletes before it changes the GPUs."""
 DRIVER_APP: Final = "nvidia-driver-daemonset"
 TOOLKIT_APP: Final = "nvidia-container-toolkit-daemonset"
 MPS_CONTROL_DAEMON_APP: Final = "nvidia-device-plugin-mps-control-daemon"

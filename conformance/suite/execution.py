@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import FIRST_WAVE, Spot
 from conformance.suite.failure_evidence import MOST_PLACES, take_evidence
 from conformance.suite.node_in_cell import NodeInCell
+from conformance.suite.pod_deletions import PodDeletions
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.scenario import Moment
 from conformance.suite.scenarios.capacity import still_counted
@@ -56,10 +58,12 @@ class Execution:
         self._canary = canary
         self._visits: dict[Stop, Visit] = {}
         self._marks: dict[Stop, int] = {}
+        self._begun: dict[Stop, float] = {}
         self._errors: dict[Stop, Exception] = {}
         self._current: Visit | None = None
         self._reporters: dict[tuple[object, ...], str] = {}
         self._canary_cases: set[str] = set()
+        self._deletions = PodDeletions(self._cluster, provisioner.run)
         self._finished = False
         self._ended: Exception | None = None
         self.tell: Callable[[int, int, str], None] = lambda *_: None
@@ -133,6 +137,26 @@ class Execution:
         found = (self._cluster.guard.trouble(node, mark, self._cluster.operator_namespace) for node in nodes)
         return "; ".join(filter(None, found))
 
+    def postpones(self, spot: Spot) -> bool:
+        """Return whether a case cannot be judged before the end, because somebody else may have deleted a pod."""
+        return any(self._deletions.doubtful(node, since) for node, since in self._concerned(spot))
+
+    def undecided(self, spot: Spot) -> bool:
+        """Return whether one more change of the node of a case may tell who deleted a pod."""
+        return any(self._deletions.undecided(node, since) for node, since in self._concerned(spot) if node == spot.node)
+
+    def deleted(self, spot: Spot) -> str:
+        """Describe the pods that somebody else deleted while a case was at work; empty if nobody did."""
+        found = (self._deletions.by_others(node, since) for node, since in self._concerned(spot))
+        return "; ".join(filter(None, found))
+
+    def _concerned(self, spot: Spot) -> Iterator[tuple[str, float]]:
+        """The nodes that a case depends on, and since when. A pod that was deleted just before may not be back."""
+        stop = Stop.of(spot)
+        since = self._begun.get(stop, -math.inf) - self._cluster.limits.operands_ready
+        nodes = self._provisioner.targets if spot.after else (spot.node,)
+        return ((node, since) for node in nodes)
+
     def keep_evidence(self, name: str, case: CaseDeclaration, spot: Spot, *, ask: bool = True) -> None:
         """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.
 
@@ -190,6 +214,7 @@ class Execution:
         for left in self._visits.values():
             left.forget_details()
         self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
+        self._begun[stop] = self._cluster.timeline.now() if stop.changes else -math.inf
         visit = Visit(stop, self.agenda)
         try:
             if stop.changes:
@@ -292,7 +317,7 @@ class Execution:
             return
         if any(case.id in self._canary_cases for case in self._run.failures()):
             raise CanaryFailedError("a case failed on the canary nodes: no other node is changed")
-        if self._canary_cases & self._run.inconclusive:
+        if self._canary_cases & (self._run.inconclusive | self._run.postponed):
             raise CanaryFailedError("a case could not be judged on the canary nodes: no other node is changed")
 
 

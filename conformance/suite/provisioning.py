@@ -134,6 +134,15 @@ class Provisioner:
         if (labels.get(MIG_CONFIG), labels.get(MIG_CONFIG_STATE)) != (node.cell.configuration, State.SUCCESS):
             node.request(node.cell.configuration)
 
+    def repeat(self, name: str, configuration: str) -> None:
+        """Bring a node to the configuration in which it was found, as the restore would, but with the witnesses there.
+
+        Raises:
+            ClusterError: The cluster could not be used.
+        """
+        self.witnesses.ensure(name)
+        reconfigure_node(self.cluster, name, configuration)
+
     def forget(self, name: str) -> None:
         """Forget the GPUs of a node, because something has changed them since they were read."""
         self._seen.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -13,6 +14,7 @@ from conformance.backends.choice import Choice, make_backend
 from conformance.cluster import paths
 from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError
+from conformance.expect.deletions import ENOUGH
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
@@ -21,6 +23,7 @@ from conformance.operations.publication import refuse_missing
 from conformance.operations.restore import Restore
 from conformance.operations.rights import RIGHTS, Place, check_rights
 from conformance.operations.selection import mig_nodes
+from conformance.operations.side_by_side import side_by_side
 from conformance.preflight.reading import Wanted, read_snapshot
 from conformance.preflight.table import find
 from conformance.report.model import Environment
@@ -29,6 +32,7 @@ from conformance.report.run import Run, Spent
 from conformance.report.timelines import as_found, entries
 from conformance.spec.names import GPU_COUNT
 from conformance.suite.as_found import gpus_as_found
+from conformance.suite.cells import Spot
 from conformance.suite.execution import Execution
 from conformance.suite.keeping import Keeping
 from conformance.suite.observer import Observer
@@ -65,6 +69,28 @@ class Session:
     run: Run
     _resources: ExitStack
     _restored: bool = False
+
+    def repeat(self, spots: Iterable[Spot]) -> None:
+        """Change nodes to the configuration in which they were found and back, until it is known who deletes pods.
+
+        Such a change is the same as that of the restore, but the witnesses are there. It ends where nothing is left
+        for the restore to change, if the first one tells enough.
+        """
+        found = self.planner.found
+        by_node = {spot.node: spot for spot in spots if spot.node in found}
+
+        def repeat(name: str) -> None:
+            spot = by_node[name]
+            for configuration in itertools.islice(
+                itertools.cycle((found[name].configuration, spot.cell.configuration)), ENOUGH
+            ):
+                self.cluster.catch_up(name)
+                if not self.execution.undecided(spot):
+                    return
+                self.provisioner.repeat(name, configuration)
+
+        with self.run.spending(Spent.RESTORE):
+            side_by_side(self.cluster, sorted(by_node), repeat, at_once=self.provisioner.keeping.at_once)
 
     def restore(self) -> None:
         """Put the cluster back as it was found, and record how that went; a second call does nothing."""
