@@ -26,6 +26,8 @@ from conformance.cluster.transport import Transport
 from conformance.operations.rights import RIGHTS
 from conformance.sim.cluster import SimulatedCluster
 from conformance.sim.options import SimOptions
+from tests.backends.balancer import Balancer
+from tests.cluster.stand import Loop
 from tests.fixtures.theirs import ASKED, Theirs, blames_nobody, not_judged, refused
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
@@ -136,6 +138,12 @@ def theirs(cluster: SimulatedCluster, tmp_path: Path) -> Iterator[RealTheirs]:
         yield RealTheirs(cluster, hand, tmp_path)
 
 
+@pytest.fixture
+def balancer(cluster: SimulatedCluster, tmp_path: Path) -> Iterator[Balancer]:
+    with closing(Loop()) as loop, closing(Balancer(loop, cluster.kubeconfig, tmp_path)) as balancer:
+        yield balancer
+
+
 def test_a_right_that_is_missing_is_named_before_the_run_begins(theirs: RealTheirs) -> None:
     theirs.account("no-patch", without=("patch", "nodes"))
 
@@ -166,6 +174,47 @@ def test_an_api_server_that_is_paused_is_no_finding(theirs: RealTheirs) -> None:
 
     blames_nobody(ended)
     assert ended.report["restore"]["outcome"] == "exact", ended.output
+
+
+def test_an_api_server_that_answers_503_is_no_finding(theirs: RealTheirs, balancer: Balancer) -> None:
+    """As a load balancer answers before a server that restarts."""
+    theirs.kubeconfig = balancer.kubeconfig
+
+    running = theirs.start()
+    theirs.until("sim-0", ASKED)
+    balancer.unavailable = True
+    time.sleep(OUTAGE)
+    balancer.unavailable = False
+    ended = theirs.finish(running)
+
+    assert balancer.refused
+    blames_nobody(ended)
+    assert ended.report["restore"]["outcome"] == "exact", ended.output
+
+
+def test_two_signals_end_a_run_whose_api_server_is_paused(theirs: RealTheirs) -> None:
+    before = theirs.everything()
+    limits = f"--timeouts={theirs.limits(unreachable=60.0, lease=6.0)}"
+    running = theirs.start("--allow-disruptive", limits)
+    theirs.until("sim-0", ASKED)
+    process = theirs.server()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        running.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        begun = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        ended = theirs.finish(running)
+        took = time.monotonic() - begun
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+    assert took < 30
+    assert (ended.code, ended.report["verdict"]) == (pytest.ExitCode.INTERRUPTED, "inconclusive"), ended.output
+    assert ended.report["restore"]["hindered"], ended.output
+    applied = theirs.restore(limits)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert theirs.everything() == before
 
 
 def test_an_api_server_that_is_killed_and_comes_back_is_no_finding(
