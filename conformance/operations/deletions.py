@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Final
 
-from conformance.cluster.changes import Change, LabelChange, PodChange, PodEvent
+from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PodEvent
 from conformance.cluster.pod_view import PodView
 from conformance.expect.deletions import STOPPED, Deletion, GeometryChange, History, Step
 from conformance.expect.operands import RENEWED_APPS
@@ -64,6 +64,8 @@ def history_of(node: str, changes: Sequence[Change], pods: Iterable[PodView], ab
     for change in changes:
         if isinstance(change, LabelChange):
             reader.see_labels(change)
+        elif isinstance(change, NodeChange) and change.field == "present":
+            reader.is_there = change.after == "True"
         elif isinstance(change, PodChange) and about.role(change):
             reader.see_pod(change)
     return History(node, tuple(reader.finish()))
@@ -86,11 +88,13 @@ class _Reader:
         about: What else tells who deleted a pod.
         steps: All steps of pods.
         there: Roles by UID of the pods that are there.
+        is_there: Whether there is a Node object; controllers delete the pods of one that is gone.
     """
 
     about: Surroundings
     steps: Sequence[PodChange]
     there: dict[str, str]
+    is_there: bool = True
     _done: list[GeometryChange] = field(default_factory=list)
     _labels: dict[str, str] = field(default_factory=dict)
     _course: list[str] = field(default_factory=list)
@@ -147,7 +151,7 @@ class _Reader:
             label=self._labels.get(RENEWED_APPS.get(role, ""), "true"),
             renewed=_RENEWED.get(role, ()),
             rolled=len(revisions) > 1 and "" not in revisions,
-            controller=step.name in self.about.by_controller,
+            controller=not self.is_there or step.name in self.about.by_controller,
             disruption=step.disruption,
         )
 

@@ -162,6 +162,19 @@ def test_pods_that_ended_and_those_of_others_do_not_count(scene: Scene) -> None:
     assert scene.deletions == []
 
 
+def test_the_pods_of_a_node_that_is_gone_are_deleted_by_controllers(scene: Scene) -> None:
+    """Whoever deleted the Node object."""
+    scene.pod("driver")
+    node = scene._node()
+    diff.node(scene.timeline, node_view(node), None, scene._node())
+    scene.delete("driver")
+    diff.node(scene.timeline, None, node_view(node | {"metadata": scene._node()["metadata"]}), scene._node())
+    scene.pod("driver-2", new=True)
+    scene.delete("driver-2")
+
+    assert [it.by_product for it in scene.deletions] == [True, False]
+
+
 def test_a_pod_that_the_suite_deleted_itself_does_not_count(scene: Scene) -> None:
     scene.pod("bystander", "", run="r", namespace="mig-conformance")
     scene.pod("driver")
