@@ -7,7 +7,7 @@ operator's, docs/reference/gpu-operator.md#clusterpolicy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,7 @@ class DaemonSetView:
         env: Environment variables of each container, init containers included, by container name. Variables whose value
             is taken from another object are left out.
         template_hash: The operator's hash of the spec that it applied last; empty if there is none.
+        selector: Labels of the nodes on which it runs.
     """
 
     name: str
@@ -88,6 +89,7 @@ class DaemonSetView:
     images: Mapping[str, str]
     env: Mapping[str, Mapping[str, str]]
     template_hash: str
+    selector: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def strategy(self) -> str | None:
@@ -208,6 +210,7 @@ def daemon_set_view(raw: Raw) -> DaemonSetView:
         images={container["name"]: container.get("image", "") for container in containers},
         env={container["name"]: _env(container) for container in containers},
         template_hash=(meta.get("annotations") or {}).get(TEMPLATE_HASH, ""),
+        selector=pod.get("nodeSelector") or {},
     )
 
 

@@ -46,7 +46,8 @@ class Deletion:
         role: What the pod is for: the label `app` of an operand, or another name for pods of users.
         time: When the deletion was seen, in seconds of the timeline.
         step: Where the change of geometry stood.
-        label: Value of the deploy label of the operand at that time; `true` if it has none.
+        label: Value of the deploy label of the operand at that time; empty if the node lacked it, `true` if there is no
+            such label for this role.
         renewed: Steps of a change at which mig-manager deletes pods of this role.
         rolled: Whether the next pod of this role was created from another revision of the DaemonSet.
         controller: Whether an Event says that the DaemonSet controller deleted the pod.

@@ -32,12 +32,14 @@ class Surroundings:
         operator_namespace: Namespace whose pods are operands.
         own: Whether this run deleted the pod with a UID.
         by_controller: Names of the pods that the DaemonSet controller says it deleted.
+        selectors: Deploy label that selects the nodes of an operand, by its app.
     """
 
     run: str
     operator_namespace: str
     own: Callable[[str], bool]
     by_controller: Collection[str] = ()
+    selectors: Mapping[str, str] = field(default_factory=lambda: RENEWED_APPS)
 
     def role(self, pod: PodChange | PodView) -> str:
         """What a pod is for; empty for pods that concern neither the product nor this run."""
@@ -65,7 +67,8 @@ def history_of(node: str, changes: Sequence[Change], pods: Iterable[PodView], ab
         if isinstance(change, LabelChange):
             reader.see_labels(change)
         elif isinstance(change, NodeChange) and change.field == "present":
-            reader.is_there = change.after == "True"
+            reader.orphans.update(reader.there)
+            reader.rejoins = True
         elif isinstance(change, PodChange) and about.role(change):
             reader.see_pod(change)
     return History(node, tuple(reader.finish()))
@@ -75,7 +78,8 @@ def _as_made(changes: Sequence[Change]) -> list[Change]:
     """Sort by resourceVersion: nodes and pods are seen through different watches, each with its own delay."""
     latest, keys = 0, {}
     for change in changes:
-        latest = int(change.version) if change.version.isdigit() else latest
+        told = change.version.isdigit() and not (isinstance(change, NodeChange) and change.field == "present")
+        latest = int(change.version) if told else latest  # a Node object that is gone has the version of before
         keys[change.sequence] = latest
     return sorted(changes, key=lambda change: (keys[change.sequence], change.sequence))
 
@@ -88,13 +92,15 @@ class _Reader:
         about: What else tells who deleted a pod.
         steps: All steps of pods.
         there: Roles by UID of the pods that are there.
-        is_there: Whether there is a Node object; controllers delete the pods of one that is gone.
+        orphans: UIDs of the pods that were there when the Node object came or went; controllers delete them.
+        rejoins: Whether the Node object came or went since the last request: its pods come and go with its labels.
     """
 
     about: Surroundings
     steps: Sequence[PodChange]
     there: dict[str, str]
-    is_there: bool = True
+    orphans: set[str] = field(default_factory=set)
+    rejoins: bool = False
     _done: list[GeometryChange] = field(default_factory=list)
     _labels: dict[str, str] = field(default_factory=dict)
     _course: list[str] = field(default_factory=list)
@@ -137,7 +143,7 @@ class _Reader:
         roles = frozenset(self._roles | {it.role for it in self._deletions} | set(self.there.values()))
         self._done.append(GeometryChange(course, roles, tuple(self._deletions)))
         self._course, self._roles, self._deletions = [], set(self.there.values()), []
-        self._stopped = PAUSED in self._labels.values()
+        self._stopped, self.rejoins = PAUSED in self._labels.values(), False
 
     def _deletion(self, step: PodChange, role: str) -> Deletion:
         later = self.steps[self.steps.index(step) :]
@@ -148,12 +154,16 @@ class _Reader:
             role=role,
             time=step.time,
             step=self._step(),
-            label=self._labels.get(RENEWED_APPS.get(role, ""), "true"),
+            label=self._label_of(role),
             renewed=_RENEWED.get(role, ()),
             rolled=len(revisions) > 1 and "" not in revisions,
-            controller=not self.is_there or step.name in self.about.by_controller,
+            controller=self.rejoins or step.uid in self.orphans or step.name in self.about.by_controller,
             disruption=step.disruption,
         )
+
+    def _label_of(self, role: str) -> str:
+        selector = self.about.selectors.get(role)
+        return self._labels.get(selector, "") if selector and self._labels else "true"
 
     def _step(self) -> Step:
         if PAUSED in self._labels.values():

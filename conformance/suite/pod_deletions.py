@@ -8,6 +8,7 @@ from conformance.cluster.errors import ApiError
 from conformance.expect.deletions import History, by_others, doubtful, undecided
 from conformance.operations.deletions import Surroundings, deleted_by_controllers, history_of
 from conformance.operations.mig_cluster import MigCluster
+from conformance.spec.names import DEPLOY_PREFIX
 
 
 class PodDeletions:
@@ -43,7 +44,18 @@ class PodDeletions:
 
     def _history(self, node: str) -> History:
         cluster = self._cluster
-        about = Surroundings(self._run, cluster.operator_namespace, cluster.writes.deleted, self._by_controller)
+        about = Surroundings(
+            run=self._run,
+            operator_namespace=cluster.operator_namespace,
+            own=cluster.writes.deleted,
+            by_controller=self._by_controller,
+            selectors={
+                one.name: label
+                for one in cluster.daemon_sets()
+                for label in one.selector
+                if label.startswith(DEPLOY_PREFIX)
+            },
+        )
         return history_of(node, cluster.timeline.since(node=node), cluster.pods(node=node), about)
 
     def _read_events(self) -> None:
