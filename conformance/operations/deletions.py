@@ -93,7 +93,7 @@ class _Reader:
         steps: All steps of pods.
         there: Roles by UID of the pods that are there.
         orphans: UIDs of the pods that were there when the Node object came or went; controllers delete them.
-        rejoins: Whether the Node object came or went since the last request: its pods come and go with its labels.
+        rejoins: Whether the Node object came or went: from then on its pods come and go for reasons of controllers.
     """
 
     about: Surroundings
@@ -143,7 +143,7 @@ class _Reader:
         roles = frozenset(self._roles | {it.role for it in self._deletions} | set(self.there.values()))
         self._done.append(GeometryChange(course, roles, tuple(self._deletions)))
         self._course, self._roles, self._deletions = [], set(self.there.values()), []
-        self._stopped, self.rejoins = PAUSED in self._labels.values(), False
+        self._stopped = PAUSED in self._labels.values()
 
     def _deletion(self, step: PodChange, role: str) -> Deletion:
         later = self.steps[self.steps.index(step) :]

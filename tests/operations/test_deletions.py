@@ -170,10 +170,9 @@ def test_the_pods_of_a_node_that_is_gone_are_deleted_by_controllers(scene: Scene
     scene.delete("driver")
     diff.node(scene.timeline, None, node_view(node | {"metadata": scene._node()["metadata"]}), scene._node())
     scene.pod("driver-2", new=True)
-    scene.label({MIG_CONFIG: "all-balanced"})
     scene.delete("driver-2")
 
-    assert [it.by_product for it in scene.deletions] == [True, False]
+    assert [it.by_product for it in scene.deletions] == [True, True]
 
 
 def test_a_pod_that_the_suite_deleted_itself_does_not_count(scene: Scene) -> None:
