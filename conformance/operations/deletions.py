@@ -63,12 +63,12 @@ def history_of(node: str, changes: Sequence[Change], pods: Iterable[PodView], ab
     known: list[PodChange | PodView] = [*pods, *steps]
     there = {it.uid: about.role(it) for it in known if it.uid not in appeared}
     reader = _Reader(about, steps, {uid: role for uid, role in there.items() if role})
+    reader.rejoins = any(isinstance(change, NodeChange) and change.field == "present" for change in changes)
     for change in changes:
         if isinstance(change, LabelChange):
             reader.see_labels(change)
         elif isinstance(change, NodeChange) and change.field == "present":
             reader.orphans.update(reader.there)
-            reader.rejoins = True
         elif isinstance(change, PodChange) and about.role(change):
             reader.see_pod(change)
     return History(node, tuple(reader.finish()))
