@@ -18,8 +18,8 @@ PODS = {
     for file in (resources.files("conformance.suite") / FOLDER).iterdir()
 }
 OF_THE_SUITE = ("bystander", "gpu-holder", "gpu-observer", "slice-tester", "slice-user")
-ON_THE_HOST = "host-command"
-"""The only pod with privileges; it needs --allow-reboot."""
+ON_THE_HOST = ("host-command", "kubelet-restart")
+"""The pods with privileges: one needs --allow-reboot, the other a simulated cluster."""
 ABSENCES = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
 
 
@@ -32,10 +32,10 @@ def containers(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_there_are_no_other_files() -> None:
-    assert sorted(PODS) == sorted((*OF_THE_SUITE, ON_THE_HOST))
+    assert sorted(PODS) == sorted((*OF_THE_SUITE, *ON_THE_HOST))
 
 
-@pytest.mark.parametrize("stem", [*OF_THE_SUITE, ON_THE_HOST])
+@pytest.mark.parametrize("stem", [*OF_THE_SUITE, *ON_THE_HOST])
 def test_a_file_begins_with_what_it_is_for(stem: str) -> None:
     assert PODS[stem].startswith("# ")
     assert (pod(stem)["kind"], pod(stem)["metadata"]["name"]) == ("Pod", stem)
@@ -72,8 +72,9 @@ def test_pods_of_the_suite_tolerate_what_gpu_nodes_carry(stem: str) -> None:
     assert tolerated == {"nvidia.com/gpu", "node.kubernetes.io/unschedulable"} | absences
 
 
-def test_the_pod_on_the_host_runs_one_command_there_and_never_again() -> None:
-    filled = make_pod(ON_THE_HOST, name="x", node="a", run="r1", image="mine", command=["chroot", "/host", "reboot"])
+@pytest.mark.parametrize("stem", ON_THE_HOST)
+def test_a_pod_on_the_host_runs_one_command_there_and_never_again(stem: str) -> None:
+    filled = make_pod(stem, name="x", node="a", run="r1", image="mine", command=["chroot", "/host", "reboot"])
     (container,) = containers(filled)
 
     assert filled["spec"]["restartPolicy"] == "Never"
