@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 
 from conformance.cluster import paths
@@ -24,55 +22,13 @@ from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.offers import offers
 from conformance.operations.reconfigure import reconfigure_node
 from conformance.operations.rejoining import lacking, put_back
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.side_by_side import side_by_side
 from conformance.operations.strategy import CARRIERS
 from conformance.operations.users import gpu_users
 from conformance.operations.verification import verify
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State, Strategy
-
-
-class RestoreOutcome(StrEnum):
-    """How the restore ended."""
-
-    EXACT = "exact"
-    """The cluster is as it was found, except for what others changed since."""
-    FAILED = "failed"
-    """The cluster differs from what was found, or the restore could not be completed."""
-    NOT_NEEDED = "not-needed"
-    """Nothing had been changed."""
-
-
-@dataclass(frozen=True)
-class Restore:
-    """Report of a restore.
-
-    Attributes:
-        outcome: How the restore ended.
-        differences: What differs from the original state or went wrong, one line each; empty unless it failed.
-        changed_since: What others changed since the suite did, one line each; it stays as it is.
-        put_back: What was put back, one line each.
-        earlier: One line for each earlier run whose changes were found: whether they were put back.
-        hindered: Whether it failed for no reason of the cluster: the API server did not answer, a right was missing, a
-            node was not Ready, or the user interrupted it. False unless it failed.
-    """
-
-    outcome: RestoreOutcome = RestoreOutcome.NOT_NEEDED
-    differences: tuple[str, ...] = ()
-    changed_since: tuple[str, ...] = ()
-    put_back: tuple[str, ...] = ()
-    earlier: tuple[str, ...] = ()
-    hindered: bool = False
-
-    def worse(self, error: ClusterError, what: str = "") -> Restore:
-        """Return the report with one more thing that could not be done, and say what in front of the error."""
-        blameless = self.outcome is not RestoreOutcome.FAILED or self.hindered
-        return replace(
-            self,
-            outcome=RestoreOutcome.FAILED,
-            differences=(*self.differences, f"{what}: {error}" if what else str(error)),
-            hindered=blameless and isinstance(error, InconclusiveError),
-        )
 
 
 def restore(

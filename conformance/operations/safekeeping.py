@@ -17,7 +17,8 @@ from conformance.operations.lease import RunLease, lease_holder
 from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace, remove_namespace
-from conformance.operations.restore import Restore, RestoreOutcome, restore
+from conformance.operations.restore import restore
+from conformance.operations.restored import Restore, RestoreOutcome
 
 
 class Safekeeping:

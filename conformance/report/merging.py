@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import Final, TypeVar
 
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.exit_status import exit_status
 from conformance.report.model import (
     BAD_OUTCOMES,

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from conformance.expect.finding import Finding
-from conformance.operations.restore import Restore
+from conformance.operations.restored import Restore
 from conformance.preflight.finding import PreflightFinding
 from conformance.report.observations import Convergence, Evidence, Part, Stay, TimelineEntry
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from conformance.operations.restore import Restore
+from conformance.operations.restored import Restore
 from conformance.preflight.finding import PreflightFinding
 from conformance.report.model import (
     BAD_OUTCOMES,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from conformance.operations.restore import Restore
+from conformance.operations.restored import Restore
 from conformance.report.model import (
     NOT_JUDGED,
     Case,

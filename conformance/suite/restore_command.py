@@ -26,7 +26,7 @@ from conformance.operations.journal_reading import journals_in_cluster, journals
 from conformance.operations.lease import lease_holder
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import namespace_exists
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.suite.termination import Termination
 

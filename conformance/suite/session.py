@@ -20,7 +20,7 @@ from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import namespace_is_there
 from conformance.operations.publication import refuse_missing
-from conformance.operations.restore import Restore
+from conformance.operations.restored import Restore
 from conformance.operations.rights import RIGHTS, Place, check_rights
 from conformance.operations.selection import mig_nodes
 from conformance.operations.side_by_side import side_by_side

@@ -17,7 +17,7 @@ from conformance.cluster import paths
 from conformance.operations.evidence import Outcome
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure
-from conformance.operations.restore import RestoreOutcome
+from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.operations.selection import mig_nodes
 from conformance.operations.strategy import CARRIERS, change_strategy

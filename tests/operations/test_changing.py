@@ -21,7 +21,7 @@ from conformance.operations.fields import (
     shortest_absent,
 )
 from conformance.operations.mig_cluster import MigCluster
-from conformance.operations.restore import RestoreOutcome
+from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.names import MIG_CONFIG, OPERATOR_NAMESPACE
 from tests.cluster.stand import Stand

@@ -18,7 +18,7 @@ from conformance.operations.fields import Field, cordon, label, look_up, policy_
 from conformance.operations.journal_reading import journals_in_file
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
-from conformance.operations.restore import RestoreOutcome
+from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from tests.cluster.actors import Manager, plugin, succeeds

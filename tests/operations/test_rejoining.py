@@ -15,7 +15,8 @@ from conformance.operations.journal_reading import journals_in_cluster, journals
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace
 from conformance.operations.rejoining import create_node, delete_node, put_back, rejoin_patch, standing
-from conformance.operations.restore import Restore, RestoreOutcome, restore
+from conformance.operations.restore import restore
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.names import MIG_CONFIG
 from tests.cluster.stand import Stand

@@ -23,7 +23,7 @@ from conformance.operations.lease import LEASE_NAME, RunLease
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace
 from conformance.operations.reconfigure import reconfigure
-from conformance.operations.restore import RestoreOutcome
+from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
 from tests.cluster.actors import Manager, plugin, succeeds

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.invocation import RUN
 from conformance.report.model import Report
 from conformance.report.observations import TimelineEntry

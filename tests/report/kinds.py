@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from conformance.expect.finding import Finding
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.model import Case, CaseCell, CaseFunction, CauseClass, LeftOut, Outcome, Report, Required
 from conformance.report.observations import Evidence, LogExcerpt, TimelineEntry
 from conformance.report.run import Run

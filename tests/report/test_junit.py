@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xmlschema
 
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.run import Run
 from tests.report.inner import Inner, StandIn
 

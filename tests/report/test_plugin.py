@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.model import Verdict
 from conformance.report.outputs import WRITERS
 from conformance.report.run import Run

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from conformance.expect.finding import Finding
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.preflight.finding import PreflightFinding, Severity
 from conformance.report.layout import Row, capped
 from conformance.report.model import Case, Environment, LeftOut, NodeEnvironment, Outcome, Report

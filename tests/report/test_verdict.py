@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from conformance.operations.restore import Restore, RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.report.model import Case, LeftOut, Outcome, RequirementOutcome, Verdict
 from conformance.report.run import Run
 from conformance.report.verdict import judge, requirement_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.expect.finding import Finding
-from conformance.operations.restore import Restore
+from conformance.operations.restored import Restore
 from conformance.report.model import (
     Case,
     CaseCell,
