@@ -37,6 +37,20 @@ class Comparison:
         """Name of the object."""
         return self.entry.object.rpartition("/")[2]
 
+    @property
+    def asked_before(self) -> str:
+        """Describe that others set `mig.config` after the node was read and before the suite did; empty if nobody did.
+
+        Theirs is put back then, and what else was found on the node belonged to another configuration.
+        """
+        change = self.entry.changes.get(label(self.name, MIG_CONFIG))
+        if change is None or self.entry.found is None:
+            return ""
+        found = self.entry.found.labels.get(MIG_CONFIG)
+        if change.original == found:
+            return ""
+        return f"{label(self.name, MIG_CONFIG)} was {_text(change.original)} when the suite set it, was {_text(found)}"
+
     def untouched(self, field: Field) -> bool:
         """Whether nobody else changed the field or deleted the object."""
         return field not in self.changed_since and Field(self.entry.object, ()) not in self.changed_since

@@ -91,6 +91,8 @@ class _Restoring:
                 self._compared.append(compare(self._cluster, entry))
         for one in self._compared:
             self._since.update(one.changed_since)
+            if one.asked_before:
+                self._since[label(one.name, MIG_CONFIG)] = one.asked_before
         nodes = [one for one in self._compared if one.entry.object.startswith(paths.nodes())]
         policies = [one for one in self._compared if one.entry.object.startswith(paths.policies())]
         others = [one for one in self._compared if one not in nodes and one not in policies]

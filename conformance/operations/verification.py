@@ -73,7 +73,9 @@ def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str |
         if one.entry.object.startswith(paths.policies()):
             late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
             yield from (f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired}" for view in late)
-        elif one.raw is not None and found.strategy == strategy and one.untouched(label(one.name, MIG_CONFIG)):
+        elif one.raw is None or found.strategy != strategy or one.asked_before:
+            continue
+        elif one.untouched(label(one.name, MIG_CONFIG)):
             yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
 
 
@@ -82,7 +84,8 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
     labels = nvidia_labels(view.labels)
     by_others = False
     for key in sorted(found.labels.keys() | labels.keys()):
-        was, now = found.labels.get(key), labels.get(key)
+        change = one.entry.changes.get(label(one.name, key))
+        was, now = change.original if change else found.labels.get(key), labels.get(key)
         if was == now or not key.startswith(_DESCRIBED) or key == GFD_TIMESTAMP:
             continue
         if key.startswith(DEPLOY_PREFIX) and _set_by_others(one, label(one.name, key), was, now):

@@ -212,3 +212,19 @@ def test_no_change_of_others_is_lost(loop: Loop, examples: int) -> None:
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
         ),
     )
+
+
+def test_what_others_asked_of_a_node_before_the_suite_did_is_put_back(loop: Loop) -> None:
+    """The run had read the node before: what it found there belongs to another configuration, and is no difference."""
+    machine = type("OthersOnThisLoop", (Others,), {"loop": loop})()
+    try:
+        machine.begin()
+        machine.others_label(name="a", change=(MIG_CONFIG, None))
+        machine.suite_reconfigures(name="b", configuration="all-1g.10gb")
+        machine.suite_reconfigures(name="a", configuration="all-2g.20gb")
+        machine.the_run_is_killed_and_another_puts_back()
+        told = " ".join(machine.keeping.earlier)
+    finally:
+        machine.teardown()
+
+    assert "label nvidia.com/mig.config of node a was absent when the suite set it, was all-disabled" in told
