@@ -11,17 +11,20 @@ from conformance.backends.backend import BackendError
 from conformance.backends.control_plane import Binaries, ControlPlane, find_binaries
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Loop, Stand
+from tests.slow import ASKED_FOR
 
 
 def pytest_sessionstart() -> None:
     """Set no deadline for an example of hypothesis: how long it takes says how busy the machine is.
+
+    The examples are the same in every run, so that a run is red for what was changed; `make slow` looks for new ones.
 
     Not when this file is imported: pytest also imports it for a run of the suite, before it knows the suite's
     options, and hypothesis need not be installed there.
     """
     from hypothesis import settings
 
-    settings.register_profile("suite", deadline=None)
+    settings.register_profile("suite", deadline=None, derandomize=not ASKED_FOR)
     settings.load_profile("suite")
 
 
