@@ -63,14 +63,8 @@ class _Plain(HTTPConnection):
         super().request(*args, **options)
 
 
-class _Secure(HTTPSConnection):
-    def connect(self) -> None:
-        _note(self)
-        super().connect()
-
-    def request(self, *args: Any, **options: Any) -> None:
-        _note(self)
-        super().request(*args, **options)
+class _Secure(_Plain, HTTPSConnection):
+    pass
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):

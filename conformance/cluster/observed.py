@@ -11,7 +11,7 @@ from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Store
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import Transport
-from conformance.cluster.views import DaemonSetView, NodeView, PolicyView, timestamp
+from conformance.cluster.views import DaemonSetView, NodeView, PolicyView, policy_view, timestamp
 from conformance.spec.names import OPERATOR_APP, OPERATOR_NAMESPACE
 
 
@@ -70,6 +70,10 @@ class ObservedCluster:
     def pod(self, name: str, namespace: str | None = None) -> PodView | None:
         """Return one pod, or None if it does not exist. `namespace` None means the suite's own namespace."""
         return self._store.get(self._store.pods, name, namespace or self.namespace)
+
+    def read_policy(self) -> PolicyView:
+        """Read the ClusterPolicy from the API server: the watch may be late after the suite has written it."""
+        return policy_view(self.transport.get(paths.policy(self.policy().name)))
 
     def operands(self, node: str, app: str | None = None) -> list[PodView]:
         """Return the operands' pods on a node: those of the operator's namespace with a label `app`, but its own.

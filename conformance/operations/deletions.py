@@ -67,8 +67,6 @@ def history_of(node: str, changes: Sequence[Change], pods: Iterable[PodView], ab
     for change in changes:
         if isinstance(change, LabelChange):
             reader.see_labels(change)
-        elif isinstance(change, NodeChange) and change.field == "present":
-            reader.orphans.update(reader.there)
         elif isinstance(change, PodChange) and about.role(change):
             reader.see_pod(change)
     return History(node, tuple(reader.finish()))
@@ -92,14 +90,12 @@ class _Reader:
         about: What else tells who deleted a pod.
         steps: All steps of pods.
         there: Roles by UID of the pods that are there.
-        orphans: UIDs of the pods that were there when the Node object came or went; controllers delete them.
-        rejoins: Whether the Node object came or went: from then on its pods come and go for reasons of controllers.
+        rejoins: Whether the Node object came or went at any time: its pods come and go for reasons of controllers.
     """
 
     about: Surroundings
     steps: Sequence[PodChange]
     there: dict[str, str]
-    orphans: set[str] = field(default_factory=set)
     rejoins: bool = False
     _done: list[GeometryChange] = field(default_factory=list)
     _labels: dict[str, str] = field(default_factory=dict)
@@ -157,7 +153,7 @@ class _Reader:
             label=self._label_of(role),
             renewed=_RENEWED.get(role, ()),
             rolled=len(revisions) > 1 and "" not in revisions,
-            controller=self.rejoins or step.uid in self.orphans or step.name in self.about.by_controller,
+            controller=self.rejoins or step.name in self.about.by_controller,
             disruption=step.disruption,
         )
 

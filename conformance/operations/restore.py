@@ -164,7 +164,10 @@ class _Restoring:
             self._cluster.wait(taken_over, what, self._cluster.limits.strategy_seen)
 
     def _configurations(self, nodes: list[Comparison]) -> None:
-        wanted = {one.name: target for one in nodes if (target := self._wanted(one)) is not None}
+        custom = self._cluster.policy().config_name
+        with self._recording():
+            custom = self._cluster.read_policy().config_name  # the restore may have just written it
+        wanted = {one.name: target for one in nodes if (target := self._wanted(one, custom)) is not None}
         outcomes = side_by_side(
             self._cluster, wanted, lambda name: self._reconfigure(name, wanted[name]), at_once=self._at_once
         )
@@ -173,9 +176,10 @@ class _Restoring:
                 with self._recording(label(name, MIG_CONFIG)):
                     raise outcome
 
-    def _wanted(self, one: Comparison) -> str | None:
+    def _wanted(self, one: Comparison, custom: str | None) -> str | None:
         """The configuration to ask for; None if the node has it, must keep what others set, or cannot get it back.
 
+        `custom` is the ConfigMap that the ClusterPolicy names; None for none.
         A node without `mig.config` gets `all-disabled`; the label is removed afterwards.
         """
         field = label(one.name, MIG_CONFIG)
@@ -190,7 +194,7 @@ class _Restoring:
         with self._recording():
             if users := gpu_users(self._cluster, one.name):
                 problem = f"pods of other users hold GPUs ({', '.join(map(str, users))})"
-            elif not offers(self._cluster, one.name, target):
+            elif not offers(self._cluster, one.name, target, custom):
                 problem = f"its mig-parted file has no configuration {target}"
         if problem:
             self._differences.append(f"node {one.name} keeps its current configuration: {problem}")

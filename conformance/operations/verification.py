@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
-from conformance.cluster.views import policy_view
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
 from conformance.operations.fields import Field, label, turned_into
@@ -48,9 +47,7 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     limit = limits.operands_ready + limits.labels
     if any(one.entry.object.startswith(paths.policies()) for one in objects):
         limit += limits.strategy_roll + limits.strategy_roll_per_node * max(nodes - 1, 0)
-    # Read, since the watch may be late: the strategy has been put back, or is that of somebody else by now.
-    policy = cluster.transport.get(paths.policy(cluster.policy().name))
-    strategy = policy_view(policy).strategy
+    strategy = cluster.read_policy().strategy  # it has been put back, or is that of somebody else by now
     cluster.give_time(
         lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
     )
