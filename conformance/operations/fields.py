@@ -15,6 +15,8 @@ from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, 
 Value = Any
 """A JSON value; None means that the field is absent."""
 
+READERS_OF_CONFIGURATION: Final = frozenset({"gpu-operator", "mig-manager", "nvidia-mig-manager"})
+"""Field managers of the product that read `mig.config`; they may at most set it on a node that has none."""
 _NVSM: Final = DEPLOY_PREFIX + "nvsm"
 _LABELS: Final = ("metadata", "labels")
 _ANNOTATIONS: Final = ("metadata", "annotations")
@@ -132,6 +134,15 @@ def turned_into(field: Field, value: Value) -> tuple[Value, ...]:
 def product_writes(label: str) -> bool:
     """Whether mig-manager writes this label too, so that a reconfiguration changes it without a write of the suite."""
     return label == MIG_CONFIG_STATE or label.startswith(DEPLOY_PREFIX)
+
+
+def overwritten_by_product(raw: Raw | None, field: Field) -> bool:
+    """Whether the product wrote a configuration over the one that a node was asked for: a defect of its own.
+
+    While the suite watches, nobody else can have removed the label in between.
+    """
+    who = set(writers(raw, field))
+    return field.label == MIG_CONFIG and bool(who) and who <= READERS_OF_CONFIGURATION
 
 
 def guarded_patch(raw: Raw, changes: Mapping[Field, Value], unguarded: Mapping[Field, Value]) -> list[dict[str, Any]]:

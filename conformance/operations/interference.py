@@ -7,6 +7,7 @@ from typing import Final
 
 from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, Outage, PodChange, PodEvent, PolicyChange
 from conformance.cluster.transport import FIELD_MANAGER
+from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import taints_in
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
 
@@ -47,6 +48,8 @@ def foreign_policy(change: PolicyChange, owns: Owns) -> str:
 def foreign_configuration(change: LabelChange, owns: Owns, default: str) -> str:
     """Describe a change of `mig.config` by others; empty if it is none.
 
+    Neither the operator nor mig-manager may change a value that is there. If one does, that is a finding for the cases.
+
     Args:
         change: The change.
         owns: Whether this run made it.
@@ -56,7 +59,7 @@ def foreign_configuration(change: LabelChange, owns: Owns, default: str) -> str:
     if before == after or (not before and after == default):
         return ""
     # An own write whose answer was lost has an unknown version, but the name of this client.
-    if owns(change.version) or change.writer == FIELD_MANAGER:
+    if owns(change.version) or change.writer in {FIELD_MANAGER, *READERS_OF_CONFIGURATION}:
         return ""
     return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{by(change.writer)}"
 

@@ -26,7 +26,7 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.views import NodeView, Raw, node_view, policy_view
 from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.fields import Field, Value, by, label, look_up
+from conformance.operations.fields import Field, Value, by, label, look_up, overwritten_by_product
 from conformance.operations.namespace import unless_deleted
 from conformance.spec.names import MIG_CONFIG
 
@@ -210,7 +210,7 @@ class Journal:
     def _refuse_foreign(entry: Entry, raw: Raw | None, values: Mapping[Field, Value]) -> None:
         for field in values:
             known = entry.changes.get(field)
-            if known is not None and not known.owns(field, raw):
+            if known is not None and not known.owns(field, raw) and not overwritten_by_product(raw, field):
                 now = look_up(raw, field.keys)
                 raise foreign_change(
                     field,

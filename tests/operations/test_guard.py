@@ -12,8 +12,9 @@ from conformance.cluster.timeline import Timeline
 from conformance.cluster.views import node_view, policy_view
 from conformance.cluster.writes import OwnWrites
 from conformance.operations.errors import ForeignChangeError, NodeLostError
+from conformance.operations.fields import label, overwritten_by_product
 from conformance.operations.guard import Guard
-from conformance.spec.names import MIG_CONFIG
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
 
 MINE = {"key": "mine", "effect": "NoSchedule"}
 CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -67,6 +68,38 @@ def test_a_foreign_label_is_reported_with_its_writer(timeline: Timeline) -> None
     guard.check("b")
     guard.forgive()
     guard.check("a")
+
+
+@pytest.mark.parametrize("writer", ["gpu-operator", "nvidia-mig-manager"])
+def test_what_the_product_writes_over_a_configuration_is_for_the_cases_to_judge(
+    timeline: Timeline, writer: str
+) -> None:
+    guard = Guard(timeline, OwnWrites())
+    guard.add(["a"])
+
+    change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}, {MIG_CONFIG: writer}))
+
+    guard.check("a")
+    assert guard.trouble("a", 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("writers", "overwritten"),
+    [
+        ({MIG_CONFIG: "gpu-operator"}, True),
+        ({MIG_CONFIG: "kubectl-label"}, False),
+        ({MIG_CONFIG: "nfd-master"}, False),
+        ({}, False),
+        ({DEPLOY_PREFIX + "dcgm": "gpu-operator"}, False),
+    ],
+)
+def test_only_operator_and_mig_manager_are_taken_for_the_writer_of_a_defect(
+    writers: dict[str, str], overwritten: bool
+) -> None:
+    raw = node("2", {MIG_CONFIG: "y", DEPLOY_PREFIX + "dcgm": "false"}, writers)
+
+    assert overwritten_by_product(raw, label("a", MIG_CONFIG)) is overwritten
+    assert not overwritten_by_product(raw, label("a", DEPLOY_PREFIX + "dcgm"))
 
 
 def test_own_writes_are_known_by_their_version_even_before_the_answer(timeline: Timeline) -> None:

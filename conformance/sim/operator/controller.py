@@ -102,6 +102,7 @@ class Operator:
         self._floats_tag = faults.on("operator-floats-tag")
         self._rolls_at_start = faults.on("operator-rolls-at-start")
         self._resumes_paused = faults.on("operator-resumes-paused")
+        self._resets_configuration = faults.on("operator-resets-configuration")
         self._never_without_strategy = faults.on("operator-never-without-strategy")
         self._policies = kube.informer(CLUSTER_POLICIES)
         self._nodes = kube.informer(NODES)
@@ -124,18 +125,22 @@ class Operator:
             await self._queue.run()
 
     async def _begin_with_faults(self) -> None:
-        """What an operator with a defect does first: `operator-rolls-at-start` and `operator-resumes-paused`."""
+        """What an operator with a defect does to a cluster that has nodes and operands already."""
         await asyncio.gather(self._nodes.synced.wait(), self._daemon_sets.synced.wait())
         if self._rolls_at_start and self._daemon_sets.get(DCGM_EXPORTER_APP, self._namespace):
             started = {"example.com/started": api_time(self._clock.time())}
             template = {"spec": {"template": {"metadata": {"annotations": started}}}}
             await insist(lambda: self._kube.patch(DAEMON_SETS, DCGM_EXPORTER_APP, template, self._namespace))
-        for node in [*self._nodes.cache.values()] if self._resumes_paused else []:
+        for node in [*self._nodes.cache.values()]:
             labels = node["metadata"].get("labels") or {}
-            resumed = {name: "true" for name, value in labels.items() if value == PAUSED}
-            if resumed:
-                name, patch = node["metadata"]["name"], {"metadata": {"labels": resumed}}
-                await insist_unless_gone(partial(self._kube.patch, NODES, name, patch))
+            patch: dict[str, str] = {}
+            if self._resumes_paused:
+                patch |= {name: "true" for name, value in labels.items() if value == PAUSED}
+            if self._resets_configuration and labels.get(MIG_CONFIG):
+                patch[MIG_CONFIG] = ALL_DISABLED
+            if patch:
+                name = node["metadata"]["name"]
+                await insist_unless_gone(partial(self._kube.patch, NODES, name, {"metadata": {"labels": patch}}))
 
     def _policy_changed(self, event: Event, old: Object | None, new: Object) -> None:
         """Ignore changes that keep the generation: they only affect the status."""
