@@ -9,50 +9,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from conformance.backends.backend import Permissions
-from conformance.expect.kinds import GeometryKind
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import AS_FOUND, CERTIFIED_STRATEGIES, Cell, Spot, configuration_order, strategy_order
+from conformance.suite.objections import LeftOut, Objections, does_not_apply
 from conformance.suite.options import Options, RunProfile
-from conformance.suite.scenario import AnyScenario, ClusterScenario, Effect, Moment
+from conformance.suite.scenario import Moment
 from conformance.suite.targets import Target
 
-_SIMPLE: Final = (GeometryKind.OFF, GeometryKind.UNIFORM)
-READABLE_KINDS: Final[Mapping[Strategy, Sequence[GeometryKind]]] = {
-    Strategy.SINGLE: _SIMPLE,
-    Strategy.MIXED: (*_SIMPLE, GeometryKind.UNEVEN, GeometryKind.PARTIAL),
-}
-"""Kinds of geometry for which the labels of a node say how many GPUs it has, and the device plugin advertises them."""
-
-_UNLIKE: Final = "labels describe one of several GPU models"
-_COUNT_UNLIKE: Final = f"count the GPUs with a pod: {_UNLIKE}"
-
 Selected = tuple[CaseDeclaration, Spot]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Why a case does not run at one or more places.
-
-    Attributes:
-        reason: The reason, naming the option that would allow it if there is one.
-        allowed: False if a permission is missing or the node is in use; True if the user narrowed the run.
-    """
-
-    reason: str
-    allowed: bool = False
-
-
-_ABOUT_DEVICES: Final = frozenset({"D-06", "D-07", "D-19", "D-20", "D-21", "D-26"})
-"""Requirements about names, counts, labels and allocation of devices. Shared devices change what is right."""
-_HIDDEN: Final = LeftOut(
-    "does not apply: a ConfigMap of the user's own hides the built-in configurations, by design", allowed=True
-)
 
 
 @dataclass
@@ -85,6 +54,9 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.sampled = self._sample()
+        self.objections = Objections(
+            self.permissions, self.strategy, self.found, self.sampled, self.in_use, self.simulated, self.unmanaged
+        )
         self.waves = self._waves()
         self._alike = self._group()
 
@@ -166,16 +138,13 @@ class Planner:
 
     def _waves(self) -> dict[str, int]:
         """Number of the wave by node: the canary nodes first, then groups of the size of `--max-unavailable`."""
-        changed = [name for name in self.targets if self._may_change(name)]
+        changed = [name for name in self.targets if self.objections.may_change(name)]
         size = self.options.nodes_at_once(len(changed)) if changed else 1
         first = min(self.options.canary or size, size, len(changed))
         rest = changed[first:]
         waves = [changed[:first], *(rest[at : at + size] for at in range(0, len(rest), size))]
         numbered = {name: number for number, names in enumerate(waves, start=1) for name in names}
         return {name: numbered.get(name, AS_FOUND) for name in self.targets}
-
-    def _may_change(self, name: str) -> bool:
-        return self.permissions.disruptive and name in self.sampled
 
     def _group(self) -> list[list[Target]]:
         """Group nodes for which every decision is the same; thousands of nodes form a handful of groups."""
@@ -195,13 +164,13 @@ class Planner:
 
     def _spots(self, case: CaseDeclaration, nodes: Sequence[Target]) -> Iterator[Spot]:
         first = nodes[0]
-        if (why := _does_not_apply(case, first)) is not None:
+        if (why := does_not_apply(case, first)) is not None:
             self.left_out[case][why] += len(nodes)
             return
         for reason in self._not_for(case, first):
             self.left_out[case][reason] += len(nodes)
         for cell in self._candidates(case, first) if case.cells.once else self._cells(case, first):
-            if (why := self._objection(case, first, cell)) is not None:
+            if (why := self.objections.in_cell(case, first, cell)) is not None:
                 self.left_out[case][why] += len(nodes)
                 continue
             for target in nodes:
@@ -213,27 +182,13 @@ class Planner:
             configuration = self.labelled.get(target.name, "")
             narrowed = configuration in target.kinds and not self._wanted(configuration)
             # Labels do not count GPUs of several models; on a node that is changed, other cases read the GPUs.
-            counted_later = case.scenario.needs.counted and target.unlike and self._may_change(target.name)
+            counted_later = case.scenario.needs.counted and target.unlike and self.objections.may_change(target.name)
             if narrowed or counted_later:
                 continue
-            if (why := _does_not_apply(case, target) or self._objection_as_found(case, target)) is not None:
+            if (why := does_not_apply(case, target) or self.objections.as_found(case, target)) is not None:
                 self.left_out[case][why] += 1
             else:
                 yield Spot(Cell(self.strategy, configuration), target.name, AS_FOUND)
-
-    def _objection_as_found(self, case: CaseDeclaration, target: Target) -> LeftOut | None:
-        needs = case.scenario.needs
-        if self.strategy not in CERTIFIED_STRATEGIES:
-            return LeftOut(f"needs --allow-cluster-wide, to change the strategy: under {self.strategy} none is judged")
-        if needs.execute and not self.permissions.execute:
-            return LeftOut("needs --allow-exec, to list the devices in the driver pod")
-        if needs.applied and (unmanaged := self.unmanaged.get(target.name)) is not None:
-            return LeftOut(unmanaged)
-        if needs.applied and target.name not in self.found:
-            return LeftOut("needs a node whose state is success")
-        if needs.counted and target.unlike:
-            return self._kept_from(target, _COUNT_UNLIKE)
-        return None
 
     def _not_for(self, case: CaseDeclaration, target: Target) -> Iterator[LeftOut]:
         for name, reason in target.not_for_it.items():
@@ -253,50 +208,11 @@ class Planner:
         `once` chooses among the strategies, after the user's selection (`-m mixed`) was applied.
         """
         cells = list(self._cells(case, target))
-        allowed = [cell for cell in cells if self._objection(case, target, cell) is None]
+        allowed = [cell for cell in cells if self.objections.in_cell(case, target, cell) is None]
         return list({cell.strategy: cell for cell in reversed(allowed)}.values()) or cells[:1]
 
     def _wanted(self, configuration: str) -> bool:
         return not self.options.configurations or configuration in self.options.configurations
-
-    def _objection(self, case: CaseDeclaration, target: Target, cell: Cell) -> LeftOut | None:
-        """Why a case may not run on a node in a cell; None if it may."""
-        effect = case.scenario.effect
-        if (unmanaged := self.unmanaged.get(target.name)) is not None:
-            return LeftOut(unmanaged)
-        if cell.strategy is not self.strategy and not self.permissions.cluster_wide:
-            return LeftOut("needs --allow-cluster-wide, to change the strategy")
-        if (missing := self._missing_permission(case.scenario)) is not None:
-            return missing
-        if case.scenario.needs.simulator and not self.simulated:
-            return LeftOut("only a simulated cluster allows what this case does", allowed=True)
-        if self._may_change(target.name):
-            return None
-        if self.found.get(target.name) != cell:
-            return self._kept_from(target, "bring the node to other configurations")
-        if effect is not Effect.READONLY:
-            return self._kept_from(target, "start pods")
-        if target.kinds[cell.configuration] not in READABLE_KINDS[cell.strategy]:
-            return self._kept_from(target, "count the GPUs with a pod: labels do not say how many there are")
-        if target.unlike:
-            return self._kept_from(target, _COUNT_UNLIKE)
-        return None
-
-    def _missing_permission(self, scenario: AnyScenario) -> LeftOut | None:
-        if scenario.effect is Effect.CLUSTER_WIDE and not self.permissions.cluster_wide:
-            return LeftOut(f"needs --allow-cluster-wide, to {scenario.cluster_wide_to}")
-        if isinstance(scenario, ClusterScenario) and not self.permissions.cluster_wide:
-            return LeftOut("needs --allow-cluster-wide, to change the ClusterPolicy")
-        if scenario.effect is Effect.REBOOT and not self.permissions.reboot:
-            return LeftOut("needs --allow-reboot, to reboot nodes")
-        return None
-
-    def _kept_from(self, target: Target, purpose: str) -> LeftOut:
-        if not self.permissions.disruptive:
-            return LeftOut(f"needs --allow-disruptive, to {purpose}")
-        if (used := self.in_use.get(target.name)) is not None:
-            return LeftOut(used)
-        return LeftOut(f"--sample leaves the node out, to {purpose} elsewhere", allowed=True)
 
     def _switches(self, case: CaseDeclaration) -> list[Spot]:
         """Return the places for watching the change of strategy: all in the configuration that most nodes can take."""
@@ -304,9 +220,9 @@ class Planner:
         offering: dict[str, list[str]] = defaultdict(list)
         for target in self.targets.values():
             for name, kind in target.kinds.items():
-                shared = _does_not_apply(case, target) is not None
+                shared = does_not_apply(case, target) is not None
                 if self._wanted(name) and kind in case.cells.kinds and _is_advertised(target, name) and not shared:
-                    why = self._objection(case, target, Cell(second, name))
+                    why = self.objections.in_cell(case, target, Cell(second, name))
                     if why is None:
                         offering[name].append(target.name)
                     else:
@@ -315,15 +231,6 @@ class Planner:
         return [
             Spot(Cell(second, chosen), node, self.waves[node], after=Cell(first, chosen)) for node in offering[chosen]
         ]
-
-
-def _does_not_apply(case: CaseDeclaration, target: Target) -> LeftOut | None:
-    """Why a case is not for a node in any cell; None if it is."""
-    if case.needs.built_in_configurations and target.source and not target.built_in:
-        return _HIDDEN
-    if target.sharing and case.requirements[0] in _ABOUT_DEVICES:
-        return LeftOut(f"the suite does not judge shared devices: {target.sharing}", allowed=True)
-    return None
 
 
 def _is_advertised(target: Target, configuration: str) -> bool:
