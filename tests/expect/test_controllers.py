@@ -14,7 +14,7 @@ from conformance.expect.controllers import (
 )
 from conformance.expect.finding import ConformanceError
 from conformance.expect.trial import RUNS_ON, NodeSnapshot, Trial
-from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, GPU_COUNT, MIG_CONFIG
+from conformance.spec.names import DEVICE_PLUGIN_APP, GFD_TIMESTAMP, GPU_COUNT, MIG_CONFIG, VALIDATOR_APP
 from tests.expect.made import SEVEN, context, gpu
 from tests.expect.test_trials import Set
 
@@ -57,11 +57,12 @@ def test_operands_that_run_on_are_right() -> None:
     check_operands_undisturbed(context(), NOTHING, "the operator")
 
 
+@pytest.mark.parametrize("app", [DEVICE_PLUGIN_APP, VALIDATOR_APP])
 @pytest.mark.parametrize("fate", ["replaced", "gone", "restarted"])
-def test_one_that_does_not_is_named(fate: str) -> None:
-    trial = replace(NOTHING, operands={DEVICE_PLUGIN_APP: fate})
+def test_one_that_does_not_is_named(app: str, fate: str) -> None:
+    trial = replace(NOTHING, operands={DEVICE_PLUGIN_APP: RUNS_ON, VALIDATOR_APP: RUNS_ON, app: fate})
 
-    with pytest.raises(ConformanceError, match=f"{DEVICE_PLUGIN_APP}: {fate}"):
+    with pytest.raises(ConformanceError, match=f"{app}: {fate}"):
         check_operands_undisturbed(context(), trial, "the operator")
 
 
@@ -71,7 +72,8 @@ def test_a_node_at_rest_is_right_and_may_get_another_timestamp() -> None:
 
 
 def test_every_change_of_the_node_is_listed() -> None:
-    trial = replace(NOTHING, label_changes=(Set({MIG_CONFIG: "all-disabled", GFD_TIMESTAMP: "2"}), Set({"mine": "2"})))
+    changes = (Set({MIG_CONFIG: "all-disabled", GFD_TIMESTAMP: "2"}), Set({"mine": "2"}), Set({}, (GPU_COUNT,)))
+    trial = replace(NOTHING, label_changes=changes)
 
     with pytest.raises(ConformanceError) as caught:
         check_node_undisturbed(context(), trial, ("unschedulable: True -> False",), "the operator")
@@ -79,6 +81,7 @@ def test_every_change_of_the_node_is_listed() -> None:
     assert caught.value.finding.found == (
         f"{MIG_CONFIG}=all-disabled",
         "mine=2",
+        f"{GPU_COUNT} removed",
         "unschedulable: True -> False",
     )
 

@@ -92,6 +92,20 @@ def test_a_deletion_in_every_change_is_the_products(step: Step) -> None:
     assert by_others(history(*[change(deletion(step=step))] * ENOUGH), 0) == ()
 
 
+def test_two_deletions_may_be_those_of_a_person() -> None:
+    twice = history(change(deletion(time=10)), change(deletion(time=20)))
+
+    assert len(by_others(twice, 0)) == len(doubtful(twice, 0)) == 2
+    assert undecided(twice, 0)
+
+
+def test_what_evidence_ascribes_to_the_product_is_no_repetition() -> None:
+    """A rollout deletes the pod as well, once, and says nothing of the other changes."""
+    seen = history(*[change(deletion())] * (ENOUGH - 1), change(deletion(rolled=True)))
+
+    assert len(by_others(seen, 0)) == ENOUGH - 1
+
+
 @pytest.mark.parametrize(
     "other",
     [

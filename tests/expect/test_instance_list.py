@@ -46,6 +46,14 @@ def test_what_nvml_showed_is_kept() -> None:
     assert with_gpu_instances(gpus, "No GPU instances found: Not Found") == gpus
 
 
+def test_gpus_without_instances_in_nvml_have_none_of_the_list() -> None:
+    node = hardware()
+    before = read_probe(run_probe(node))
+    node.gpus[1].create_instance(node.gpus[1].model.row("1g.10gb"))
+
+    assert with_gpu_instances(before, nvidia_smi.run(["mig", "-lgi"], node)[1]) == before
+
+
 @pytest.mark.parametrize("said", ["", "Insufficient Permissions\n", "command not found"])
 def test_what_is_no_list_tells_nothing(said: str) -> None:
     gpus = unprivileged(hardware("1g.10gb"))

@@ -131,13 +131,46 @@ WRONG: dict[str, tuple[Callable[[CheckContext], None], str]] = {
         lambda it: check_labels_kept(it, after(NOTHING, labels={**LABELS, GPU_COUNT: "8"})),
         "gpu.count",
     ),
+    "another state": (
+        lambda it: check_labels_kept(it, after(NOTHING, labels={**LABELS, MIG_CONFIG_STATE: "failed"})),
+        "mig.config.state: failed",
+    ),
     "no boot": (lambda it: check_booted_once(it, []), "did not reboot"),
     "two boots": (lambda it: check_booted_once(it, ["b", "c"]), "reboots the node again"),
     "Hopper keeps the mode": (lambda it: check_mode_after_reboot(it, on((H100, True))), "MIG on"),
     "Ampere loses it": (lambda it: check_mode_after_reboot(it, on((A100_80, False))), "MIG off"),
     "devices": (lambda it: check_no_devices(it, [gpu(SEVEN)]), "GPU 0: 1g.10gb"),
     "a state without a label": (lambda it: check_state_left_alone(it, after(AGAIN, labels={})), "pending"),
+    "a state for an empty label": (
+        lambda it: check_state_left_alone(it, after(AGAIN, labels={MIG_CONFIG: ""})),
+        "the node has no label",
+    ),
     "no reboot": (lambda it: check_reboot_for_mode(it, AGAIN, WANTED, MIG_MANAGER), "rebooting"),
+    "operands run on until the reboot": (
+        lambda it: check_reboot_for_mode(
+            it, replace(NOTHING, label_changes=(PENDING, REBOOTING, FAILED)), WANTED, MIG_MANAGER
+        ),
+        "missing     gpu.deploy",
+    ),
+    "operands run on while it is made again": (
+        lambda it: check_course_after_restart(
+            it, replace(NOTHING, label_changes=(PENDING, SUCCESS)), Course.CHANGED, MIG_MANAGER
+        ),
+        "missing     gpu.deploy",
+    ),
+    "Ampere beside a Hopper that needs the mode, too": (
+        lambda it: check_reboot_for_mode(
+            it,
+            replace(
+                NOTHING,
+                before=replace(HERE, gpus=(gpu(board=A100_80), gpu(board=H100, index=1))),
+                label_changes=(PENDING, PAUSES, REBOOTING, PENDING, RESUMES, SUCCESS),
+            ),
+            (*WANTED, replace(WANTED[0], index=1)),
+            MIG_MANAGER,
+        ),
+        "missing     failed",
+    ),
     "rebooting twice": (
         lambda it: check_reboot_for_mode(
             it, replace(NOTHING, label_changes=(PENDING, PAUSES, REBOOTING, PENDING, REBOOTING)), WANTED, MIG_MANAGER

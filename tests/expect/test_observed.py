@@ -133,6 +133,7 @@ def test_a_warning_without_any_gpu() -> None:
         "Failed to initialize NVML",
         "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.86\n",
         f"  MIG 1g.10gb Device 0: (UUID: MIG-{UUID})",
+        f"GPU 9: NVIDIA A30\n{LISTING}",
         f"{LISTING}GPU 2: NVIDIA A30\n",
         f"{LISTING}GPU 2: NVIDIA A30 (UUID: GPU-{UUID}) (lost)\n",
         f"{LISTING}  MIG 1g.10gb Device 3: (UUID: unknown)\n",

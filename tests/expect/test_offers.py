@@ -176,3 +176,8 @@ def test_same_configurations_are_offered_again_in_any_order() -> None:
 def test_a_configuration_that_does_not_return_is_named() -> None:
     with pytest.raises(ConformanceError, match=r"missing +all-1g\.10gb"):
         check_offered_again(context(), ["all-disabled", "all-1g.10gb"], ["all-disabled"])
+
+
+def test_a_configuration_of_the_other_file_is_named() -> None:
+    with pytest.raises(ConformanceError, match=r"unexpected +of-the-other"):
+        check_offered_again(context(), ["all-disabled"], ["all-disabled", "of-the-other"])

@@ -212,6 +212,12 @@ def test_a_plugin_without_devices_may_end_and_may_wait(
     check_plugin_end(context(), exit_code, restarts, log, refusal)
 
 
+def test_a_plugin_that_ended_is_noticed_before_it_starts_again() -> None:
+    message = message_of(lambda: check_plugin_end(context(), 2, 0, "out of memory\n", Refusal.EMPTY_CDI))
+
+    assert "  found       exit code 2, 0 restarts\n" in message
+
+
 @pytest.mark.parametrize(("exit_code", "log"), [(2, EMPTY_CDI), (0, EMPTY_CDI), (1, "out of memory\n")])
 def test_a_plugin_that_ended_for_another_reason_is_noticed(exit_code: int, log: str) -> None:
     message = message_of(lambda: check_plugin_end(context(), exit_code, 1, log, Refusal.EMPTY_CDI))

@@ -11,7 +11,7 @@ from conformance.expect.finding import CheckContext, ConformanceError
 from conformance.expect.interruptions import REPLACED
 from conformance.expect.rejoining import check_operands_came_back, check_prepared, check_states_of_new_node
 from conformance.expect.trial import RUNS_ON
-from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CAPABLE, MIG_CONFIG, MIG_MANAGER_APP, PAUSED
+from conformance.spec.names import DEVICE_PLUGIN_APP, GPU_PRESENT, MIG_CAPABLE, MIG_CONFIG, MIG_MANAGER_APP, PAUSED
 from tests.expect.made import context
 from tests.expect.test_interruptions import LABELS, NOTHING, after
 from tests.expect.test_trials import DEPLOYED, states
@@ -38,11 +38,27 @@ WRONG: dict[str, tuple[Callable[[CheckContext], None], str]] = {
         ),
         MIG_CAPABLE,
     ),
+    "no GPU any more": (
+        lambda it: check_prepared(
+            it, replace(after(NOTHING), before=replace(NOTHING.before, labels={**LABELS, GPU_PRESENT: "true"}))
+        ),
+        GPU_PRESENT,
+    ),
+    "restarted": (
+        lambda it: check_operands_came_back(it, replace(NOTHING, operands={MIG_MANAGER_APP: "restarted"})),
+        f"{MIG_MANAGER_APP}: restarted",
+    ),
     "no pod": (
         lambda it: check_operands_came_back(it, replace(NOTHING, operands={MIG_MANAGER_APP: "gone"})),
         MIG_MANAGER_APP,
     ),
     "no answer": (lambda it: check_states_of_new_node(it, NOTHING), "did not look at the label"),
+    "failed at first": (
+        lambda it: check_states_of_new_node(
+            it, replace(NOTHING, label_changes=states("pending", "failed", "pending", "success"))
+        ),
+        "unexpected  failed",
+    ),
     "refused": (
         lambda it: check_states_of_new_node(it, replace(NOTHING, label_changes=states("failed"))),
         "failed",

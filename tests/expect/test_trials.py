@@ -100,6 +100,10 @@ def seven_or_none(at: CheckContext, trial: Trial) -> None:
     check_never_advertised(at, trial, [{"nvidia.com/gpu": 7}])
 
 
+def slices_beside_a_gpu(at: CheckContext, trial: Trial) -> None:
+    check_never_advertised(at, trial, [{"nvidia.com/mig-1g.10gb": 7, "nvidia.com/gpu": 1}])
+
+
 def with_gpus(*gpus: ObservedGpu) -> NodeSnapshot:
     return replace(AT_REST, gpus=gpus)
 
@@ -196,6 +200,7 @@ def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
         (check_operands_left_alone, replace(REFUSED, operands={"gpu-feature-discovery": "replaced"}), "replaced"),
         (check_users_left_alone, replace(REFUSED, users={"bystander": "restarted"}), "restarted"),
         (check_resources_kept, replace(REFUSED, resource_changes=(Count(7, 0), Count(0, 7))), "nvidia.com/gpu: 7 -> 0"),
+        (check_resources_kept, replace(REFUSED, resource_changes=(Count(7, 0),)), "nvidia.com/gpu: 7 -> 0"),
         (recovered, replace(GOOD, label_changes=states("failed")), "found       failed"),
         (recovered, replace(GOOD, label_changes=()), "no answer"),
         (recovered, replace(GOOD, after=with_gpus(gpu(BALANCED))), "geometry"),
@@ -203,8 +208,12 @@ def test_what_must_be_is_accepted(check: Check, trial: Trial) -> None:
         (recovered, replace(GOOD, after=replace(AT_REST, allocatable={"nvidia.com/gpu": 6})), "nvidia.com/gpu: 6"),
         (seven_or_none, replace(GOOD, resource_changes=(Count(0, 1), Count(1, 7))), "nvidia.com/gpu: 1"),
         (seven_or_none, replace(GOOD, resource_changes=(Count(0, 2, "nvidia.com/mig-1g.10gb"),)), "mig-1g.10gb: 2"),
+        (slices_beside_a_gpu, replace(GOOD, resource_changes=(Count(0, 7),)), "nvidia.com/gpu: 7"),
         (ignored, replace(QUIET, manager_log=runs("")), "unexpected  (no label)"),
         (ignored, replace(QUIET, label_changes=states("failed")), "the label was removed"),
+        (ignored, replace(QUIET, after=with_gpus(gpu(BALANCED))), "3g.40gb"),
+        (ignored, replace(QUIET, operands={"gpu-feature-discovery": "restarted"}), "restarted"),
+        (ignored, replace(QUIET, resource_changes=(Count(7, 0), Count(0, 7))), "nvidia.com/gpu: 7 -> 0"),
         (ran_once, replace(GOOD, manager_log=runs("all-1g.10gb", "nope")), "nope"),
         (removed_meanwhile, replace(REMOVED, manager_log=runs("all-1g.10gb")), "missing     (no label)"),
         (removed_meanwhile, replace(REMOVED, label_changes=CHANGED), "missing     failed"),
@@ -229,6 +238,27 @@ def test_a_change_that_fails_is_no_refusal() -> None:
     check_courses(context(), tried, [Course.FAILED], MIG_MANAGER)
     with pytest.raises(ConformanceError):
         check_courses(context(), REFUSED, [Course.FAILED], MIG_MANAGER)
+
+
+def test_a_process_that_never_succeeded_resumes_operands_after_each_failure() -> None:
+    once, twice = (*states("pending"), PAUSE, RESUME, *states("failed")), [Course.FAILED, Course.FAILED]
+    tried = replace(REFUSED, resumed_before=False, label_changes=(*once, *once))
+    left = replace(tried, label_changes=(*once, *states("pending"), PAUSE, *states("failed")))
+
+    check_courses(context(), tried, twice, MIG_MANAGER)
+    with pytest.raises(ConformanceError, match="deploy labels"):
+        check_courses(context(), left, twice, MIG_MANAGER)
+
+
+def test_gpus_are_emptied_in_the_order_of_their_device_ids() -> None:
+    """mig-parted sorts the entries of a layout for several models by device id; NVML sorts GPUs by PCI bus."""
+    hopper, ampere = gpu(SEVEN), gpu(SEVEN, board="a100-sxm4-80gb", index=1)
+    emptied = gpu(board="a100-sxm4-80gb", index=1, mode=True)
+    left = replace(OVERFULL, before=with_gpus(hopper, ampere), after=with_gpus(hopper, emptied))
+
+    check_first_gpu_emptied(context(), left)
+    with pytest.raises(ConformanceError, match="GPU 1: MIG on"):
+        check_first_gpu_emptied(context(), replace(left, after=with_gpus(gpu(mode=True), ampere)))
 
 
 def test_same_devices_under_new_uuids_are_not_the_same() -> None:
@@ -270,7 +300,7 @@ def test_the_last_run_decides_what_a_removed_label_leaves(names: tuple[str, ...]
 
 def test_the_answer_is_the_last_one() -> None:
     assert replace(REFUSED, label_changes=states("failed", "success", "pending")).answer == "success"
-    assert replace(REFUSED, label_changes=states("pending")).answer is None
+    assert replace(REFUSED, label_changes=states("pending", "rebooting")).answer is None
 
 
 def test_who_keeps_gpus_busy_is_a_likely_cause() -> None:

@@ -20,6 +20,7 @@ from conformance.spec.mig_parted import parse
 from tests.probe.running import run_probe
 
 FILE = (Path(__file__).parent / "data" / "per-index-typo.yaml").read_text(encoding="utf-8")
+SEVEN = {"1g.10gb": 7}
 CUT = {"1g.10gb": 1, "2g.20gb": 1, "4g.40gb": 1}
 H100, A100 = "h100-80gb-hbm3", "a100-sxm4-80gb"
 
@@ -59,6 +60,18 @@ def test_only_a_configuration_of_every_gpu_is_found_applied(name: str, applied: 
 
     assert (node.run("assert", FILE, name) == 0) is applied
     assert counts_as_applied(node.gpus, parse(FILE).select(name)) is applied
+
+
+def test_entries_that_want_different_modes_of_a_gpu_are_never_found_applied() -> None:
+    """mig-parted asserts the mode of every entry, and the geometry of the last one."""
+    node = Node(H100)
+    off, seven = {"devices": "all", "mig-enabled": False}, {"devices": "all", "mig-enabled": True, "mig-devices": SEVEN}
+    text = json.dumps({"version": "v1", "mig-configs": {"seven": [seven], "both": [off, seven]}})
+
+    assert node.run("apply", text, "seven") == 0
+    assert (node.run("assert", text, "seven"), node.run("assert", text, "both")) == (0, 1)
+    assert counts_as_applied(node.gpus, parse(text).select("seven"))
+    assert not counts_as_applied(node.gpus, parse(text).select("both"))
 
 
 PROFILES = ["1g.10gb", "1g.10gb+me", "2g.20gb", "3g.40gb", "7g.80gb", "7c.7g.80gb", "1c.3g.40gb", "1g.5gb"]
