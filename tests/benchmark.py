@@ -1,7 +1,7 @@
 """How long the default certification takes and what it needs: `python tests/benchmark.py [RUNS] [PYTEST OPTIONS]`.
 
 Each run is `pytest` in a fresh process with a report folder of its own; nothing is asserted. To compare with: on two
-idle cores the default run is meant to take less than 30 s of wall time and 400 MiB of memory, with one reconfiguration
+idle cores the default run is meant to take less than 60 s of wall time and 400 MiB of memory, with one reconfiguration
 for each state. CPU time and the largest resident set are those of the process, as the kernel counts them.
 """
 
