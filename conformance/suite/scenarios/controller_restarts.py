@@ -11,7 +11,7 @@ from conformance.cluster.changes import NodeChange
 from conformance.expect.trial import Trial
 from conformance.operations.controllers import NFD_MASTER, NFD_WORKER, OPERATOR, Replacement, controller_pods
 from conformance.operations.mig_cluster import MigCluster
-from conformance.spec.names import MIG_CONFIG, State
+from conformance.spec.names import State
 from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import ClusterScenario, Needs, Nodes
@@ -53,12 +53,6 @@ class _ControllerScenario(ClusterScenario[Interruption, ControllerRestart]):
 
     def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Do nothing: whoever owns the pods has made new ones."""
-
-    def settle(self, node: NodeInCell, evidence: ControllerRestart) -> ControllerRestart:
-        """Request the configuration of the cell if a controller has written another one."""
-        if node.cluster.node(node.name).labels.get(MIG_CONFIG) != node.cell.configuration:
-            node.request(node.cell.configuration)
-        return evidence
 
     def _evidence(self, node: NodeInCell, started: Interruption, configuration: str) -> ControllerRestart:
         trial = started.trial(configuration, resources=node.expected.resources)
