@@ -224,6 +224,29 @@ class PolicyChange(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpecChange(Change):
+    """A new spec of an object that concerns every node; `node` is empty.
+
+    Attributes:
+        what: Kind and name of the object, such as `DaemonSet nvidia-dcgm`.
+        writer: Field manager of the latest write to the spec; empty if the server reports none.
+    """
+
+    kind: ClassVar[str] = "spec"
+    what: str
+    writer: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The object."""
+        return self.what
+
+    def describe(self) -> str:
+        """For example `the spec of DaemonSet nvidia-dcgm changed`."""
+        return f"the spec of {self.what} changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap(Change):
     """A watch could not be resumed, so the objects were listed again: earlier changes may be missing.
 

@@ -15,10 +15,11 @@ from conformance.cluster.changes import (
     PodEvent,
     PolicyChange,
     ResourceChange,
+    SpecChange,
 )
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.timeline import Timeline
-from conformance.cluster.views import NodeView, PolicyView, Raw
+from conformance.cluster.views import DaemonSetView, NodeView, PolicyView, Raw
 from conformance.spec.names import PREFIX
 
 _POLICY_FIELDS = ("strategy", "config_name", "state")
@@ -67,10 +68,18 @@ def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, r
     """Record the differences of a ClusterPolicy. Creation and deletion are not recorded."""
     if old is None or new is None:
         return
+    if old.generation != new.generation:
+        timeline.add(partial(_spec_change, new, f"ClusterPolicy {new.name}", _spec_writer(raw)))
     for field in _POLICY_FIELDS:
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             timeline.add(partial(_policy_change, new, field, before, after, _spec_writer(raw)))
+
+
+def daemon_set(timeline: Timeline, old: DaemonSetView | None, new: DaemonSetView | None, raw: Raw) -> None:
+    """Record that a DaemonSet has a new spec. Creation and deletion are not recorded."""
+    if old is not None and new is not None and old.generation != new.generation:
+        timeline.add(partial(_spec_change, new, f"DaemonSet {new.name}", _spec_writer(raw)))
 
 
 def nvidia_labels(labels: Mapping[str, str]) -> dict[str, str]:
@@ -138,6 +147,10 @@ def _policy_change(
         version=view.version,
         writer=writer,
     )
+
+
+def _spec_change(view: DaemonSetView | PolicyView, what: str, writer: str, sequence: int, time: float) -> SpecChange:
+    return SpecChange(sequence=sequence, time=time, node="", what=what, writer=writer, version=view.version)
 
 
 def _resources(

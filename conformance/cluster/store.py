@@ -96,7 +96,7 @@ class Store:
         self.pods: Table[PodView] = Table(
             "pods", pod_view, diff.pod, group=lambda pod: pod.node or "", node_of=lambda pod: pod.assigned_node
         )
-        self.daemon_sets: Table[DaemonSetView] = Table("daemonsets", daemon_set_view)
+        self.daemon_sets: Table[DaemonSetView] = Table("daemonsets", daemon_set_view, diff.daemon_set)
         self.policies: Table[PolicyView] = Table("clusterpolicies", policy_view, diff.policy)
         self._lock = threading.RLock()
         self._anything = threading.Condition(self._lock)

@@ -121,6 +121,7 @@ class PolicyView:
         plugin_config: ConfigMap with files of the device plugin; None or "" if there is none.
         plugin_config_default: File of that ConfigMap for nodes whose label names none; None or "" for no file.
         conditions: Each condition that reports a problem, as `type: reason: message`, without what is empty.
+        generation: Grows with every change of the spec.
     """
 
     name: str
@@ -137,6 +138,7 @@ class PolicyView:
     conditions: tuple[str, ...]
     plugin_config: str | None = None
     plugin_config_default: str | None = None
+    generation: int = 0
 
     @property
     def effective_strategy(self) -> Strategy:
@@ -236,6 +238,7 @@ def policy_view(raw: Raw) -> PolicyView:
         ),
         plugin_config=plugin.get("name"),
         plugin_config_default=plugin.get("default"),
+        generation=meta.get("generation", 0),
     )
 
 

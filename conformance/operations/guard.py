@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from conformance.cluster.changes import Change, LabelChange, NodeChange, PolicyChange
+from conformance.cluster.changes import Change, LabelChange, NodeChange, PolicyChange, SpecChange
 from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.writes import OwnWrites
@@ -131,19 +131,24 @@ class Guard:
             if node is not None and (away := self._away(node)) is not None:
                 raise away
 
-    def trouble(self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE) -> str:
+    def trouble(
+        self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE, since: float = math.inf
+    ) -> str:
         """Describe what else than the product may have made a case fail on a node; empty if there is nothing.
 
         Args:
             node: Name of the node.
             mark: Timeline mark since when the evidence of the case was gathered.
             operator_namespace: Namespace whose pods belong to the product.
+            since: A new spec of an operand counts from this time on, in seconds of the timeline's clock, also where
+                that is before the mark: the pods follow one after the other.
         """
         try:
             self.check(node)
         except InconclusiveError as error:
             return str(error)
-        changes = (change for change in self._timeline.since(mark) if not self._is_excused(change))
+        specs = (it for it in self._timeline.of(SpecChange, node="") if it.time >= since and it.sequence < mark)
+        changes = (change for change in (*specs, *self._timeline.since(mark)) if not self._is_excused(change))
         return "; ".join(interference(changes, node, self._writes.owns, operator_namespace))
 
     def _is_excused(self, change: Change) -> bool:

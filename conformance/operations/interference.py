@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from conformance.cluster.changes import Change, Gap, LabelChange, NodeChange, Outage, PodChange, PodEvent, PolicyChange
+from conformance.cluster.changes import (
+    Change,
+    Gap,
+    LabelChange,
+    NodeChange,
+    Outage,
+    PodChange,
+    PodEvent,
+    PolicyChange,
+    SpecChange,
+)
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import taints_in
@@ -78,6 +88,8 @@ def interference(changes: Iterable[Change], node: str, owns: Owns, operator_name
     for change in changes:
         if isinstance(change, Gap | Outage):
             found[change.describe()] = None
+        elif isinstance(change, SpecChange):
+            found[_spec(change, owns)] = None
         elif change.node != node:
             continue
         elif isinstance(change, LabelChange):
@@ -94,6 +106,13 @@ def by(writer: str) -> str:
     """Return who wrote something, for messages: ` (by argocd-controller, Argo CD)`; empty if nobody knows."""
     known = next((name for start, name in _KNOWN_AS.items() if writer.startswith(start)), "")
     return f" (by {', '.join(filter(None, (writer, known)))})" if writer else ""
+
+
+def _spec(change: SpecChange, owns: Owns) -> str:
+    """A new spec of the ClusterPolicy or of an operand, which restarts pods on every node."""
+    if not change.writer or change.writer in {*PRODUCT_WRITERS, FIELD_MANAGER} or owns(change.version):
+        return ""
+    return f"{change.describe()}{by(change.writer)}"
 
 
 def _labels(change: LabelChange, owns: Owns) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -131,11 +132,20 @@ class Execution:
             self._cluster.catch_up(spot.node)
         except InconclusiveError as error:
             return str(error)
-        mark = self._marks.get(Stop.of(spot), 0)
+        mark, guard, namespace = (
+            self._marks.get(Stop.of(spot), 0),
+            self._cluster.guard,
+            self._cluster.operator_namespace,
+        )
         # Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
-        nodes = self._provisioner.targets if spot.after else (spot.node,)
-        found = (self._cluster.guard.trouble(node, mark, self._cluster.operator_namespace) for node in nodes)
-        return "; ".join(filter(None, found))
+        found = [guard.trouble(node, mark, namespace, since) for node, since in self._concerned(spot)]
+        return "; ".join(filter(None, (*found, self._edited(spot.node))))
+
+    def _edited(self, node: str) -> str:
+        """Describe that somebody changed the file of a node; empty if nobody did, or if that cannot be told."""
+        with suppress(ClusterError):
+            return self._provisioner.targets[node].edited(self._cluster)
+        return ""
 
     def postpones(self, spot: Spot) -> bool:
         """Return whether a case cannot be judged before the end, because somebody else may have deleted a pod."""
@@ -151,7 +161,10 @@ class Execution:
         return "; ".join(filter(None, found))
 
     def _concerned(self, spot: Spot) -> Iterator[tuple[str, float]]:
-        """The nodes that a case depends on, and since when. A pod that was deleted just before may not be back."""
+        """The nodes that a case depends on, and since when: what stopped a pod just before may still be felt.
+
+        Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
+        """
         stop = Stop.of(spot)
         since = self._begun.get(stop, -math.inf) - self._cluster.limits.operands_ready
         nodes = self._provisioner.targets if spot.after else (spot.node,)

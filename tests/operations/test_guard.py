@@ -9,7 +9,7 @@ import pytest
 from conformance.cluster import diff
 from conformance.cluster.changes import LabelChange, PolicyChange
 from conformance.cluster.timeline import Timeline
-from conformance.cluster.views import node_view, policy_view
+from conformance.cluster.views import daemon_set_view, node_view, policy_view
 from conformance.cluster.writes import OwnWrites
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import label, overwritten_by_product
@@ -129,6 +129,48 @@ def test_a_foreign_strategy_is_reported_with_its_writer(timeline: Timeline) -> N
     assert [change.field for change in timeline.of(PolicyChange)] == ["strategy"]
     with pytest.raises(ForeignChangeError, match=r"strategy: single -> mixed \(by flux\)"):
         guard.check()
+
+
+def daemon_set(generation: int, manager: str) -> dict[str, Any]:
+    """A DaemonSet whose template was written last by `manager`."""
+    template: dict[str, Any] = {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {}}}}}
+    fields = [
+        {"manager": "gpu-operator", "time": "2026-11-24T12:00:00Z", "fieldsV1": {"f:spec": {"f:template": {}}}},
+        {"manager": manager, "time": "2026-11-24T13:00:00Z", "fieldsV1": template},
+    ]
+    meta = {"name": "nvidia-dcgm", "namespace": "n", "resourceVersion": str(generation), "generation": generation}
+    return {"metadata": meta | {"managedFields": fields}, "spec": {"template": {"spec": {"containers": []}}}}
+
+
+@pytest.mark.parametrize(
+    ("manager", "told"),
+    [
+        ("kubectl-rollout", "the spec of DaemonSet nvidia-dcgm changed (by kubectl-rollout)"),
+        ("argocd-controller", "the spec of DaemonSet nvidia-dcgm changed (by argocd-controller, Argo CD)"),
+        ("gpu-operator", ""),
+    ],
+)
+def test_a_template_that_somebody_changes_is_trouble_on_every_node(timeline: Timeline, manager: str, told: str) -> None:
+    guard = Guard(timeline, OwnWrites())
+    old, new = daemon_set(1, "gpu-operator"), daemon_set(2, manager)
+
+    diff.daemon_set(timeline, daemon_set_view(old), daemon_set_view(new), new)
+
+    assert guard.trouble("a", 0) == guard.trouble("b", 0) == told
+    assert guard.trouble("a", timeline.mark()) == "", "a mark after it"
+    assert guard.trouble("a", timeline.mark(), since=0.5) == told, "just before the mark"
+    guard.check("a")
+
+
+def test_a_new_spec_of_the_policy_is_trouble_if_somebody_else_wrote_it(timeline: Timeline) -> None:
+    guard = Guard(timeline, OwnWrites())
+    old, new = policy("1", "single"), policy("2", "single", "kubectl-edit")
+    new["metadata"]["generation"] = 2
+
+    diff.policy(timeline, policy_view(old), policy_view(new), new)
+
+    assert guard.trouble("a", 0) == "the spec of ClusterPolicy p changed (by kubectl-edit)"
+    guard.check("a")
 
 
 def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:

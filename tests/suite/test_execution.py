@@ -17,6 +17,7 @@ from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.evidence import Outcome
 from conformance.report.model import Case
 from conformance.report.model import Outcome as CaseOutcome
+from conformance.spec.mig_parted import parse
 from conformance.spec.names import Strategy
 from conformance.suite import execution
 from conformance.suite.agenda import Agenda
@@ -728,3 +729,35 @@ def test_what_others_do_to_one_node_is_trouble_for_a_change_of_strategy_on_all(s
     trouble = stage.execution.trouble(spot)
 
     assert ("container-toolkit=false (by kubectl-label)" in trouble) is told
+
+
+FILE = """
+version: v1
+mig-configs:
+  all-1g.10gb: [{devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "now", "told"),
+    [
+        ("mine", FILE, False),
+        ("mine", FILE.replace("7", "4"), True),
+        ("mine", "no: file", True),
+        ("mine", None, True),
+        ("default-mig-parted-config", None, False),
+    ],
+)
+def test_a_file_of_the_user_s_own_that_was_edited_in_the_run_is_trouble(
+    source: str, now: str | None, told: bool
+) -> None:
+    stage = Stage("a")
+    mine = replace(stage.planner.targets["a"], source=source, configurations=parse(FILE))
+    stage.planner.targets = {"a": mine}
+    if now is not None:
+        path = paths.config_map(stage.cluster.operator_namespace, "mine")
+        stage.memory.put(path, {"metadata": {"name": "mine"}, "data": {"config.yaml": now}})
+
+    trouble = stage.execution.trouble(Spot(cell(ONE), "a"))
+
+    assert ("ConfigMap mine" in trouble) is told

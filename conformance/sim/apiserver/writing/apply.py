@@ -34,7 +34,7 @@ _SERVER_OWNED = frozenset({
     "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
     "deletionTimestamp", "deletionGracePeriodSeconds", "generateName",
 })  # fmt: skip
-_TRACKED = frozenset({"clusterpolicies", "nodes"})
+_TRACKED = frozenset({"clusterpolicies", "daemonsets", "nodes"})
 Owner = tuple[str, str]
 """Name of a field manager and its operation, `Apply` or `Update`."""
 
