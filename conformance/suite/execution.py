@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,9 +14,9 @@ from conformance.report.run import Run, Spent
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.case import CaseDeclaration
 from conformance.suite.cells import FIRST_WAVE, Spot
+from conformance.suite.doubts import Doubts
 from conformance.suite.failure_evidence import MOST_PLACES, take_evidence
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.pod_deletions import PodDeletions
 from conformance.suite.provisioning import Provisioner
 from conformance.suite.scenario import Moment
 from conformance.suite.scenarios.capacity import still_counted
@@ -49,6 +47,7 @@ class Execution:
 
     Attributes:
         agenda: The work of the run; empty until the cases have been selected.
+        doubts: Tells what else than the product may have made a case fail.
         tell: Callback for progress: number of states begun, number of states in total, current activity.
     """
 
@@ -58,13 +57,11 @@ class Execution:
         self._run = run
         self._canary = canary
         self._visits: dict[Stop, Visit] = {}
-        self._marks: dict[Stop, int] = {}
-        self._begun: dict[Stop, float] = {}
         self._errors: dict[Stop, Exception] = {}
         self._current: Visit | None = None
         self._reporters: dict[tuple[object, ...], str] = {}
         self._canary_cases: set[str] = set()
-        self._deletions = PodDeletions(self._cluster, provisioner.run)
+        self.doubts = Doubts(provisioner)
         self._finished = False
         self._ended: Exception | None = None
         self.tell: Callable[[int, int, str], None] = lambda *_: None
@@ -123,53 +120,6 @@ class Execution:
             expected = expected.telling(partial(node.timeline.between, *own))
         return expected, found
 
-    def trouble(self, spot: Spot) -> str:
-        """Describe what else than the product may have made a case fail since its stop began; empty if nothing did.
-
-        Changes that the watches have not delivered yet count too.
-        """
-        try:
-            self._cluster.catch_up(spot.node)
-        except InconclusiveError as error:
-            return str(error)
-        mark, guard, namespace = (
-            self._marks.get(Stop.of(spot), 0),
-            self._cluster.guard,
-            self._cluster.operator_namespace,
-        )
-        # Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
-        found = [guard.trouble(node, mark, namespace, since) for node, since in self._concerned(spot)]
-        return "; ".join(filter(None, (*found, self._edited(spot.node))))
-
-    def _edited(self, node: str) -> str:
-        """Describe that somebody changed the file of a node; empty if nobody did, or if that cannot be told."""
-        with suppress(ClusterError):
-            return self._provisioner.targets[node].edited(self._cluster)
-        return ""
-
-    def postpones(self, spot: Spot) -> bool:
-        """Return whether a case cannot be judged before the end, because somebody else may have deleted a pod."""
-        return any(self._deletions.doubtful(node, since) for node, since in self._concerned(spot))
-
-    def undecided(self, spot: Spot) -> bool:
-        """Return whether one more change of the node of a case may tell who deleted a pod."""
-        return any(self._deletions.undecided(node, since) for node, since in self._concerned(spot) if node == spot.node)
-
-    def deleted(self, spot: Spot) -> str:
-        """Describe the pods that somebody else deleted while a case was at work; empty if nobody did."""
-        found = (self._deletions.by_others(node, since) for node, since in self._concerned(spot))
-        return "; ".join(filter(None, found))
-
-    def _concerned(self, spot: Spot) -> Iterator[tuple[str, float]]:
-        """The nodes that a case depends on, and since when: what stopped a pod just before may still be felt.
-
-        Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
-        """
-        stop = Stop.of(spot)
-        since = self._begun.get(stop, -math.inf) - self._cluster.limits.operands_ready
-        nodes = self._provisioner.targets if spot.after else (spot.node,)
-        return ((node, since) for node in nodes)
-
     def keep_evidence(self, name: str, case: CaseDeclaration, spot: Spot, *, ask: bool = True) -> None:
         """Take the evidence of the place of a case that did not pass, once for all cases there, for the report.
 
@@ -192,7 +142,7 @@ class Execution:
                 return
             node = visit.nodes.get(spot.node) if visit else None
             log = node.arrival.reconfiguration.manager_log if node and node.arrival and own is None else ()
-            marks = own or (node.mark if node else self._marks.get(stop, 0), None)
+            marks = own or (node.mark if node else self.doubts.mark(stop), None)
             self._run.evidence[key] = take_evidence(self._cluster, spot.node, marks, log, ask=ask)
         self._run.evidence_of[name] = key
 
@@ -226,8 +176,7 @@ class Execution:
         self._leave()
         for left in self._visits.values():
             left.forget_details()
-        self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
-        self._begun[stop] = self._cluster.timeline.now() if stop.changes else -math.inf
+        self.doubts.begin(stop)
         visit = Visit(stop, self.agenda)
         try:
             if stop.changes:

@@ -85,7 +85,7 @@ class Session:
                 itertools.cycle((found[name].configuration, spot.cell.configuration)), ENOUGH
             ):
                 self.cluster.catch_up(name)
-                if not self.execution.undecided(spot):
+                if not self.execution.doubts.undecided(spot):
                     return
                 self.provisioner.repeat(name, configuration)
 

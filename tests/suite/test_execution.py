@@ -726,7 +726,7 @@ def test_what_others_do_to_one_node_is_trouble_for_a_change_of_strategy_on_all(s
     }
     stage.memory.put(paths.node("b"), found | {"metadata": meta})
 
-    trouble = stage.execution.trouble(spot)
+    trouble = stage.execution.doubts.trouble(spot)
 
     assert ("container-toolkit=false (by kubectl-label)" in trouble) is told
 
@@ -758,6 +758,6 @@ def test_a_file_of_the_user_s_own_that_was_edited_in_the_run_is_trouble(
         path = paths.config_map(stage.cluster.operator_namespace, "mine")
         stage.memory.put(path, {"metadata": {"name": "mine"}, "data": {"config.yaml": now}})
 
-    trouble = stage.execution.trouble(Spot(cell(ONE), "a"))
+    trouble = stage.execution.doubts.trouble(Spot(cell(ONE), "a"))
 
     assert ("ConfigMap mine" in trouble) is told

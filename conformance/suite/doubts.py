@@ -1,0 +1,80 @@
+"""What else than the product may have made a case fail: somebody else, or an API server that did not answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+
+from conformance.cluster.errors import ClusterError, InconclusiveError
+from conformance.suite.agenda import Stop
+from conformance.suite.cells import Spot
+from conformance.suite.pod_deletions import PodDeletions
+from conformance.suite.provisioning import Provisioner
+
+
+class Doubts:
+    """Tells for a case that failed what kept it from being a finding.
+
+    Args:
+        provisioner: Changes the cluster of the run.
+    """
+
+    def __init__(self, provisioner: Provisioner) -> None:
+        self._provisioner = provisioner
+        self._cluster = provisioner.cluster
+        self._deletions = PodDeletions(self._cluster, provisioner.run)
+        self._marks: dict[Stop, int] = {}
+        self._begun: dict[Stop, float] = {}
+
+    def begin(self, stop: Stop) -> None:
+        """Note that what happens from now on may be felt by the cases of a stop; for nodes that are only read, all."""
+        self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
+        self._begun[stop] = self._cluster.timeline.now() if stop.changes else -math.inf
+
+    def mark(self, stop: Stop) -> int:
+        """Return the mark of the timeline at which a stop began; 0 if it did not, or if its nodes are only read."""
+        return self._marks.get(stop, 0)
+
+    def trouble(self, spot: Spot) -> str:
+        """Describe what else than the product may have made a case fail since its stop began; empty if nothing did.
+
+        Changes that the watches have not delivered yet count too.
+        """
+        try:
+            self._cluster.catch_up(spot.node)
+        except InconclusiveError as error:
+            return str(error)
+        mark, namespace = self.mark(Stop.of(spot)), self._cluster.operator_namespace
+        concerned = self._concerned(spot)
+        found = [self._cluster.guard.trouble(node, mark, namespace, since) for node, since in concerned]
+        return "; ".join(filter(None, (*found, self._edited(spot.node))))
+
+    def postpones(self, spot: Spot) -> bool:
+        """Return whether a case cannot be judged before the end, because somebody else may have deleted a pod."""
+        return any(self._deletions.doubtful(node, since) for node, since in self._concerned(spot))
+
+    def undecided(self, spot: Spot) -> bool:
+        """Return whether one more change of the node of a case may tell who deleted a pod."""
+        return any(self._deletions.undecided(node, since) for node, since in self._concerned(spot) if node == spot.node)
+
+    def deleted(self, spot: Spot) -> str:
+        """Describe the pods that somebody else deleted while a case was at work; empty if nobody did."""
+        found = (self._deletions.by_others(node, since) for node, since in self._concerned(spot))
+        return "; ".join(filter(None, found))
+
+    def _edited(self, node: str) -> str:
+        """Describe that somebody changed the file of a node; empty if nobody did, or if that cannot be told."""
+        with suppress(ClusterError):
+            return self._provisioner.targets[node].edited(self._cluster)
+        return ""
+
+    def _concerned(self, spot: Spot) -> Iterator[tuple[str, float]]:
+        """The nodes that a case depends on, and since when: what stopped a pod just before may still be felt.
+
+        Operands roll from node to node when the strategy changes: what holds up one node holds up the others.
+        """
+        stop = Stop.of(spot)
+        since = self._begun.get(stop, -math.inf) - self._cluster.limits.operands_ready
+        nodes = self._provisioner.targets if spot.after else (spot.node,)
+        return ((node, since) for node in nodes)
