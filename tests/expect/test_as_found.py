@@ -9,7 +9,8 @@ import pytest
 from conformance.expect.as_found import check_counts, check_listing, check_not_failed, check_settled
 from conformance.expect.device_plugin import DevicePlugin
 from conformance.expect.finding import ConformanceError
-from conformance.expect.observed import ListedGpu, read_device_list
+from conformance.expect.observed import ListedGpu
+from conformance.expect.readings import read_device_list
 from conformance.spec.names import Strategy
 from tests.expect.made import context
 

@@ -20,7 +20,7 @@ from conformance.expect.device_plugin import DevicePlugin, Refusal, refusal, res
 from conformance.expect.finding import CheckContext
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.node import ExpectedNode, expected_node
-from conformance.expect.observed import read_probe
+from conformance.expect.readings import read_probe
 from conformance.expect.resources import expected_resources
 from conformance.sim.device_plugin.klog import Klog
 from conformance.sim.device_plugin.settings import Settings

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from conformance.expect.instance_list import with_gpu_instances
-from conformance.expect.observed import ObservedGpu, read_probe
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.readings import read_probe
 from conformance.sim import nvidia_smi
 from conformance.sim.hardware import NodeHardware
 from tests.probe.running import run_probe

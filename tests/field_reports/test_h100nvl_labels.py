@@ -12,7 +12,8 @@ from conformance.expect.catalogue import multiprocessors
 from conformance.expect.geometry import observed_geometry
 from conformance.expect.hardware import deviations
 from conformance.expect.labels import expected_labels
-from conformance.expect.observed import ObservedGpu, read_probe
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.readings import read_probe
 from conformance.sim.hardware import NodeHardware
 from conformance.spec.models import GpuModel, load_models
 from conformance.spec.names import Strategy

@@ -10,7 +10,7 @@ import pytest
 from conformance.expect.geometry import observed_geometry, wanted_geometry
 from conformance.expect.label_checks import check_labels
 from conformance.expect.labels import expected_labels
-from conformance.expect.observed import read_driver, read_probe
+from conformance.expect.readings import read_driver, read_probe
 from conformance.sim import mig_parted
 from conformance.sim.device_plugin.klog import Klog
 from conformance.sim.device_plugin.settings import Settings

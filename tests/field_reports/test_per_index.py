@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from conformance.expect.applied import counts_as_applied
 from conformance.expect.geometry import observed_geometry, wanted_geometry
-from conformance.expect.observed import ObservedGpu, read_probe
+from conformance.expect.observed import ObservedGpu
+from conformance.expect.readings import read_probe
 from conformance.sim import mig_parted, nvidia_smi
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.nvml import Nvml

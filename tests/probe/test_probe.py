@@ -11,7 +11,8 @@ import pynvml
 import pytest
 
 import conformance.probe
-from conformance.expect.observed import ObservedGpuInstance, read_probe
+from conformance.expect.observed import ObservedGpuInstance
+from conformance.expect.readings import read_probe
 from conformance.probe import read
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.hardware.compute import SIZES

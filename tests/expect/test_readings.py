@@ -18,12 +18,8 @@ from conformance.expect.observed import (
     ObservedGpuInstance,
     ObservedInstance,
     ObservedProfile,
-    UnreadableError,
-    find_probe_answer,
-    read_device_list,
-    read_driver,
-    read_probe,
 )
+from conformance.expect.readings import UnreadableError, find_probe_answer, read_device_list, read_driver, read_probe
 from conformance.spec.models import Engines
 from conformance.spec.profile import Profile
 
