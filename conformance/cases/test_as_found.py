@@ -46,7 +46,7 @@ def test_labels_describe_the_configuration_as_found(node: ExpectedNode, seen: Co
     That is the whole family of GPU Feature Discovery, as far as the GPU model and the configuration tell it.
     Source: runbook, "What it is"; k8s-device-plugin v0.20.0, internal/lm.
     """
-    check_labels_as_configured(node.context, seen.labels, seen.gpus, seen.entries)
+    check_labels_as_configured(node.context, seen.labels, seen.gpus, seen.entries, node.device_plugin.version)
 
 
 @case("D-01", "D-18", scenario=ListAsConfigured)

@@ -30,7 +30,11 @@ _OF_THE_MODEL: Final = ("memory", "compute.major", "compute.minor", "family", "p
 
 
 def check_labels_as_configured(
-    context: CheckContext, found: Mapping[str, str], gpus: Sequence[ObservedGpu], entries: Sequence[Entry]
+    context: CheckContext,
+    found: Mapping[str, str],
+    gpus: Sequence[ObservedGpu],
+    entries: Sequence[Entry],
+    version: str = "",
 ) -> None:
     """Check the whole family of labels of GPU Feature Discovery against the configuration of the label.
 
@@ -40,14 +44,16 @@ def check_labels_as_configured(
         gpus: The GPUs as the labels describe them; at least one. Only under `mixed` is their number known for every
             configuration.
         entries: Entries of the configuration.
+        version: Image tag of GPU Feature Discovery; empty for the newest.
 
     Raises:
+        VersionError: The tag is not a version.
         ConformanceError: A label is missing, unexpected or wrong; the message shows only those labels.
     """
     if not all(matching_entries(gpu, entries) for gpu in gpus):
         return  # what other GPUs carry, the configuration does not say
     wanted = wanted_geometry(gpus, entries)
-    expected = expected_labels(gpus, wanted, context.strategy, None, features=found)
+    expected = expected_labels(gpus, wanted, context.strategy, None, features=found, version=version)
     check_labels(context, found, [_as_far_as_known(labels, gpus, found) for labels in expected])
 
 

@@ -15,10 +15,16 @@ from conformance.expect.observed import ObservedInstance
 from conformance.spec.models import Engines
 from conformance.spec.names import PREFIX
 from conformance.spec.profile import Profile
+from conformance.spec.releases import at_least
 
 Labels: TypeAlias = dict[str, str | None]
 """Label name to value; None accepts any value that is not empty."""
 
+_FAMILIES: Final = {8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}
+"""Major compute capability to the value of `nvidia.com/gpu.family`; exceptions are in `_FAMILIES_APART`."""
+_FAMILIES_APART: Final = {(7, 0): "volta", (7, 5): "turing", (8, 9): "ada-lovelace"}
+_FAMILY_SINCE: Final = {"ada-lovelace": "v0.17.1", "blackwell": "v0.17.2", "rubin": "v0.20.0"}
+"""First version of GPU Feature Discovery that writes a family; older ones do not know the GPUs."""
 _MODES: Final = {"0300": "graphics", "0302": "compute"}
 """PCI class (VGA controller, 3D controller) to the value of `nvidia.com/gpu.mode`."""
 ENGINES: Final = ("copy", "decoder", "encoder", "jpeg", "ofa")
@@ -74,11 +80,22 @@ def product(gpu_name: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9\-_. ]", "", gpu_name).split())
 
 
-def family(major: int, minor: int) -> str | None:
-    """Return the value of `nvidia.com/gpu.family` for a compute capability; None if it is unknown."""
-    if (major, minor) == (8, 9):
-        return "ada-lovelace"
-    return {8: "ampere", 9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}.get(major)
+def family(major: int, minor: int, version: str = "") -> str | None:
+    """Return the value of `nvidia.com/gpu.family` for a compute capability; None if it is unknown.
+
+    Args:
+        major: Major compute capability.
+        minor: Minor compute capability.
+        version: Image tag of GPU Feature Discovery; empty for the newest. One that does not know a GPU calls it
+            `undefined`, or `ampere` if its capability is 8.9.
+
+    Raises:
+        VersionError: The tag is not a version.
+    """
+    known = _FAMILIES_APART.get((major, minor)) or _FAMILIES.get(major)
+    if known in _FAMILY_SINCE and version and not at_least(version, _FAMILY_SINCE[known]):
+        return "ampere" if known == "ada-lovelace" else "undefined"
+    return known
 
 
 def mode(features: Mapping[str, str]) -> str | None:

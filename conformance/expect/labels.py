@@ -45,6 +45,7 @@ def expected_labels(
     strategy: Strategy,
     driver: Driver | None,
     features: Mapping[str, str] | None = None,
+    version: str = "",
 ) -> tuple[Labels, ...]:
     """Return the sets of labels that are right for the node; it must match one of them.
 
@@ -57,10 +58,15 @@ def expected_labels(
         strategy: Strategy of the cluster.
         driver: Versions of driver and CUDA; None accepts any.
         features: Labels of the node, with those of Node Feature Discovery; None if they are unknown.
+        version: Image tag of GPU Feature Discovery; empty for the newest.
+
+    Raises:
+        VersionError: The tag is not a version.
     """
     models = list(dict.fromkeys(model_name(gpu) for gpu in gpus))
     common = _common(gpus, strategy, driver, features or {})
-    return tuple(_as_written(common | _of_model(model, len(models) > 1, gpus, wanted, strategy)) for model in models)
+    several = len(models) > 1
+    return tuple(_as_written(common | _of_model(one, several, gpus, wanted, strategy, version)) for one in models)
 
 
 def _as_written(labels: Labels) -> Labels:
@@ -91,10 +97,15 @@ def _common(
 
 
 def _of_model(
-    model: str, several: bool, gpus: Sequence[ObservedGpu], wanted: Sequence[WantedGpu], strategy: Strategy
+    model: str,
+    several: bool,
+    gpus: Sequence[ObservedGpu],
+    wanted: Sequence[WantedGpu],
+    strategy: Strategy,
+    version: str,
 ) -> Labels:
     sliced = [gpu for gpu in wanted if gpu.enabled]
-    labels = _whole_gpus([gpu for gpu in gpus if model_name(gpu) == model], whole=len(wanted) - len(sliced))
+    labels = _whole_gpus([gpu for gpu in gpus if model_name(gpu) == model], len(wanted) - len(sliced), version)
     if several:
         labels[PREFIX + "gpu.replicas"] = None
     if strategy is Strategy.SINGLE and sliced:
@@ -102,7 +113,7 @@ def _of_model(
     return labels | (_mixed(gpus, wanted) if strategy is Strategy.MIXED else {})
 
 
-def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
+def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int, version: str) -> Labels:
     major, minor = _capability(gpus[0])
     labels: Labels = {
         PREFIX + "gpu.product": product(gpus[0].name),
@@ -113,7 +124,7 @@ def _whole_gpus(gpus: Sequence[ObservedGpu], whole: int) -> Labels:
         PREFIX + "gpu.compute.major": str(major),
         PREFIX + "gpu.compute.minor": str(minor),
     }
-    return labels | {PREFIX + "gpu.family": family(major, minor)}
+    return labels | {PREFIX + "gpu.family": family(major, minor, version)}
 
 
 def _capability(gpu: ObservedGpu) -> tuple[int, int]:

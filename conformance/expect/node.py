@@ -117,11 +117,14 @@ class ExpectedNode:
     def labels(self, gpus: Sequence[ObservedGpu], driver: Driver | None) -> tuple[Labels, ...]:
         """Return the label sets that are right for the node; it must match one of them.
 
+        GPU Feature Discovery is taken to have the version of the device plugin, with which it shares an image.
+
         Args:
             gpus: The GPUs as read from NVML; they give the figures in the labels.
             driver: Versions of driver and CUDA; None accepts any.
         """
-        return expected_labels(gpus, self.wanted, self.strategy, driver, features=self.features)
+        version = self.device_plugin.version
+        return expected_labels(gpus, self.wanted, self.strategy, driver, features=self.features, version=version)
 
     def may_crash(self, gpus: Sequence[ObservedGpu]) -> tuple[str, ...]:
         """Return the apps of operands that may crash-loop: the device plugin, if it cannot advertise the geometry.

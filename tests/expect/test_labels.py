@@ -69,6 +69,8 @@ def test_product(name: str, cleaned: str) -> None:
 @pytest.mark.parametrize(
     ("capability", "expected"),
     [
+        ((7, 0), "volta"),
+        ((7, 5), "turing"),
         ((8, 0), "ampere"),
         ((8, 9), "ada-lovelace"),
         ((9, 0), "hopper"),
@@ -80,6 +82,34 @@ def test_product(name: str, cleaned: str) -> None:
 )
 def test_family(capability: tuple[int, int], expected: str | None) -> None:
     assert family(*capability) == expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "version", "expected"),
+    [
+        ((8, 9), "v0.17.0", "ampere"),
+        ((8, 9), "v0.17.1", "ada-lovelace"),
+        ((10, 0), "v0.17.1", "undefined"),
+        ((10, 0), "v0.17.2", "blackwell"),
+        ((12, 0), "v0.17.0", "undefined"),
+        ((13, 0), "v0.19.3", "undefined"),
+        ((7, 5), "v0.17.0", "turing"),
+        ((9, 0), "v0.17.0", "hopper"),
+    ],
+)
+def test_older_programs_do_not_know_newer_families(capability: tuple[int, int], version: str, expected: str) -> None:
+    """From k8s-device-plugin, internal/lm/resource.go at these tags."""
+    assert family(*capability, version) == expected
+
+
+def test_labels_are_those_of_the_version() -> None:
+    gpus = [gpu(mode=True, board="b200-180gb")]
+
+    (old,) = expected_labels(gpus, observed_geometry(gpus), Strategy.MIXED, None, version="v0.17.0")
+    (new,) = expected_labels(gpus, observed_geometry(gpus), Strategy.MIXED, None)
+
+    assert dict(old.items() ^ new.items()).keys() == {"nvidia.com/gpu.family"}
+    assert (old["nvidia.com/gpu.family"], new["nvidia.com/gpu.family"]) == ("undefined", "blackwell")
 
 
 @pytest.mark.parametrize("strategy", Strategy)

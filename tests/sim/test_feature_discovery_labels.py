@@ -17,6 +17,7 @@ from conformance.sim.feature_discovery.labels import LabelError, cleaned
 from conformance.sim.feature_discovery.node_labels import labels
 from conformance.sim.hardware import NodeHardware
 from conformance.sim.nvml import Nvml
+from conformance.spec.without_mig import board_without_mig
 from tests.sim.containers import Log
 from tests.sim.partitioned import MIG_OFF, partition, partitioned
 
@@ -31,6 +32,7 @@ def label(
     sharing: Sharing | None = None,
     faults: Sequence[str] = (),
     last: str | None = None,
+    version: str = "",
 ) -> dict[str, str]:
     """Labels without their prefix."""
     found = labels(
@@ -41,6 +43,7 @@ def label(
         faults=Faults(faults),
         log=Klog(Log().append, lambda: datetime.now(UTC)),
         last=last,
+        version=version,
     )
     assert all(name.startswith("nvidia.com/") for name in found)
     return {name.removeprefix("nvidia.com/"): value for name, value in found.items()}
@@ -135,6 +138,35 @@ def test_mps_is_for_whole_gpus_only() -> None:
 )
 def test_family_follows_the_compute_capability(board: str, family: str) -> None:
     assert label(partitioned(MIG_OFF, board=board), "none")["gpu.family"] == family
+
+
+@pytest.mark.parametrize(
+    ("board", "version", "family"),
+    [
+        ("b200-180gb", "v0.17.0", "undefined"),
+        ("b200-180gb", "v0.17.2", "blackwell"),
+        ("h200-141gb", "v0.17.0", "hopper"),
+        ("rtx-pro-6000-96gb", "v0.17.1", "undefined"),
+    ],
+)
+def test_older_programs_do_not_know_newer_families(board: str, version: str, family: str) -> None:
+    """From internal/lm/resource.go at these tags; v0.17.4 and v0.20.0 were run on the simulated NVML."""
+    assert label(partitioned(MIG_OFF, board=board), "none", version=version)["gpu.family"] == family
+
+
+@pytest.mark.parametrize(
+    ("board", "version", "family"),
+    [
+        ("tesla-t4", "", "turing"),
+        ("tesla-t4", "v0.17.0", "turing"),
+        ("l40s", "", "ada-lovelace"),
+        ("l40s", "v0.17.1", "ada-lovelace"),
+        ("l40s", "v0.17.0", "ampere"),
+    ],
+)
+def test_family_of_gpus_without_mig(board: str, version: str, family: str) -> None:
+    """The real v0.20.0 writes `turing` for a Tesla T4."""
+    assert label(NodeHardware([board_without_mig(board)]), "none", version=version)["gpu.family"] == family
 
 
 def test_cleaning_keeps_what_a_label_may_hold() -> None:

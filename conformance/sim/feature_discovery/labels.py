@@ -16,14 +16,29 @@ from conformance.sim.device_plugin.sharing import Sharing
 from conformance.sim.faults import Faults
 from conformance.spec import names
 from conformance.spec.names import Strategy
+from conformance.spec.releases import at_least
 
 Labels = dict[str, str]
 
 _INVALID: Final = "MIG-INVALID"
 _UNKNOWN_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9\-_. ]")
-_FAMILIES: Final[Mapping[int, str]] = {9: "hopper", 10: "blackwell", 12: "blackwell", 13: "rubin"}
-"""Families by major compute capability; 8 covers two families."""
+_FAMILIES: Final[Mapping[int, str]] = {
+    1: "tesla",
+    2: "fermi",
+    3: "kepler",
+    5: "maxwell",
+    6: "pascal",
+    9: "hopper",
+    10: "blackwell",
+    12: "blackwell",
+    13: "rubin",
+}
+"""Families by major compute capability; 7 and 8 cover two families each."""
+_TURING_MINOR: Final = 5
 _ADA_MINOR: Final = 9
+_ADA_SINCE: Final = "v0.17.1"
+_FAMILIES_SINCE: Final[Mapping[str, str]] = {"blackwell": "v0.17.2", "rubin": "v0.20.0"}
+"""First version that knows a family, from the same file at the tags v0.17.0 to v0.20.0."""
 
 
 class LabelError(Exception):
@@ -39,12 +54,18 @@ class Labelling:
         sharing: Sharing of resources.
         faults: The faults that are switched on.
         warn: Logs a warning: place in the source, and text.
+        version: Image tag of the program; empty for the newest.
     """
 
     strategy: str
     sharing: Sharing
     faults: Faults
     warn: Callable[[str, str], None]
+    version: str = ""
+
+    def is_at_least(self, version: str) -> bool:
+        """Return whether the program has this version or a newer one."""
+        return not self.version or at_least(self.version, version)
 
 
 def resource_labels(gpus: Sequence[Gpu], labelling: Labelling, last: str | None = None) -> Labels:
@@ -86,16 +107,16 @@ def whole_gpu_labels(gpus: Sequence[Gpu], labelling: Labelling) -> dict[str, Lab
         model: _resource(
             names.GPU_RESOURCE, [model], counts[model], labelling, shared=labelling.sharing if model in whole else None
         )
-        | _of_gpu(whole.get(model) or partitioned[model])
+        | _of_gpu(whole.get(model) or partitioned[model], labelling)
         for model in counts
     }
 
 
-def _of_gpu(gpu: Gpu) -> Labels:
+def _of_gpu(gpu: Gpu, labelling: Labelling) -> Labels:
     major, minor = gpu.capability
     return {
         f"{names.GPU_RESOURCE}.memory": str(gpu.memory_mib),
-        f"{names.GPU_RESOURCE}.family": _family(major, minor),
+        f"{names.GPU_RESOURCE}.family": _family(major, minor, labelling),
         f"{names.GPU_RESOURCE}.compute.major": str(major),
         f"{names.GPU_RESOURCE}.compute.minor": str(minor),
     }
@@ -178,10 +199,14 @@ def _resource(
     }
 
 
-def _family(major: int, minor: int) -> str:
+def _family(major: int, minor: int, labelling: Labelling) -> str:
+    if major == 7:
+        return "volta" if minor < _TURING_MINOR else "turing"
     if major == 8:
-        return "ampere" if minor < _ADA_MINOR else "ada-lovelace"
-    return _FAMILIES.get(major, "undefined")
+        return "ada-lovelace" if minor >= _ADA_MINOR and labelling.is_at_least(_ADA_SINCE) else "ampere"
+    family = _FAMILIES.get(major, "undefined")
+    since = _FAMILIES_SINCE.get(family)
+    return "undefined" if since and not labelling.is_at_least(since) else family
 
 
 def cleaned(text: str) -> str:

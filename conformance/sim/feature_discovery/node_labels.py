@@ -15,6 +15,7 @@ from conformance.sim.device_plugin.inventory import Gpu, read_gpus
 from conformance.sim.device_plugin.klog import Klog
 from conformance.sim.device_plugin.profile_names import ProfileNameError
 from conformance.sim.device_plugin.settings import Settings
+from conformance.sim.device_plugin.sharing import Sharing
 from conformance.sim.device_plugin.start import error_text
 from conformance.sim.faults import Faults
 from conformance.sim.feature_discovery.labels import LabelError, Labelling, Labels, cleaned, resource_labels
@@ -37,6 +38,7 @@ def labels(
     faults: Faults,
     log: Klog,
     last: str | None = None,
+    version: str = "",
 ) -> Labels:
     """Compute the labels of a node.
 
@@ -48,6 +50,7 @@ def labels(
         faults: The faults that are switched on.
         log: Log for warnings.
         last: See `resource_labels`.
+        version: Image tag of the program; empty for the newest.
 
     Raises:
         LabelError: NVML cannot be initialised or read, the strategy is unknown, or MPS is configured while MIG is on.
@@ -61,14 +64,15 @@ def labels(
             raise LabelError(f"error creating labeler: failed to {reason}") from error
         log.warning("fallback.go:40", f"Failed to {reason}")
     else:
-        found |= _device_labels(nvml, settings, machine, faults, log, last)
+        labelling = Labelling(settings.strategy, settings.sharing, faults, log.warning, version)
+        found |= _device_labels(nvml, labelling, machine, last)
     found[_VGPU_PRESENT] = "false"
     if len(found) <= 1:
         log.warning("main.go:278", "No labels generated from any source")
     return found
 
 
-def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults, log: Klog, last: str | None) -> Labels:
+def _device_labels(nvml: Nvml, labelling: Labelling, machine: str, last: str | None) -> Labels:
     try:
         gpus = read_gpus(nvml)
         if not gpus:
@@ -76,9 +80,9 @@ def _device_labels(nvml: Nvml, settings: Settings, machine: str, faults: Faults,
         return (
             {"nvidia.com/gpu.machine": cleaned(machine), "nvidia.com/gpu.mode": _MODE}
             | _versions(nvml)
-            | {names.MIG_CAPABLE: _boolean(_is_mig_capable(gpus, faults))}
-            | {"nvidia.com/mps.capable": _boolean(_is_mps_capable(gpus, settings))}
-            | resource_labels(gpus, Labelling(settings.strategy, settings.sharing, faults, log.warning), last)
+            | {names.MIG_CAPABLE: _boolean(_is_mig_capable(gpus, labelling.faults))}
+            | {"nvidia.com/mps.capable": _boolean(_is_mps_capable(gpus, labelling.sharing))}
+            | resource_labels(gpus, labelling, last)
         )
     except (LabelError, ProfileNameError, pynvml.NVMLError) as error:
         raise LabelError(f"error creating labeler: {error}") from error
@@ -112,8 +116,8 @@ def _is_mig_capable(gpus: Sequence[Gpu], faults: Faults) -> bool:
     return any(gpu.mig_capable for gpu in gpus) or faults.on("gfd-calls-every-gpu-capable")
 
 
-def _is_mps_capable(gpus: Sequence[Gpu], settings: Settings) -> bool:
-    if settings.sharing.strategy != "mps":
+def _is_mps_capable(gpus: Sequence[Gpu], sharing: Sharing) -> bool:
+    if sharing.strategy != "mps":
         return False
     if any(gpu.mig_enabled for gpu in gpus):
         raise LabelError(

@@ -46,7 +46,15 @@ async def _run(container: Container, settings: Settings, log: Klog) -> bool:
     runs = 0
     while not (container.stop.is_set() or hangup.is_set()):
         runs += 1
-        found = labels(nvml, settings, machine=node.hardware.machine, timestamp=timestamp, faults=node.faults, log=log)
+        found = labels(
+            nvml,
+            settings,
+            machine=node.hardware.machine,
+            timestamp=timestamp,
+            faults=node.faults,
+            log=log,
+            version=container.version,
+        )
         if runs % 4 == 0 and node.faults.on("gfd-labels-vanish"):
             # Without mig.capable a run that begins in this minute would find no node to look at.
             found = {name: found.get(name, "") for name in (names.GFD_TIMESTAMP, names.MIG_CAPABLE)}

@@ -152,10 +152,11 @@ class LookAsConfigured(Scenario[None, Configured]):
         gpus = gpus_by_label(node.target, node.cell, node.cluster.node(node.name).labels)
         entries = node.target.entries(node.cell.configuration)
         context, limit = node.expected.context, node.cluster.limits.labels
+        version = node.expected.device_plugin.version
 
         def follows() -> bool:
             labels = node.cluster.node(node.name).labels
-            return not _fails(lambda: check_labels_as_configured(context, labels, gpus, entries))
+            return not _fails(lambda: check_labels_as_configured(context, labels, gpus, entries, version))
 
         node.cluster.give_time(follows, "the labels of GPU Feature Discovery", limit, node=node.name)
         return Configured(node.cluster.node(node.name).labels, gpus, entries)
