@@ -51,9 +51,14 @@ class Collector:
             self._run.narrowed.append(f"no case of {', '.join(sorted(path.name for path in left_out))} was selected")
 
     def _explained(self, path: Path) -> bool:
-        """Whether cases of a module were left out for a reason that the report gives, such as a missing permission."""
+        """Whether cases of a module were left out for a reason that the report gives: a permission, or the profile."""
         text = path.read_text(encoding="utf-8")
-        return any(f"def {one.case}(" in text for one in self._run.left_out)
+        return self._is_beyond_profile(path) or any(f"def {one.case}(" in text for one in self._run.left_out)
+
+    def _is_beyond_profile(self, path: Path) -> bool:
+        """Whether the profile that the report states has none of the cases of a module that was collected."""
+        names = {name for name, one in self._run.functions.items() if Path(one.module).name == path.name}
+        return bool(names) and names <= self._run.beyond_profile
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:

@@ -98,6 +98,7 @@ class Run:
         mig_nodes: Every node of the cluster that can do MIG.
         not_run: Places at which cases were deselected, by function.
         deselected: How many cases the user's selection left out.
+        beyond_profile: Names of the functions whose cases the profile does not have.
         left_out: Places at which cases are left out, with the reasons.
         blocked: Ids of cases that could not judge because of a problem that another case reports.
         inconclusive: Ids of cases that the suite could not judge.
@@ -137,6 +138,7 @@ class Run:
     mig_nodes: tuple[str, ...] = ()
     not_run: dict[str, int] = field(default_factory=dict)
     deselected: int = 0
+    beyond_profile: set[str] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
     inconclusive: set[str] = field(default_factory=set)

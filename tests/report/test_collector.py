@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.report.model import Case, Outcome, Verdict
+from conformance.report.model import Case, CaseFunction, Outcome, Verdict
 from conformance.report.run import Run
 from tests.report.inner import Inner, StandIn
 
@@ -122,6 +122,22 @@ def test_a_module_that_was_left_out_narrows_the_run(inner: Inner) -> None:
     inner.run("--ignore=test_b.py")
 
     assert "no case of test_b.py was selected" in inner.report.reasons
+
+
+@pytest.mark.parametrize("beyond", [True, False])
+def test_a_module_beyond_the_profile_narrows_nothing(inner: Inner, *, beyond: bool) -> None:
+    inner.pytester.makepyfile(test_a="def test_a(): pass", test_b="def test_b(): pass")
+
+    def without_b(run: Run) -> None:
+        run.functions["test_b"] = CaseFunction(
+            module="test_b.py", requirements=("D-22",), level="extended", scenario="", statement="", source=""
+        )
+        if beyond:
+            run.beyond_profile.add("test_b")
+
+    inner.run("test_a.py", stand_in=StandIn(without_b))
+
+    assert ("no case of test_b.py was selected" in inner.report.reasons) == (not beyond)
 
 
 def test_what_is_narrowed_already_is_not_told_twice(inner: Inner) -> None:
