@@ -25,6 +25,7 @@ from conformance.expect.resources import expected_resources
 from conformance.sim.device_plugin.klog import Klog
 from conformance.sim.device_plugin.settings import Settings
 from conformance.sim.device_plugin.start import StartError, start
+from conformance.sim.device_plugin.versions import behaviour_of
 from conformance.sim.faults import Faults
 from conformance.sim.hardware import DriverError, Gpu, NodeHardware
 from conformance.sim.hardware.compute import SIZES
@@ -33,7 +34,6 @@ from conformance.spec.mig_parted import Entry
 from conformance.spec.models import board_names, find_board, load_models
 from conformance.spec.names import Strategy
 from conformance.spec.profile import Profile
-from conformance.spec.releases import at_least
 from tests.probe.running import run_probe
 
 CDI = ("cdi-annotations", "cdi-cri")
@@ -88,8 +88,7 @@ def advertised(hardware: NodeHardware, strategy: Strategy, plugin: DevicePlugin)
         started = start(
             Nvml(hardware),
             settings,
-            whole_names=at_least(plugin.version, "v0.20.0"),
-            cdi_needs_devices=at_least(plugin.version, "v0.18.0"),
+            behaviour_of(plugin.version),
             faults=Faults(),
             log=Klog(lambda _: None, lambda: datetime.now(UTC)),
         )

@@ -164,7 +164,7 @@ def _run(hardware: NodeHardware, replay: Replay, log: LogLines) -> Started | Non
     klog = Klog(log.append, lambda: datetime.now(UTC))
     settings = read_settings(replay.command, replay.env, replay.files, klog)
     try:
-        return start(Nvml(hardware), settings, whole_names=True, cdi_needs_devices=True, faults=Faults(), log=klog)
+        return start(Nvml(hardware), settings, faults=Faults(), log=klog)
     except StartError as error:
         klog.failure("main.go:198", f"error starting plugins: {error}")
         return None

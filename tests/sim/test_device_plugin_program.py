@@ -179,6 +179,42 @@ def test_unusable_settings_end_the_plugin(env: Mapping[str, str], message: str) 
     assert message in fails(partitioned(MIG_OFF), env)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("MIG_STRATEGY", "error starting plugins: unable to validate flags: unknown MIG strategy: "),
+        ("DEVICE_LIST_STRATEGY", "unable to validate flags: invalid --device-list-strategy option: invalid strategy: "),
+        ("DEVICE_ID_STRATEGY", "unable to validate flags: invalid --device-id-strategy option: "),
+    ],
+)
+def test_an_empty_variable_ends_the_plugin(name: str, message: str) -> None:
+    """As the real v0.17.4 and v0.20.0 do."""
+    assert fails(partitioned(MIG_OFF), {name: ""}).endswith(message)
+
+
+def test_a_variable_that_cannot_be_parsed_ends_the_program_before_it_starts_plugins() -> None:
+    """As the real v0.20.0 says."""
+    assert fails(partitioned(MIG_OFF), {"PASS_DEVICE_SPECS": "maybe"}) == (
+        'could not parse "maybe" as bool value from environment variable "PASS_DEVICE_SPECS" for flag '
+        'pass-device-specs: strconv.ParseBool: parsing "maybe": invalid syntax'
+    )
+
+
+@pytest.mark.parametrize(("version", "with_parents"), [("v0.17.4", True), ("v0.18.1", False), ("v0.20.0", False)])
+def test_cdi_names_gpus_in_mig_mode_before_v018(version: str, *, with_parents: bool) -> None:
+    """As the real v0.17.4 and v0.20.0 do."""
+    hardware = partitioned(SEVEN)
+    env = {"MIG_STRATEGY": "mixed", "DEVICE_LIST_STRATEGY": "cdi-cri"}
+    inside = container(hardware, env=env, log=Log(), version=version)
+    inside.stop.set()
+
+    assert asyncio.run(device_plugin(inside)) == 0
+
+    named = {device["name"] for device in json.loads(inside.node.files[FILE])["devices"]}
+    assert (hardware.gpus[0].uuid in named) == with_parents
+    assert len(named) == len(SEVEN) + with_parents
+
+
 MPS = json.dumps({"sharing": {"mps": {"resources": [{"name": "nvidia.com/gpu", "replicas": 2}]}}})
 
 

@@ -71,6 +71,17 @@ def test_replicas_of_one_device_are_given_once() -> None:
     assert answer.envs == {"NVIDIA_VISIBLE_DEVICES": "GPU-0"}
 
 
+def test_before_v018_they_are_given_as_often_as_asked_for() -> None:
+    """As the real v0.17.4 answers."""
+    settings = Settings(device_list=("envvar", "cdi-cri"))
+    old = ResourceServer(GPU, replicas(gpu(0), 3), settings, Faults(), unique_ids=False)
+
+    answer = old.allocate(["GPU-0::0", "GPU-0::2"])
+
+    assert answer.envs == {"NVIDIA_VISIBLE_DEVICES": "GPU-0,GPU-0"}
+    assert answer.cdi == ["k8s.device-plugin.nvidia.com/gpu=GPU-0"] * 2
+
+
 def test_index_ids_name_gpu_and_mig_device() -> None:
     assert server([mig(1, 4)], Settings(device_id="index")).allocate(["MIG-1-4"]).envs == {
         "NVIDIA_VISIBLE_DEVICES": "1:4"
@@ -128,9 +139,11 @@ def test_whole_gpus_are_chosen_near_each_other() -> None:
     assert server(devices).preferred(ids(devices), ["GPU-0"], 2) == ["GPU-0", "GPU-3"]
 
 
-def test_preference_among_too_few_is_refused() -> None:
+def test_preference_among_too_few_is_refused_but_of_whole_gpus_it_is_empty() -> None:
+    """As the real v0.17.4 and v0.20.0 answer: the allocator of whole GPUs returns no error."""
     with pytest.raises(AllocateError, match="not enough available devices"):
-        server([gpu(0), gpu(1)]).preferred(["GPU-0"], (), 2)
+        server([mig(0, 0), mig(0, 1)]).preferred(["MIG-0-0"], (), 2)
+    assert server([gpu(0), gpu(1)]).preferred(["GPU-0"], (), 2) == []
 
 
 def test_numa_node_is_left_out_where_the_machine_names_none() -> None:

@@ -19,18 +19,19 @@ def qualified_name(device: str) -> str:
     return f"{KIND}={device}"
 
 
-def cdi_spec(gpus: Sequence[Gpu], device_id: str) -> dict[str, Any]:
+def cdi_spec(gpus: Sequence[Gpu], device_id: str, *, with_parents: bool = False) -> dict[str, Any]:
     """Return the specification for all GPUs with MIG off and all MIG devices.
 
     Args:
         gpus: All GPUs of the node.
         device_id: `uuid` or `index`: how devices are named.
+        with_parents: Whether GPUs in MIG mode are in it as well, as before v0.18.0.
 
     Returns:
         The specification without edits per device, since simulated containers have no file system.
     """
     by_index = device_id == "index"
-    whole = [str(gpu.index) if by_index else gpu.uuid for gpu in gpus if not gpu.mig_enabled]
+    whole = [str(gpu.index) if by_index else gpu.uuid for gpu in gpus if with_parents or not gpu.mig_enabled]
     mig = [f"{gpu.index}:{one.index}" if by_index else one.uuid for gpu in gpus for one in gpu.devices]
     return {
         "cdiVersion": "0.5.0",

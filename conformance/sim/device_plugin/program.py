@@ -6,26 +6,20 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from conformance.sim.container import Container
 from conformance.sim.device_plugin.cdi import FILE
 from conformance.sim.device_plugin.klog import Klog
-from conformance.sim.device_plugin.options import SettingsError
+from conformance.sim.device_plugin.options import FlagError, SettingsError
 from conformance.sim.device_plugin.server import ResourceServer
-from conformance.sim.device_plugin.settings import Settings, read_settings
+from conformance.sim.device_plugin.settings import read_settings
 from conformance.sim.device_plugin.start import Started, StartError, start
+from conformance.sim.device_plugin.versions import behaviour_of, settings_as_read_by
 from conformance.sim.node import MANAGER_LOOKED, SimNode
 from conformance.sim.nvml import Nvml
 from conformance.sim.plugin_api import Device
-from conformance.spec.releases import at_least
 
-WHOLE_NAMES_SINCE: Final = "v0.20.0"
-"""First version with exact profile matching and the policy `packed` (k8s-device-plugin CHANGELOG.md)."""
-CDI_NEEDS_DEVICES_SINCE: Final = "v0.18.0"
-"""First version whose CDI specification leaves out GPUs in MIG mode and must have devices (vendored
-nvidia-container-toolkit, pkg/nvcdi/lib-nvml.go, and container-device-interface, pkg/cdi/spec.go)."""
 _STRATEGY: Final = "/run/nvidia/plugin-strategy"
 """Where a plugin with the fault `plugin-repartitions` notes its strategy."""
 COLD_START_TRIES: Final = 24
@@ -51,6 +45,9 @@ async def device_plugin(container: Container) -> int:
     while again:
         try:
             started = _start(container, log)
+        except FlagError as error:
+            log.failure("main.go:198", str(error))
+            return 1
         except (SettingsError, StartError) as error:
             log.failure("main.go:198", f"error starting plugins: {error}")
             return 1
@@ -78,12 +75,10 @@ def _start(container: Container, log: Klog) -> Started:
     settings = read_settings(container.command, env, container.files, log)
     if node.faults.on("plugin-repartitions"):
         _repartition(node, settings.strategy)
-    is_new = _is_at_least(container, WHOLE_NAMES_SINCE)
     started = start(
         Nvml(node.hardware, container.visible),
-        settings if is_new else _as_before(settings),
-        whole_names=is_new,
-        cdi_needs_devices=_is_at_least(container, CDI_NEEDS_DEVICES_SINCE),
+        settings_as_read_by(container.version, settings),
+        behaviour_of(container.version),
         faults=node.faults,
         log=log,
         control_nodes=_CONTROL_NODES,
@@ -101,15 +96,6 @@ def _repartition(node: SimNode, strategy: str) -> None:
         newest = gpu.created[-1]
         newest.compute_instances.clear()
         gpu.destroy_instance(newest)
-
-
-def _is_at_least(container: Container, version: str) -> bool:
-    """Return whether the program has this version or a newer one; an image without a version is the newest."""
-    return not container.version or at_least(container.version, version)
-
-
-def _as_before(settings: Settings) -> Settings:
-    return replace(settings, allocation_policy="distributed")
 
 
 async def _serve(container: Container, servers: Sequence[ResourceServer], log: Klog) -> bool:

@@ -29,6 +29,7 @@ class ResourceServer:
         settings: Settings of the plugin.
         faults: The faults that are switched on.
         control_nodes: Device files of the node that every container gets with PASS_DEVICE_SPECS.
+        unique_ids: Whether several replicas of one device are named once.
 
     Attributes:
         resource: Name of the extended resource.
@@ -42,6 +43,8 @@ class ResourceServer:
         settings: Settings,
         faults: Faults,
         control_nodes: Sequence[str] = (),
+        *,
+        unique_ids: bool = True,
     ) -> None:
         self.resource = resource
         self.is_ready = True
@@ -49,6 +52,7 @@ class ResourceServer:
         self._settings = settings
         self._faults = faults
         self._control_nodes = control_nodes
+        self._unique_ids = unique_ids
 
     def devices(self) -> Sequence[Device]:
         """Return all devices; they are healthy, since simulated GPUs report no XID errors."""
@@ -69,7 +73,9 @@ class ResourceServer:
         chosen = [self._devices[one] for one in ids]
         if self._faults.on("plugin-extra-device"):
             chosen += [device for device in self._devices.values() if device not in chosen][:1]
-        names = list(dict.fromkeys(self._name(device) for device in chosen))
+        names = [self._name(device) for device in chosen]
+        if self._unique_ids:
+            names = list(dict.fromkeys(names))
         cdi = [qualified_name(name) for name in names]
         ways = self._settings.device_list
         return AllocateResponse(
@@ -84,18 +90,22 @@ class ResourceServer:
     def preferred(self, available: Collection[str], required: Collection[str], size: int) -> Sequence[str]:
         """Choose devices: whole GPUs by NUMA node, MIG and shared devices by the allocation policy.
 
+        Returns:
+            The ids; none if fewer than `size` whole GPUs are available.
+
         Raises:
-            AllocateError: Fewer than `size` are available.
+            AllocateError: Fewer than `size` MIG or shared devices are available.
         """
         candidates = [one for one in self._devices if one in available and one not in required]
         missing = size - len(required)
+        if not any(device.is_mig or device.is_replica for device in self._devices.values()):
+            chosen = self._by_distance(candidates, required)[:missing]
+            return [*required, *chosen] if len(chosen) == missing else []
         if len(candidates) < missing:
             raise AllocateError(
                 "error getting list of preferred allocation devices: not enough available devices to satisfy allocation"
             )
-        if any(device.is_mig or device.is_replica for device in self._devices.values()):
-            return [*required, *self._by_use(candidates, missing)]
-        return [*required, *self._by_distance(candidates, required)[:missing]]
+        return [*required, *self._by_use(candidates, missing)]
 
     def _validate(self, ids: Sequence[str]) -> None:
         before = f'invalid allocation request for "{self.resource}": invalid request: '

@@ -6,16 +6,19 @@ cmd/nvidia-device-plugin/main.go (validateFlags).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from conformance.sim.device_plugin.klog import Klog
-from conformance.sim.device_plugin.options import FILE_ERROR, SettingsError, Sources
+from conformance.sim.device_plugin.options import UNREADABLE, FlagError, SettingsError, Sources, go_field, section
 from conformance.sim.device_plugin.sharing import ConfigFileError, Sharing, read_sharing
 from conformance.spec.names import Strategy
 
-_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?)(ms|us|ns|h|m|s)")
+_NUMBER: Final = re.compile(r"\d+(\.\d*)?")
 _WITHOUT_EFFECT: Final = {
     "rename": ("replicas.go:60", "Setting the 'rename' field"),
     "devices": ("replicas.go:63", "Customizing the 'devices' field"),
@@ -81,7 +84,7 @@ def read_settings(
         strategy=sources.text("mig-strategy"),
         fail_on_init_error=sources.truth("fail-on-init-error"),
         sharing=_sharing(sources),
-        device_list=tuple(sources.text("device-list-strategy").split(",")),
+        device_list=sources.listed("device-list-strategy"),
         device_id=sources.text("device-id-strategy"),
         pass_device_specs=sources.truth("pass-device-specs"),
         allocation_policy=sources.text("shared-devices-allocation-policy"),
@@ -89,7 +92,7 @@ def read_settings(
         mps_root=sources.text("mps-root"),
         oneshot=sources.truth("oneshot"),
         no_timestamp=sources.truth("no-timestamp"),
-        sleep_seconds=_seconds(sources.text("sleep-interval")),
+        sleep_seconds=_sleep_seconds(sources),
     )
     _warn(sources, settings.sharing, log)
     return settings
@@ -97,26 +100,36 @@ def read_settings(
 
 def _sharing(sources: Sources) -> Sharing:
     try:
-        return read_sharing(sources.file.get("sharing") or {})
+        return read_sharing(section(sources.file, "sharing", "v1.Sharing"))
     except ConfigFileError as error:
-        before = f"{FILE_ERROR}unmarshal error: error unmarshaling JSON: while decoding JSON: "
-        raise SettingsError(f"{before}{error}") from error
+        raise SettingsError(f"{UNREADABLE}{error}") from error
+
+
+def _sleep_seconds(sources: Sources) -> float | None:
+    text, origin = sources.duration("sleep-interval")
+    try:
+        return _seconds(text)
+    except ValueError as error:
+        if origin is None:
+            raise SettingsError(f"{UNREADABLE}{error}") from error
+        before = f'could not parse "{text}" from environment variable "{origin}" as value for flag sleep-interval: '
+        raise FlagError(f"{before if origin else ''}{error}") from error
 
 
 def _seconds(text: str) -> float | None:
-    """Parse `60s`, `5m`, `1h` or plain seconds; None for `infinite`."""
+    """Parse `60s`, `1h30m` and the like; None for `infinite`."""
     if text == "infinite":
         return None
-    unit = text[-1:] if text[-1:] in _UNITS else ""
-    try:
-        return float(text.removesuffix(unit)) * _UNITS.get(unit, 1.0)
-    except ValueError as error:
-        raise SettingsError(f'time: invalid duration "{text}"') from error
+    parts = _PART.findall(text)
+    if "".join(number + unit for number, unit in parts) == text != "":
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    problem = "missing unit in" if _NUMBER.fullmatch(text) else "invalid"
+    raise ValueError(f'time: {problem} duration "{text}"')
 
 
 def _warn(sources: Sources, sharing: Sharing, log: Klog) -> None:
     ending = "is not yet supported in the config. Ignoring..."
-    if sources.file.get("resources"):
+    if go_field(sources.file, "resources"):
         log.warning("config.go:86", f"Customizing the 'resources' field {ending}")
     for without_effect, way in sharing.ignored:
         place, begin = _WITHOUT_EFFECT[without_effect]

@@ -20,10 +20,12 @@ from conformance.sim.device_plugin.options import SettingsError
 from conformance.sim.device_plugin.profile_names import ProfileNameError
 from conformance.sim.device_plugin.server import ResourceServer
 from conformance.sim.device_plugin.settings import Settings, uses_cdi, validate
+from conformance.sim.device_plugin.versions import Behaviour
 from conformance.sim.faults import Faults
 from conformance.sim.nvml import Nvml
 from conformance.spec.names import Strategy
 
+NEWEST: Final = Behaviour()
 _NO_PLUGINS: Final = "error getting plugins: "
 _NO_MANAGERS: Final = f"{_NO_PLUGINS}unable to create plugins: failed to construct resource managers: "
 _NO_CDI_DEVICES: Final = "failed to save CDI spec: failed to write spec: invalid CDI Spec: invalid spec, no devices"
@@ -58,9 +60,8 @@ class Started:
 def start(
     nvml: Nvml,
     settings: Settings,
+    behaviour: Behaviour = NEWEST,
     *,
-    whole_names: bool,
-    cdi_needs_devices: bool,
     faults: Faults,
     log: Klog,
     control_nodes: Sequence[str] = (),
@@ -70,8 +71,7 @@ def start(
     Args:
         nvml: NVML of the node; need not be initialised.
         settings: Settings of the plugin.
-        whole_names: See `build_device_map`.
-        cdi_needs_devices: Whether a CDI specification without devices is an error (from v0.18.0).
+        behaviour: What depends on the version of the plugin.
         faults: The faults that are switched on.
         log: Log for warnings and errors.
         control_nodes: See `ResourceServer`.
@@ -90,18 +90,23 @@ def start(
         return Started()
     try:
         gpus = read_gpus(nvml)
-        found = build_device_map(gpus, strategy, settings.sharing, whole_names=whole_names, faults=faults, log=log)
+        found = build_device_map(
+            gpus, strategy, settings.sharing, whole_names=behaviour.whole_names, faults=faults, log=log
+        )
     except (DeviceMapError, ProfileNameError, pynvml.NVMLError) as error:
         before = "error building device map: error building device map from config.resources: "
         raise StartError(f"{_NO_MANAGERS}{before}{error}") from error
     finally:
         nvml.nvmlShutdown()
     _check_mps(settings, found)
-    servers = [ResourceServer(name, devices, settings, faults, control_nodes) for name, devices in found.items()]
+    servers = [
+        ResourceServer(name, devices, settings, faults, control_nodes, unique_ids=behaviour.unique_ids)
+        for name, devices in found.items()
+    ]
     if not uses_cdi(settings):
         return Started(servers)
-    spec = cdi_spec(gpus, settings.device_id)
-    if cdi_needs_devices and not spec["devices"]:
+    spec = cdi_spec(gpus, settings.device_id, with_parents=not behaviour.cdi_without_parents)
+    if behaviour.cdi_without_parents and not spec["devices"]:
         raise StartError(f"{_NO_PLUGINS}unable to create cdi spec file: {_NO_CDI_DEVICES}")
     return Started(servers, spec)
 
