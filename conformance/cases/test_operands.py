@@ -1,6 +1,6 @@
 """Operands and pods of users while a node is reconfigured, and for as long as it stays so."""
 
-from conformance.expect.histories import check_node_kept, check_operands_rest
+from conformance.expect.histories import check_node_kept, check_nothing_beside, check_operands_rest
 from conformance.expect.node import ExpectedNode
 from conformance.expect.operands import (
     check_operands_kept,
@@ -70,9 +70,12 @@ def test_pods_of_users_are_left_alone(node: ExpectedNode, seen: Stay) -> None:
 def test_node_and_its_neighbours_are_left_alone(node: ExpectedNode, seen: Stay) -> None:
     """A change MUST NOT cordon, uncordon, taint or restart the node, nor write labels or taints of other nodes.
 
+    It MUST NOT delete pods of other nodes either, nor pods of the node that are no operands.
+
     Source: mig-parted v0.15.0, pkg/mig/reconfigure: without WITH_REBOOT only labels of the own node are written.
     """
     check_node_kept(node.context, seen.node_changes, seen.neighbours)
+    check_nothing_beside(node.context, seen.side_effects)
 
 
 @case("D-05", scenario=WatchRest)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
+from conformance.expect.deletions import ENOUGH
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
 from conformance.expect.label_changes import LabelChange, touched
 from conformance.expect.labels import is_gfd_label
@@ -114,6 +115,23 @@ def check_node_kept(context: CheckContext, changes: Sequence[Described], neighbo
         )
     if neighbours:
         raise ConformanceError(context, "other nodes", Finding(("nothing happens there",), tuple(neighbours)))
+
+
+def check_nothing_beside(context: CheckContext, effects: Sequence[Collection[str]]) -> None:
+    """Check that nothing happens beside the node in every change of its geometry, as somebody else would not do it.
+
+    Args:
+        context: Node and state that the check is about.
+        effects: What happened in each change to other nodes, and to pods on the node that are no operands.
+
+    Raises:
+        ConformanceError: Something happened in each of them, and there were `deletions.ENOUGH`.
+    """
+    always = frozenset(effects[0]).intersection(*effects[1:]) if len(effects) >= ENOUGH else frozenset[str]()
+    if always:
+        expected = (f"nothing else happens in each of the {len(effects)} changes of the node",)
+        likely = ("mig-manager selects pods by their label and by the name of its node, and writes to its node alone",)
+        raise ConformanceError(context, "side effects", Finding(expected, tuple(sorted(always))), likely)
 
 
 def check_labels_rest(context: CheckContext, changes: Sequence[LabelChange]) -> None:

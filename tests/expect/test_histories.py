@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.expect.deletions import ENOUGH
 from conformance.expect.finding import ConformanceError
 from conformance.expect.histories import (
     check_labels_rest,
     check_node_kept,
+    check_nothing_beside,
     check_operands_rest,
     check_resource_changes,
     check_resources_rest,
@@ -139,6 +141,26 @@ def test_a_node_that_is_kept() -> None:
         "D-05 other nodes of node sim-0 under single, all-1g.10gb\n"
         "  expected    nothing happens there\n"
         "  found       b: mig.config.state=pending"
+    )
+
+
+def test_what_happens_in_some_changes_may_be_the_work_of_others() -> None:
+    deleted, written = "b: pod of DaemonSet x deleted", "b: label y written"
+
+    check_nothing_beside(context(), [])
+    check_nothing_beside(context(), [{deleted}] * (ENOUGH - 1))
+    check_nothing_beside(context(), [{deleted}, {deleted, written}, {written}, {deleted}])
+
+
+def test_what_happens_in_every_change_is_the_products() -> None:
+    deleted, written = "b: pod of DaemonSet x deleted", "b: label y written"
+
+    assert message_of(
+        lambda: check_nothing_beside(context(requirement="D-05"), [{deleted}, {deleted, written}, {deleted}])
+    ).startswith(
+        "D-05 side effects of node sim-0 under single, all-1g.10gb\n"
+        "  expected    nothing else happens in each of the 3 changes of the node\n"
+        "  found       b: pod of DaemonSet x deleted\n"
     )
 
 

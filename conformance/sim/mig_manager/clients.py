@@ -79,14 +79,19 @@ class GpuClients:
         with suppress(StuckError):
             await self._poll(lambda: not self._of_app(app), SCRIPT_POLL_SECONDS, first_after=0.0)
 
-    async def delete(self, app: str) -> None:
+    async def delete(self, app: str, *, anywhere: bool = False) -> None:
         """Delete the pods with this `app` label, without waiting for their termination.
+
+        Args:
+            app: Value of the label.
+            anywhere: Whether to delete those of all nodes (the fault `mig-manager-restarts-every-validator`).
 
         Raises:
             StuckError: The API server rejected the request or did not respond.
         """
         await self._pods.synced.wait()
-        await self._delete(self._of_app(app))
+        every = [pod for pod in self._pods.cache.values() if _labels(pod).get("app") == app] if anywhere else []
+        await self._delete(every or self._of_app(app))
 
     async def delete_those_of_users(self) -> None:
         """Delete all pods of users on the node (the fault `mig-manager-deletes-user-pods`).
@@ -96,6 +101,14 @@ class GpuClients:
         """
         kept = {self._namespace, "kube-system"}
         await self._delete([pod for pod in self._on_node() if pod["metadata"]["namespace"] not in kept])
+
+    async def delete_nfd_worker(self) -> None:
+        """Delete the pod of the NFD worker of the node (the fault `mig-manager-deletes-nfd-worker`).
+
+        Raises:
+            StuckError: The API server rejected the request or did not respond.
+        """
+        await self._delete([pod for pod in self._on_node() if _labels(pod).get("role") == "worker"])
 
     def _on_node(self) -> list[Object]:
         return list(self._pods.select(node_of, self._node))

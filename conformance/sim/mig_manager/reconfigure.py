@@ -200,8 +200,11 @@ class Reconfiguration:
             await self._clients.delete(names.DRIVER_APP)
         if self._process.fault("mig-manager-leaves-taint"):
             await self._labels.change_spec({"taints": [_LEFT_BEHIND]})
+        if self._process.fault("mig-manager-deletes-nfd-worker"):
+            await self._clients.delete_nfd_worker()
+        anywhere = self._process.fault("mig-manager-restarts-every-validator")
         try:
-            await self._clients.delete(names.VALIDATOR_APP)
+            await self._clients.delete(names.VALIDATOR_APP, anywhere=anywhere)
         except StuckError as error:
             raise StuckError(f"failed to restart validator pod: {error}") from error
 

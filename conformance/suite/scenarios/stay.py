@@ -17,6 +17,7 @@ from conformance.expect.label_changes import touched
 from conformance.expect.observed import ObservedGpu
 from conformance.expect.operands import apps_to_watch
 from conformance.operations.crash_loops import crash_looping
+from conformance.operations.side_effects import side_effects
 from conformance.operations.taints import node_changes
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.arrival import Arrival
@@ -34,6 +35,7 @@ class Stay:
         node_changes: Changes of taints, schedulability, readiness and boot id.
         neighbours: What happened until the cell was left to state label, deploy labels, taints and cordon of nodes that
             nobody asked for anything.
+        side_effects: What each change of the node did beside it since the run began, see `side_effects`.
         pods: Lives of all pods on the node since the request, including pods that existed before and stayed.
         operands: Apps whose pods must be replaced by a change of geometry.
         others: Apps of the other operands, which run on meanwhile.
@@ -48,6 +50,7 @@ class Stay:
     resource_changes: tuple[ResourceChange, ...]
     node_changes: tuple[NodeChange, ...]
     neighbours: tuple[str, ...]
+    side_effects: tuple[frozenset[str], ...]
     pods: tuple[PodLife, ...]
     operands: tuple[str, ...]
     others: tuple[str, ...]
@@ -84,6 +87,7 @@ class WatchStay(Scenario[None, Stay]):
             resource_changes=tuple(change for change in history if isinstance(change, ResourceChange)),
             node_changes=node_changes(history, cluster.writes.owns),
             neighbours=tuple(_neighbours(node)),
+            side_effects=side_effects(cluster, node.name, tuple(_others(node)), node.left),
             pods=pods,
             operands=operands,
             others=tuple(sorted(others.difference(operands))),
@@ -116,15 +120,19 @@ def asks(change: LabelChange) -> bool:
     return change.before.get(MIG_CONFIG) != change.after.get(MIG_CONFIG)
 
 
+def _others(node: NodeInCell) -> Iterator[str]:
+    """Yield the names of the nodes that nobody asks for anything: each of the others has a stay of its own."""
+    for other in node.cluster.nodes():
+        if other.name != node.name and not node.cluster.guard.covers(other.name):
+            yield other.name
+
+
 def _neighbours(node: NodeInCell) -> Iterator[str]:
     cluster = node.cluster
-    for other in cluster.nodes():
-        # A node that the run asks for configurations has stays of its own.
-        if other.name == node.name or cluster.guard.covers(other.name):
-            continue
-        history = cluster.timeline.between(node.mark, node.left, node=other.name)
+    for other in _others(node):
+        history = cluster.timeline.between(node.mark, node.left, node=other)
         if any(isinstance(change, LabelChange) and asks(change) for change in history):
             continue
         labels = [change for change in history if isinstance(change, LabelChange) and touched(change)]
         for change in (*labels, *node_changes(history, cluster.writes.owns)):
-            yield f"{other.name}: {change.describe()}"
+            yield f"{other}: {change.describe()}"
