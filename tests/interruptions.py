@@ -2,9 +2,9 @@
 
 One simulated cluster stands for somebody's live cluster. Each point is a run of the suite on it that gets a signal
 right after one of its writes (lease, journal, cordon, labels, strategy, pods, restore). After SIGKILL,
-`mig-conformance restore apply` must bring back exactly what was found. After SIGINT, SIGTERM and SIGHUP, once or twice,
-summary and report must exist in time, and the cluster must be as found; after two signals `restore apply` may have to
-complete it.
+`mig-conformance restore apply` must bring back exactly what was found, also after another one that was killed. After
+SIGINT, SIGTERM and SIGHUP, once or twice, summary and report must exist in time, and the cluster must be as found;
+after two signals `restore apply` may have to complete it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import random
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,15 +32,48 @@ from conformance.cluster.transport import Transport
 from conformance.spec.names import GFD_TIMESTAMP, OPERATOR_NAMESPACE
 
 SUITE: Final = "mig-conformance"
-KINDS: Final = ("KILL", "INT", "TERM", "HUP", "INT INT", "TERM TERM", "HUP HUP")
+KILLED_TWICE: Final = "KILL KILL"
+"""The run, and then the command that puts back what it left."""
+KINDS: Final = ("KILL", KILLED_TWICE, "INT", "TERM", "HUP", "INT INT", "TERM TERM", "HUP HUP")
 RUN: Final = (
-    "--cluster=live", "--allow-disruptive", "--allow-cluster-wide", "--configuration=all-1g.10gb",
+    "--cluster=live", "--allow-disruptive", "--allow-cluster-wide", "--allow-reboot", "--configuration=all-1g.10gb",
     "--configuration=all-balanced",
 )  # fmt: skip
-LIMITS: Final = "lease = 2\nstays_pending = 0.3\nidle = 0.5\nedit_ignored = 1\nstuck = 2\n"
-"""Real seconds: on this cluster, five minutes are less than one. Mig-manager gives up after that time."""
+LIMITS: Final = (
+    "lease = 2\nstays_pending = 0.3\nidle = 0.5\nedit_ignored = 1\nstuck = 2\nreconfigure = 20\ncrash_again = 0.5\n"
+)
+"""Real seconds: on this cluster, five minutes are less than one. Mig-manager gives up after that time, also where a
+scenario holds it up, and then never answers."""
 IN_TIME: Final = 30.0
 """Real seconds from the first signal to the end; a reconfiguration takes less than one second on this cluster."""
+
+
+class Writes:
+    """The writes of the suite from now on, as method and path, read from the audit log of the API server."""
+
+    def __init__(self, audit: Path) -> None:
+        self._file = audit.open(encoding="utf-8")
+        self._file.seek(0, os.SEEK_END)
+        self._rest = ""
+        self._found: list[str] = []
+
+    def so_far(self) -> list[str]:
+        """Return all writes until now, the oldest first."""
+        *lines, self._rest = (self._rest + self._file.read()).split("\n")
+        for one in map(json.loads, lines):
+            if one["user_agent"].startswith(SUITE) and one["method"] != "GET":
+                self._found.append(f"{one['method']} {one['path']}")
+        return self._found
+
+    def until(self, count: int, running: subprocess.Popen[str]) -> list[str]:
+        """Wait for so many writes, or until the process has ended; return all writes until then."""
+        while running.poll() is None and len(self.so_far()) < count:
+            time.sleep(0.005)
+        return self._found
+
+    def close(self) -> None:
+        """Close the log."""
+        self._file.close()
 
 
 @dataclass
@@ -71,18 +105,6 @@ class Stage:
             "pods": [one["metadata"]["name"] for one in self.eyes.list(paths.pods(SUITE))],
         }
 
-    def writes(self, start: int) -> list[str]:
-        """The writes of the suite since a position of the audit log, as method and path."""
-        with self.audit.open(encoding="utf-8") as file:
-            file.seek(start)
-            lines = file.read().splitlines()
-        requests = [json.loads(line) for line in lines if line.endswith("}")]
-        return [
-            f"{one['method']} {one['path']}"
-            for one in requests
-            if one["user_agent"].startswith(SUITE) and one["method"] != "GET"
-        ]
-
     def begin(self, report: Path) -> subprocess.Popen[str]:
         """Start a run of the suite."""
         options = [f"--kubeconfig={self.kubeconfig}", f"--timeouts={self.limits}", f"--report-dir={report}"]
@@ -90,11 +112,17 @@ class Stage:
         command = [sys.executable, "-m", "conformance", "-q", *RUN, *options]
         return subprocess.Popen(command, cwd=report, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
+    def begin_restore(self) -> subprocess.Popen[str]:
+        """Start to put back, as a user would."""
+        command = [sys.executable, "-m", "conformance", "restore", "apply", f"--kubeconfig={self.kubeconfig}"]
+        command.append(f"--timeouts={self.limits}")
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def restore(self) -> str:
         """Put back, as a user would; returns what it said if it could not."""
-        command = [sys.executable, "-m", "conformance", "restore", "apply", f"--kubeconfig={self.kubeconfig}"]
-        done = subprocess.run([*command, f"--timeouts={self.limits}"], capture_output=True, text=True, check=False)
-        return "" if done.returncode == 0 else f"restore apply: {done.stdout}{done.stderr}"
+        with self.begin_restore() as restoring:
+            said, _ = restoring.communicate()
+        return "" if restoring.returncode == 0 else f"restore apply: {said}"
 
     @staticmethod
     def _node(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,20 +155,24 @@ def interrupt(stage: Stage, kind: str, after: int, pause: float, report: Path) -
     Returns:
         The write after which the first signal was sent, seconds from then to the end of the run, and its output.
     """
-    start = stage.audit.stat().st_size
     names = kind.split()
-    with stage.begin(report) as run:
-        writes: list[str] = []
-        while run.poll() is None and len(writes := stage.writes(start)) < after:
-            time.sleep(0.005)
+    with closing(Writes(stage.audit)) as log, stage.begin(report) as run:
+        writes = log.until(after, run)
         sent = time.monotonic()
         run.send_signal(getattr(signal, f"SIG{names[0]}"))
-        if len(names) > 1:
+        if len(names) > 1 and run.poll() is None:
             time.sleep(pause)
             run.send_signal(getattr(signal, f"SIG{names[1]}"))
         output, _ = run.communicate(timeout=300)
     at = writes[after - 1] if len(writes) >= after else "the end"
     return at, time.monotonic() - sent, output
+
+
+def kill_the_restore(stage: Stage, after: int) -> None:
+    """Put back, and kill that after some writes."""
+    with closing(Writes(stage.audit)) as log, stage.begin_restore() as restoring:
+        log.until(after, restoring)
+        restoring.kill()
 
 
 def problems(
@@ -150,12 +182,14 @@ def problems(
     with tempfile.TemporaryDirectory(prefix="interrupted-") as folder:
         at, seconds, output = interrupt(stage, kind, after, pause, Path(folder))
         wrong: list[str] = []
-        if kind != "KILL":
+        if not kind.startswith("KILL"):
             written = Path(folder, "report.json")
             wrong += [] if written.exists() else [f"no report.json: {output[-2000:]}"]
             wrong += [] if "\nverdict " in output else [f"no summary: {output[-2000:]}"]
             wrong += [f"took {seconds:.0f} s"] if seconds > in_time else []
             wrong += [f"traceback: {output[-3000:]}"] if "Traceback" in output else []
+        if kind == KILLED_TWICE:
+            kill_the_restore(stage, 1 + round(pause * 20))
         if kind == "KILL" or " " in kind:
             wrong += [said] if (said := stage.restore()) else []
     left = stage.snapshot()
@@ -173,10 +207,10 @@ def differences(found: Any, left: Any, at: str = "") -> Iterator[str]:
 
 def total_writes(stage: Stage) -> int:
     """Number of writes of a run that nothing interrupts."""
-    start = stage.audit.stat().st_size
-    with tempfile.TemporaryDirectory() as folder, stage.begin(Path(folder)) as run:
-        run.communicate()
-    return len(stage.writes(start))
+    with closing(Writes(stage.audit)) as log, tempfile.TemporaryDirectory() as folder:
+        with stage.begin(Path(folder)) as run:
+            run.communicate()
+        return len(log.so_far())
 
 
 def main(arguments: list[str]) -> int:

@@ -144,14 +144,19 @@ class Transport:
         """Patch an object (PATCH). A failed `test` operation of a JSON patch raises ApiError with status 422."""
         return self._json("PATCH", path, body=body, query={"fieldManager": self.manager}, content=kind)
 
-    def delete(self, path: str, *, grace: int | None = None) -> None:
+    def delete(self, path: str, *, grace: int | None = None, version: str | None = None) -> None:
         """Delete an object (DELETE); succeeds if it does not exist.
 
-        `grace` is the grace period of a pod in seconds; None uses the one in the pod's spec.
+        Args:
+            path: Path of the object.
+            grace: Grace period of a pod in seconds; None uses the one in the pod's spec.
+            version: resourceVersion that the object must have, or ApiError with status 409 is raised; None for any.
         """
-        body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        body: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        body |= {} if grace is None else {"gracePeriodSeconds": grace}
+        body |= {} if version is None else {"preconditions": {"resourceVersion": version}}
         try:
-            self._json("DELETE", path, body=body | ({} if grace is None else {"gracePeriodSeconds": grace}))
+            self._json("DELETE", path, body=body)
         except ApiError as error:
             if not error.not_found:
                 raise

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from conformance.cluster.transport import FIELD_MANAGER
+
 
 class OwnWrites:
     """Records the resourceVersion of each of this client's writes, and the UIDs of what it deletes. Thread-safe."""
@@ -15,12 +17,14 @@ class OwnWrites:
         self._versions: set[str] = set()
         self._deleted: set[str] = set()
         self._open = 0
+        self._begun = False
 
     @contextmanager
     def writing(self) -> Iterator[set[str]]:
         """Mark a write as in progress. The caller adds the resulting resourceVersion to the yielded set."""
         with self._lock:
             self._open += 1
+            self._begun = True
         versions: set[str] = set()
         try:
             yield versions
@@ -39,6 +43,15 @@ class OwnWrites:
         """Whether one of this client's writes produced this resourceVersion."""
         with self._lock:
             return version in self._versions
+
+    def made(self, version: str, writer: str) -> bool:
+        """Whether this client made a change, by the resourceVersion and the field manager of the change.
+
+        The version of a write whose answer was lost is not known, but the name is this client's. Before its first
+        write, that name is another run's.
+        """
+        with self._lock:
+            return version in self._versions or (self._begun and writer == FIELD_MANAGER)
 
     def delete(self, uid: str) -> None:
         """Record that this client is about to delete the object with a UID."""

@@ -70,7 +70,7 @@ def compare(cluster: Cluster, entry: Entry) -> Comparison:
         raw = None
     whole = Field(entry.object, ())
     if whole in entry.changes:
-        return _compare_created(entry, raw, whole)
+        return compare_created(entry, raw)
     if raw is None:
         by_others = entry.changes and not entry.deleted
         return Comparison(entry, None, {}, {whole: f"{object_name(entry.object)} is gone"} if by_others else {})
@@ -80,7 +80,9 @@ def compare(cluster: Cluster, entry: Entry) -> Comparison:
     return _compare_fields(entry, raw)
 
 
-def _compare_created(entry: Entry, raw: Raw | None, whole: Field) -> Comparison:
+def compare_created(entry: Entry, raw: Raw | None) -> Comparison:
+    """Compare an object that the suite created; None for `raw` if it does not exist."""
+    whole = Field(entry.object, ())
     change = entry.changes[whole]
     if raw is None:
         return Comparison(entry, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from conformance.cluster.transport import FIELD_MANAGER
@@ -111,10 +111,10 @@ class Entry:
         asked = any(known.label == MIG_CONFIG for known in self.changes)
         return was if asked and now in turned_into(one, was) else now
 
-    def settled(self, fields: Mapping[Field, Value]) -> Entry:
+    def settled(self, values: Mapping[Field, Value]) -> Entry:
         """Return the entry after the values were written: older ones are not the suite's any more."""
         kept = {one: replace(change, written=change.written[-1:]) for one, change in self.changes.items()}
-        return replace(self, changes={**self.changes, **{one: kept[one] for one in fields if one in kept}})
+        return replace(self, changes={**self.changes, **{one: kept[one] for one in values if one in kept}})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as JSON data."""
@@ -144,9 +144,13 @@ class Entry:
         """Read an entry from JSON data.
 
         Raises:
-            KeyError, TypeError: The data is not an entry.
+            KeyError, TypeError: The data is not an entry, or has something that this version of the suite does not know
+                and could not put back.
         """
         found = data["found"]
+        changed = {key for one in data["changes"] for key in one}
+        if unknown := data.keys() - _KEYS | (found or {}).keys() - _FOUND | changed - _CHANGED:
+            raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
         return cls(
             **{name: str(data[name]) for name in ("run", "holder", "begun", "object", "uid")},
             found=found
@@ -166,3 +170,8 @@ class Entry:
             standing=data.get("standing"),
             deleted=bool(data.get("deleted")),
         )
+
+
+_KEYS: Final = frozenset(one.name for one in fields(Entry))
+_CHANGED: Final = frozenset({"field", *(one.name for one in fields(Change))})
+_FOUND: Final = frozenset(one.name for one in fields(Found))

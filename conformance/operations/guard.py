@@ -60,6 +60,7 @@ class Guard:
         self._unready: dict[str, float] = {}
         self._rebooting: set[str] = set()
         self._absences: list[_Absence] = []
+        self._doubts: dict[str, str] = {}
 
     def add(self, nodes: Iterable[str]) -> None:
         """Also guard these nodes from now on."""
@@ -83,6 +84,16 @@ class Guard:
         """End the work on a node, for a reason that was noticed elsewhere; return the error. The first reason wins."""
         with self._lock:
             return self._lose(node, why)
+
+    def doubt(self, node: str, why: str) -> None:
+        """Let no case fail on a node for the rest of the run, because it is not as its owner left it.
+
+        Args:
+            node: Name of the node; empty for every node.
+            why: The reason. The first one wins.
+        """
+        with self._lock:
+            self._doubts.setdefault(node, why)
 
     def forgive(self) -> None:
         """Ignore all changes and errors so far. Used before the restore, which must run in any case."""
@@ -147,9 +158,11 @@ class Guard:
             self.check(node)
         except InconclusiveError as error:
             return str(error)
+        if doubt := self._doubts.get(node) or self._doubts.get(""):
+            return doubt
         specs = (it for it in self._timeline.of(SpecChange, node="") if it.time >= since and it.sequence < mark)
         changes = (change for change in (*specs, *self._timeline.since(mark)) if not self._is_excused(change))
-        return "; ".join(interference(changes, node, self._writes.owns, operator_namespace))
+        return "; ".join(interference(changes, node, self._writes.made, operator_namespace))
 
     def _is_excused(self, change: Change) -> bool:
         return isinstance(change, NodeChange) and change.field == "ready" and any(change in it for it in self._absences)
@@ -164,8 +177,8 @@ class Guard:
             self._process(change)
 
     def _process(self, change: Change) -> None:
-        owns, node = self._writes.owns, change.node
-        if isinstance(change, PolicyChange) and (text := foreign_policy(change, owns)):
+        made, node = self._writes.made, change.node
+        if isinstance(change, PolicyChange) and (text := foreign_policy(change, made)):
             self._error = self._error or ForeignChangeError(
                 f"somebody else changed what this run is testing: {text}. Later results would be meaningless; {_ADVICE}"
             )
@@ -174,7 +187,7 @@ class Guard:
                 self._rebooting.add(node)
             elif node not in self._unready:
                 self._rebooting.discard(node)
-            if node in self._nodes and (text := foreign_configuration(change, owns, ALL_DISABLED)):
+            if node in self._nodes and (text := foreign_configuration(change, made, ALL_DISABLED)):
                 self._lose(
                     node, f"somebody else changed {text}. The work on this node ends, the value stays; {_ADVICE}"
                 )

@@ -16,13 +16,12 @@ from conformance.cluster.changes import (
     PolicyChange,
     SpecChange,
 )
-from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import taints_in
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
 
-Owns = Callable[[str], bool]
-"""Whether a resourceVersion is the result of one of this client's writes."""
+Made = Callable[[str, str], bool]
+"""Whether this client made a change, by the resourceVersion and the field manager of the change."""
 
 PRODUCT_WRITERS: Final = frozenset(
     {
@@ -42,45 +41,45 @@ PRODUCT_WRITERS: Final = frozenset(
 """Field managers of the product and of Kubernetes: a client that names none is called like its program."""
 _KNOWN_AS: Final = {
     "argocd": "Argo CD",
+    "mig-conformance": "another run of this suite",
     "kustomize-controller": "Flux",
     "nfd": "NFD",
 }
 _POLICY_FIELDS: Final = ("strategy", "config_name")
 
 
-def foreign_policy(change: PolicyChange, owns: Owns) -> str:
+def foreign_policy(change: PolicyChange, made: Made) -> str:
     """Describe a change by others of what concerns every node; empty if it is none."""
-    if change.field not in _POLICY_FIELDS or change.writer == FIELD_MANAGER or owns(change.version):
+    if change.field not in _POLICY_FIELDS or made(change.version, change.writer):
         return ""
     return f"{change.describe()}{by(change.writer)}"
 
 
-def foreign_configuration(change: LabelChange, owns: Owns, default: str) -> str:
+def foreign_configuration(change: LabelChange, made: Made, default: str) -> str:
     """Describe a change of `mig.config` by others; empty if it is none.
 
     Neither the operator nor mig-manager may change a value that is there. If one does, that is a finding for the cases.
 
     Args:
         change: The change.
-        owns: Whether this run made it.
+        made: Whether this run made it.
         default: What the operator sets on a node without the label (gpu-operator v26.7.0, node labelling controller).
     """
     before, after = change.before.get(MIG_CONFIG), change.after.get(MIG_CONFIG)
     if before == after or (not before and after == default):
         return ""
-    # An own write whose answer was lost has an unknown version, but the name of this client.
-    if owns(change.version) or change.writer in {FIELD_MANAGER, *READERS_OF_CONFIGURATION}:
+    if change.writer in READERS_OF_CONFIGURATION or made(change.version, change.writer):
         return ""
     return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{by(change.writer)}"
 
 
-def interference(changes: Iterable[Change], node: str, owns: Owns, operator_namespace: str) -> list[str]:
+def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:
     """Describe everything that may have made a case fail on a node, although the product did nothing wrong.
 
     Args:
         changes: Part of the timeline of the whole cluster.
         node: Name of the node.
-        owns: Whether this run made a change.
+        made: Whether this run made a change.
         operator_namespace: Namespace whose pods belong to the product.
     """
     found: dict[str, None] = {}
@@ -89,14 +88,14 @@ def interference(changes: Iterable[Change], node: str, owns: Owns, operator_name
         if isinstance(change, Gap | Outage):
             found[change.describe()] = None
         elif isinstance(change, SpecChange):
-            found[_spec(change, owns)] = None
+            found[_spec(change, made)] = None
         elif change.node != node:
             continue
         elif isinstance(change, LabelChange):
             rebooting = change.after.get(MIG_CONFIG_STATE) == State.REBOOTING
-            found[_labels(change, owns)] = None
+            found[_labels(change, made)] = None
         elif isinstance(change, NodeChange):
-            found["" if rebooting and change.field == "ready" else _node(change, owns)] = None
+            found["" if rebooting and change.field == "ready" else _node(change, made)] = None
         elif isinstance(change, PodChange):
             found[_pod(change, operator_namespace)] = None
     return [text for text in found if text]
@@ -108,28 +107,28 @@ def by(writer: str) -> str:
     return f" (by {', '.join(filter(None, (writer, known)))})" if writer else ""
 
 
-def _spec(change: SpecChange, owns: Owns) -> str:
+def _spec(change: SpecChange, made: Made) -> str:
     """A new spec of the ClusterPolicy or of an operand, which restarts pods on every node."""
-    if not change.writer or change.writer in {*PRODUCT_WRITERS, FIELD_MANAGER} or owns(change.version):
+    if not change.writer or change.writer in PRODUCT_WRITERS or made(change.version, change.writer):
         return ""
     return f"{change.describe()}{by(change.writer)}"
 
 
-def _labels(change: LabelChange, owns: Owns) -> str:
-    if not change.writer or change.writer in {*PRODUCT_WRITERS, FIELD_MANAGER} or owns(change.version):
+def _labels(change: LabelChange, made: Made) -> str:
+    if not change.writer or change.writer in PRODUCT_WRITERS or made(change.version, change.writer):
         return ""
     return f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
 
 
-def _node(change: NodeChange, owns: Owns) -> str:
+def _node(change: NodeChange, made: Made) -> str:
     if change.field == "ready" and change.after == "False":
         return f"node {change.node} was not Ready"
-    if change.field not in ("unschedulable", "taints") or owns(change.version):
+    if change.field not in ("unschedulable", "taints") or made(change.version, change.writer):
         return ""
     if not change.writer and _only_removes(change):
         # A field that is gone has no manager: `kubectl uncordon` leaves no name.
         return f"node {change.node} {change.describe()} (the API server does not say by whom)"
-    if change.writer not in {"", *PRODUCT_WRITERS, FIELD_MANAGER}:
+    if change.writer not in {"", *PRODUCT_WRITERS}:
         return f"node {change.node} {change.describe()}{by(change.writer)}"
     return ""
 

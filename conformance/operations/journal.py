@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,14 +155,18 @@ class Journal:
             self.entries[path] = entry
 
     def forget(self, path: str) -> None:
-        """Delete the entry of one object, in the cluster and in the local file."""
+        """Delete the entry of one object, in the cluster and in the local file.
+
+        A local file that cannot be written keeps it, which does no harm: what is as it was found is not put back again.
+        """
         self._cluster.transport.delete(paths.config_map(self._cluster.namespace, _name(self.run, path)))
         self.entries.pop(path, None)
         if self._file is not None:
-            if self.entries:
-                self._append({"forgotten": path, "run": self.run})
-            else:
-                self._file.unlink(missing_ok=True)
+            with suppress(OSError):
+                if self.entries:
+                    self._append({"forgotten": path, "run": self.run})
+                else:
+                    self._file.unlink(missing_ok=True)
 
     def keep(self) -> None:
         """Write every entry into the cluster again if it is not there any more: somebody deleted it, or its namespace.
@@ -170,12 +174,8 @@ class Journal:
         Raises:
             ClusterError: An entry cannot be written.
         """
-        for entry in self.entries.values():
-            try:
-                self._cluster.transport.create(paths.config_maps(self._cluster.namespace), self._body(entry))
-            except ApiError as error:
-                if not error.conflict:
-                    raise
+        for entry in list(self.entries.values()):
+            self._create(entry)
 
     def location(self) -> str:
         """Describe where the journal is stored, for messages."""
@@ -219,26 +219,49 @@ class Journal:
                 )
 
     def _save(self, entry: Entry) -> None:
-        name, body = _name(entry.run, entry.object), self._body(entry)
-        transport, namespace = self._cluster.transport, self._cluster.namespace
-        try:
+        """Write an entry; nothing that fails here says anything about the cluster under test."""
+        writes: tuple[Callable[[], None], ...] = (
+            lambda: self._append({"entry": entry.as_dict()}),
+            lambda: self._write(entry),
+        )
+        problem: ClusterError | OSError | None = None
+        for write in writes:
             try:
-                transport.replace(paths.config_map(namespace, name), body)
-            except ApiError as error:
-                if not error.not_found or entry.object in self.entries:
-                    raise
-                transport.create(paths.config_maps(namespace), body)
-            self._append({"entry": entry.as_dict()})
-        except (ClusterError, OSError) as error:
-            if self.finishing:
-                return
-            if isinstance(error, ApiError) and isinstance(
-                lost := unless_deleted(self._cluster, error), InconclusiveError
-            ):
-                raise lost from error
-            raise ClusterError(
-                f"cannot write the original state to the journal, so the change was not made: {error}"
-            ) from error
+                if problem is None or self.finishing:
+                    write()
+            except (ClusterError, OSError) as error:
+                problem = error
+        if problem is None or self.finishing:
+            return
+        lost = unless_deleted(self._cluster, problem) if isinstance(problem, ApiError) else problem
+        if isinstance(lost, InconclusiveError):
+            raise lost from problem
+        raise InconclusiveError(
+            f"cannot write the original state to the journal, so the change was not made: {problem}"
+        ) from problem
+
+    def _write(self, entry: Entry) -> None:
+        """Write an entry into the cluster. Where somebody has deleted it, the others may be gone too."""
+        path = paths.config_map(self._cluster.namespace, _name(entry.run, entry.object))
+        try:
+            self._cluster.transport.replace(path, self._body(entry))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            if entry.object in self.entries:
+                self.keep()
+            if not self._create(entry):
+                self._cluster.transport.replace(path, self._body(entry))
+
+    def _create(self, entry: Entry) -> bool:
+        """Create the ConfigMap of an entry; return whether there was none."""
+        try:
+            self._cluster.transport.create(paths.config_maps(self._cluster.namespace), self._body(entry))
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            return False
+        return True
 
     @staticmethod
     def _body(entry: Entry) -> dict[str, Any]:
@@ -264,6 +287,11 @@ def foreign_change(field: Field, message: str) -> ForeignChangeError | NodeLostE
     if field.object.startswith(f"{paths.nodes()}/"):
         return NodeLostError(field.object.rpartition("/")[2], message)
     return ForeignChangeError(message)
+
+
+def node_of(path: str) -> str:
+    """Return the name of the node that a journal's object is; empty for what concerns every node."""
+    return path.rpartition("/")[2] if path.startswith(f"{paths.nodes()}/") else ""
 
 
 def lasting_taints(taints: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def journals_in_file(cluster: Cluster, file: Path) -> list[Journal]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if number == len(lines) and isinstance(error, ValueError):
                 break
-            raise ClusterError(f"{file}, line {number}: not a journal of this suite") from error
+            raise ClusterError(f"{file}, line {number}: not a journal of this version of the suite") from error
     return _by_run(cluster, entries.values(), file)
 
 
@@ -68,5 +68,6 @@ def _entry_of(cluster: Cluster, item: Mapping[str, Any]) -> Entry:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ClusterError(
             f"ConfigMap {name} in namespace {cluster.namespace} is not an entry of a journal of this version of the "
-            "suite; put back by hand what it says, then run `mig-conformance restore forget`"
+            "suite: run `mig-conformance restore apply` of the version that wrote it, or put back by hand what it "
+            "says, then run `mig-conformance restore forget`"
         ) from error

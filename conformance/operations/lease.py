@@ -56,8 +56,9 @@ class RunLease:
     def acquire(self, *, patiently: bool = False) -> None:
         """Acquire the lease and start to renew it.
 
-        An expired lease is not taken at once, because the clocks of two machines may differ: this run first waits a
-        third of the lease duration, and fails if the holder renews the lease meanwhile.
+        An expired lease is not taken at once, because the clocks of two machines may differ: this run first waits twice
+        as long as the holder takes to renew it, and fails if the holder does. In the same way, a lease whose time of
+        renewal lies in the future lasts no longer than its duration from now.
 
         Args:
             patiently: Whether to wait until a lease expires whose holder does not renew it: that run was killed.
@@ -71,7 +72,8 @@ class RunLease:
         if held is not None and left and not patiently:
             raise LeaseHeldError(self._held_message(held))
         if held is not None and held["spec"].get("holderIdentity"):
-            self._stopped.wait(left + self._seconds / 3)
+            theirs = held["spec"].get("leaseDurationSeconds") or 0
+            self._stopped.wait(left + 2 / 3 * max(theirs, self._seconds))
         self._write(held["metadata"]["resourceVersion"] if held else None)
         self._thread.start()
 
@@ -82,7 +84,7 @@ class RunLease:
             LeaseHeldError: See `acquire`.
         """
         held = self._read()
-        if held is not None and _seconds_left(held["spec"]) and held["spec"].get("holderIdentity") != self._holder:
+        if held is not None and self._is_of_another(held):
             raise LeaseHeldError(self._held_message(held))
 
     def another_holds_it(self) -> bool:
@@ -91,20 +93,21 @@ class RunLease:
             held = self._read()
         except ClusterError:
             return self.taken_over
-        return (
-            held is not None
-            and held["spec"].get("holderIdentity") != self._holder
-            and bool(_seconds_left(held["spec"]))
-        )
+        return held is not None and self._is_of_another(held)
 
     def release(self) -> None:
         """Stop renewing and delete the lease. A lease that another run took over is left alone."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=self._cluster.limits.request)
-        held = self._read()
-        if held is not None and held["spec"].get("holderIdentity") == self._holder:
-            self._cluster.transport.delete(self._path)
+        while (held := self._read()) is not None and held["spec"].get("holderIdentity") == self._holder:
+            try:
+                self._cluster.transport.delete(self._path, version=held["metadata"]["resourceVersion"])
+            except ApiError as error:  # somebody wrote to it at the same moment
+                if not error.conflict:
+                    raise
+            else:
+                return
 
     def _renew(self) -> None:
         """Renew at every third of the lease duration; give up when a whole duration passed without success."""
@@ -121,6 +124,10 @@ class RunLease:
                     return
             else:
                 renewed = time.monotonic()
+
+    def _is_of_another(self, held: dict[str, Any]) -> bool:
+        spec = held["spec"]
+        return spec.get("holderIdentity") != self._holder and (bool(_seconds_left(spec)) or self.taken_over)
 
     def _read(self) -> dict[str, Any] | None:
         try:
@@ -171,11 +178,9 @@ class RunLease:
 
 
 def _seconds_left(spec: dict[str, Any]) -> float:
-    """Seconds until a lease expires; 0 if it has expired or nobody holds it."""
+    """Seconds until a lease expires, at most its duration; 0 if it has expired or nobody holds it."""
     if not spec.get("holderIdentity") or not spec.get("renewTime"):
         return 0.0
-    return max(0.0, (_free_at(spec) - datetime.now(UTC)).total_seconds())
-
-
-def _free_at(spec: dict[str, Any]) -> datetime:
-    return timestamp(spec["renewTime"]) + timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
+    seconds = spec.get("leaseDurationSeconds") or 0
+    free = timestamp(spec["renewTime"]) + timedelta(seconds=seconds)
+    return min(seconds, max(0.0, (free - datetime.now(UTC)).total_seconds()))

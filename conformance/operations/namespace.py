@@ -31,6 +31,8 @@ def ensure_namespace(cluster: Cluster, run: str) -> None:
     try:
         cluster.transport.create(paths.namespaces(), {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     except ApiError as error:
+        if error.conflict:  # another run has begun at the same moment; the lease decides
+            return
         raise ClusterError(
             f"cannot create namespace {cluster.namespace}: {error}; create it once with an account that may"
         ) from error

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ClusterError, InconclusiveError, WaitTimeout
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError, WaitTimeout
 from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
-from conformance.operations.comparison import Comparison, compare, describe_foreign
+from conformance.operations.comparison import Comparison, compare, compare_created, describe_foreign
 from conformance.operations.entry import Change
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
@@ -137,7 +137,7 @@ class _Restoring:
         if not is_there():
             raise ClusterError(
                 f"the suite deleted node {name}, and its kubelet has not registered it again: restart kubelet there, "
-                "then run `mig-conformance restore apply`"
+                "then run `mig-conformance restore apply`; if it is gone for good, `mig-conformance restore forget`"
             )
         if stays := put_back(self._cluster, name):
             self._since[Field(paths.node(name), ("metadata",))] = "; ".join(stays)
@@ -274,11 +274,24 @@ class _Restoring:
         self._put_back.append(f"{field}: {'removed' if value is None else value}")
 
     def _delete_created(self, one: Comparison) -> None:
+        """Delete an object that the suite created, unless somebody has changed it, also since it was compared."""
         whole = Field(one.entry.object, ())
-        if whole in one.own:
-            with self._recording(whole):
-                self._cluster.transport.delete(one.entry.object)
-                self._put_back.append(f"{whole}: deleted")
+        if whole not in one.own:
+            return
+
+        def delete(raw: Raw) -> None:
+            now = compare_created(self._journal.entries[one.entry.object], raw)
+            if whole not in now.own:
+                raise ForeignChangeError(now.changed_since[whole])
+            self._cluster.transport.delete(one.entry.object, version=raw["metadata"]["resourceVersion"])
+            self._put_back.append(f"{whole}: deleted")
+
+        with self._recording(whole):
+            try:
+                self._cluster.rewrite(one.entry.object, delete)
+            except ApiError as error:
+                if not error.not_found:
+                    raise
 
     def _verify(self) -> None:
         if self._hurried():

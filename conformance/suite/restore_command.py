@@ -21,6 +21,7 @@ from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.flags import CommandParser, OptionError, declare, flag, path, read
 from conformance.operations.comparison import compare, describe
 from conformance.operations.errors import LeaseHeldError
+from conformance.operations.fields import object_name
 from conformance.operations.journal import JOURNAL_LABEL, Journal
 from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
 from conformance.operations.lease import lease_holder
@@ -41,7 +42,9 @@ class Exit(IntEnum):
     """Exit status."""
 
     DONE = 0
+    """Nothing is to be put back any more."""
     NOT_RESTORED = 1
+    """Something is not put back: `apply` could not, or `show` has found it."""
     NOT_BEGUN = 4
 
 
@@ -77,7 +80,8 @@ class RestoreOptions:
 def main(arguments: Sequence[str]) -> tuple[int, Iterable[str]]:
     """Run the command; returns the exit status and the lines to print.
 
-    0: done, or nothing to do. 1: something could not be put back. 4: the command could not begin; one line says why.
+    0: done, or nothing to do. 1: something is not put back: it could not be, or `show` lists it. 4: the command could
+    not begin; one line says why.
     """
     parser = CommandParser(prog="mig-conformance restore", description=__doc__)
     parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {text}" for name, text in ACTIONS.items()))
@@ -103,16 +107,23 @@ def _look(action: str, options: RestoreOptions, attachment: Attachment) -> tuple
         cluster = MigCluster(transport, RealClock(), SUITE_NAMESPACE)
         if action == "forget":
             return Exit.DONE, _forget(cluster, options)
-        return Exit.DONE, list(_shown(cluster, options)) or ["nothing to put back"]
+        journals, lines = _journals(cluster, options), [*_active(cluster)]
+        lines += _shown(cluster, journals) or ["nothing to put back"]
+        return Exit.NOT_RESTORED if journals else Exit.DONE, lines
 
 
-def _shown(cluster: MigCluster, options: RestoreOptions) -> Iterator[str]:
+def _active(cluster: MigCluster) -> Iterator[str]:
     if holder := lease_holder(cluster):
         yield f"active now, or killed less than {cluster.limits.lease:.0f} s ago: {holder}"
-    for journal in _journals(cluster, options):
-        yield f"{journal.who}, has not put back:"
+
+
+def _shown(cluster: MigCluster, journals: Iterable[Journal]) -> list[str]:
+    lines = []
+    for journal in journals:
+        lines.append(f"{journal.who}, has not put back:")
         for entry in journal.entries.values():
-            yield from (f"  {line}" for line in describe(compare(cluster, entry)))
+            lines += [f"  {line}" for line in describe(compare(cluster, entry))]
+    return lines
 
 
 def _forget(cluster: MigCluster, options: RestoreOptions) -> list[str]:
@@ -134,6 +145,7 @@ def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[s
     ):
         if not _journals(cluster, options) and not namespace_exists(cluster):
             return Exit.DONE, ["nothing to put back"]
+        _refuse_that_of_another_cluster(cluster, options.journal)
         if holder := lease_holder(cluster):
             sys.stderr.write(f"{holder} holds the lease; waiting until it ends, or until its lease expires\n")
         keeping = Safekeeping(cluster, secrets.token_hex(4))
@@ -149,6 +161,18 @@ def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[s
         failed = bool(keeping.unfinished) or report.outcome is RestoreOutcome.FAILED
         lines = [*keeping.earlier, *report.differences]
         return Exit.NOT_RESTORED if failed else Exit.DONE, lines or ["nothing to put back"]
+
+
+def _refuse_that_of_another_cluster(cluster: MigCluster, file: Path | None) -> None:
+    """Raise an error if none of the objects in a local journal is in this cluster: applied here, it would be lost."""
+    entries = [it for one in (journals_in_file(cluster, file) if file else ()) for it in one.entries.values()]
+    kept = [entry for entry in entries if entry.uid and not entry.deleted]
+    if kept and all(compare(cluster, entry).raw is None for entry in kept):
+        names = ", ".join(object_name(entry.object) for entry in kept)
+        raise ClusterError(
+            f"{file} is the journal of another cluster: here is none of what it is about ({names}). Choose that one "
+            "with --kubeconfig or --context; if all that is gone for good, `mig-conformance restore forget`"
+        )
 
 
 def _journals(cluster: MigCluster, options: RestoreOptions) -> list[Journal]:

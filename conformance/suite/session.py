@@ -15,6 +15,7 @@ from conformance.cluster import paths
 from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.expect.deletions import ENOUGH
+from conformance.operations.journal import node_of
 from conformance.operations.journal_reading import journals_in_cluster
 from conformance.operations.lease import RunLease
 from conformance.operations.mig_cluster import MigCluster
@@ -243,12 +244,19 @@ def _look_at_earlier_runs(
     Raises:
         ClusterError: An earlier run changed what this one may not change, or another run is active.
     """
+    changes = permissions.disruptive and not only_shows
     try:
         pending = journals_in_cluster(cluster)
     except ApiError as error:  # an account that only reads need not see the namespace of the suite
         keeping.notes.append(f"whether earlier runs are not finished is unknown: {error}")
         return {}
-    changes = permissions.disruptive and not only_shows
+    except ClusterError as error:
+        if changes:
+            raise
+        note = f"an earlier run is not finished: {error}"
+        keeping.notes.append(note)
+        cluster.guard.doubt("", note)
+        return {}
     if not pending:
         if changes:
             RunLease(cluster, "").refuse_held()
@@ -260,12 +268,16 @@ def _look_at_earlier_runs(
                 f"run {pending[0].run} was killed after it had changed the ClusterPolicy: run "
                 "`mig-conformance restore apply`, or add --allow-cluster-wide"
             )
-        return keeping.start()
+        refused = keeping.start()
+        for node, why in refused.items():
+            cluster.guard.doubt(node, why)
+        return refused
     for journal in pending:
-        keeping.notes.append(
-            f"{journal.who}, is not finished: "
-            f"{len(journal.entries)} objects are to be put back; see `mig-conformance restore show`"
-        )
+        note = f"{journal.who}, is not finished: "
+        note += f"{len(journal.entries)} objects are to be put back; see `mig-conformance restore show`"
+        keeping.notes.append(note)
+        for path in journal.entries:
+            cluster.guard.doubt(node_of(path), note)
     return {}
 
 

@@ -115,6 +115,30 @@ def test_own_writes_are_known_by_their_version_even_before_the_answer(timeline: 
     assert writes.owns("2")
 
 
+def test_before_the_first_write_its_own_name_is_that_of_another_run(timeline: Timeline) -> None:
+    """Later, the change may be a write whose answer was lost."""
+    writes = OwnWrites()
+    first, later = Guard(timeline, writes), Guard(timeline, writes)
+    first.add(["a"])
+    later.add(["a"])
+    change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}, {MIG_CONFIG: "mig-conformance"}))
+
+    with pytest.raises(NodeLostError, match=r"by mig-conformance, another run of this suite"):
+        first.check("a")
+    with writes.writing():
+        pass
+    later.check("a")
+
+
+def test_no_failure_counts_on_a_node_that_is_in_doubt(timeline: Timeline) -> None:
+    one, all_nodes = Guard(timeline, OwnWrites()), Guard(timeline, OwnWrites())
+    one.doubt("a", "a run was killed")
+    all_nodes.doubt("", "a run was killed")
+
+    assert (one.trouble("a", 0), one.trouble("b", 0)) == ("a run was killed", "")
+    assert all_nodes.trouble("b", 0) == "a run was killed"
+
+
 def test_nodes_that_are_not_tested_may_change(timeline: Timeline) -> None:
     guard = Guard(timeline, OwnWrites())
     change_node(timeline, node("1", {MIG_CONFIG: "x"}), node("2", {MIG_CONFIG: "y"}))
