@@ -182,11 +182,14 @@ def applied(old: Object | None, patch: Any, served: Served, options: WriteOption
 def tracked(old: Object, new: Object, served: Served, subresource: str, manager: str, now: datetime) -> Object:
     """Return `new` with the fields that a write changed assigned to `manager`, if ownership is tracked.
 
-    `old` is empty for an object that is being created.
+    `old` is empty for an object that is being created. A client that sends no owners, as in a replacement, keeps those
+    that are known. Source: kubernetes v1.36, apimachinery, pkg/util/managedfields/internal/fieldmanager.go (Update).
     """
-    schema, begun = served.schema, bool(look(old, "metadata", "managedFields"))
-    always = served.resource.plural in _TRACKED
-    if begun != bool(look(new, "metadata", "managedFields")) or not (begun or always) or (always and subresource):
+    schema, known = served.schema, look(old, "metadata", "managedFields")
+    told, always = bool(look(new, "metadata", "managedFields")), served.resource.plural in _TRACKED
+    if known and not told:
+        new = {**new, "metadata": {**new["metadata"], "managedFields": known}}
+    if (told and not known) or not (known or always) or (always and subresource):
         return new
     paths = _owned(new, schema)
     changed = frozenset(path for path in paths if value_at(old, path) != value_at(new, path))

@@ -174,6 +174,15 @@ class TestServerSideApply:
         assert (entry["manager"], entry["operation"]) == ("one", "Apply")
         assert entry["fieldsV1"]["f:data"] == {"f:a": {}}
 
+    def test_replacement_without_owners_keeps_them(self, http: Http, config_maps: str) -> None:
+        """Controllers replace objects by what they make of them anew, and know of no owners."""
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1", "b": "1"}}
+        http.apply(f"{config_maps}/x", body, "one")
+        assert http.put(f"{config_maps}/x", {**body, "data": {"a": "1", "b": "2"}}).status == 200
+        owners = {entry["manager"]: entry for entry in http.get(f"{config_maps}/x").body["metadata"]["managedFields"]}
+        assert owners["one"]["fieldsV1"]["f:data"] == {"f:a": {}}
+        assert {"f:b": {}} in [entry["fieldsV1"].get("f:data") for name, entry in owners.items() if name != "one"]
+
     def test_field_that_a_manager_no_longer_wants_goes(self, http: Http, config_maps: str) -> None:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}}
         http.apply(f"{config_maps}/x", body, "one")
