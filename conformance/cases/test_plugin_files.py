@@ -41,3 +41,17 @@ def test_node_without_a_common_strategy_follows_its_file(node: ExpectedNode, see
     check_labels(chosen.context, seen.file.labels, chosen.labels(seen.file.gpus, seen.file.driver))
     check_resources(own.context, seen.back.allocatable, own.resources)
     check_labels(own.context, seen.back.labels, own.labels(seen.back.gpus, seen.back.driver))
+
+
+@case("D-08", "D-09", "D-26", scenario=ChooseByNode, cells=ONE_MIXED)
+def test_node_that_chooses_no_file_any_more_follows_the_default(node: ExpectedNode, seen: ChosenStrategy) -> None:
+    """When the label of a node is removed, its device plugin and GPU Feature Discovery MUST follow the default file.
+
+    Nobody restarts them: config-manager writes the file beside them and tells them. Every MIG device MUST stay.
+    Source: k8s-device-plugin v0.20.0, README, "Updating Per-Node Configuration With a Node Label", and
+    cmd/config-manager/main.go.
+    """
+    default = node.under(node.strategy, seen.default.gpus)
+    check_same_gpus(default.context, seen.policy.before, seen.default.after)
+    check_resources(default.context, seen.default.allocatable, default.resources)
+    check_labels(default.context, seen.default.labels, default.labels(seen.default.gpus, seen.default.driver))

@@ -13,6 +13,7 @@ from conformance.sim.container import Container
 from conformance.sim.controller import either
 from conformance.sim.kube import NODES, Event, Object
 from conformance.sim.node import pod_directory
+from conformance.spec.names import FEATURE_DISCOVERY_APP
 
 CONFIG_VOLUME: Final = "config"
 """The directory of the pod that the chosen file is written to."""
@@ -42,6 +43,8 @@ async def config_manager(container: Container) -> int:
             changed.clear()
             labels = ((nodes.get(node) or {}).get("metadata") or {}).get("labels") or {}
             wanted = "" if container.node.faults.on("plugin-ignores-node-label") else str(labels.get(label, ""))
+            if not wanted and current and container.node.faults.on("plugin-keeps-chosen-file"):
+                wanted = current
             if wanted != current:
                 _write(container, wanted)
                 current = wanted
@@ -65,7 +68,9 @@ def _write(container: Container, wanted: str) -> None:
     path = f"{pod_directory(uid, CONFIG_VOLUME)}/{file}"
     container.log(f"Updating to {f'config: {name}' if name else 'empty config'}")
     known, container.node.files[path] = container.node.files.get(path), content
-    if container.env.get("SEND_SIGNAL") == "true" and known != content:
-        container.log(f"Sending signal 'hangup' to '{container.env['PROCESS_TO_SIGNAL']}'")
+    told = container.env["PROCESS_TO_SIGNAL"]
+    deaf = told == FEATURE_DISCOVERY_APP and container.node.faults.on("gfd-misses-new-file")
+    if container.env.get("SEND_SIGNAL") == "true" and known != content and not deaf:
+        container.log(f"Sending signal 'hangup' to '{told}'")
         container.node.hangup(uid).set()
     container.log(f"Successfully updated to {f'config: {name}' if name else 'empty config'}")

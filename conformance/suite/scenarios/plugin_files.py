@@ -32,12 +32,14 @@ class ChosenStrategy:
         chosen: The strategy of its file: that of the cell, which is the default, unless the node has chosen.
         policy: While the ClusterPolicy has the strategy of the cell.
         file: While the ClusterPolicy has no strategy.
-        back: When everything was as before; as `file` until then.
+        default: While the ClusterPolicy has no strategy, and the node has chosen no file any more.
+        back: When everything was as before; as `default` until then.
     """
 
     chosen: Strategy
     policy: UnderStrategy
     file: UnderStrategy
+    default: UnderStrategy
     back: UnderStrategy
 
 
@@ -51,7 +53,7 @@ class ChooseByNode(ClusterScenario[Pods, ChosenStrategy]):
         "ClusterPolicy spec.devicePlugin.config and spec.mig.strategy, which restarts operands on every GPU node",
         f"label {DEVICE_PLUGIN_CONFIG} of one node",
     )
-    cost: ClassVar = 80.0
+    cost: ClassVar = 85.0
 
     def __init__(self) -> None:
         self._policy: Mapping[str, UnderStrategy] = {}
@@ -72,12 +74,15 @@ class ChooseByNode(ClusterScenario[Pods, ChosenStrategy]):
         change_strategy(cluster, "")
 
     def observe(self, node: NodeInCell, started: Pods) -> ChosenStrategy:
-        """Read the node under the strategy of its file."""
+        """Read the node under the strategy of its file, and under that of the default file where it has chosen one."""
         del started
         own = node.cell.strategy
         chosen = own.other if node.name == self._chooser else own
-        seen = _read(node, chosen, "")
-        return ChosenStrategy(chosen, self._policy[node.name], seen, seen)
+        seen = default = _read(node, chosen, "")
+        if node.name == self._chooser:
+            node.cluster.set_labels(node.name, {DEVICE_PLUGIN_CONFIG: None})
+            default = _read(node, own, "")
+        return ChosenStrategy(chosen, self._policy[node.name], seen, default, default)
 
     def undo(self, cluster: MigCluster, nodes: Nodes) -> None:
         """Set the strategy of the cell, then take files and label away."""
