@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 
+import pynvml
 import pytest
 
 from conformance.sim.device_manager import DeviceManager
@@ -235,3 +236,21 @@ def test_mps_and_mig_do_not_go_together(env: Mapping[str, str], message: str) ->
 
     assert asyncio.run(device_plugin(inside)) == 1
     assert log.texts[-1].endswith(message)
+
+
+@pytest.mark.parametrize("strategy", ["none", "single", "mixed"])
+def test_without_nvml_the_plugin_idles_only_where_it_writes_no_cdi_specification(strategy: str) -> None:
+    """As the real v0.17.4 to v0.20.0 do, whatever FAIL_ON_INIT_ERROR says."""
+    hardware = partitioned(SEVEN)
+    hardware.init_error = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
+    env = {"MIG_STRATEGY": strategy, "FAIL_ON_INIT_ERROR": "false"}
+    log = Log()
+    idle = container(hardware, env=env, log=log)
+    idle.stop.set()
+
+    assert asyncio.run(device_plugin(idle)) == 0
+    assert "nvml init failed: Driver/library version mismatch" in log.texts
+    assert fails(hardware, env | {"DEVICE_LIST_STRATEGY": "cdi-annotations,cdi-cri"}) == (
+        "error starting plugins: error getting plugins: unable to create cdi spec file: failed to get CDI spec: failed "
+        "to construct device spec generators: failed to initialize NVML: Driver/library version mismatch"
+    )

@@ -23,11 +23,14 @@ from conformance.sim.device_plugin.settings import Settings, uses_cdi, validate
 from conformance.sim.device_plugin.versions import Behaviour
 from conformance.sim.faults import Faults
 from conformance.sim.nvml import Nvml
+from conformance.sim.nvml.system import ERROR_TEXTS
 from conformance.spec.names import Strategy
 
 NEWEST: Final = Behaviour()
 _NO_PLUGINS: Final = "error getting plugins: "
 _NO_MANAGERS: Final = f"{_NO_PLUGINS}unable to create plugins: failed to construct resource managers: "
+_NO_CDI_SPEC: Final = f"{_NO_PLUGINS}unable to create cdi spec file: "
+_NO_GENERATORS: Final = "failed to construct device spec generators: failed to initialize NVML: "
 _NO_CDI_DEVICES: Final = "failed to save CDI spec: failed to write spec: invalid CDI Spec: invalid spec, no devices"
 """How the library answers a specification without devices: container-device-interface v1.1.0, pkg/cdi/spec.go."""
 _PROJECT: Final = "https://github.com/NVIDIA/k8s-device-plugin"
@@ -87,6 +90,8 @@ def start(
         log.warning("plugin-manager.go:108", "Unsupported platform detected; defaulting to nvml")
     if failure is not None:
         _idle_or_end(failure, settings, log)
+        if uses_cdi(settings):
+            raise StartError(f"{_NO_CDI_SPEC}failed to get CDI spec: {_NO_GENERATORS}{error_text(failure)}")
         return Started()
     try:
         gpus = read_gpus(nvml)
@@ -107,7 +112,7 @@ def start(
         return Started(servers)
     spec = cdi_spec(gpus, settings.device_id, with_parents=not behaviour.cdi_without_parents)
     if behaviour.cdi_without_parents and not spec["devices"]:
-        raise StartError(f"{_NO_PLUGINS}unable to create cdi spec file: {_NO_CDI_DEVICES}")
+        raise StartError(f"{_NO_CDI_SPEC}{_NO_CDI_DEVICES}")
     return Started(servers, spec)
 
 
@@ -115,7 +120,7 @@ def error_text(error: pynvml.NVMLError) -> str:
     """Return the text of go-nvml for an error: that of NVML, or without the library the name of the constant."""
     if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
         return "ERROR_LIBRARY_NOT_FOUND"
-    return str(error)
+    return ERROR_TEXTS.get(error.value, "Unknown Error")
 
 
 def _initialise(nvml: Nvml) -> pynvml.NVMLError | None:
