@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from conformance.cluster.errors import ClusterError, InconclusiveError
+from conformance.operations.errors import ForeignChangeError, NodeLostError
+from conformance.operations.fields import Field
 
 
 class RestoreOutcome(StrEnum):
@@ -48,4 +52,56 @@ class Restore:
             outcome=RestoreOutcome.FAILED,
             differences=(*self.differences, f"{what}: {error}" if what else str(error)),
             hindered=blameless and isinstance(error, InconclusiveError),
+        )
+
+
+@dataclass
+class RestoreNotes:
+    """What a restore has done and come across so far.
+
+    Attributes:
+        differences: What differs from the original state or went wrong, one line each.
+        hindrances: What kept the restore from its work for no reason of the cluster, one line each.
+        since: What others changed since the suite did, by field, one line each.
+        put_back: What was put back, one line each.
+    """
+
+    differences: list[str] = field(default_factory=list)
+    hindrances: list[str] = field(default_factory=list)
+    since: dict[Field, str] = field(default_factory=dict)
+    put_back: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the cluster is not certain to be as it was found; empty if it is."""
+        return (*self.hindrances, *self.differences)
+
+    @contextmanager
+    def recording(self, changed: Field | None = None) -> Iterator[None]:
+        """Turn an error into a difference or a hindrance, and a change that others made into a change since.
+
+        Args:
+            changed: The field that the block works on; None if it is not exactly one. Then a change that others made is
+                a hindrance.
+        """
+        try:
+            yield
+        except (ForeignChangeError, NodeLostError) as error:
+            if changed is None:
+                self.hindrances.append(str(error))
+            else:
+                self.since[changed] = str(error)
+        except InconclusiveError as error:
+            self.hindrances.append(str(error))
+        except ClusterError as error:
+            self.differences.append(str(error))
+
+    def report(self) -> Restore:
+        """Return the report."""
+        return Restore(
+            RestoreOutcome.FAILED if self.problems else RestoreOutcome.EXACT,
+            self.problems,
+            tuple(self.since.values()),
+            tuple(self.put_back),
+            hindered=bool(self.hindrances) and not self.differences,
         )
