@@ -1,5 +1,6 @@
 """Operands, mig-manager and kubelet are restarted: the result is the same."""
 
+from conformance.expect.devices import check_neighbours
 from conformance.expect.interruptions import (
     check_course_after_restart,
     check_in_cell,
@@ -8,8 +9,8 @@ from conformance.expect.interruptions import (
 )
 from conformance.expect.node import ExpectedNode
 from conformance.expect.resources import check_resources
+from conformance.expect.scheduling import check_run
 from conformance.expect.transitions import Course
-from conformance.expect.trial import Trial
 from conformance.expect.trials import (
     check_gpus_kept,
     check_never_advertised,
@@ -18,7 +19,8 @@ from conformance.expect.trials import (
 )
 from conformance.fixtures.case import case
 from conformance.suite.cells import ANY_UNIFORM_CELL
-from conformance.suite.scenarios.reboots import RestartKubelet
+from conformance.suite.scenario import Needs
+from conformance.suite.scenarios.reboots import KubeletRestart, RestartKubelet
 from conformance.suite.scenarios.restarts import DeleteManagerAtWork, DeleteOperands, Restarts
 
 
@@ -51,13 +53,23 @@ def test_manager_deleted_at_work_is_resumed_by_its_successor(node: ExpectedNode,
 
 
 @case("D-24", scenario=RestartKubelet, cells=ANY_UNIFORM_CELL)
-def test_kubelet_restart_changes_nothing(node: ExpectedNode, seen: Trial) -> None:
+def test_kubelet_restart_changes_nothing(node: ExpectedNode, seen: KubeletRestart) -> None:
     """A restart of kubelet MUST leave GPUs, operands and pods of users alone; the same resources MUST come back.
 
     Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager: plugins register again; k8s-device-plugin v0.20.0, main.go.
     """
-    check_gpus_kept(node.context, seen)
-    check_operands_left_alone(node.context, seen)
-    check_users_left_alone(node.context, seen)
-    check_never_advertised(node.context, seen, [node.resources])
-    check_resources(node.context, seen.after.allocatable, node.resources)
+    check_gpus_kept(node.context, seen.trial)
+    check_operands_left_alone(node.context, seen.trial)
+    check_users_left_alone(node.context, seen.trial)
+    check_never_advertised(node.context, seen.trial, [node.resources])
+    check_resources(node.context, seen.trial.after.allocatable, node.resources)
+
+
+@case("D-24", "D-20", scenario=RestartKubelet, cells=ANY_UNIFORM_CELL, needs=Needs(devices=2))
+def test_kubelet_that_starts_gives_no_device_twice(node: ExpectedNode, seen: KubeletRestart) -> None:
+    """A pod that holds a device MUST run on through a restart of kubelet, and the next pod MUST get another device.
+
+    Source: kubernetes v1.36, pkg/kubelet/cm/devicemanager/manager.go: allocations are read from a checkpoint.
+    """
+    check_run(node.context, [user.pod for user in seen.users])
+    check_neighbours(node.context, seen.users)

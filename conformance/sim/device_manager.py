@@ -100,6 +100,8 @@ class DeviceManager:
         """Restart from the checkpoint, which contains resource names and allocations, but no devices."""
         lost = _Devices(lost_at=self._clock.now())
         self._resources = dict.fromkeys(self._resources, lost)
+        if self._faults.on("kubelet-forgets-holders"):
+            self._held.clear()
         self._restarted.set()
         self._restarted = asyncio.Event()
         self.on_change()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from conformance.expect.devices import DeviceUser
 from conformance.expect.scheduling import StartedPod
 from conformance.expect.trial import Trial
 from conformance.spec.mig_parted import ALL_DISABLED
@@ -125,20 +126,41 @@ class RebootWithOtherLabel(FailureScenario[None, ChangedReboot]):
         return ChangedReboot(reboot, recover(node))
 
 
-class RestartKubelet(FailureScenario[None, Trial]):
-    """Restarts kubelet on the node, and leaves everything else alone."""
+@dataclass(frozen=True)
+class KubeletRestart:
+    """One restart of kubelet on a node.
 
-    summary: ClassVar = "restart kubelet on the node"
+    Attributes:
+        trial: What happened from before the restart until the resources were advertised again.
+        users: A pod that holds a device since before the restart, and one that got a device of the same resource after
+            it; empty where no resource has two devices.
+    """
+
+    trial: Trial
+    users: tuple[DeviceUser, ...]
+
+
+class RestartKubelet(FailureScenario[None, KubeletRestart]):
+    """Restarts kubelet on the node while a pod holds a device, and starts another one afterwards."""
+
+    summary: ClassVar = "restart kubelet on the node while a pod holds a device"
     effect: ClassVar = Effect.REBOOT
     changes: ClassVar = ("kubelet of the node is restarted by a privileged pod of the suite",)
-    cost: ClassVar = 10.0
+    cost: ClassVar = 20.0
 
     def start(self, node: NodeInCell) -> None:
         """Do nothing."""
 
-    def observe(self, node: NodeInCell, started: None) -> Trial:
+    def observe(self, node: NodeInCell, started: None) -> KubeletRestart:
         """Restart it, and wait until the resources are advertised again."""
         del started
+        several = [name for name, count in sorted(node.expected.resources.items()) if count > 1]
+        pods = [node.workloads.start(name) for name in several[:1]]
+        before = [node.workloads.devices(pod, name) for pod, name in zip(pods, several, strict=False)]
         interruption = Interruption(node)
         interruption.restart_kubelet()
-        return interruption.trial("", resources=node.expected.resources)
+        trial = interruption.trial("", resources=node.expected.resources)
+        there = [replace(user, pod=node.workloads.running(pod)) for user, pod in zip(before, pods, strict=True)]
+        later = [node.workloads.devices(node.workloads.start(name), name) for name in several[:1]]
+        node.workloads.remove()
+        return KubeletRestart(trial, (*there, *later))
