@@ -72,6 +72,7 @@ class AllureResults:
         self._attached: dict[str, list[Any]] = {}
         self._begun = 0.0
         self._trace = ""
+        self._problem: OSError | None = None
 
     @cached_property
     def _files(self) -> Any:
@@ -88,10 +89,19 @@ class AllureResults:
             self._trace = report.longreprtext
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Write the result of the case. One that was interrupted has none."""
+        """Write the result of the case. One that was interrupted has none.
+
+        If it cannot be written, the run goes on, and `finish` says so.
+        """
         case = self._run.cases.get(nodeid)
-        if case is None:
+        if case is None or self._problem is not None:
             return
+        try:
+            self._write(nodeid, case)
+        except OSError as error:
+            self._problem = error
+
+    def _write(self, nodeid: str, case: Case) -> None:
         function = self._run.functions.get(case.function)
         steps = self._run.steps(nodeid)
         result = result_of(self._explained(case), function, steps, begun=self._begun, trace=self._trace)
@@ -104,7 +114,12 @@ class AllureResults:
         Args:
             facts: What Allure shows in its box "Environment". Names take no `=`, `:` or blank, which the Java
                 properties format would read otherwise.
+
+        Raises:
+            OSError: Something cannot be written, or could not be after a case.
         """
+        if self._problem is not None:
+            raise self._problem
         lines = [f"{name}={value}\n" for name, value in facts.items()]
         self._files.report_attached_data("".join(lines).encode("ascii", errors="replace"), ENVIRONMENT_FILE)
         _write_json(self._folder / CATEGORIES_FILE, CATEGORIES)

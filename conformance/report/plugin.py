@@ -50,6 +50,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if (writer := config.stash.get(_WRITER, None)) is not None:
         config.pluginmanager.register(writer, "conformance-report")
+        config.pluginmanager.register(_Unwritten(writer), "conformance-report-unwritten")
         config.pluginmanager.register(Collector(config.stash[RUN]), "conformance-collector")
         config.pluginmanager.register(writer.allure, "conformance-allure-results")
 
@@ -73,6 +74,21 @@ def _suite_properties(pytestconfig: pytest.Config, record_testsuite_property: Ca
         writer.record_property = record_testsuite_property
 
 
+class _Unwritten:
+    """Keeps pytest's own JUnit file, where it cannot be written, from hiding the summary."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Tell it as for the other files. The terminal prints its summary afterwards."""
+        try:
+            yield
+        except OSError as error:
+            self._writer.fail(session, error)
+
+
 class _Writer:
     """Writes the reports after the last case, when the cluster has been restored."""
 
@@ -83,6 +99,7 @@ class _Writer:
         self._required = directory.report_options(config).require
         self._stopwatch = Stopwatch()
         self._report: Report | None = None
+        self._unwritten = ""
         self.allure = directory.allure_results(config, run, folder)
         self.record_property: Callable[[str, object], None] | None = None
 
@@ -101,10 +118,20 @@ class _Writer:
         session.exitstatus = exit_status(session.exitstatus, judgement.verdict, self._required)
         ending = Ending(self._required, session.exitstatus)
         self._report = report = assemble(self._run, judgement, self._stopwatch, ending)
-        directory.write_report(self._folder, report)
-        write_outputs(self._folder, report)
-        self._config.stash[REPORT] = report
-        self._tell_others(facts(report))
+        try:
+            directory.write_report(self._folder, report)
+            write_outputs(self._folder, report)
+            self._tell_others(facts(report))
+        except OSError as error:
+            self.fail(session, error)
+        self._config.stash[REPORT] = self._report
+
+    def fail(self, session: pytest.Session, error: OSError) -> None:
+        """Let a run fail whose report could not be written: the disk is full, or the folder is gone."""
+        self._unwritten = self._unwritten or f"ERROR: the report could not be written: {error}"
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        ending = Ending(self._required, session.exitstatus)
+        self._report = assemble(self._run, judge(self._run), self._stopwatch, ending)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
@@ -118,6 +145,8 @@ class _Writer:
             for label, text in row.rendered():
                 terminalreporter.write(label, bold=True)
                 terminalreporter.write_line(text, **markup)
+        if self._unwritten:
+            terminalreporter.write_line(self._unwritten, red=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:

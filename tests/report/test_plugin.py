@@ -137,6 +137,21 @@ def test_an_interrupted_run_writes_every_file(inner: Inner) -> None:
     assert result.outlines[-1].startswith("mig-conformance: verdict=partial exit=2 ")
 
 
+def test_a_report_that_cannot_be_written_is_told_after_the_summary(inner: Inner) -> None:
+    """The disk is full, or somebody removed the folder."""
+    lost = "import pathlib, shutil\ndef test_lost(): shutil.rmtree('out', True); pathlib.Path('out').write_text('')"
+    inner.pytester.makepyfile(test_inner=CORE_CASES, test_more=lost)
+
+    result = inner.run()
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["verdict       certified*", "ERROR: the report could not be written: *out/report.json*"]
+    )
+    assert result.outlines[-1].startswith("mig-conformance: verdict=certified exit=1 ")
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
 def test_a_run_that_could_not_judge_says_so_everywhere_and_is_not_green(inner: Inner) -> None:
     inner.pytester.makepyfile(test_inner=CORE_CASES, test_more=INCONCLUSIVE_CASE)
 
