@@ -61,7 +61,7 @@ matrix: venv ## compare what every fault turns red, those of the full profile to
 slow: venv ## all tests, with the whole runs that take minutes each; takes more than an hour
 	MIG_SLOW_TESTS=1 $(BIN)/pytest tests
 
-interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes an hour
+interruptions: venv ## a hundred runs that are killed or interrupted at seeded points; takes more than two hours
 	$(BIN)/python tests/interruptions.py $(ARGS)
 
 realtime: venv ## where the time of a run goes at real time; takes minutes
