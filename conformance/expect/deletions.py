@@ -48,7 +48,7 @@ class Deletion:
         step: Where the change of geometry stood.
         label: Value of the deploy label of the operand at that time; empty if the node lacked it, `true` if there is no
             such label for this role.
-        renewed: Steps of a change at which mig-manager deletes pods of this role.
+        renewed: Steps at which the product deletes pods of this role.
         rolled: Whether the next pod of this role was created from another revision of the DaemonSet.
         controller: Whether an Event says that the DaemonSet controller deleted the pod.
         disruption: Reason of the condition DisruptionTarget of the pod; empty for none.

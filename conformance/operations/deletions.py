@@ -17,9 +17,11 @@ _USER: Final = "pod of a user"
 """Role of the suite's own pods."""
 _RENEWED: Final[Mapping[str, tuple[Step, ...]]] = {
     VALIDATOR_APP: (Step.STOPPED,),
-    **dict.fromkeys(WORKLOAD_VALIDATOR_APPS, (Step.BEGINNING, Step.STOPPED)),
+    **dict.fromkeys(WORKLOAD_VALIDATOR_APPS, tuple(Step)),
 }
-"""Steps at which mig-manager deletes pods, by their role; most workloads of the validator have ended by then."""
+"""Steps at which the product deletes pods, by their role: mig-manager those of the validator and its workloads, and a
+validator that starts, at any time, the workloads of the one before. Source: gpu-operator v26.7.0, cmd/nvidia-validator.
+"""
 _ANSWERS: Final = (State.SUCCESS, State.FAILED)
 
 

@@ -152,6 +152,16 @@ def test_the_validator_is_replaced_while_the_operands_are_stopped(scene: Scene) 
     assert [it.by_product for it in scene.deletions] == [True, True]
 
 
+def test_a_validator_that_starts_deletes_the_workloads_of_the_one_before(scene: Scene) -> None:
+    """At any time: it was rolled, or somebody deleted it."""
+    scene.pod("cuda", "nvidia-cuda-validator")
+    scene.pod("plugin", "nvidia-device-plugin-validator")
+    scene.delete("cuda")
+    scene.delete("plugin")
+
+    assert [it.by_product for it in scene.deletions] == [True, True]
+
+
 def test_pods_that_ended_and_those_of_others_do_not_count(scene: Scene) -> None:
     scene.pod("done", "nvidia-cuda-validator", new=True, phase="Succeeded")
     scene.pod("theirs", namespace="default")
