@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError
+from conformance.cluster.errors import ApiError, InconclusiveError
 from conformance.cluster.pod_view import PodView
 from conformance.operations.fields import Field, look_up
 from conformance.operations.mig_cluster import MigCluster
@@ -24,6 +24,7 @@ def kept(cluster: MigCluster, pod: PodView) -> Iterator[None]:
     finalizer away if the run is killed.
 
     Raises:
+        InconclusiveError: Somebody else took the finalizer away, and the pod is gone.
         ForeignChangeError, ApiError, ClusterError: As for `MigCluster.change`.
     """
     path = paths.pod(pod.namespace, pod.name)
@@ -32,15 +33,22 @@ def kept(cluster: MigCluster, pod: PodView) -> Iterator[None]:
     cluster.change(finalizers, [*(found or ()), FINALIZER])
     try:
         yield
-    finally:
+    except BaseException:
         _release(cluster, finalizers, found)
+        raise
+    if not _release(cluster, finalizers, found):
+        raise InconclusiveError(f"somebody took the finalizer {FINALIZER} from pod {pod}, which was to stay")
 
 
-def _release(cluster: MigCluster, finalizers: Field, found: list[str] | None) -> None:
+def _release(cluster: MigCluster, finalizers: Field, found: list[str] | None) -> bool:
+    """Take the finalizer away; return whether the pod was still there."""
+    there = True
     try:
         cluster.change(finalizers, found)
     except ApiError as error:
         if not error.not_found:
             raise
+        there = False
     if cluster.journal is not None:
         cluster.journal.forget(finalizers.object)
+    return there

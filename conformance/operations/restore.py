@@ -32,7 +32,7 @@ def restore(
     """Put back every field that still has a value of the suite, and forget the entries of what is as it was.
 
     The order is: ConfigMaps and other objects, the ClusterPolicy, `mig.config` of the nodes, other fields of the nodes;
-    once all that is verified, cordons; then objects that the suite created. The strategy `single` comes after the
+    once all that is verified, cordons; then objects that the suite created. Only the strategy `single` comes after the
     nodes, because an uneven configuration is an error under it. Between these steps, mig-manager's answers are awaited,
     and nothing else: what is on the way there need not become Ready. A node that is not Ready gets its label back and
     is not awaited; it keeps the cordon until it is as it was found.
@@ -89,8 +89,9 @@ class _Restoring:
         others = [one for one in self._compared if one not in nodes and one not in policies]
         for one in others:
             self._fields(one, lambda field: bool(field.keys))
+        self._policies(policies)
         steps: list[Callable[[], None]] = [
-            lambda: self._policies(policies),
+            lambda: self._strategies(policies),
             lambda: self._configurations.put_back(nodes),
         ]
         if any(change.original == Strategy.SINGLE for one in policies for change in self._strategy(one).values()):
@@ -138,9 +139,14 @@ class _Restoring:
         self._notes.put_back.append(f"labels, annotations, taints and cordon of node {name}")
 
     def _policies(self, policies: list[Comparison]) -> None:
+        """Put back all but the strategy: mig-manager needs its file before it is asked for what that file offers."""
+        for one in policies:
+            self._fields(one, lambda field: not _is_strategy(field))
+
+    def _strategies(self, policies: list[Comparison]) -> None:
         for one in policies:
             strategies = self._strategy(one)
-            self._fields(one, lambda _: True)
+            self._fields(one, _is_strategy)
             for change in strategies.values():
                 if change.original and not self._hurried():
                     self._await_templates(change.original)
@@ -259,3 +265,7 @@ class _Restoring:
             now = look_up(self._cluster.transport.get(field.object), field.keys)
             if now != found[0].strategy:
                 self._notes.since[field] = f"{field} is {now or 'absent'}, was {found[0].strategy or 'absent'}"
+
+
+def _is_strategy(field: Field) -> bool:
+    return field.keys == ("spec", "mig", "strategy")

@@ -144,6 +144,25 @@ def test_the_file_in_force_is_read_and_not_taken_from_the_watch(
     assert snapshot(stand) == before
 
 
+def test_the_file_is_back_before_the_nodes_also_where_the_strategy_comes_after_them(
+    stand: Stand, lived_in: MigCluster
+) -> None:
+    """The suite's own file, which was in force at the kill, does not offer the configuration of before."""
+    own = OWN_FILE.replace("suite:", "all-1g.10gb:")
+    before = snapshot(stand)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds), keeping:
+        lived_in.set_strategy("mixed")
+        body = {"metadata": {"name": "own"}, "data": {"config.yaml": own}}
+        lived_in.create(paths.config_maps(lived_in.operator_namespace), body)
+        lived_in.change(policy_field(lived_in.policy().name, "migManager", "config", "name"), "own")
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
+    assert snapshot(stand) == before
+
+
 def test_an_answer_from_the_file_of_before_is_not_the_last_word(stand: Stand, lived_in: MigCluster) -> None:
     """mig-manager refuses, is restarted with the file that was put back, and applies the label that it finds."""
 
