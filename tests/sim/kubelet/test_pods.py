@@ -8,7 +8,7 @@ import pytest
 
 from conformance.sim.container import Container
 from conformance.sim.kube import CONFIG_MAPS, EVENTS, PODS, Event, Object
-from tests.sim.stage import GPU, Plugin, Stage, stage
+from tests.sim.stage import GPU, Plugin, Stage, make_pod, stage
 
 
 def conditions(pod: Object) -> dict[str, str]:
@@ -357,6 +357,27 @@ async def test_a_container_sees_the_devices_of_the_init_container_before_it() ->
         await it.until_phase("pod", "Succeeded")
 
     assert seen == {"probe": frozenset({"GPU-a"}), "main": frozenset({"GPU-a"})}
+
+
+async def test_only_one_container_gets_the_device_of_an_init_container() -> None:
+    seen: dict[str, frozenset[str] | None] = {}
+
+    async def look(container: Container) -> int:
+        seen[container.name] = container.visible
+        return 0
+
+    async with stage(commands={"look": look}) as it:
+        it.nodes[0].devices.register(GPU, Plugin())
+        limits = {"resources": {"limits": {GPU: "1"}}}
+        pod = make_pod(command=["look"], init=[{"name": "probe", "image": "x", "command": ["look"], **limits}])
+        pod["spec"]["containers"] = [
+            {**pod["spec"]["containers"][0], "name": name, **limits} for name in ("one", "two")
+        ]
+        await it.kube.create(PODS, pod, "default")
+        await it.until_phase("pod", "Succeeded")
+
+    assert seen["probe"] in (seen["one"], seen["two"])
+    assert seen["one"] != seen["two"]
 
 
 async def test_what_goes_well_is_told_where_somebody_may_look() -> None:
