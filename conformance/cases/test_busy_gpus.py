@@ -69,6 +69,19 @@ def test_change_of_one_gpu_leaves_a_busy_one_alone(node: ExpectedNode, seen: Bus
     check_holder_unharmed(seen.expected.context, seen.holder, seen.trial.after.gpus)
 
 
+@case("D-13", scenario=ChangeBesideBusyGpu, cells=ONE_OF_MIXED)
+def test_busy_slice_of_another_gpu_is_not_taken(node: ExpectedNode, seen: BusyNeighbour) -> None:
+    """While a process uses a slice of another GPU than the first, a change of every GPU MUST end in `failed`.
+
+    The device MUST stay, and the pod MUST run on. Source: mig-parted v0.15.0, pkg/mig/config: the driver refuses to
+    destroy an instance that is in use, on whatever GPU it is.
+    """
+    check_courses(node.context, seen.refused, [Course.FAILED], node.mig_manager)
+    check_reason(node.context, seen.refused, "applying MIG configuration")
+    check_holder_unharmed(node.context, seen.held_on, seen.refused.after.gpus)
+    check_users_left_alone(node.context, seen.refused)
+
+
 @case("D-20", scenario=StartPodsDuringChange, cells=ANY_UNIFORM_CELL)
 def test_pods_created_during_a_change_run_after_it(node: ExpectedNode, seen: tuple[StartedPod, ...]) -> None:
     """Pods that ask for a device while the GPUs are changed MUST wait, and run once the layout is there.

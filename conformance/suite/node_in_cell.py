@@ -156,6 +156,21 @@ class NodeInCell:
         wanted = wanted_geometry(gpus, self.target.entries(configuration))
         return expected_resources(wanted, self.cell.strategy, self.expected.device_plugin)
 
+    @property
+    def largest(self) -> tuple[str, int]:
+        """The resource of which the node must advertise most, and how many.
+
+        Raises:
+            ValueError: The node advertises nothing.
+        """
+        return max(self.expected.resources.items(), key=lambda item: item[1])
+
+    def on_each_gpu(self, resource: str) -> list[int]:
+        """Return how many devices of a resource each GPU must give."""
+        expected = self.expected
+        each = (expected_resources([gpu], expected.strategy, expected.device_plugin) for gpu in expected.wanted)
+        return [resources.get(resource, 0) for resources in each]
+
     def ask(self, configuration: str) -> None:
         """Set the label `mig.config` and return at once; `request` also waits for the answer.
 

@@ -59,9 +59,14 @@ def packed(gpu: ObservedGpu) -> dict[str, int]:
 
 
 def halves(gpu: ObservedGpu) -> dict[str, int]:
-    """Return a layout of two instances of half of the GPU; the same as `smallest` where no profile is half of it."""
-    half = next((profile for profile, fits in _plain(gpu).items() if fits == 2 and profile.gpu_slices > 1), None)
-    return smallest(gpu) if half is None else {str(half): 2}
+    """Return a layout of two instances of half of the GPU; where only the smallest is half of it, one of the whole GPU.
+
+    It differs from `smallest` on every GPU.
+    """
+    plain = _plain(gpu)
+    half = next((profile for profile, fits in plain.items() if fits == 2 and profile.gpu_slices > 1), None)
+    whole = max(plain, key=lambda profile: profile.gpu_slices)
+    return {str(whole): 1} if half is None else {str(half): 2}
 
 
 def for_each_model(gpus: Iterable[ObservedGpu], parts: Parts) -> list[Entry]:

@@ -65,6 +65,7 @@ class Needs:
 
     Attributes:
         devices: Devices that the node must advertise of at least one resource; 0 for none.
+        neighbours: Whether a GPU must have two devices of the resource of which the node has most.
         gpus: Minimum number of GPUs of the node.
         generations: Major compute capabilities, of which the node must have a GPU; empty for any.
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
@@ -83,6 +84,7 @@ class Needs:
     """
 
     devices: int = 0
+    neighbours: bool = False
     gpus: int = 1
     generations: tuple[int, ...] = ()
     custom_configuration: bool = False

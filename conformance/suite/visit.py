@@ -242,16 +242,8 @@ def _plugin_files(cluster: MigCluster) -> str:
 
 def unmet(needs: Needs, node: NodeInCell) -> str | None:
     """Return what a node lacks as a message; None if it meets the needs."""
-    gpus, resources = node.expected.wanted, node.expected.resources
-    if needs.devices > max(resources.values(), default=0):
-        listed = ", ".join(f"{count} x {name}" for name, count in sorted(resources.items())) or "no resource"
-        return f"node {node.name} has {listed}: {needs.devices} of one resource are needed"
-    if needs.gpus > len(gpus):
-        return f"node {node.name} has {len(gpus)} GPUs: {needs.gpus} are needed"
-    if needs.generations and node.observed is not None:
-        found = {gpu.capability[0] for gpu in node.observed.gpus}
-        if not found.intersection(needs.generations):
-            return f"node {node.name} has no GPU of compute capability {', '.join(map(str, needs.generations))}"
+    if (lacking := _hardware_lacking(needs, node)) is not None:
+        return lacking
     if needs.default_configuration and not node.cluster.policy().config_default:
         return "the operator has no default configuration for nodes without mig.config"
     if needs.custom_configuration and not node.cluster.policy().config_name:
@@ -268,4 +260,20 @@ def unmet(needs: Needs, node: NodeInCell) -> str | None:
         return "Node Feature Discovery does not run in the operator's namespace, where alone the suite deletes its pods"
     if needs.node_without_mig and not nodes_without_mig(node.cluster):
         return "the cluster has no node without a GPU that can do MIG"
+    return None
+
+
+def _hardware_lacking(needs: Needs, node: NodeInCell) -> str | None:
+    gpus, resources = node.expected.wanted, node.expected.resources
+    if needs.devices > max(resources.values(), default=0):
+        listed = ", ".join(f"{count} x {name}" for name, count in sorted(resources.items())) or "no resource"
+        return f"node {node.name} has {listed}: {needs.devices} of one resource are needed"
+    if needs.neighbours and max(node.on_each_gpu(node.largest[0]), default=0) < 2:
+        return f"node {node.name} has no GPU with two devices of {node.largest[0]}: nobody shares a GPU"
+    if needs.gpus > len(gpus):
+        return f"node {node.name} has {len(gpus)} GPUs: {needs.gpus} are needed"
+    if needs.generations and node.observed is not None:
+        found = {gpu.capability[0] for gpu in node.observed.gpus}
+        if not found.intersection(needs.generations):
+            return f"node {node.name} has no GPU of compute capability {', '.join(map(str, needs.generations))}"
     return None

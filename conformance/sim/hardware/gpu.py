@@ -38,7 +38,8 @@ class Gpu:
         clients: Processes that use it.
         loses_newest: Whether the newest instance disappears (fault `hardware-loses-instance`).
         loses_compute: Whether its compute instances do (fault `hardware-loses-compute-instance`).
-        ignores_clients: Whether it is changed although processes use it (fault `hardware-takes-busy-devices`).
+        ignores_clients: Whether it is changed although processes use it (faults `hardware-takes-busy-devices` and
+            `hardware-takes-other-busy-devices`).
     """
 
     index: int

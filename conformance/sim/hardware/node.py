@@ -136,7 +136,8 @@ class NodeHardware:
             numa_node=0 if index < (count + 1) // 2 else 1,
             loses_newest=index == 0 and self.faults.on("hardware-loses-instance"),
             loses_compute=index == 0 and self.faults.on("hardware-loses-compute-instance"),
-            ignores_clients=self.faults.on("hardware-takes-busy-devices"),
+            ignores_clients=self.faults.on("hardware-takes-busy-devices")
+            or (index > 0 and self.faults.on("hardware-takes-other-busy-devices")),
         )
 
     def _uuid(self, what: str, *, everywhere: bool = False) -> uuid.UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,8 +15,8 @@ from conformance.expect.slice_use import SliceUse
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import Effect, Needs, Scenario
 
-_TESTED = 2
-"""Devices of the pod that tries what must be impossible: with two, access between them can be tried."""
+_LEAST = 2
+"""Devices at least of the pod that tries what must be impossible: with two, access between them can be tried."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,17 @@ class Holders:
     Attributes:
         resource: The resource.
         single: A pod with one device.
-        rest: A pod with all devices but three.
-        tester: A pod that tries what must be impossible, and ends.
+        rest: A pod with all devices that the others do not have; None if there is none.
+        tester: A pod that tries what must be impossible, and ends. It starts last: whoever came later could get its
+            devices.
+        tested: Number of its devices.
     """
 
     resource: str
     single: PodView
-    rest: PodView
+    rest: PodView | None
     tester: PodView
+    tested: int
 
 
 class TakeEveryDevice(Scenario[Holders, FullNode]):
@@ -72,22 +76,25 @@ class TakeEveryDevice(Scenario[Holders, FullNode]):
         """Start a pod with one device, one that tries, and one with all others."""
         if node.observed is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
-        resource, count = _largest(node)
+        resource, count = node.largest
+        tested = _tested(node.on_each_gpu(resource))
+        rest = count - 1 - tested
         uuids = [device.uuid for gpu in node.observed.gpus for device in gpu.instances]
         return Holders(
             resource,
             node.workloads.start(resource),
-            node.workloads.start(resource, count - 1 - _TESTED),
-            node.workloads.start_tester(resource, _TESTED, uuids),
+            node.workloads.start(resource, rest) if rest else None,
+            node.workloads.start_tester(resource, tested, uuids),
+            tested,
         )
 
     def observe(self, node: NodeInCell, started: Holders) -> FullNode:
         """Read what they got, take what the tester gave back, and watch one more pod until a device is free for it."""
-        workloads, (resource, count) = node.workloads, _largest(node)
+        workloads, (resource, count) = node.workloads, node.largest
         gpus = node.observed.gpus if node.observed else ()
-        users = [workloads.devices(pod, resource) for pod in (started.single, started.rest)]
+        users = [workloads.devices(pod, resource) for pod in (started.single, started.rest) if pod]
         tried = workloads.tried(started.tester, gpus, sorted(uuid for user in users for uuid in user.uuids))
-        last = workloads.start(resource, _TESTED)
+        last = workloads.start(resource, started.tested)
         users.append(workloads.devices(last, resource))
         extra = workloads.start(resource)
         waiting = workloads.pending(extra)
@@ -95,5 +102,13 @@ class TakeEveryDevice(Scenario[Holders, FullNode]):
         return FullNode(resource, count, tuple(users), gpus, tried, waiting, workloads.running(extra))
 
 
-def _largest(node: NodeInCell) -> tuple[str, int]:
-    return max(node.expected.resources.items(), key=lambda item: item[1])
+def _tested(on_each_gpu: Sequence[int]) -> int:
+    """Return how many devices the tester takes, so that it shares a GPU with another pod, whichever devices it gets.
+
+    That is so if they cannot be all devices of some GPUs. Where no number is such, as with one device on each GPU, it
+    takes the least.
+    """
+    whole = {0}
+    for count in on_each_gpu:
+        whole |= {taken + count for taken in whole}
+    return next((number for number in range(_LEAST, sum(on_each_gpu)) if number not in whole), _LEAST)
