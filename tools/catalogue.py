@@ -288,6 +288,7 @@ def _needs(needs: Needs) -> str:
     said = [
         f"{needs.devices} free device{'s' if needs.devices > 1 else ''} of a resource" if needs.devices else "",
         "two devices of a resource on one GPU" if needs.neighbours else "",
+        f"{needs.configurations} configurations" if needs.configurations > 1 else "",
         f"{needs.gpus} GPUs" if needs.gpus > 1 else "",
         f"compute capability {', '.join(map(str, needs.generations))}" if needs.generations else "",
         "a mig-parted ConfigMap of the user's own" if needs.custom_configuration else "",

@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Final
 
 from conformance.cluster.changes import Change, LabelChange, NodeChange, PodChange, PodEvent
+from conformance.expect.labels import is_gfd_label
 from conformance.operations.mig_cluster import MigCluster
-from conformance.spec.names import GFD_TIMESTAMP, MIG_CONFIG, MIG_MANAGER_APP, PAUSED, State
+from conformance.spec.names import MIG_CONFIG, MIG_MANAGER_APP, PAUSED, State
 
 _DELETED: Final = (PodEvent.TERMINATING, PodEvent.GONE)
 _RESTARTED: Final = (*_DELETED, PodEvent.RESTARTED)
@@ -89,7 +90,8 @@ def _deleted(cluster: MigCluster, history: Sequence[Change]) -> Iterator[str]:
 
 
 def _written(node: str, history: Sequence[Change]) -> Iterator[str]:
+    """The labels that were written on a node, but those of its own GPU Feature Discovery."""
     for change in history:
         if isinstance(change, LabelChange):
-            names = (name for name in (*change.set, *change.removed) if name != GFD_TIMESTAMP)
+            names = (name for name in (*change.set, *change.removed) if not is_gfd_label(name))
             yield from (f"{node}: label {name} written" for name in names)

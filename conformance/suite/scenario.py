@@ -66,6 +66,7 @@ class Needs:
     Attributes:
         devices: Devices that the node must advertise of at least one resource; 0 for none.
         neighbours: Whether a GPU must have two devices of the resource of which the node has most.
+        configurations: Number of configurations that the node must offer: that of the cell and others to change to.
         gpus: Minimum number of GPUs of the node.
         generations: Major compute capabilities, of which the node must have a GPU; empty for any.
         custom_configuration: Whether the ClusterPolicy must name a custom mig-parted ConfigMap.
@@ -85,6 +86,7 @@ class Needs:
 
     devices: int = 0
     neighbours: bool = False
+    configurations: int = 1
     gpus: int = 1
     generations: tuple[int, ...] = ()
     custom_configuration: bool = False

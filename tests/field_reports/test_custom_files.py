@@ -30,6 +30,28 @@ mig-configs:
 """
 
 
+UNLIKE_GPUS = """
+version: v1
+mig-configs:
+  all-disabled: [{devices: all, mig-enabled: false}]
+  unlike:
+    - {devices: [0], mig-enabled: true, mig-devices: {1g.10gb: 7}}
+    - {devices: [1], mig-enabled: true, mig-devices: {7g.80gb: 1}}
+"""
+"""No third configuration, which one scenario needs."""
+PARTS = """
+version: v1
+mig-configs:
+  all-disabled: [{devices: all, mig-enabled: false}]
+  half: [{devices: [0], mig-enabled: false}, {devices: [1], mig-enabled: true, mig-devices: {1g.10gb: 4, 3g.40gb: 1}}]
+  compute-instances: [{devices: all, mig-enabled: true, mig-devices: {1c.3g.40gb: 6}}]
+  empty: [{devices: all, mig-enabled: true, mig-devices: {}}]
+"""
+"""Under `mixed` nothing is advertised for the compute instances and for the empty GPUs."""
+SHORT = "lease = 2\nstays_pending = 0.5\nidle = 0.5\nedit_ignored = 1\nstuck = 2\nreconfigure = 20\ncrash_again = 0.5\n"
+"""Real seconds: on this cluster, five minutes are less than one."""
+
+
 @pytest.fixture
 def memory() -> Memory:
     memory = Memory()
@@ -41,12 +63,25 @@ def test_names_of_ones_own_are_certified_without_the_built_in_ones(tmp_path: Pat
     options = {"gpu_model": "h100-nvl", "gpus_per_node": 2, "strategy": "mixed"}
     file = text_of("custom-config-names.yaml")
     with somebody(tmp_path, custom_config=file, node_labels={"nvidia.com/mig.config": "custom-mig"}, **options) as one:
-        ended = one.certify(*CHANGES)
+        ended = one.certify(*CHANGES, "--profile=core")
 
     assert ended.cases("failed") == ended.cases("error") == ended.cases("blocked") == set()
     assert ended.report["verdict"] == "partial", ended.output
     assert ended.left_out == {D_15_DOES_NOT_APPLY: 1}
     assert len(ended.cases("passed")) > 10
+
+
+@pytest.mark.parametrize("file", [UNLIKE_GPUS, PARTS], ids=["two configurations", "nothing to advertise"])
+def test_an_odd_file_is_no_finding_in_the_full_profile(file: str, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text(SHORT)
+    with somebody(tmp_path, custom_config=file, gpus_per_node=2) as one:
+        ended = one.certify(*CHANGES, "--allow-reboot", "--allow-exec", f"--timeouts={limits}")
+
+    unlike = {it: ended.cases(it) for it in ("failed", "error", "blocked", "inconclusive") if ended.cases(it)}
+    assert unlike == {}, ended.output
+    assert len(ended.cases("passed")) > 100
+    assert ended.report["restore"]["outcome"] == "exact"
 
 
 def test_a_profile_that_no_gpu_offers_is_run_and_found(tmp_path: Path) -> None:

@@ -529,6 +529,7 @@ def test_a_node_whose_pod_breaks_at_the_switch_is_told_for_that_node() -> None:
     [
         (Needs(devices=8), "node a has 7 x nvidia.com/gpu: 8 of one resource are needed"),
         (Needs(gpus=2), "node a has 1 GPUs: 2 are needed"),
+        (Needs(configurations=9), "node a has 5 configurations: 9 are needed"),
         (Needs(generations=(10,)), "node a has no GPU of compute capability 10"),
         (Needs(custom_configuration=True), "the cluster has no mig-parted ConfigMap of the user's own"),
     ],
@@ -542,7 +543,7 @@ def test_a_node_that_lacks_something_is_left_out_with_the_reason(needs: Needs, s
     assert str(told) == says
 
 
-@pytest.mark.parametrize("needs", [Needs(devices=7), Needs(gpus=1), Needs(generations=(8, 9))])
+@pytest.mark.parametrize("needs", [Needs(devices=7), Needs(gpus=1), Needs(generations=(8, 9)), Needs(neighbours=True)])
 def test_a_node_that_has_everything_is_looked_at(needs: Needs) -> None:
     stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
 
@@ -554,6 +555,13 @@ def test_a_node_of_no_device_says_that_it_has_none() -> None:
     (told,) = stage.play(declared("x", looking(stage, needs=Needs(devices=1)))).values()
 
     assert str(told) == "node a has no resource: 1 of one resource are needed"
+
+
+def test_a_node_whose_gpus_have_one_device_each_has_nobody_who_shares_one() -> None:
+    stage = Stage("a", permissions=DISRUPTIVE, offered=["all-7g.80gb"])
+    (told,) = stage.play(declared("x", looking(stage, needs=Needs(neighbours=True)))).values()
+
+    assert str(told) == "node a has no GPU with two devices of nvidia.com/gpu: nobody shares a GPU"
 
 
 # The canary ---------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class RequestWhileBusy(FailureScenario[PodView, Busy]):
     """Lets a pod compute on one device, requests another configuration, deletes the pod, and requests it again."""
 
     summary: ClassVar = "request another configuration while a pod computes, and again without the pod"
-    needs: ClassVar = Needs(devices=1)
+    needs: ClassVar = Needs(devices=1, configurations=2)
     cost: ClassVar = 25.0
 
     def start(self, node: NodeInCell) -> PodView:
@@ -67,7 +67,7 @@ class StartPodsDuringChange(FailureScenario[None, tuple[StartedPod, ...]]):
     """Creates pods for devices of the cell while its layout is being made, when the node advertises nothing."""
 
     summary: ClassVar = "create pods while the GPUs are changed"
-    needs: ClassVar = Needs(devices=1)
+    needs: ClassVar = Needs(devices=1, configurations=2)
     cost: ClassVar = 30.0
 
     def start(self, node: NodeInCell) -> None:

@@ -93,7 +93,7 @@ class RestartOperatorAtWork(_ControllerScenario):
     """Asks all nodes for a change, holds it up while the operands are paused, and deletes the operator's pod."""
 
     summary: ClassVar = "delete the operator's pod while mig-manager changes the GPUs"
-    needs: ClassVar = Needs(devices=1, operator_pod=True)
+    needs: ClassVar = Needs(devices=1, configurations=2, operator_pod=True)
     changes: ClassVar = (
         "the operator's pod is deleted; its Deployment makes a new one",
         "a finalizer on the device plugin's pod until the operator is back, for up to four minutes",

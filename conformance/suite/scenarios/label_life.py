@@ -84,7 +84,7 @@ class ChangeLabelDuringRun(FailureScenario[None, BusyLabel]):
     """Removes and changes the label while mig-manager waits for the device plugin's pod, which is kept meanwhile."""
 
     summary: ClassVar = "remove and change the label while mig-manager changes the GPUs"
-    needs: ClassVar = Needs(devices=1)
+    needs: ClassVar = Needs(devices=1, configurations=2)
     changes: ClassVar = ("a finalizer on the device plugin's pod, for as long as a change of the label takes",)
     cost: ClassVar = 45.0
 

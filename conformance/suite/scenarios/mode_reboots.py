@@ -40,7 +40,7 @@ class RebootForMode(ClusterScenario[PodView, ModeReboot]):
 
     summary: ClassVar = "set WITH_REBOOT and request MIG while a pod uses a GPU: the node reboots"
     effect: ClassVar = Effect.REBOOT
-    needs: ClassVar = Needs(devices=1)
+    needs: ClassVar = Needs(devices=1, configurations=2)
     changes: ClassVar = (
         "ClusterPolicy spec.migManager.env, which restarts mig-manager on every GPU node",
         "the node is rebooted by mig-manager",

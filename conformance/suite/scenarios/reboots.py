@@ -12,7 +12,7 @@ from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG
 from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import Effect, FailureScenario
+from conformance.suite.scenario import Effect, FailureScenario, Needs
 from conformance.suite.trials import recover
 
 
@@ -81,6 +81,7 @@ class RebootWithoutLabel(FailureScenario[None, UnlabelledReboot]):
 
     summary: ClassVar = "reboot the node without its mig.config label"
     effect: ClassVar = Effect.REBOOT
+    needs: ClassVar = Needs(devices=1)
     changes: ClassVar = ("the node is rebooted by a privileged pod of the suite",)
     cost: ClassVar = 345.0
 

@@ -16,7 +16,7 @@ from conformance.spec.names import (
 )
 from conformance.suite.interruptions import Interruption
 from conformance.suite.node_in_cell import NodeInCell
-from conformance.suite.scenario import FailureScenario
+from conformance.suite.scenario import FailureScenario, Needs
 
 _KEPT: Final = (DRIVER_APP, TOOLKIT_APP, VALIDATOR_APP)
 """Apps whose pods are not deleted: without the driver the GPUs lose their layout, and the others prepare the node."""
@@ -60,6 +60,7 @@ class DeleteManagerAtWork(FailureScenario[None, Restarts]):
     """Leaves the cell, asks for its configuration again, and deletes mig-manager's pod while it is at work."""
 
     summary: ClassVar = "delete mig-manager's pod while it changes the GPUs"
+    needs: ClassVar = Needs(configurations=2)
     cost: ClassVar = 30.0
 
     def start(self, node: NodeInCell) -> None:

@@ -30,7 +30,7 @@ class KeepPlugin(FailureScenario[None, StuckOperand]):
     """Keeps the device plugin's pod with a finalizer, and requests another configuration."""
 
     summary: ClassVar = "request a configuration while the device plugin's pod cannot go away, and again when it can"
-    needs: ClassVar = Needs(devices=1)
+    needs: ClassVar = Needs(devices=1, configurations=3)
     changes: ClassVar = ("a finalizer on the device plugin's pod, for up to six minutes",)
     cost: ClassVar = 330.0
 
