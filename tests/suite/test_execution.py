@@ -12,12 +12,13 @@ import pytest
 from conformance.backends.backend import READ_ONLY
 from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError, UnreachableError
+from conformance.expect.geometry import wanted_geometry
 from conformance.expect.kinds import GeometryKind
 from conformance.operations.errors import ForeignChangeError, LeaseHeldError
 from conformance.operations.evidence import Outcome
 from conformance.report.model import Case
 from conformance.report.model import Outcome as CaseOutcome
-from conformance.spec.mig_parted import parse
+from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.names import Strategy
 from conformance.suite import execution
 from conformance.suite.agenda import Agenda
@@ -25,7 +26,10 @@ from conformance.suite.cells import Spot, cells
 from conformance.suite.execution import BlockedError, CanaryFailedError, DoesNotApplyError
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Needs
+from conformance.suite.visit import unmet
+from tests.expect.made import SEVEN, gpu
 from tests.suite.made import DISRUPTIVE, cell, declared, scenario
+from tests.suite.nodes import node_in
 from tests.suite.stage import Stage, identify
 
 SINGLE = cells(strategies=[Strategy.SINGLE])
@@ -558,10 +562,12 @@ def test_a_node_of_no_device_says_that_it_has_none() -> None:
 
 
 def test_a_node_whose_gpus_have_one_device_each_has_nobody_who_shares_one() -> None:
-    stage = Stage("a", permissions=DISRUPTIVE, offered=["all-7g.80gb"])
-    (told,) = stage.play(declared("x", looking(stage, needs=Needs(neighbours=True)))).values()
+    node = node_in(Stage("a").memory, node="a", seen=(gpu(SEVEN), gpu(SEVEN)))
+    wanted = wanted_geometry([gpu(SEVEN), gpu(SEVEN)], [Entry(None, enabled=True, mig_devices={"7g.80gb": 1})])
+    node.expected = replace(node.expected, wanted=wanted)
 
-    assert str(told) == "node a has no GPU with two devices of nvidia.com/gpu: nobody shares a GPU"
+    said = "node a has no GPU with two devices of nvidia.com/gpu: nobody shares a GPU"
+    assert unmet(Needs(neighbours=True), node) == said
 
 
 # The canary ---------------------------------------------------------------------------------------------------------
