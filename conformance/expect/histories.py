@@ -118,7 +118,9 @@ def check_node_kept(context: CheckContext, changes: Sequence[Described], neighbo
 
 
 def check_nothing_beside(context: CheckContext, effects: Sequence[Collection[str]]) -> None:
-    """Check that nothing happens beside the node in every change of its geometry, as somebody else would not do it.
+    """Check that no change of the node does something to other nodes, or to pods on the node that are no operands.
+
+    Somebody else may do such a thing once, but not in every change of the node.
 
     Args:
         context: Node and state that the check is about.

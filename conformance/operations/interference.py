@@ -16,6 +16,7 @@ from conformance.cluster.changes import (
     PolicyChange,
     SpecChange,
 )
+from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import taints_in
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
@@ -41,7 +42,7 @@ PRODUCT_WRITERS: Final = frozenset(
 """Field managers of the product and of Kubernetes: a client that names none is called like its program."""
 _KNOWN_AS: Final = {
     "argocd": "Argo CD",
-    "mig-conformance": "another run of this suite",
+    FIELD_MANAGER: "another run of this suite",
     "kustomize-controller": "Flux",
     "nfd": "NFD",
 }
@@ -107,17 +108,19 @@ def by(writer: str) -> str:
     return f" (by {', '.join(filter(None, (writer, known)))})" if writer else ""
 
 
+def _by_others(change: LabelChange | SpecChange, made: Made) -> bool:
+    """Whether the server names a writer that is neither the product nor this client."""
+    return bool(change.writer) and change.writer not in PRODUCT_WRITERS and not made(change.version, change.writer)
+
+
 def _spec(change: SpecChange, made: Made) -> str:
     """A new spec of the ClusterPolicy or of an operand, which restarts pods on every node."""
-    if not change.writer or change.writer in PRODUCT_WRITERS or made(change.version, change.writer):
-        return ""
-    return f"{change.describe()}{by(change.writer)}"
+    return f"{change.describe()}{by(change.writer)}" if _by_others(change, made) else ""
 
 
 def _labels(change: LabelChange, made: Made) -> str:
-    if not change.writer or change.writer in PRODUCT_WRITERS or made(change.version, change.writer):
-        return ""
-    return f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
+    text = f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
+    return text if _by_others(change, made) else ""
 
 
 def _node(change: NodeChange, made: Made) -> str:

@@ -90,7 +90,7 @@ def _deleted(cluster: MigCluster, history: Sequence[Change]) -> Iterator[str]:
 
 
 def _written(node: str, history: Sequence[Change]) -> Iterator[str]:
-    """The labels that were written on a node, but those of its own GPU Feature Discovery."""
+    """The labels that were written on a node, except those of its own GPU Feature Discovery."""
     for change in history:
         if isinstance(change, LabelChange):
             names = (name for name in (*change.set, *change.removed) if not is_gfd_label(name))

@@ -100,7 +100,7 @@ class _Writer:
         self._stopwatch = Stopwatch()
         self._report: Report | None = None
         self._unwritten = ""
-        self._begun = False
+        self._refused = False
         self.allure = directory.allure_results(config, run, folder)
         self.record_property: Callable[[str, object], None] | None = None
 
@@ -110,23 +110,22 @@ class _Writer:
         try:
             yield
         except pytest.UsageError:
+            self._refused = True
             directory.keep_former(self._config)
             raise
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
         """Remove the report of an earlier run now that this one begins; returns None, so that pytest goes on."""
-        self._begun = True
         if self._run.backend:
             directory.remove_former(self._folder)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports; exit status 0 becomes 1 if the verdict is less than `--require` asks for.
 
-        A run that could not begin, for example because no marker has the name after `-m`, leaves the files of an
-        earlier one.
+        A run that was refused while its cases were collected writes nothing.
         """
-        if not self._run.backend or (not self._begun and session.exitstatus == pytest.ExitCode.USAGE_ERROR):
+        if not self._run.backend or self._refused:
             return
         self._run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
         judgement = judge(self._run)

@@ -28,7 +28,10 @@ class Doubts:
         self._begun: dict[Stop, float] = {}
 
     def begin(self, stop: Stop) -> None:
-        """Note that what happens from now on may be felt by the cases of a stop; for nodes that are only read, all."""
+        """Note that a stop begins: what happens from now on may be felt by its cases.
+
+        Where the nodes of the stop are only read, this may be anything that the suite has seen.
+        """
         self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
         self._begun[stop] = self._cluster.timeline.now() if stop.changes else -math.inf
 

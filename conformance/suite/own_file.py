@@ -52,7 +52,7 @@ def packed(gpu: ObservedGpu) -> dict[str, int]:
     """
     plain = _plain(gpu)
     small, count = max(plain.items(), key=lambda item: item[1])
-    half = next((profile for profile, fits in plain.items() if fits == 2 and profile.gpu_slices > 1), None)
+    half = _half(plain)
     if half is None or half.gpu_slices >= count:
         return smallest(gpu)
     return {str(small): count - half.gpu_slices, str(half): 1}
@@ -64,7 +64,7 @@ def halves(gpu: ObservedGpu) -> dict[str, int]:
     It differs from `smallest` on every GPU.
     """
     plain = _plain(gpu)
-    half = next((profile for profile, fits in plain.items() if fits == 2 and profile.gpu_slices > 1), None)
+    half = _half(plain)
     whole = max(plain, key=lambda profile: profile.gpu_slices)
     return {str(whole): 1} if half is None else {str(half): 2}
 
@@ -156,6 +156,11 @@ def _plain(gpu: ObservedGpu) -> dict[Profile, int]:
     """Profiles without attributes, with the count that fits on the GPU."""
     found = {Profile.parse(name): count for name, count in profile_counts(gpu).items()}
     return {profile: count for profile, count in found.items() if profile == profile.base}
+
+
+def _half(plain: Mapping[Profile, int]) -> Profile | None:
+    """The profile of which two fill a GPU; None if that is the one of a single slice."""
+    return next((profile for profile, fits in plain.items() if fits == 2 and profile.gpu_slices > 1), None)
 
 
 def _filter(device_id: int) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class RequestWhileBusy(FailureScenario[PodView, Busy]):
         interruption = Interruption(node)
         node.request(name)
         refused = interruption.trial(name)
-        holder = Holder(device, node.workloads.running(started), node.workloads.restarts(started))
+        holder = node.workloads.holder(started, device)
         node.workloads.remove()
         drained = attempt(node, name, resources=node.resources_of(name))
         return Busy(holder, refused, interruption.boots, node.target.entries(name), drained)

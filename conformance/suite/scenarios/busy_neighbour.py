@@ -74,11 +74,11 @@ class ChangeBesideBusyGpu(OwnFileScenario[BusyNeighbour]):
         device, watch = node.workloads.held_device(pod), TrialWatch(node)
         node.request(ALL_ALIKE)
         trial = watch.trial(ALL_ALIKE, resources=alike.resources)
-        holder = Holder(device, node.workloads.running(pod), node.workloads.restarts(pod))
+        holder = node.workloads.holder(pod, device)
         interruption = Interruption(node)
         node.request(ALL_HALVED)
         refused = interruption.trial(ALL_HALVED)
-        held_on = Holder(device, node.workloads.running(pod), node.workloads.restarts(pod))
+        held_on = node.workloads.holder(pod, device)
         node.workloads.remove()
         return BusyNeighbour(alike, holder, trial, held_on, refused)
 

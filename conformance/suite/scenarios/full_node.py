@@ -73,7 +73,7 @@ class TakeEveryDevice(Scenario[Holders, FullNode]):
     cost: ClassVar = 15.0
 
     def start(self, node: NodeInCell) -> Holders:
-        """Start a pod with one device, one that tries, and one with all others."""
+        """Start a pod with one device, one with those that the others leave, and one that tries."""
         if node.observed is None:
             raise ClusterError(f"the GPUs of node {node.name} were not read in {node.cell}")
         resource, count = node.largest

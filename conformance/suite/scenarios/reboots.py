@@ -155,13 +155,13 @@ class RestartKubelet(FailureScenario[None, KubeletRestart]):
     def observe(self, node: NodeInCell, started: None) -> KubeletRestart:
         """Restart it, and wait until the resources are advertised again."""
         del started
-        several = [name for name, count in sorted(node.expected.resources.items()) if count > 1]
-        pods = [node.workloads.start(name) for name in several[:1]]
-        before = [node.workloads.devices(pod, name) for pod, name in zip(pods, several, strict=False)]
+        resources = [name for name, count in sorted(node.expected.resources.items()) if count > 1][:1]
+        pods = [node.workloads.start(name) for name in resources]
+        before = [node.workloads.devices(pod, name) for pod, name in zip(pods, resources, strict=True)]
         interruption = Interruption(node)
         interruption.restart_kubelet()
         trial = interruption.trial("", resources=node.expected.resources)
         there = [replace(user, pod=node.workloads.running(pod)) for user, pod in zip(before, pods, strict=True)]
-        later = [node.workloads.devices(node.workloads.start(name), name) for name in several[:1]]
+        later = [node.workloads.devices(node.workloads.start(name), name) for name in resources]
         node.workloads.remove()
         return KubeletRestart(trial, (*there, *later))

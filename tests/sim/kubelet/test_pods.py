@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from conformance.sim.container import Container
+from conformance.sim.container import Container, Program
 from conformance.sim.kube import CONFIG_MAPS, EVENTS, PODS, Event, Object
 from tests.sim.stage import GPU, Plugin, Stage, make_pod, stage
 
@@ -342,12 +342,19 @@ async def test_devices_are_free_again_once_a_pod_has_ended() -> None:
         await it.until_phase("third", "Running")
 
 
-async def test_a_container_sees_the_devices_of_the_init_container_before_it() -> None:
+def looking() -> tuple[dict[str, frozenset[str] | None], Program]:
+    """A program that notes which devices its container sees, and these notes by container."""
     seen: dict[str, frozenset[str] | None] = {}
 
     async def look(container: Container) -> int:
         seen[container.name] = container.visible
         return 0
+
+    return seen, look
+
+
+async def test_a_container_sees_the_devices_of_the_init_container_before_it() -> None:
+    seen, look = looking()
 
     async with stage(commands={"look": look}) as it:
         it.nodes[0].devices.register(GPU, Plugin())
@@ -360,11 +367,7 @@ async def test_a_container_sees_the_devices_of_the_init_container_before_it() ->
 
 
 async def test_only_one_container_gets_the_device_of_an_init_container() -> None:
-    seen: dict[str, frozenset[str] | None] = {}
-
-    async def look(container: Container) -> int:
-        seen[container.name] = container.visible
-        return 0
+    seen, look = looking()
 
     async with stage(commands={"look": look}) as it:
         it.nodes[0].devices.register(GPU, Plugin())
