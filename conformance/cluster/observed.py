@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from conformance.cluster import paths
@@ -101,13 +102,17 @@ class ObservedCluster:
         """Return one DaemonSet of the operator's namespace, or None if it does not exist."""
         return self._store.get(self._store.daemon_sets, name, self.operator_namespace)
 
+    def policies(self) -> list[PolicyView]:
+        """Return all ClusterPolicies, sorted by name."""
+        return self._store.all(self._store.policies)
+
     def policy(self) -> PolicyView:
         """Return the active ClusterPolicy: the operator uses the oldest one and ignores the others.
 
         Raises:
             ClusterError: The cluster has no ClusterPolicy.
         """
-        policies = self._store.all(self._store.policies)
+        policies = self.policies()
         if not policies:
             raise ClusterError(
                 f"{self.transport.server} has no ClusterPolicy: is the NVIDIA GPU Operator installed there?"
@@ -147,23 +152,24 @@ class ObservedCluster:
         )
         return [str(item.get("message", "")) for item in items]
 
-    def warnings(self, pod: PodView) -> list[str]:
-        """Read the warnings about a pod since it is Ready, or all if it is not, as `reason: message`, oldest first.
+    def warnings(self) -> dict[str, list[tuple[datetime, str]]]:
+        """Read the warnings of the Events about pods in the operator's namespace.
 
-        Empty if these credentials may not read Events.
+        Returns:
+            When each was last seen, and `reason: message`, by UID of the pod, oldest first. Empty if these credentials
+            may not read Events.
         """
-        query = {"fieldSelector": f"involvedObject.uid={pod.uid},type=Warning"}
+        query = {"fieldSelector": "involvedObject.kind=Pod,type=Warning"}
         try:
-            items = self.transport.get(paths.events(pod.namespace), query)["items"]
+            items = self.transport.list(paths.events(self.operator_namespace), query)
         except DeniedError:
-            return []
+            return {}
         found = [(timestamp(time), item) for item in items if (time := _last_time(item))]
-        found.sort(key=lambda one: one[0])
-        return [
-            f"{item.get('reason', '')}: {item.get('message', '')}"
-            for time, item in found
-            if pod.ready_since is None or time > pod.ready_since
-        ]
+        by_pod: dict[str, list[tuple[datetime, str]]] = {}
+        for seen, item in sorted(found, key=lambda one: one[0]):
+            text = f"{item.get('reason', '')}: {item.get('message', '')}"
+            by_pod.setdefault(item["involvedObject"].get("uid", ""), []).append((seen, text))
+        return by_pod
 
     def identity(self) -> str:
         """Read the UID of the namespace kube-system, which no other cluster has; empty if it may not be read."""

@@ -122,6 +122,7 @@ class PolicyView:
         plugin_config_default: File of that ConfigMap for nodes whose label names none; None or "" for no file.
         conditions: Each condition that reports a problem, as `type: reason: message`, without what is empty.
         generation: Grows with every change of the spec.
+        spec: The spec as written, for fields without an attribute.
     """
 
     name: str
@@ -139,6 +140,7 @@ class PolicyView:
     plugin_config: str | None = None
     plugin_config_default: str | None = None
     generation: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def effective_strategy(self) -> Strategy:
@@ -239,6 +241,7 @@ def policy_view(raw: Raw) -> PolicyView:
         plugin_config=plugin.get("name"),
         plugin_config_default=plugin.get("default"),
         generation=meta.get("generation", 0),
+        spec=spec,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from conformance.cluster.views import timestamp
@@ -129,7 +130,18 @@ def _file_of(snapshot: Snapshot, node: SeenNode) -> tuple[str, str, Configuratio
     text = snapshot.config_maps[name].get(CONFIG_KEY)
     if text is None:
         return name, f"ConfigMap {name} has no key {CONFIG_KEY}", None
+    found = _read(text)
+    return (
+        (name, f"mig-parted would refuse ConfigMap {name}: {found}", None)
+        if isinstance(found, str)
+        else (name, "", found)
+    )
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Configurations | str:
+    """Read a file, once for all nodes that have the same; what is wrong with it if mig-parted would refuse it."""
     try:
-        return name, "", parse(text)
+        return parse(text)
     except ConfigurationError as error:
-        return name, f"mig-parted would refuse ConfigMap {name}: {error}", None
+        return str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from conformance.cluster.pod_view import PodView
@@ -156,7 +157,7 @@ class Snapshot:
         """The nodes with GPUs that can do MIG, as GPU Feature Discovery labels them: those that a run tests."""
         return tuple(node for node in self.nodes if node.labels.get(MIG_CAPABLE) == "true")
 
-    @property
+    @cached_property
     def autoscaled(self) -> bool:
         """Whether the Cluster Autoscaler runs as a pod of this cluster; a cloud may run it elsewhere."""
         return any(_AUTOSCALER in image for pod in self.pods for image in pod.view.images.values())

@@ -20,6 +20,7 @@ from conformance.spec.names import MIG_CONFIG
 from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
 from conformance.suite.observer import Observation
+from conformance.suite.operand_warnings import OperandWarnings
 from conformance.suite.targets import Target
 from conformance.suite.uuid_holders import UuidHolders
 from conformance.suite.workloads import Workloads
@@ -64,6 +65,7 @@ class NodeInCell:
         expected: What the node must show there.
         arrival: How the suite brought it there; None if it was found there.
         workloads: Starts pods on the node.
+        warnings: The warnings about the operands of all nodes.
         bystander: The bystander pod as it was before any change; None if the suite does not change the node.
         observed: The GPUs as read in this cell; None before that, or if the suite must not start pods on the node.
         timeline: Renders what happened to the node in this cell.
@@ -81,6 +83,7 @@ class NodeInCell:
     cell: Cell
     expected: ExpectedNode
     workloads: Workloads
+    warnings: OperandWarnings
     timeline: StayTimeline
     arrival: Arrival | None = None
     bystander: PodView | None = None

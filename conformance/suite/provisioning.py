@@ -22,6 +22,7 @@ from conformance.suite.cells import Cell
 from conformance.suite.keeping import Keeping
 from conformance.suite.node_in_cell import NodeInCell, StayTimeline
 from conformance.suite.observer import Observation, Observer
+from conformance.suite.operand_warnings import OperandWarnings
 from conformance.suite.starting_state import why_not_as_labelled
 from conformance.suite.targets import Target
 from conformance.suite.uuid_holders import UuidHolders
@@ -76,6 +77,9 @@ class Provisioner:
     _unlike: dict[str, str | None] = field(default_factory=dict)
     _succeeded: dict[str, str] = field(default_factory=dict)
     _switched: dict[str, _Switched] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._warnings = OperandWarnings(self.cluster)
 
     @property
     def gpu_counts(self) -> dict[str, int]:
@@ -208,6 +212,7 @@ class Provisioner:
             expected=self._expected(target, cell, before, arrival.approach if arrival else FOUND_THERE, timeline),
             timeline=timeline,
             workloads=Workloads(self.cluster, self.observer, name, self.run, self.image),
+            warnings=self._warnings,
             arrival=arrival,
             bystander=self.witnesses.pod(name) if arrival else None,
             holders=self._holders,

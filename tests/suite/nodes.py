@@ -13,6 +13,7 @@ from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Cell
 from conformance.suite.node_in_cell import NodeInCell, StayTimeline
 from conformance.suite.observer import Observation, Observer
+from conformance.suite.operand_warnings import OperandWarnings
 from conformance.suite.workloads import Workloads
 from tests.expect.made import gpu
 from tests.suite.made import cell, target
@@ -76,6 +77,7 @@ def node_in(
         cell=at,
         expected=expectation(at, node, came=came, count=count),
         workloads=Workloads(cluster, observer, node, "r1", "python:3"),
+        warnings=OperandWarnings(cluster),
         timeline=StayTimeline(cluster, node, mark),
         arrival=came,
         observed=None if seen is None else Observation(seen, ()),

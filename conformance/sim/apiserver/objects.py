@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -22,6 +22,8 @@ Key = tuple[str, str]
 """Namespace (empty in the cluster scope) and name."""
 ResourceKey = tuple[str, str]
 """Group and plural name of a resource."""
+_ENCODED_RECORDS: Final = 512
+"""Number of records whose JSON is kept; more would only cost memory, since clients read a record when it is new."""
 
 
 def look(value: Any, *path: str, default: Any = None) -> Any:
@@ -73,9 +75,9 @@ def encoded(value: object) -> bytes:
     return orjson.dumps(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
-    """One version of one object; encoded at most once, however many clients read it.
+    """One version of one object; a new one is encoded once, however many clients watch it.
 
     Attributes:
         data: The object, its `metadata.resourceVersion` included.
@@ -85,15 +87,20 @@ class Record:
     data: Object
     revision: int
 
-    @cached_property
+    @property
     def json(self) -> bytes:
         """The object as JSON."""
-        return encoded(self.data)
+        return _encoded_record(self)
 
     @property
     def key(self) -> Key:
         """Key of the object in its collection."""
         return namespace_of(self.data), name_of(self.data)
+
+
+@lru_cache(maxsize=_ENCODED_RECORDS)
+def _encoded_record(record: Record) -> bytes:
+    return encoded(record.data)
 
 
 @dataclass(frozen=True)

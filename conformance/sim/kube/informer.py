@@ -60,6 +60,8 @@ class Source(Protocol):
 class Informer:
     """Objects of one kind and scope, kept up to date. Created by `Kube.informer`.
 
+    Objects come without `managedFields`, which are half of a node and which no component reads.
+
     Attributes:
         synced: Set as soon as the cache contains the first list.
     """
@@ -210,6 +212,7 @@ class Informer:
             del self._cache[key]
         else:
             event = Event.ADDED if former is None else Event.MODIFIED
+            item["metadata"].pop("managedFields", None)
             self._cache[key] = item
         for by, index in self._indexes.items():
             _reindex(index, by, key, former, None if event is Event.DELETED else item)

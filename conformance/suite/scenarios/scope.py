@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.expect.device_plugin import refusal
 from conformance.expect.geometry import wanted_geometry
@@ -94,10 +93,10 @@ class LookAtPrerequisites(Scenario[None, Needed]):
         cluster, labels = node.cluster, node.cluster.node(node.name).labels
         needed = [app for app in _NEEDED if app not in _may_crash(node)]
         found = Prerequisites(
-            policies=tuple(sorted(item["metadata"]["name"] for item in cluster.transport.list(paths.policies()))),
+            policies=tuple(policy.name for policy in cluster.policies()),
             manager_enabled=cluster.policy().manager_enabled,
             operands={app: _how(cluster, node.name, app) for app in needed},
-            warnings={app: _warnings(cluster, node.name, app) for app in needed},
+            warnings={app: _warnings(node, app) for app in needed},
             driver=labels.get(CUDA_DRIVER_VERSION, ""),
             labels=labels,
         )
@@ -118,8 +117,7 @@ class LookAtImages(Scenario[None, Images]):
     def observe(self, node: NodeInCell, started: None) -> Images:
         """Read them."""
         del started
-        policy = node.cluster.transport.get(paths.policy(node.cluster.policy().name))
-        places = {"ClusterPolicy": read_declarations(policy["spec"]), "--declared-versions": node.declared}
+        places = {"ClusterPolicy": read_declarations(node.cluster.policy().spec), "--declared-versions": node.declared}
         return Images(tuple(_images(node, name, places) for name in COMPONENTS))
 
 
@@ -147,9 +145,9 @@ def _other(cluster: Cluster, name: str) -> OtherNode:
     return OtherNode(name, cluster.node(name).labels, tuple(dict.fromkeys([*lives, *pods])), tuple(states))
 
 
-def _warnings(cluster: Cluster, node: str, app: str) -> tuple[str, ...]:
-    pods = [pod for pod in cluster.operands(node, app) if not pod.terminating]
-    return tuple(dict.fromkeys(warning for pod in pods for warning in cluster.warnings(pod)))
+def _warnings(node: NodeInCell, app: str) -> tuple[str, ...]:
+    pods = [pod for pod in node.cluster.operands(node.name, app) if not pod.terminating]
+    return tuple(dict.fromkeys(warning for pod in pods for warning in node.warnings.about(pod)))
 
 
 def _how(cluster: Cluster, node: str, app: str) -> str:

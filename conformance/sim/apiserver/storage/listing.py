@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from conformance.sim.apiserver.errors import ApiError, bad_request, forbidden_field, too_large_revision, unprocessable
@@ -79,7 +81,8 @@ def list_page(collection: Collection, current: int, query: Query) -> Page:
     """
     revision, start = _unpacked(query.token) if query.token else (_wanted_revision(query, current), ("", ""))
     snapshot = collection.records_at(revision, query.namespace)
-    found = [record for record in snapshot if record.key > start and query.takes(record.data)]
+    rest = snapshot[bisect_right(snapshot, start, key=attrgetter("key")) :]
+    found = [record for record in rest if query.matches(record.data)]
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}
     if query.limit and len(found) > query.limit:
         remaining, found = len(found) - query.limit, found[: query.limit]

@@ -7,7 +7,7 @@ an `await` in between is atomic.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from conformance.sim.apiserver.errors import expired
 from conformance.sim.apiserver.objects import Event, Key, Object, Record, ResourceKey, replaced
@@ -40,7 +40,7 @@ class Collection:
 
     def records(self, namespace: str | None = None) -> list[Record]:
         """Return all current objects, sorted by key; those of all namespaces if `namespace` is None."""
-        return [self._records[key] for key in sorted(self._records) if namespace is None or key[0] == namespace]
+        return _sorted(self._records, namespace)
 
     def records_at(self, revision: int, namespace: str | None = None) -> list[Record]:
         """Return the objects as they were at `revision`; raises ApiError (410) if they are compacted."""
@@ -54,7 +54,7 @@ class Collection:
                 records.pop(event.record.key, None)
             else:
                 records[event.record.key] = event.previous
-        return [records[key] for key in sorted(records) if namespace is None or key[0] == namespace]
+        return _sorted(records, namespace)
 
     def put(self, data: Object) -> Record:
         """Store a new version of an object under the next revision and notify the listeners."""
@@ -101,6 +101,11 @@ class Collection:
         for listener in tuple(self._listeners):
             listener(event)
         self._store.tell(self._key, event)
+
+
+def _sorted(records: Mapping[Key, Record], namespace: str | None) -> list[Record]:
+    keys = records if namespace is None else [key for key in records if key[0] == namespace]
+    return [records[key] for key in sorted(keys)]
 
 
 class Store:
