@@ -12,7 +12,7 @@ from conformance.cluster.errors import ApiError
 from conformance.cluster.views import Raw
 from conformance.operations.entry import Change, Entry
 from conformance.operations.fields import Field, Value, by, label, look_up, object_name, turned_into
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _by_products(entry: Entry, raw: Raw) -> dict[Field, Change]:
 
 
 def describe(compared: Comparison) -> list[str]:
-    """Describe what a restore would do with an object, one line for each field."""
+    """Describe what a restore would do with an object, one line for each field that is not as it was."""
     if compared.entry.deleted:
         name = object_name(compared.entry.object)
         gone = "" if compared.raw else ", once kubelet has registered it again"
@@ -141,8 +141,24 @@ def describe(compared: Comparison) -> list[str]:
     for one, change in compared.own.items():
         now = f" is {_text(look_up(compared.raw, one.keys))}," if one.keys else ""
         lines.append(f"{one}{now} to be put back: {_text(change.original) if one.keys else 'deleted'}")
-    back = [one for one in compared.entry.changes if one not in compared.own and compared.untouched(one)]
-    return lines + [f"{one} is as it was" for one in back]
+    if unapplied := _unapplied(compared):
+        lines.append(unapplied)
+    return lines
+
+
+def back(compared: Comparison) -> list[Field]:
+    """Return the fields that the suite changed and that are as they were."""
+    return [one for one in compared.entry.changes if one not in compared.own and compared.untouched(one)]
+
+
+def _unapplied(compared: Comparison) -> str:
+    """Describe that a node has its label back, and mig-manager's answer is not that of before; empty if not so."""
+    wanted, found = label(compared.name, MIG_CONFIG), compared.entry.found
+    if compared.raw is None or found is None or wanted not in back(compared):
+        return ""
+    state = label(compared.name, MIG_CONFIG_STATE)
+    now, was = look_up(compared.raw, state.keys), found.labels.get(MIG_CONFIG_STATE)
+    return "" if now == was else f"{state} is {_text(now)}, was {_text(was)}: {wanted} is as it was, but not applied"
 
 
 def describe_foreign(raw: Raw, field: Field, change: Change) -> str:

@@ -13,7 +13,7 @@ from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.writes import OwnWrites
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.interference import foreign_configuration, foreign_policy, interference
+from conformance.operations.interference import foreign_configuration, foreign_policy, foreign_taint, interference
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG_STATE, OPERATOR_NAMESPACE, State
 
@@ -40,7 +40,7 @@ class Guard:
     """Raises an error if anything under test is changed by a write that is not this run's own.
 
     Strategy and mig-parted ConfigMap name of the ClusterPolicy concern the run. `mig.config` of a node passed to `add`,
-    its deletion, and a long time in which it is not Ready concern that node alone.
+    its deletion, a taint that keeps pods away, and a long time in which it is not Ready concern that node alone.
 
     Args:
         timeline: The changes.
@@ -194,6 +194,12 @@ class Guard:
         elif isinstance(change, NodeChange) and change.field == "present" and change.before == "True":
             if not any(change in it for it in self._absences):
                 self._lose(node, f"node {node} was deleted during the run")
+        elif isinstance(change, NodeChange) and node in self._nodes and (text := foreign_taint(change, made)):
+            self._lose(
+                node,
+                f"somebody else tainted node {node}: {text}. Neither operands nor pods of the suite can "
+                "start there, so the work on this node ends; remove the taint, then run again",
+            )
         elif isinstance(change, NodeChange) and change.field == "ready":
             if change.after == "True":
                 self._unready.pop(node, None)

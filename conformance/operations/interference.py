@@ -18,7 +18,7 @@ from conformance.cluster.changes import (
 )
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
-from conformance.operations.taints import taints_in
+from conformance.operations.taints import kept_off_by, taints_in
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
 
 Made = Callable[[str, str], bool]
@@ -72,6 +72,14 @@ def foreign_configuration(change: LabelChange, made: Made, default: str) -> str:
     if change.writer in READERS_OF_CONFIGURATION or made(change.version, change.writer):
         return ""
     return f"{MIG_CONFIG} of node {change.node}: {before} -> {after}{by(change.writer)}"
+
+
+def foreign_taint(change: NodeChange, made: Made) -> str:
+    """Describe a taint by others that keeps pods of the suite and of the operator away; empty if it is none."""
+    keeping = kept_off_by(taints_in(change.before), taints_in(change.after)) if change.field == "taints" else ()
+    if not keeping or change.writer in {"", *PRODUCT_WRITERS} or made(change.version, change.writer):
+        return ""
+    return f"{', '.join(keeping)}{by(change.writer)}"
 
 
 def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:

@@ -28,6 +28,7 @@ from conformance.operations.entry import Entry, Found
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import Field, Value, by, label, look_up, overwritten_by_product
 from conformance.operations.namespace import unless_deleted
+from conformance.operations.taints import lasting_taints
 from conformance.spec.names import MIG_CONFIG
 
 JOURNAL_LABEL: Final = "mig-conformance/journal"
@@ -292,11 +293,6 @@ def foreign_change(field: Field, message: str) -> ForeignChangeError | NodeLostE
 def node_of(path: str) -> str:
     """Return the name of the node that a journal's object is; empty for what concerns every node."""
     return path.rpartition("/")[2] if path.startswith(f"{paths.nodes()}/") else ""
-
-
-def lasting_taints(taints: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the taints of a node without those that the node controller adds and removes by itself."""
-    return tuple(taint for taint in taints if not taint.startswith("node.kubernetes.io/"))
 
 
 def _name(run: str, path: str) -> str:

@@ -8,16 +8,17 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError, WaitTimeout
 from conformance.operations.comparison import Comparison
 from conformance.operations.errors import ForeignChangeError, NodeLostError
+from conformance.operations.evidence import Outcome
 from conformance.operations.fields import label
-from conformance.operations.journal import lasting_taints
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.offers import offers
 from conformance.operations.reconfigure import reconfigure_node
 from conformance.operations.restored import RestoreNotes
 from conformance.operations.side_by_side import side_by_side
+from conformance.operations.taints import kept_off_by, lasting_taints
 from conformance.operations.users import gpu_users
 from conformance.spec.mig_parted import ALL_DISABLED
-from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
+from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, MIG_MANAGER_APP, State
 
 
 class NodeConfigurations:
@@ -31,6 +32,7 @@ class NodeConfigurations:
 
     Attributes:
         unapplied: Problem by name, for nodes whose configuration mig-manager did not apply.
+        unmanaged: Names of the nodes where a taint of somebody else keeps mig-manager away.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class NodeConfigurations:
         self._hurried = hurried
         self._nodes: Sequence[Comparison] = ()
         self.unapplied: dict[str, str] = {}
+        self.unmanaged: set[str] = set()
 
     def put_back(self, nodes: Sequence[Comparison]) -> None:
         """Bring the nodes back as far as nobody else has asked for another configuration, and await the answers."""
@@ -106,15 +109,25 @@ class NodeConfigurations:
                 if not self._hurried():
                     raise
             else:
-                if not evidence.applied:
+                if evidence.outcome not in (Outcome.SUCCESS, Outcome.KEPT):
                     self._not_applied(name, evidence.problem)
                 return
         if cluster.node(name).labels.get(MIG_CONFIG) != target:  # the state is that of another configuration
             cluster.set_labels(name, {MIG_CONFIG: target, MIG_CONFIG_STATE: None})
 
     def _answers(self, name: str) -> bool:
-        """Whether a node is Ready, soon or because it is rebooting. One that is not only gets its label back."""
+        """Whether mig-manager can answer: the node is Ready, soon or after its reboot, and no taint keeps it away.
+
+        A node where it cannot only gets its label back.
+        """
         limits, node = self._cluster.limits, self._cluster.node(name)
+        if taints := self._without_manager(name):
+            self.unmanaged.add(name)
+            self._notes.hindrances.append(
+                f"node {name}: somebody else's taint {', '.join(taints)} keeps {MIG_MANAGER_APP} away, so that its "
+                "configuration is not applied; remove the taint, then run `mig-conformance restore apply`"
+            )
+            return False
         if node.ready:
             return True
         limit = limits.reboot if node.labels.get(MIG_CONFIG_STATE) == State.REBOOTING else limits.node_away
@@ -123,6 +136,13 @@ class NodeConfigurations:
         except NodeLostError:
             return False
         return self._cluster.node(name).ready
+
+    def _without_manager(self, name: str) -> tuple[str, ...]:
+        """Return the new taints that keep mig-manager off a node; empty if it is there, or absent for other reasons."""
+        if any(not pod.terminating for pod in self._cluster.operands(name, MIG_MANAGER_APP)):
+            return ()
+        view, entries = self._cluster.node(name), (one.entry for one in self._nodes if one.name == name)
+        return next((kept_off_by(it.found.taints, view.taints) for it in entries if it.found is not None), ())
 
     def _not_applied(self, name: str, problem: str) -> None:
         """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so.

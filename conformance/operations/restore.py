@@ -16,12 +16,13 @@ from conformance.operations.comparison import Comparison, compare, compare_creat
 from conformance.operations.entry import Change
 from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
-from conformance.operations.journal import Journal, lasting_taints
+from conformance.operations.journal import Journal
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.node_configurations import NodeConfigurations
 from conformance.operations.rejoining import lacking, put_back
 from conformance.operations.restored import Restore, RestoreNotes, RestoreOutcome
 from conformance.operations.strategy import CARRIERS
+from conformance.operations.taints import lasting_taints
 from conformance.operations.verification import verify
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, Strategy
 
@@ -246,6 +247,9 @@ class _Restoring:
         return all(labels.get(key) == found.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
 
     def _is_away(self, one: Comparison) -> bool:
+        """Whether nobody can tell yet that a node is as it was: it is not Ready, or mig-manager is kept off it."""
+        if one.name in self._configurations.unmanaged:
+            return True
         return one.raw is not None and not self._cluster.node(one.name).ready
 
     def _note_taints(self, one: Comparison) -> None:

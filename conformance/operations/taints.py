@@ -9,8 +9,31 @@ from conformance.cluster.changes import Change, NodeChange
 from conformance.cluster.observed import ObservedCluster
 
 _EFFECTS: Final = (":NoSchedule", ":NoExecute")
+_TOLERATED: Final = ("nvidia.com/gpu=", ":NoSchedule")
+"""Beginning and end of the taint that operands and pods of the suite tolerate (gpu-operator v26.7.0, values.yaml)."""
 _OF_KUBERNETES: Final = "node.kubernetes.io/"
 """Kubernetes sets these taints itself, such as that of a cordon; the fields that they stand for are seen as such."""
+
+
+def lasting_taints(taints: Iterable[str]) -> tuple[str, ...]:
+    """Return the taints of a node without those that Kubernetes sets itself."""
+    return tuple(taint for taint in taints if not taint.startswith(_OF_KUBERNETES))
+
+
+def keeps_pods_away(taint: str) -> bool:
+    """Return whether a taint keeps the operands and the pods of the suite away from a node.
+
+    Args:
+        taint: Text of the form `key=value:effect`.
+    """
+    start, end = _TOLERATED
+    tolerated = taint.startswith(start) and taint.endswith(end)
+    return taint.endswith(_EFFECTS) and not taint.startswith(_OF_KUBERNETES) and not tolerated
+
+
+def kept_off_by(before: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
+    """Return the new taints of a node that keep pods away, sorted."""
+    return tuple(sorted(taint for taint in {*now} - {*before} if keeps_pods_away(taint)))
 
 
 def new_taints(cluster: ObservedCluster, node: str) -> tuple[str, ...]:
@@ -25,8 +48,7 @@ def new_taints(cluster: ObservedCluster, node: str) -> tuple[str, ...]:
     at_first = next((taints_in(change.before) for change in changes if change.field == "taints"), None)
     if at_first is None:
         return ()
-    now = taints_in(", ".join(cluster.node(node).taints))
-    return tuple(sorted(taint for taint in now - at_first if taint.endswith(_EFFECTS)))
+    return kept_off_by(at_first, cluster.node(node).taints)
 
 
 def node_changes(history: Iterable[Change], owns: Callable[[str], bool]) -> tuple[NodeChange, ...]:
@@ -42,4 +64,4 @@ def node_changes(history: Iterable[Change], owns: Callable[[str], bool]) -> tupl
 
 def taints_in(text: str) -> set[str]:
     """Return the taints in the text of a `NodeChange`, without those that Kubernetes sets itself."""
-    return {taint for taint in text.split(", ") if taint and not taint.startswith(_OF_KUBERNETES)}
+    return {*lasting_taints(taint for taint in text.split(", ") if taint)}

@@ -10,8 +10,8 @@ from conformance.cluster.diff import nvidia_labels
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
 from conformance.operations.fields import Field, label, turned_into
-from conformance.operations.journal import lasting_taints
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.taints import kept_off_by, lasting_taints
 from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PREFIX
 
 _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
@@ -35,6 +35,7 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     """Wait until everything is as it was found, as far as nobody else changed it.
 
     Only what was Ready at the start is awaited: in a geometry that advertises nothing, the validator is never Ready.
+    Where somebody else's taint keeps operands off a node, nothing is: they write the labels and advertise the devices.
     The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are not compared.
 
     Args:
@@ -78,6 +79,8 @@ def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str |
 
 def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:
     view = cluster.node(one.name)
+    if kept_off_by(found.taints, view.taints):
+        return
     labels = nvidia_labels(view.labels)
     by_others = False
     for key in sorted(found.labels.keys() | labels.keys()):

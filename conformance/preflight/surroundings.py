@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from conformance.operations.fields import label
+from conformance.operations.taints import keeps_pods_away
 from conformance.preflight.finding import Seen
 from conformance.preflight.ownership import field_owner
 from conformance.preflight.snapshot import SeenPod, Snapshot
 from conformance.spec.names import MIG_CONFIG
 
-_EFFECTS: Final = (":NoSchedule", ":NoExecute")
-_TOLERATED: Final = ("nvidia.com/gpu=", "node.kubernetes.io/")
-"""Beginnings of taints that the pods of the suite tolerate, and of those that Kubernetes sets itself."""
 _SCALING: Final = (
     *("ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler"),
     *("karpenter.sh/disrupted", "karpenter.sh/disruption"),
@@ -54,7 +52,7 @@ def taints(snapshot: Snapshot) -> Iterator[Seen]:
     """A taint keeps the pods of the suite away from a node."""
     for node in snapshot.mig_nodes:
         for taint in node.view.taints:
-            if taint.endswith(_EFFECTS) and not taint.startswith((*_TOLERATED, *_SCALING)):
+            if keeps_pods_away(taint) and not taint.startswith(_SCALING):
                 key = taint.partition("=")[0]
                 fix = f"see who set it; `kubectl taint node {node.name} {key}-` removes it"
                 yield Seen(str(node), f"taint {taint} keeps the pods of the suite away", fix)

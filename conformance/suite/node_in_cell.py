@@ -76,6 +76,7 @@ class NodeInCell:
         at_rest: Timeline mark when the node showed all that it must, or the limits for that had passed; 0 if the node
             was found there.
         disturbed: Whether a scenario changed the node after its stay.
+        unsure: Whether a scenario that changes the node broke, and nobody knows how it left the node.
     """
 
     cluster: MigCluster
@@ -94,6 +95,7 @@ class NodeInCell:
     declared: Mapping[str, Declared] = field(default_factory=dict)
     at_rest: int = 0
     disturbed: bool = False
+    unsure: bool = False
 
     @property
     def mark(self) -> int:

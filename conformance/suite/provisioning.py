@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from conformance.expect.finding import CheckContext
@@ -131,9 +132,16 @@ class Provisioner:
     def return_to_cell(self, node: NodeInCell) -> None:
         """Bring a node back to the configuration of its cell if a scenario has left it with another one.
 
+        If the scenario broke, the node goes there by way of another configuration: operands may still be paused, and
+        mig-manager brings them back only at the end of a change.
+
         Raises:
             ClusterError: The cluster could not be used.
         """
+        if node.unsure:
+            node.unsure = False
+            with suppress(ValueError):  # the node offers no other
+                node.request(node.other_configuration)
         labels = self.cluster.node(node.name).labels
         if (labels.get(MIG_CONFIG), labels.get(MIG_CONFIG_STATE)) != (node.cell.configuration, State.SUCCESS):
             node.request(node.cell.configuration)

@@ -19,7 +19,7 @@ from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ClusterError
 from conformance.cluster.limits import TIMEOUTS, Limits
 from conformance.flags import CommandParser, OptionError, declare, flag, path, read
-from conformance.operations.comparison import compare, describe
+from conformance.operations.comparison import back, compare, describe
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.fields import object_name
 from conformance.operations.journal import JOURNAL_LABEL, Journal
@@ -121,8 +121,13 @@ def _shown(cluster: MigCluster, journals: Iterable[Journal]) -> list[str]:
     lines = []
     for journal in journals:
         lines.append(f"{journal.who}, has not put back:")
+        unchanged = 0
         for entry in journal.entries.values():
-            lines += [f"  {line}" for line in describe(compare(cluster, entry))]
+            compared = compare(cluster, entry)
+            lines += [f"  {line}" for line in describe(compared)]
+            unchanged += len(back(compared))
+        if unchanged:
+            lines.append(f"  as before: {unchanged} more; `restore apply` verifies that")
     return lines
 
 

@@ -101,6 +101,7 @@ class Visit:
             self._observe(node, [scenario])
         finally:
             node.workloads.remove()
+            self._note_broken(node, scenario)
 
     def cluster_wide(self) -> list[AnyClusterScenario]:
         """Return the scenarios that change the whole cluster, for the nodes that reached their cell."""
@@ -121,6 +122,8 @@ class Visit:
                 self._change_and_undo(scenario, cluster, started)
         finally:
             surviving(side_by_side(cluster, names, lambda name: self.nodes[name].workloads.remove()))
+            for name in names:
+                self._note_broken(self.nodes[name], scenario)
 
     def _change_and_undo(self, scenario: AnyClusterScenario, cluster: MigCluster, nodes: Nodes) -> None:
         try:
@@ -199,6 +202,10 @@ class Visit:
     def _end_span(self, node: NodeInCell, scenario: AnyScenario) -> None:
         timeline, span = node.cluster.timeline, self.spans[scenario, node.name]
         span.last, span.ended = timeline.mark(), timeline.now()
+
+    def _note_broken(self, node: NodeInCell, scenario: AnyScenario) -> None:
+        broke = isinstance(self._evidence.get((scenario, node.name)), Exception)
+        node.unsure = node.unsure or (broke and scenario.ends_stay)
 
     def _cluster_wide_on(self, node: NodeInCell) -> list[AnyClusterScenario]:
         if not node.arrived or node.name in self.broken:

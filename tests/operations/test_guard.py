@@ -253,3 +253,34 @@ def test_a_node_that_the_suite_deletes_is_not_lost(timeline: Timeline) -> None:
     diff.node(timeline, node_view(node("2", {})), None, {})
     with pytest.raises(NodeLostError, match="was deleted"):
         guard.check("a")
+
+
+@pytest.mark.parametrize(
+    ("taint", "writer", "lost"),
+    [
+        ({"key": "maintenance", "value": "yes", "effect": "NoSchedule"}, "kubectl-taint", True),
+        ({"key": "maintenance", "effect": "NoExecute"}, "kubectl-taint", True),
+        ({"key": "nvidia.com/gpu", "value": "present", "effect": "NoExecute"}, "kubectl-taint", True),
+        ({"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}, "kubectl-taint", False),
+        ({"key": "maintenance", "effect": "PreferNoSchedule"}, "kubectl-taint", False),
+        (CORDONED, "kubectl-cordon", False),
+        ({"key": "maintenance", "effect": "NoSchedule"}, "nvidia-mig-manager", False),
+        ({"key": "maintenance", "effect": "NoSchedule"}, "", False),
+    ],
+)
+def test_a_taint_of_somebody_else_that_keeps_pods_away_ends_the_work_on_the_node(
+    taint: dict[str, str], writer: str, lost: bool, timeline: Timeline
+) -> None:
+    guard = Guard(timeline, OwnWrites())
+    guard.add(["a"])
+    old, new = node("1", {}), node("2", {})
+    old["spec"], new["spec"] = {"taints": [MINE]}, {"taints": [MINE, taint]}
+    new["metadata"]["managedFields"] = [{"manager": writer, "fieldsV1": {"f:spec": {"f:taints": {}}}}] if writer else []
+    change_node(timeline, old, new)
+
+    guard.check("b")
+    if lost:
+        with pytest.raises(NodeLostError, match=r"somebody else tainted node a: \S+ \(by kubectl-taint\)"):
+            guard.check("a")
+    else:
+        guard.check("a")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from conformance.cluster import paths
 from conformance.cluster.changes import NodeChange
-from conformance.operations.taints import new_taints, node_changes
+from conformance.operations.taints import keeps_pods_away, kept_off_by, new_taints, node_changes
 from tests.suite.memory import Memory
 
 MINE = {"key": "mine", "value": "x", "effect": "NoSchedule"}
@@ -52,3 +54,21 @@ def test_changes_of_others_are_neither_own_writes_nor_the_taint_of_a_cordon() ->
     assert [(change.field, change.before, change.after) for change in seen][1:] == [("unschedulable", "True", "False")]
     assert seen[0].field == "taints"
     assert seen[0].after.endswith("new=:NoSchedule")
+
+
+@pytest.mark.parametrize(
+    ("text", "keeps"),
+    [
+        ("maintenance=yes:NoSchedule", True),
+        ("maintenance=:NoExecute", True),
+        ("maintenance=:PreferNoSchedule", False),
+        ("nvidia.com/gpu=present:NoSchedule", False),
+        ("nvidia.com/gpu=present:NoExecute", True),
+        ("nvidia.com/gpu.deploy=x:NoSchedule", True),
+        ("node.kubernetes.io/unschedulable=:NoSchedule", False),
+    ],
+)
+def test_a_taint_keeps_pods_away_unless_they_tolerate_it(text: str, keeps: bool) -> None:
+    assert keeps_pods_away(text) is keeps
+    assert kept_off_by([], [text]) == ((text,) if keeps else ())
+    assert kept_off_by([text], [text]) == ()

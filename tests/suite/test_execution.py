@@ -775,3 +775,18 @@ def test_a_file_of_the_user_s_own_that_was_edited_in_the_run_is_trouble(
     trouble = stage.execution.doubts.trouble(Spot(cell(ONE), "a"))
 
     assert ("ConfigMap mine" in trouble) is told
+
+
+@pytest.mark.parametrize("step", ["begin", "look"])
+@pytest.mark.parametrize(("effect", "unsure"), [(Effect.DISRUPTIVE, True), (Effect.WORKLOAD, False)])
+def test_a_scenario_that_changes_the_node_and_breaks_leaves_it_unsure(effect: Effect, unsure: bool, step: str) -> None:
+    stage = Stage("a", permissions=DISRUPTIVE, configurations=("all-1g.10gb",))
+    seen: list[bool] = []
+    error = ClusterError("no answer")
+    broken = looking(stage, "Broken", effect=effect, exclusive=True, **{step: breaks(error)})
+    after = looking(
+        stage, "After", effect=Effect.DISRUPTIVE, exclusive=True, begin=lambda node: seen.append(node.unsure)
+    )
+    stage.play(declared("x", broken), declared("y", after))
+
+    assert seen == [unsure]
