@@ -191,7 +191,7 @@ class NodeChange(Change):
 
     def describe(self) -> str:
         """For example `ready: True -> False`."""
-        return f"{self.field}: {self.before} -> {self.after}"
+        return f"{self.field}: {self.before or 'none'} -> {self.after or 'none'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

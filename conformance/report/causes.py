@@ -14,7 +14,28 @@ from conformance.spec.package_data import read_yaml
 
 _FINE: Final = (Outcome.PASSED, Outcome.SKIPPED, Outcome.NOT_ALLOWED)
 _STEPS: Final[Mapping[str, Any]] = read_yaml("next_steps.yaml", __package__)
+_OTHERWISE: Final = " (otherwise the case would say: "
 _BLOCKER: Final = re.compile(r"blocked by (\S+?): ")
+
+
+def doubted(trouble: str, said: str) -> str:
+    """Return the reason of a case that failed and is no finding because of some trouble.
+
+    Args:
+        trouble: What else than the product may have made it fail.
+        said: What the case would say otherwise.
+    """
+    return f"{trouble}{_OTHERWISE}{said})"
+
+
+def trouble_of(reason: str) -> str:
+    """Return the trouble in the reason of a case that could not judge: the same for all cases that it concerns."""
+    return reason.partition("\n")[0].removeprefix("inconclusive: ").partition(_OTHERWISE)[0]
+
+
+def said_otherwise(reason: str) -> str:
+    """Return what a case would say if there had been no trouble; empty if it was not judged for another reason."""
+    return reason.partition("\n")[0].partition(_OTHERWISE)[2].removesuffix(")")
 
 
 def cause_of(outcome: Outcome, error: BaseException | None) -> CauseClass | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from conformance.operations.restored import Restore
 from conformance.preflight.finding import PreflightFinding
+from conformance.report.causes import trouble_of
 from conformance.report.model import (
     BAD_OUTCOMES,
     Case,
@@ -173,7 +174,7 @@ class Run:
     def could_not_judge(self, case: str, node: str, reason: str) -> None:
         """Record that the suite could not judge a case on a node, before the case ends."""
         self.inconclusive.add(case)
-        self.nodes_inconclusive.setdefault(node, reason)
+        self.nodes_inconclusive.setdefault(node, trouble_of(reason))
 
     def failures(self) -> list[Case]:
         """Return the finished cases that failed, broke or were blocked."""

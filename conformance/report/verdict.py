@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from conformance.operations.restored import Restore
+from conformance.report.causes import trouble_of
 from conformance.report.model import (
     NOT_JUDGED,
     Case,
@@ -142,7 +143,7 @@ def _failures(cases: Collection[Case]) -> list[str]:
 def _troubles(cases: Collection[Case], restore: Restore) -> list[str]:
     """Why the suite could not judge, one line for each reason."""
     unknown = [case for case in cases if case.outcome is Outcome.INCONCLUSIVE]
-    found = Counter(case.reason.partition("\n")[0].removeprefix("inconclusive: ") for case in unknown)
+    found = Counter(trouble_of(case.reason) for case in unknown)
     reasons = [f"{count} of {len(cases)} cases were not judged: {reason}" for reason, count in found.items()]
     if restore.hindered:
         reasons.append(f"{_NOT_BACK}: {restore.differences[0]}")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from conformance.backends.backend import Permissions
 from conformance.cluster.errors import ClusterError
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.taints import keeps_pods_away
 from conformance.operations.users import gpu_users
 from conformance.preflight.finding import PreflightFinding
 from conformance.spec.names import (
@@ -93,7 +94,7 @@ def _found(cluster: MigCluster, targets: Mapping[str, Target], strategy: Strateg
 
 
 def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused: Mapping[str, str]) -> dict[str, str]:
-    """Why a node must not be changed, by name: it is in use, or it could not be put back."""
+    """Why a node must not be changed, by name: it is in use or tainted, or it could not be put back."""
     found = {}
     for name, target in targets.items():
         if users := gpu_users(cluster, name):
@@ -101,6 +102,12 @@ def _must_not_change(cluster: MigCluster, targets: Mapping[str, Target], refused
             found[name] = f"node {name} is in use: {pods} hold GPUs; end them or choose another --node"
         elif why := refused.get(name, refused.get("")):
             found[name] = f"node {name} is left as it is: {why}"
+        elif taints := [taint for taint in cluster.node(name).taints if keeps_pods_away(taint)]:
+            key = taints[0].partition("=")[0]
+            found[name] = (
+                f"node {name} has the taint {', '.join(taints)}, which keeps the pods of the suite away; "
+                f"`kubectl taint node {name} {key}-` removes it, or choose another --node"
+            )
         elif why := why_not_restorable(cluster.node(name), target):
             found[name] = f"node {name} could not be put back: {why}"
     return found

@@ -11,7 +11,7 @@ import pytest
 import conformance.expect
 from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.expect.finding import CheckContext, ConformanceError, Finding
-from conformance.report.causes import cause_of, component_of, explained
+from conformance.report.causes import cause_of, component_of, doubted, explained, said_otherwise, trouble_of
 from conformance.report.model import Case, CauseClass, Outcome
 from conformance.spec.names import Strategy
 from tests.report.made import case
@@ -111,3 +111,10 @@ def test_a_component_answers_for_the_subject_of_every_check() -> None:
 
     assert len(found) > 25
     assert {subject for subject in found if component_of(subject) is None} == set()
+
+
+def test_the_reason_of_a_doubted_case_gives_back_both_of_its_parts() -> None:
+    reason = f"inconclusive: {doubted('a taint (by kubectl)', 'D-20 pod x (on node a)')}"
+
+    assert (trouble_of(reason), said_otherwise(reason)) == ("a taint (by kubectl)", "D-20 pod x (on node a)")
+    assert (trouble_of("no answer\nmore"), said_otherwise("no answer")) == ("no answer", "")

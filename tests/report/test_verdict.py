@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from conformance.operations.restored import Restore, RestoreOutcome
+from conformance.report.causes import doubted
 from conformance.report.model import Case, LeftOut, Outcome, RequirementOutcome, Verdict
 from conformance.report.run import Run
 from conformance.report.verdict import judge, requirement_results
@@ -258,3 +259,14 @@ def test_certified_only_when_nothing_failed_and_nothing_was_left_out(
     )
     assert (judgement.verdict is Verdict.CERTIFIED) == spotless
     assert (judgement.verdict is Verdict.CERTIFIED) == (not judgement.reasons)
+
+
+def test_cases_with_the_same_trouble_are_one_reason_whatever_each_would_say() -> None:
+    cases = (
+        case(
+            f"test_a.py::test_{name}", Outcome.INCONCLUSIVE, CORE[0], reason=f"inconclusive: {doubted('a taint', name)}"
+        )
+        for name in "ab"
+    )
+
+    assert judge(run_of(*cases)).reasons[0] == "2 of 2 cases were not judged: a taint"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.backends.backend import READ_ONLY
+from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError
 from conformance.spec.names import DEFAULT_CONFIG_MAP, MIG_CONFIG, MIG_CONFIG_STATE, Strategy
 from conformance.suite.cells import AS_FOUND
@@ -70,3 +71,16 @@ def test_a_configuration_that_no_node_offers_is_told(memory: Memory) -> None:
         ClusterError, match=r"unknown configuration all-9g; the nodes offer: all-1g\.10gb, all-2g\.20gb"
     ):
         look(memory, configurations=("all-9g", "all-disabled"))
+
+
+def test_a_node_with_a_taint_that_keeps_pods_away_is_left_as_it_is(memory: Memory) -> None:
+    tolerated = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    for name, taints in {"a": [tolerated], "b": [tolerated, {"key": "maintenance", "effect": "NoSchedule"}]}.items():
+        memory.put(paths.node(name), memory.get(paths.node(name)) | {"spec": {"taints": taints}})
+
+    in_use = look(memory).in_use
+    assert "a" not in in_use
+    assert in_use["b"] == (
+        "node b has the taint maintenance=:NoSchedule, which keeps the pods of the suite away; "
+        "`kubectl taint node b maintenance-` removes it, or choose another --node"
+    )

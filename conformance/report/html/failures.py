@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from conformance.report.causes import said_otherwise, trouble_of
 from conformance.report.html.onset import onset
 from conformance.report.html.timeline import Group
 from conformance.report.model import Case, CaseFunction, Outcome, Report
@@ -105,11 +106,22 @@ class Failure:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """Cases that could not judge, all for the same reason."""
+    """Cases that could not judge, all for the same reason.
+
+    Attributes:
+        outcome: `blocked` or `inconclusive`.
+        reason: The reason.
+        places: Where they ran.
+    """
 
     outcome: Outcome
     reason: str
     places: tuple[Place, ...]
+
+    @property
+    def otherwise(self) -> list[str]:
+        """What these cases would say without that reason, each text once."""
+        return list(dict.fromkeys(filter(None, (said_otherwise(place.case.reason) for place in self.places))))
 
 
 def failures(report: Report) -> list[Failure]:
@@ -129,7 +141,7 @@ def unjudged(report: Report) -> list[Unjudged]:
     """Return the cases that were blocked or could not judge, by reason."""
     reasons: dict[tuple[Outcome, str], list[Place]] = {}
     for place in _places(report, (Outcome.BLOCKED, Outcome.INCONCLUSIVE)):
-        reasons.setdefault((place.case.outcome, place.case.reason), []).append(place)
+        reasons.setdefault((place.case.outcome, trouble_of(place.case.reason)), []).append(place)
     return [Unjudged(*key, tuple(places)) for key, places in reasons.items()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.report.causes import doubted
 from conformance.report.html.failures import failures, unjudged
 from conformance.report.model import Outcome
 from tests.report.html.made import small_report
@@ -45,3 +46,18 @@ def test_cases_that_could_not_judge_are_listed_by_reason() -> None:
         (Outcome.BLOCKED, "blocked by test_resources", 1),
         (Outcome.INCONCLUSIVE, "somebody changed the node", 1),
     ]
+
+
+def test_cases_with_the_same_trouble_stand_together_with_what_each_would_say() -> None:
+    report = small_report()
+    said = ["D-20 pod x", "D-21 pod y", "D-21 pod y"]
+    cases = [
+        report.cases[0].model_copy(
+            update={"outcome": Outcome.INCONCLUSIVE, "reason": f"inconclusive: {doubted('a taint', text)}"}
+        )
+        for text in said
+    ]
+
+    (group,) = unjudged(report.model_copy(update={"cases": tuple(cases)}))
+
+    assert (group.reason, len(group.places), group.otherwise) == ("a taint", 3, ["D-20 pod x", "D-21 pod y"])
