@@ -170,7 +170,7 @@ def path(text: str) -> Path:
     An empty text is refused: it is most likely a variable of a shell that is not set, and not the current folder.
     """
     if not text:
-        raise ValueError("takes a path; for the current folder, write .")
+        raise ValueError("takes a path that is not empty; is a variable of the shell not set?")
     return Path(text).expanduser().absolute()
 
 

@@ -111,7 +111,7 @@ def test_values() -> None:
     assert path("~/x") == Path.home() / "x"
     assert path("x") == Path.cwd() / "x"
     assert path(".") == Path.cwd()
-    with pytest.raises(ValueError, match="takes a path; for the current folder"):
+    with pytest.raises(ValueError, match="takes a path that is not empty"):
         path("")
 
 

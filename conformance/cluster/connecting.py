@@ -43,7 +43,10 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
             config_file=str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
         )
     except kubernetes_config.ConfigException as error:
-        raise ClusterError(f"{kubeconfig}: {error}{_known_contexts(kubeconfig)}") from error
+        known = _known_contexts(kubeconfig)
+        listed = f"; it has the contexts: {', '.join(sorted(known))}" if known else ""
+        wrong = f" has no context {context}" if context is not None and context not in known else f": {error}"
+        raise ClusterError(f"{kubeconfig}{wrong}{listed}") from error
     except _NO_KUBECONFIG as error:
         said = " ".join(str(error).split())
         raise ClusterError(f"{kubeconfig} is no kubeconfig, name another one with --kubeconfig: {said}") from error
@@ -57,14 +60,15 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
     return transport
 
 
-def _known_contexts(kubeconfig: Path) -> str:
+def _known_contexts(kubeconfig: Path) -> list[str]:
+    """Return the names of the contexts of a kubeconfig; empty if they cannot be read."""
     try:
         contexts, _ = kubernetes_config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig)
         )
     except (kubernetes_config.ConfigException, *_NO_KUBECONFIG):
-        return ""
-    return f"; it has the contexts: {', '.join(sorted(context['name'] for context in contexts))}"
+        return []
+    return [context["name"] for context in contexts]
 
 
 def _is_loopback(host: str) -> bool:

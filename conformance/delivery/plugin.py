@@ -51,7 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         try:
             options.termination_log.write_text("", encoding="utf-8")
         except OSError as error:
-            raise pytest.UsageError(f"cannot write --termination-log {options.termination_log}: {error}") from error
+            why = f"cannot write --termination-log {options.termination_log}: {error.strerror}; name a file in a folder"
+            raise pytest.UsageError(f"{why} that exists and that this user may write to") from error
     config.stash[_ASKED] = options
 
 

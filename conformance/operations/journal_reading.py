@@ -37,7 +37,10 @@ def journals_in_file(cluster: Cluster, file: Path) -> list[Journal]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ClusterError(f"cannot read the journal {file}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ClusterError(
+            f"cannot read the journal {file}: {why}; it is the file journal-RUN.jsonl in the report folder of the run"
+        ) from error
     for number, line in enumerate(lines, start=1):
         try:
             data = json.loads(line)

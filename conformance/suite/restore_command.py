@@ -152,7 +152,8 @@ def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[s
             return Exit.DONE, ["nothing to put back"]
         _refuse_that_of_another_cluster(cluster, options.journal)
         if holder := lease_holder(cluster):
-            sys.stderr.write(f"{holder} holds the lease; waiting until it ends, or until its lease expires\n")
+            limit = f"{cluster.limits.lease:.0f} s after its last sign of life"
+            sys.stderr.write(f"{holder} holds the lease; waiting until it ends, or until the lease expires, {limit}\n")
         keeping = Safekeeping(cluster, secrets.token_hex(4))
         keeping.enter(patiently=True)
         termination.hurry = keeping.hurry
