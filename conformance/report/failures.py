@@ -23,13 +23,17 @@ def failed_requirements(report: Report) -> Iterator[Row]:
 
 
 def findings(report: Report) -> Iterator[Row]:
-    """Return one example for each case function that failed or broke: what was expected and what was found."""
+    """Return one example for each case function that failed or broke: expected, found, and what to look at next.
+
+    A step that several examples have is shown with the first of them.
+    """
     functions: dict[str, list[Case]] = {}
     for case in report.cases:
         if case.outcome in _BAD:
             functions.setdefault(case.id.partition("[")[0], []).append(case)
     examples = list(functions.values())
-    lines = [line for cases in examples[:_LISTED_EXAMPLES] for line in _example(cases)]
+    shown: set[str] = set()
+    lines = [line for cases in examples[:_LISTED_EXAMPLES] for line in _example(cases, shown)]
     if left_out := sum(len(cases) for cases in examples[_LISTED_EXAMPLES:]):
         lines.append(f"and {left_out} cases of other functions, see the report")
     if lines:
@@ -41,11 +45,14 @@ def _requirement(row: RequirementResult) -> str:
     return f"{row.id} {row.title}: {bad} of {sum(row.cases.values())} cases"
 
 
-def _example(cases: Sequence[Case]) -> Iterator[str]:
+def _example(cases: Sequence[Case], shown: set[str]) -> Iterator[str]:
     first, *others = cases
     subject = first.finding.subject if first.finding else first.id.rpartition("::")[2]
     yield " ".join([*first.requirements, subject])
     yield from _finding(first.finding) if first.finding else _message(first.reason)
+    if first.next_steps and first.next_steps[0] not in shown:
+        shown.add(first.next_steps[0])
+        yield from _field("next", first.next_steps[:1])
     if others:
         function = first.id.rpartition("::")[2].partition("[")[0]
         yield f"  and {len(others)} more of {function}"

@@ -264,3 +264,17 @@ def test_what_nvidia_smi_remarked_stands_once_with_its_nodes() -> None:
     run.environment = run.environment.model_copy(update={"nodes": tuple(nodes)})
 
     assert row(report_of(run), "remarks") == "sim-0, sim-1: WARNING: a\nsim-0: WARNING: b\n"
+
+
+def test_each_first_step_stands_with_the_first_finding_that_has_it() -> None:
+    cases = [
+        refuted(state, 56).model_copy(update={"id": f"test_a.py::test_{state}[x]", "next_steps": (step, "more")})
+        for state, step in (("a", "read the log"), ("b", "read the log"), ("c", "list the pods"))
+    ]
+
+    lines = row(report_of(whole_run(*cases)), "findings").splitlines()
+
+    assert [line.strip() for line in lines if line.strip().startswith("next ")] == [
+        "next        read the log",
+        "next        list the pods",
+    ]
