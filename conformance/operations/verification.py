@@ -17,6 +17,9 @@ from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PRE
 _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
 """Labels that a reconfiguration or a change of strategy changes, by their prefix; those of others are not compared."""
 
+_WRITERS = ("driver", "container-toolkit", "operator-validator", "device-plugin", "gpu-feature-discovery")
+"""What writes these labels and advertises devices, and what its pods wait for (gpu-operator v26.7.0, assets)."""
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -25,17 +28,21 @@ class Verification:
     Attributes:
         differences: What is not as it was found, one line each.
         away: Nodes that are not Ready, and so not awaited: whether they are as they were will show when they are back.
+        held_up: What others changed that keeps operands of a node from running, one line each. Operands roll from node
+            to node, so any difference may be due to it.
     """
 
     differences: tuple[str, ...]
     away: tuple[str, ...]
+    held_up: tuple[str, ...] = ()
 
 
 def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     """Wait until everything is as it was found, as far as nobody else changed it.
 
     Only what was Ready at the start is awaited: in a geometry that advertises nothing, the validator is never Ready.
-    Where somebody else's taint keeps operands off a node, nothing is: they write the labels and advertise the devices.
+    Where somebody else's taint or label keeps operands off a node, nothing is: they write its labels, and advertise its
+    devices.
     The label `gfd.timestamp` and the UUIDs of MIG devices cannot be put back and are not compared.
 
     Args:
@@ -54,7 +61,23 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     )
     away = _away(cluster)
     names = tuple(away[one.entry.object] for one in objects if one.entry.object in away)
-    return Verification(tuple(_differences(cluster, objects, strategy)), names)
+    held_up = tuple(text for one in objects for text in _held_up(cluster, one))
+    return Verification(tuple(_differences(cluster, objects, strategy)), names, held_up)
+
+
+def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
+    """Describe what others changed on a node that keeps operands from running there."""
+    found = one.entry.found
+    if found is None or one.raw is None or not one.entry.object.startswith(f"{paths.nodes()}/"):
+        return
+    view = cluster.node(one.name)
+    if taints := kept_off_by(found.taints, view.taints):
+        yield f"node {one.name} has the taint {', '.join(taints)}"
+    for name in _WRITERS:
+        field = label(one.name, f"{DEPLOY_PREFIX}{name}")
+        was, now = found.labels.get(field.label), view.labels.get(field.label)
+        if now == "false" and _set_by_others(one, field, was, now):
+            yield f"{field} is {now}"
 
 
 def _away(cluster: MigCluster) -> Mapping[str, str]:
@@ -70,7 +93,11 @@ def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str |
             continue
         if one.entry.object.startswith(paths.policies()):
             late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
-            yield from (f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired}" for view in late)
+            yield from (
+                f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired} pods are updated, and "
+                f"{view.available} available"
+                for view in late
+            )
         elif one.raw is None or found.strategy != strategy or one.asked_before:
             continue
         elif one.untouched(label(one.name, MIG_CONFIG)):
@@ -78,9 +105,9 @@ def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str |
 
 
 def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:
-    view = cluster.node(one.name)
-    if kept_off_by(found.taints, view.taints):
+    if any(_held_up(cluster, one)):
         return
+    view = cluster.node(one.name)
     labels = nvidia_labels(view.labels)
     by_others = False
     for key in sorted(found.labels.keys() | labels.keys()):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.suite.agenda import Stop
+from conformance.suite.arrival import Arrival
 from conformance.suite.cells import Spot
 from conformance.suite.pod_deletions import PodDeletions
 from conformance.suite.provisioning import Provisioner
@@ -35,8 +36,20 @@ class Doubts:
         self._marks[stop] = self._cluster.timeline.mark() if stop.changes else 0
         self._begun[stop] = self._cluster.timeline.now() if stop.changes else -math.inf
 
+    def reach_back(self, stop: Stop, arrivals: Iterable[Arrival]) -> None:
+        """Count what happened on the way of the nodes to a stop as well: the strategy may have changed before it began.
+
+        Args:
+            stop: The stop, which has begun.
+            arrivals: How its nodes came there.
+        """
+        for arrival in arrivals:
+            first = arrival.strategy_change or arrival.reconfiguration
+            self._marks[stop] = min(self._marks[stop], arrival.mark)
+            self._begun[stop] = min(self._begun[stop], first.started)
+
     def mark(self, stop: Stop) -> int:
-        """Return the mark of the timeline at which a stop began; 0 if it did not, or if its nodes are only read."""
+        """Return the mark of the timeline since which changes count at a stop; 0 before it, or if it only reads."""
         return self._marks.get(stop, 0)
 
     def trouble(self, spot: Spot) -> str:

@@ -210,7 +210,7 @@ def test_before_a_restore_everything_is_forgiven(timeline: Timeline) -> None:
     ("before", "after", "labels", "said"),
     [
         ({"unschedulable": True}, {}, {}, "node a unschedulable: True -> False (the API server does not say by whom)"),
-        ({"taints": [MINE]}, {}, {}, "node a taints: mine=:NoSchedule ->  (the API server does not say by whom)"),
+        ({"taints": [MINE]}, {}, {}, "node a taints: mine=:NoSchedule -> none (the API server does not say by whom)"),
         ({"taints": [CORDONED]}, {}, {}, ""),
         ({"unschedulable": True}, {}, {"nvidia.com/x": "nvidia-mig-manager"}, ""),
         ({}, {"unschedulable": True}, {}, ""),

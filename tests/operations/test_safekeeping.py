@@ -392,3 +392,36 @@ def test_a_namespace_in_which_another_run_is_at_work_stays(stand: Stand, lived_i
         with pytest.raises(LeaseHeldError):
             Safekeeping(lived_in, "run-2").enter()
         assert "mig-conformance" in names(stand, paths.namespaces(), active=True)
+
+
+@pytest.mark.parametrize(
+    ("other_node", "outcome", "hindered"),
+    [(False, RestoreOutcome.EXACT, False), (True, RestoreOutcome.FAILED, True)],
+    ids=["that node alone", "another node waits for it"],
+)
+def test_what_somebody_else_s_label_keeps_from_running_is_neither_awaited_nor_blamed(
+    other_node: bool, outcome: RestoreOutcome, hindered: bool, stand: Stand, lived_in: MigCluster
+) -> None:
+    """Operands roll from node to node, so one that cannot start on a node may keep its update from the others."""
+    late = "b" if other_node else "a"
+    stand.node("b", {"nvidia.com/mig.capable": "true", MIG_CONFIG: "all-disabled"}, gpu=8)
+    stand.label("b", mig__config__state="success")
+    with_manager(stand, "b")
+    lived_in.wait(lambda: len(lived_in.nodes()) == 2 and lived_in.pods(node="b"), "the other node", 2)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds), keeping:
+        reconfigure(lived_in, {"a": "all-1g.10gb", "b": "all-1g.10gb"}, settle=False)
+        stand.hand.manager = "kubectl-label"
+        stand.label("a", **{"gpu__deploy__container-toolkit": "false"})
+        stand.hand.manager = "gpu-feature-discovery"
+        stand.label(late, gpu__count="7")
+
+    report = keeping.report
+    assert report is not None
+    assert (report.outcome, report.hindered) == (outcome, hindered)
+    if hindered:
+        held_up, difference = report.differences
+        assert held_up == (
+            "others keep operands from running: label nvidia.com/gpu.deploy.container-toolkit of node a is false"
+        )
+        assert difference == "node b: label nvidia.com/gpu.count was absent, is 7"

@@ -21,7 +21,7 @@ from conformance.report.model import Outcome as CaseOutcome
 from conformance.spec.mig_parted import Entry, parse
 from conformance.spec.names import Strategy
 from conformance.suite import execution
-from conformance.suite.agenda import Agenda
+from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.cells import Spot, cells
 from conformance.suite.execution import BlockedError, CanaryFailedError, DoesNotApplyError
 from conformance.suite.node_in_cell import NodeInCell
@@ -29,7 +29,7 @@ from conformance.suite.scenario import AnyScenario, Effect, Leaves, Moment, Need
 from conformance.suite.visit import unmet
 from tests.expect.made import SEVEN, gpu
 from tests.suite.made import DISRUPTIVE, cell, declared, scenario
-from tests.suite.nodes import node_in
+from tests.suite.nodes import arrival, node_in, strategy_change
 from tests.suite.stage import Stage, identify
 
 SINGLE = cells(strategies=[Strategy.SINGLE])
@@ -725,6 +725,17 @@ def test_a_report_has_evidence_of_so_many_places_only(monkeypatch: pytest.Monkey
     assert (len(stage.run.evidence), list(stage.run.evidence_of)) == (1, ["a"])
 
 
+def label_of_somebody_else(stage: Stage, node: str) -> None:
+    """As `kubectl label node NODE nvidia.com/gpu.deploy.container-toolkit=false` does."""
+    found = stage.memory.get(paths.node(node))
+    fields: dict[str, Any] = {"f:metadata": {"f:labels": {"f:nvidia.com/gpu.deploy.container-toolkit": {}}}}
+    meta = found["metadata"] | {
+        "labels": found["metadata"]["labels"] | {"nvidia.com/gpu.deploy.container-toolkit": "false"},
+        "managedFields": [{"manager": "kubectl-label", "operation": "Update", "fieldsV1": fields}],
+    }
+    stage.memory.put(paths.node(node), found | {"metadata": meta})
+
+
 @pytest.mark.parametrize(
     ("spot", "told"), [(Spot(cell(ONE), "a"), False), (Spot(cell(ONE), "a", after=cell(OTHER)), True)]
 )
@@ -732,13 +743,7 @@ def test_what_others_do_to_one_node_is_trouble_for_a_change_of_strategy_on_all(s
     """Operands roll from node to node: one that is not ready on a node keeps its update from the others."""
     stage = Stage("a", "b")
     stage.memory.watch()
-    found = stage.memory.get(paths.node("b"))
-    fields: dict[str, Any] = {"f:metadata": {"f:labels": {"f:nvidia.com/gpu.deploy.container-toolkit": {}}}}
-    meta = found["metadata"] | {
-        "labels": found["metadata"]["labels"] | {"nvidia.com/gpu.deploy.container-toolkit": "false"},
-        "managedFields": [{"manager": "kubectl-label", "operation": "Update", "fieldsV1": fields}],
-    }
-    stage.memory.put(paths.node("b"), found | {"metadata": meta})
+    label_of_somebody_else(stage, "b")
 
     trouble = stage.execution.doubts.trouble(spot)
 
@@ -790,3 +795,18 @@ def test_a_scenario_that_changes_the_node_and_breaks_leaves_it_unsure(effect: Ef
     stage.play(declared("x", broken), declared("y", after))
 
     assert seen == [unsure]
+
+
+def test_what_others_did_while_the_strategy_changed_is_trouble_for_the_stop_after_it() -> None:
+    """A case that watches the change has it made before the stop begins, and the evidence of the stop includes it."""
+    stage = Stage("a")
+    stage.memory.watch()
+    stop, doubts = Stop.of(Spot(cell(ONE), "a")), stage.execution.doubts
+    change = replace(strategy_change("single", Strategy.MIXED), mark=stage.cluster.timeline.mark())
+    label_of_somebody_else(stage, "a")
+    doubts.begin(stop)
+    assert doubts.trouble(Spot(cell(ONE), "a")) == ""
+
+    doubts.reach_back(stop, [replace(arrival(), strategy_change=change)])
+
+    assert "container-toolkit=false (by kubectl-label)" in doubts.trouble(Spot(cell(ONE), "a"))
