@@ -13,7 +13,15 @@ from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.writes import OwnWrites
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.interference import foreign_configuration, foreign_policy, foreign_taint, interference
+from conformance.operations.interference import (
+    foreign_configuration,
+    foreign_labels,
+    foreign_policy,
+    foreign_spec,
+    foreign_taint,
+    interference,
+    switched_off,
+)
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG_STATE, OPERATOR_NAMESPACE, State
 
@@ -142,17 +150,15 @@ class Guard:
             if node is not None and (away := self._away(node)) is not None:
                 raise away
 
-    def trouble(
-        self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE, since: float = math.inf
-    ) -> str:
+    def trouble(self, node: str, mark: int, operator_namespace: str = OPERATOR_NAMESPACE) -> str:
         """Describe what else than the product may have made a case fail on a node; empty if there is nothing.
+
+        Labels that others wrote on a node under test, and specs of operands, count for the rest of the run.
 
         Args:
             node: Name of the node.
             mark: Timeline mark since when the evidence of the case was gathered.
             operator_namespace: Namespace whose pods belong to the product.
-            since: A new spec of an operand counts from this time on, in seconds of the timeline's clock, also where
-                that is before the mark: the pods follow one after the other.
         """
         try:
             self.check(node)
@@ -160,8 +166,7 @@ class Guard:
             return str(error)
         if doubt := self._doubts.get(node) or self._doubts.get(""):
             return doubt
-        specs = (it for it in self._timeline.of(SpecChange, node="") if it.time >= since and it.sequence < mark)
-        changes = (change for change in (*specs, *self._timeline.since(mark)) if not self._is_excused(change))
+        changes = (change for change in self._timeline.since(mark) if not self._is_excused(change))
         return "; ".join(interference(changes, node, self._writes.made, operator_namespace))
 
     def _is_excused(self, change: Change) -> bool:
@@ -187,10 +192,10 @@ class Guard:
                 self._rebooting.add(node)
             elif node not in self._unready:
                 self._rebooting.discard(node)
-            if node in self._nodes and (text := foreign_configuration(change, made, ALL_DISABLED)):
-                self._lose(
-                    node, f"somebody else changed {text}. The work on this node ends, the value stays; {_ADVICE}"
-                )
+            if node in self._nodes:
+                self._process_labels(change)
+        elif isinstance(change, SpecChange) and (text := foreign_spec(change, made)):
+            self._doubts.setdefault("", text)  # pods are restarted on every node, at any time from now on
         elif isinstance(change, NodeChange) and change.field == "present" and change.before == "True":
             if not any(change in it for it in self._absences):
                 self._lose(node, f"node {node} was deleted during the run")
@@ -205,6 +210,17 @@ class Guard:
                 self._unready.pop(node, None)
             else:
                 self._unready[node] = change.time
+
+    def _process_labels(self, change: LabelChange) -> None:
+        node, made = change.node, self._writes.made
+        if text := foreign_configuration(change, made, ALL_DISABLED):
+            self._lose(node, f"somebody else changed {text}. The work on this node ends, the value stays; {_ADVICE}")
+        if not (text := foreign_labels(change, made)):
+            return
+        self._doubts.setdefault(node, text)
+        if switched_off(change):
+            self._lose(node, f"somebody else took operands off: {text}. The work on this node ends, the value stays")
+            self._doubts.setdefault("", text)  # operands roll from node to node: the others wait for this one
 
     def _lose(self, node: str, why: str) -> NodeLostError:
         return self._lost.setdefault(node, NodeLostError(node, why))

@@ -19,7 +19,7 @@ from conformance.cluster.changes import (
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import kept_off_by, taints_in
-from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, State
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, State
 
 Made = Callable[[str, str], bool]
 """Whether this client made a change, by the resourceVersion and the field manager of the change."""
@@ -46,6 +46,11 @@ _KNOWN_AS: Final = {
     "kustomize-controller": "Flux",
     "nfd": "NFD",
 }
+NEEDED_OPERANDS: Final = (
+    "operands", "driver", "container-toolkit", "operator-validator", "device-plugin", "gpu-feature-discovery",
+    "mig-manager",
+)  # fmt: skip
+"""Deploy labels, without prefix, of what changes a node, describes it, or is waited for (gpu-operator v26.7.0)."""
 _POLICY_FIELDS: Final = ("strategy", "config_name")
 
 
@@ -82,6 +87,23 @@ def foreign_taint(change: NodeChange, made: Made) -> str:
     return f"{', '.join(keeping)}{by(change.writer)}"
 
 
+def foreign_labels(change: LabelChange, made: Made) -> str:
+    """Describe labels of the product that others wrote on a node; empty if there are none."""
+    text = f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
+    return text if _by_others(change, made) else ""
+
+
+def foreign_spec(change: SpecChange, made: Made) -> str:
+    """Describe a new spec of the ClusterPolicy or of an operand that others wrote; empty if it is none."""
+    return f"{change.describe()}{by(change.writer)}" if _by_others(change, made) else ""
+
+
+def switched_off(change: LabelChange) -> tuple[str, ...]:
+    """Return the deploy labels, without their prefix, by which a change takes operands off a node that others need."""
+    labels = [(name, f"{DEPLOY_PREFIX}{name}") for name in NEEDED_OPERANDS]
+    return tuple(name for name, key in labels if change.after.get(key) == "false" != change.before.get(key))
+
+
 def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:
     """Describe everything that may have made a case fail on a node, although the product did nothing wrong.
 
@@ -97,12 +119,12 @@ def interference(changes: Iterable[Change], node: str, made: Made, operator_name
         if isinstance(change, Gap | Outage):
             found[change.describe()] = None
         elif isinstance(change, SpecChange):
-            found[_spec(change, made)] = None
+            found[foreign_spec(change, made)] = None
         elif change.node != node:
             continue
         elif isinstance(change, LabelChange):
             rebooting = change.after.get(MIG_CONFIG_STATE) == State.REBOOTING
-            found[_labels(change, made)] = None
+            found[foreign_labels(change, made)] = None
         elif isinstance(change, NodeChange):
             found["" if rebooting and change.field == "ready" else _node(change, made)] = None
         elif isinstance(change, PodChange):
@@ -119,16 +141,6 @@ def by(writer: str) -> str:
 def _by_others(change: LabelChange | SpecChange, made: Made) -> bool:
     """Whether the server names a writer that is neither the product nor this client."""
     return bool(change.writer) and change.writer not in PRODUCT_WRITERS and not made(change.version, change.writer)
-
-
-def _spec(change: SpecChange, made: Made) -> str:
-    """A new spec of the ClusterPolicy or of an operand, which restarts pods on every node."""
-    return f"{change.describe()}{by(change.writer)}" if _by_others(change, made) else ""
-
-
-def _labels(change: LabelChange, made: Made) -> str:
-    text = f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
-    return text if _by_others(change, made) else ""
 
 
 def _node(change: NodeChange, made: Made) -> str:

@@ -10,12 +10,13 @@ from conformance.operations.comparison import Comparison
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.evidence import Outcome
 from conformance.operations.fields import label
+from conformance.operations.held_up import held_up
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.offers import offers
 from conformance.operations.reconfigure import reconfigure_node
 from conformance.operations.restored import RestoreNotes
 from conformance.operations.side_by_side import side_by_side
-from conformance.operations.taints import kept_off_by, lasting_taints
+from conformance.operations.taints import lasting_taints
 from conformance.operations.users import gpu_users
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, MIG_MANAGER_APP, State
@@ -32,7 +33,7 @@ class NodeConfigurations:
 
     Attributes:
         unapplied: Problem by name, for nodes whose configuration mig-manager did not apply.
-        unmanaged: Names of the nodes where a taint of somebody else keeps mig-manager away.
+        unmanaged: Names of the nodes where a taint or a label of somebody else keeps mig-manager away.
     """
 
     def __init__(
@@ -116,16 +117,16 @@ class NodeConfigurations:
             cluster.set_labels(name, {MIG_CONFIG: target, MIG_CONFIG_STATE: None})
 
     def _answers(self, name: str) -> bool:
-        """Whether mig-manager can answer: the node is Ready, soon or after its reboot, and no taint keeps it away.
+        """Whether mig-manager can answer: the node is Ready, soon or after its reboot, and nobody keeps it off it.
 
         A node where it cannot only gets its label back.
         """
         limits, node = self._cluster.limits, self._cluster.node(name)
-        if taints := self._without_manager(name):
+        if causes := self._without_manager(name):
             self.unmanaged.add(name)
             self._notes.hindrances.append(
-                f"node {name}: somebody else's taint {', '.join(taints)} keeps {MIG_MANAGER_APP} away, so that its "
-                "configuration is not applied; remove the taint, then run `mig-conformance restore apply`"
+                f"node {name}: {', '.join(causes)} keeps {MIG_MANAGER_APP} away, so that its configuration is not "
+                "applied; somebody else set it: remove it, then run `mig-conformance restore apply`"
             )
             return False
         if node.ready:
@@ -138,11 +139,10 @@ class NodeConfigurations:
         return self._cluster.node(name).ready
 
     def _without_manager(self, name: str) -> tuple[str, ...]:
-        """Return the new taints that keep mig-manager off a node; empty if it is there, or absent for other reasons."""
+        """Return what keeps mig-manager off a node by the will of others; empty if it is there, or absent otherwise."""
         if any(not pod.terminating for pod in self._cluster.operands(name, MIG_MANAGER_APP)):
             return ()
-        view, entries = self._cluster.node(name), (one.entry for one in self._nodes if one.name == name)
-        return next((kept_off_by(it.found.taints, view.taints) for it in entries if it.found is not None), ())
+        return next((held_up(self._cluster, one) for one in self._nodes if one.name == name), ())
 
     def _not_applied(self, name: str, problem: str) -> None:
         """Note that mig-manager did not bring a configuration back: because of a taint of somebody else, or so.

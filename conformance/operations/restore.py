@@ -215,7 +215,7 @@ class _Restoring:
                 raw = self._cluster.transport.get(one.entry.object)
                 self._notes.differences += lacking(raw, one.entry.standing or {}, one.entry.changes)
             if found.held_up and found.differences:
-                self._notes.hindrances.append(f"others keep operands from running: {', '.join(found.held_up)}")
+                self._notes.hindrances.append(f"others keep operands from running with {', '.join(found.held_up)}")
                 hindered = True
             # What could not be written differs for that reason.
             (self._notes.hindrances if hindered else self._notes.differences).extend(found.differences)

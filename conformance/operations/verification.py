@@ -9,16 +9,14 @@ from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
-from conformance.operations.fields import Field, label, turned_into
+from conformance.operations.fields import label
+from conformance.operations.held_up import held_up, set_by_others
 from conformance.operations.mig_cluster import MigCluster
-from conformance.operations.taints import kept_off_by, lasting_taints
+from conformance.operations.taints import lasting_taints
 from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PREFIX
 
 _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
 """Labels that a reconfiguration or a change of strategy changes, by their prefix; those of others are not compared."""
-
-_WRITERS = ("driver", "container-toolkit", "operator-validator", "device-plugin", "gpu-feature-discovery")
-"""What writes these labels and advertises devices, and what its pods wait for (gpu-operator v26.7.0, assets)."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +59,8 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     )
     away = _away(cluster)
     names = tuple(away[one.entry.object] for one in objects if one.entry.object in away)
-    held_up = tuple(text for one in objects for text in _held_up(cluster, one))
-    return Verification(tuple(_differences(cluster, objects, strategy)), names, held_up)
-
-
-def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
-    """Describe what others changed on a node that keeps operands from running there."""
-    found = one.entry.found
-    if found is None or one.raw is None or not one.entry.object.startswith(f"{paths.nodes()}/"):
-        return
-    view = cluster.node(one.name)
-    if taints := kept_off_by(found.taints, view.taints):
-        yield f"node {one.name} has the taint {', '.join(taints)}"
-    for name in _WRITERS:
-        field = label(one.name, f"{DEPLOY_PREFIX}{name}")
-        was, now = found.labels.get(field.label), view.labels.get(field.label)
-        if now == "false" and _set_by_others(one, field, was, now):
-            yield f"{field} is {now}"
+    causes = tuple(text for one in objects for text in held_up(cluster, one))
+    return Verification(tuple(_differences(cluster, objects, strategy)), names, causes)
 
 
 def _away(cluster: MigCluster) -> Mapping[str, str]:
@@ -105,7 +88,7 @@ def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str |
 
 
 def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:
-    if any(_held_up(cluster, one)):
+    if held_up(cluster, one):
         return
     view = cluster.node(one.name)
     labels = nvidia_labels(view.labels)
@@ -115,7 +98,7 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
         was, now = change.original if change else found.labels.get(key), labels.get(key)
         if was == now or not key.startswith(_DESCRIBED) or key == GFD_TIMESTAMP:
             continue
-        if key.startswith(DEPLOY_PREFIX) and _set_by_others(one, label(one.name, key), was, now):
+        if key.startswith(DEPLOY_PREFIX) and set_by_others(one, label(one.name, key), was, now):
             by_others = True
         elif one.untouched(label(one.name, key)):
             yield f"label {key} was {was or 'absent'}, is {now or 'absent'}"
@@ -126,8 +109,3 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
     back = {pod.app for pod in cluster.operands(one.name) if pod.ready and not pod.terminating}
     if missing := [app for app in found.ready if app not in back and cluster.daemon_set(app)]:
         yield f"not Ready: {', '.join(missing)}"
-
-
-def _set_by_others(one: Comparison, field: Field, was: str | None, now: str | None) -> bool:
-    """Whether a deploy label has a value that neither the suite nor mig-manager gave it."""
-    return field not in one.entry.changes and now not in turned_into(field, was)

@@ -63,7 +63,7 @@ class Doubts:
             return str(error)
         mark, namespace = self.mark(Stop.of(spot)), self._cluster.operator_namespace
         concerned = self._concerned(spot)
-        found = [self._cluster.guard.trouble(node, mark, namespace, since) for node, since in concerned]
+        found = [self._cluster.guard.trouble(node, mark, namespace) for node, _ in concerned]
         return "; ".join(filter(None, (*found, self._edited(spot.node))))
 
     def postpones(self, spot: Spot) -> bool:

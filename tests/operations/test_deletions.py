@@ -152,6 +152,16 @@ def test_the_validator_is_replaced_while_the_operands_are_stopped(scene: Scene) 
     assert [it.by_product for it in scene.deletions] == [True, True]
 
 
+def test_of_two_validators_that_are_deleted_in_one_change_nobody_can_tell_whose_is_which(scene: Scene) -> None:
+    for name in ("validator", "its successor"):
+        scene.pod(name, VALIDATOR_APP)
+    scene.label({DEPLOY_PREFIX + "operator-validator": "true"}, ASKED, PAUSING)
+    scene.delete("validator")
+    scene.delete("its successor")
+
+    assert [it.by_product for it in scene.deletions] == [False, False]
+
+
 def test_a_validator_that_starts_deletes_the_workloads_of_the_one_before(scene: Scene) -> None:
     """At any time: it was rolled, or somebody deleted it."""
     scene.pod("cuda", "nvidia-cuda-validator")

@@ -181,8 +181,7 @@ def test_a_template_that_somebody_changes_is_trouble_on_every_node(timeline: Tim
     diff.daemon_set(timeline, daemon_set_view(old), daemon_set_view(new), new)
 
     assert guard.trouble("a", 0) == guard.trouble("b", 0) == told
-    assert guard.trouble("a", timeline.mark()) == "", "a mark after it"
-    assert guard.trouble("a", timeline.mark(), since=0.5) == told, "just before the mark"
+    assert guard.trouble("a", timeline.mark()) == told, "for the rest of the run"
     guard.check("a")
 
 
@@ -281,6 +280,36 @@ def test_a_taint_of_somebody_else_that_keeps_pods_away_ends_the_work_on_the_node
     guard.check("b")
     if lost:
         with pytest.raises(NodeLostError, match=r"somebody else tainted node a: \S+ \(by kubectl-taint\)"):
+            guard.check("a")
+    else:
+        guard.check("a")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "writer", "lost", "on_others"),
+    [
+        (DEPLOY_PREFIX + "device-plugin", "false", "kubectl-label", True, True),
+        (DEPLOY_PREFIX + "mig-manager", "false", "argocd", True, True),
+        (DEPLOY_PREFIX + "operands", "false", "kubectl-label", True, True),
+        (DEPLOY_PREFIX + "device-plugin", "false", "nvidia-mig-manager", False, False),
+        (DEPLOY_PREFIX + "dcgm-exporter", "false", "kubectl-label", False, False),
+        (DEPLOY_PREFIX + "device-plugin", "true", "kubectl-label", False, False),
+        ("nvidia.com/gpu.count", "3", "kubectl-label", False, False),
+    ],
+)
+def test_labels_of_somebody_else_are_trouble_for_the_rest_of_the_run_and_operands_off_end_the_work(
+    key: str, value: str, writer: str, lost: bool, on_others: bool, timeline: Timeline
+) -> None:
+    guard = Guard(timeline, OwnWrites())
+    guard.add(["a"])
+    change_node(timeline, node("1", {}), node("2", {key: value}, {key: writer}))
+    later = timeline.mark()
+
+    assert bool(guard.trouble("a", later)) is (writer != "nvidia-mig-manager")
+    assert bool(guard.trouble("b", later)) is on_others
+    guard.check("b")
+    if lost:
+        with pytest.raises(NodeLostError, match=r"somebody else took operands off: labels of node a: "):
             guard.check("a")
     else:
         guard.check("a")

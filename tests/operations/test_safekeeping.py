@@ -422,6 +422,6 @@ def test_what_somebody_else_s_label_keeps_from_running_is_neither_awaited_nor_bl
     if hindered:
         held_up, difference = report.differences
         assert held_up == (
-            "others keep operands from running: label nvidia.com/gpu.deploy.container-toolkit of node a is false"
+            "others keep operands from running with label nvidia.com/gpu.deploy.container-toolkit of node a = false"
         )
         assert difference == "node b: label nvidia.com/gpu.count was absent, is 7"

@@ -1,0 +1,42 @@
+"""What others changed on a node that keeps operands from running there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.cluster import paths
+from conformance.operations.comparison import Comparison
+from conformance.operations.fields import Field, label, turned_into
+from conformance.operations.interference import NEEDED_OPERANDS
+from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.taints import kept_off_by
+from conformance.spec.names import DEPLOY_PREFIX
+
+
+def held_up(cluster: MigCluster, one: Comparison) -> tuple[str, ...]:
+    """Describe the taints and deploy labels of somebody else that keep operands off a node; empty if there are none.
+
+    Args:
+        cluster: The cluster.
+        one: The node, compared with what was found.
+    """
+    return tuple(_held_up(cluster, one))
+
+
+def set_by_others(one: Comparison, field: Field, was: str | None, now: str | None) -> bool:
+    """Return whether a deploy label has a value that neither the suite nor mig-manager gave it."""
+    return field not in one.entry.changes and now not in turned_into(field, was)
+
+
+def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
+    found = one.entry.found
+    if found is None or one.raw is None or not one.entry.object.startswith(f"{paths.nodes()}/"):
+        return
+    view = cluster.node(one.name)
+    if taints := kept_off_by(found.taints, view.taints):
+        yield f"taint {', '.join(taints)} of node {one.name}"
+    for name in NEEDED_OPERANDS:
+        field = label(one.name, f"{DEPLOY_PREFIX}{name}")
+        was, now = found.labels.get(field.label), view.labels.get(field.label)
+        if now == "false" and set_by_others(one, field, was, now):
+            yield f"{field} = {now}"
