@@ -13,7 +13,7 @@ from conformance.operations.fields import label
 from conformance.operations.held_up import held_up, set_by_others
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import lasting_taints
-from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, PREFIX
+from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, MIG_CONFIG_STATE, PREFIX
 
 _DESCRIBED = (f"{PREFIX}gpu.", f"{PREFIX}mig-", f"{PREFIX}mig.")
 """Labels that a reconfiguration or a change of strategy changes, by their prefix; those of others are not compared."""
@@ -98,6 +98,8 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
         was, now = change.original if change else found.labels.get(key), labels.get(key)
         if was == now or not key.startswith(_DESCRIBED) or key == GFD_TIMESTAMP:
             continue
+        if key == MIG_CONFIG_STATE and was is None and MIG_CONFIG in found.labels:
+            continue  # somebody had removed mig-manager's answer, and it has answered again
         if key.startswith(DEPLOY_PREFIX) and set_by_others(one, label(one.name, key), was, now):
             by_others = True
         elif one.untouched(label(one.name, key)):

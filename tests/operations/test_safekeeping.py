@@ -25,7 +25,7 @@ from conformance.operations.namespace import ensure_namespace
 from conformance.operations.reconfigure import reconfigure
 from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
-from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG
+from conformance.spec.names import DEVICE_PLUGIN_APP, MIG_CONFIG, MIG_CONFIG_STATE
 from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Stand, with_manager
 
@@ -425,3 +425,16 @@ def test_what_somebody_else_s_label_keeps_from_running_is_neither_awaited_nor_bl
             "others keep operands from running with label nvidia.com/gpu.deploy.container-toolkit of node a = false"
         )
         assert difference == "node b: label nvidia.com/gpu.count was absent, is 7"
+
+
+def test_an_answer_that_somebody_had_removed_before_the_first_change_is_no_difference(
+    stand: Stand, lived_in: MigCluster
+) -> None:
+    stand.label("a", mig__config__state=None)
+    lived_in.wait(lambda: MIG_CONFIG_STATE not in lived_in.node("a").labels, "the label to be gone", 2)
+    keeping = Safekeeping(lived_in, "run-1")
+    with Manager(stand, succeeds), keeping:
+        reconfigure(lived_in, {"a": "all-1g.10gb"}, settle=False)
+
+    assert keeping.report is not None
+    assert (keeping.report.outcome, keeping.report.differences) == (RestoreOutcome.EXACT, ())
