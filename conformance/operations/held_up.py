@@ -10,7 +10,6 @@ from conformance.operations.fields import Field, label, turned_into
 from conformance.operations.interference import NEEDED_OPERANDS
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import kept_off_by
-from conformance.spec.names import DEPLOY_PREFIX
 
 
 def held_up(cluster: MigCluster, one: Comparison) -> tuple[str, ...]:
@@ -35,8 +34,7 @@ def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
     view = cluster.node(one.name)
     if taints := kept_off_by(found.taints, view.taints):
         yield f"taint {', '.join(taints)} of node {one.name}"
-    for name in NEEDED_OPERANDS:
-        field = label(one.name, f"{DEPLOY_PREFIX}{name}")
-        was, now = found.labels.get(field.label), view.labels.get(field.label)
-        if now == "false" and set_by_others(one, field, was, now):
-            yield f"{field} = {now}"
+    for key in NEEDED_OPERANDS:
+        was, now = found.labels.get(key), view.labels.get(key)
+        if now == "false" and set_by_others(one, label(one.name, key), was, now):
+            yield f"{label(one.name, key)} = {now}"

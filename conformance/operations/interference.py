@@ -46,11 +46,14 @@ _KNOWN_AS: Final = {
     "kustomize-controller": "Flux",
     "nfd": "NFD",
 }
-NEEDED_OPERANDS: Final = (
-    "operands", "driver", "container-toolkit", "operator-validator", "device-plugin", "gpu-feature-discovery",
-    "mig-manager",
-)  # fmt: skip
-"""Deploy labels, without prefix, of what changes a node, describes it, or is waited for (gpu-operator v26.7.0)."""
+NEEDED_OPERANDS: Final = tuple(
+    f"{DEPLOY_PREFIX}{name}"
+    for name in (
+        *("operands", "driver", "container-toolkit", "operator-validator", "device-plugin"),
+        *("gpu-feature-discovery", "mig-manager"),
+    )
+)
+"""Deploy labels of what changes a node, describes it, or is waited for there (gpu-operator v26.7.0)."""
 _POLICY_FIELDS: Final = ("strategy", "config_name")
 
 
@@ -99,9 +102,8 @@ def foreign_spec(change: SpecChange, made: Made) -> str:
 
 
 def switched_off(change: LabelChange) -> tuple[str, ...]:
-    """Return the deploy labels, without their prefix, by which a change takes operands off a node that others need."""
-    labels = [(name, f"{DEPLOY_PREFIX}{name}") for name in NEEDED_OPERANDS]
-    return tuple(name for name, key in labels if change.after.get(key) == "false" != change.before.get(key))
+    """Return the deploy labels by which a change takes operands off a node that a run needs there."""
+    return tuple(key for key in NEEDED_OPERANDS if change.after.get(key) == "false" != change.before.get(key))
 
 
 def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:
