@@ -158,11 +158,9 @@ def _unapplied(compared: Comparison) -> str:
         return ""
     state = label(compared.name, MIG_CONFIG_STATE)
     now, was = look_up(compared.raw, state.keys), found.labels.get(MIG_CONFIG_STATE)
-    return (
-        ""
-        if was in (None, now)
-        else f"{state} is {_text(now)}, was {_text(was)}: {wanted} is as it was, but not applied"
-    )
+    if was in (None, now):
+        return ""
+    return f"{state} is {_text(now)}, was {_text(was)}: {wanted} is as it was, but not applied"
 
 
 def describe_foreign(raw: Raw, field: Field, change: Change) -> str:

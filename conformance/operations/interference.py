@@ -49,8 +49,13 @@ _KNOWN_AS: Final = {
 NEEDED_OPERANDS: Final = tuple(
     f"{DEPLOY_PREFIX}{name}"
     for name in (
-        *("operands", "driver", "container-toolkit", "operator-validator", "device-plugin"),
-        *("gpu-feature-discovery", "mig-manager"),
+        "operands",
+        "driver",
+        "container-toolkit",
+        "operator-validator",
+        "device-plugin",
+        "gpu-feature-discovery",
+        "mig-manager",
     )
 )
 """Deploy labels of what changes a node, describes it, or is waited for there (gpu-operator v26.7.0)."""

@@ -181,9 +181,7 @@ class Execution:
         try:
             if stop.changes:
                 self._work.bring(visit)
-                self.doubts.reach_back(
-                    stop, (node.arrival for node in visit.nodes.values() if node.arrival is not None)
-                )
+                self.doubts.reach_back(stop, filter(None, (node.arrival for node in visit.nodes.values())))
             else:
                 self._work.find(visit)
         except Exception as error:
