@@ -139,8 +139,8 @@ class NodeConfigurations:
         return self._cluster.node(name).ready
 
     def _without_manager(self, name: str) -> tuple[str, ...]:
-        """Return what keeps mig-manager off a node by the will of others; empty if it is there, or absent otherwise."""
-        if any(not pod.terminating for pod in self._cluster.operands(name, MIG_MANAGER_APP)):
+        """Return what others changed that keeps mig-manager off a node; empty if it is Ready, or for other reasons."""
+        if any(pod.ready and not pod.terminating for pod in self._cluster.operands(name, MIG_MANAGER_APP)):
             return ()
         return next((held_up(self._cluster, one) for one in self._nodes if one.name == name), ())
 

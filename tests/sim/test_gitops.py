@@ -20,7 +20,7 @@ async def test_it_sets_back_what_somebody_changes_and_nothing_else() -> None:
         await it.until_node(lambda node: node["metadata"]["labels"].get("a") == "1")
         other = {"metadata": {"labels": {"a": "2", "b": "2"}}, "spec": {"unschedulable": True}}
         await it.kube.patch(NODES, "sim-0", other)
-        node = await it.until_node(
+        await it.until_node(
             lambda node: (
                 {"a": "1", "b": "2"}.items() <= node["metadata"]["labels"].items()
                 and "unschedulable" not in node["spec"]
@@ -28,6 +28,7 @@ async def test_it_sets_back_what_somebody_changes_and_nothing_else() -> None:
         )
         at_work.cancel()
         await asyncio.gather(at_work, return_exceptions=True)
+        node = await it.kube.get(NODES, "sim-0")  # informers drop managedFields
 
     assert AGENT in {entry["manager"] for entry in node["metadata"]["managedFields"]}
 
