@@ -101,6 +101,14 @@ def _is_known(suite: Transport) -> bool:
     return True
 
 
+def _is_there(hand: Transport, path: str) -> bool:
+    try:
+        hand.get(path)
+    except ApiError as error:
+        return not error.not_found
+    return True
+
+
 @pytest.fixture(scope="module")
 def servers() -> list[subprocess.Popen[bytes]]:
     """API servers that tests started in place of one that they killed."""
@@ -135,6 +143,10 @@ def cluster(
 @pytest.fixture
 def theirs(cluster: SimulatedCluster, tmp_path: Path) -> Iterator[RealTheirs]:
     with closing(connect(cluster.kubeconfig, None, Limits())) as hand:
+        attempts = Retrying(retry=retry_if_result(bool), wait=wait_fixed(0.2), stop=stop_after_delay(60))
+        attempts(
+            lambda: _is_there(hand, paths.namespace("mig-conformance"))
+        )  # that of the test before is being deleted
         yield RealTheirs(cluster, hand, tmp_path)
 
 
