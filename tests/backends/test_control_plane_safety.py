@@ -144,9 +144,8 @@ def cluster(
 def theirs(cluster: SimulatedCluster, tmp_path: Path) -> Iterator[RealTheirs]:
     with closing(connect(cluster.kubeconfig, None, Limits())) as hand:
         attempts = Retrying(retry=retry_if_result(bool), wait=wait_fixed(0.2), stop=stop_after_delay(60))
-        attempts(
-            lambda: _is_there(hand, paths.namespace("mig-conformance"))
-        )  # that of the test before is being deleted
+        # The namespace of the test before may still be terminating.
+        attempts(lambda: _is_there(hand, paths.namespace("mig-conformance")))
         yield RealTheirs(cluster, hand, tmp_path)
 
 
