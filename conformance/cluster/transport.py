@@ -196,7 +196,7 @@ class Transport:
         return Stream(response.response, self.server, seconds + self.limits.connect)
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", json.loads(self._retried(method, path, **options)))
+        return cast("dict[str, Any]", json.loads(self._retried(method, path, as_json=True, **options)))
 
     def _retried(self, method: str, path: str, **options: Any) -> bytes:
         """Send a request until the server answers, or has been silent for `limits.unreachable` real seconds.
@@ -213,16 +213,26 @@ class Transport:
         )(self._once, method, path, **options)
 
     def _once(
-        self, method: str, path: str, timeout: float | None = None, lost: threading.Event | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        timeout: float | None = None,
+        lost: threading.Event | None = None,
+        *,
+        as_json: bool = False,
+        **options: Any,
     ) -> bytes:
-        """Send a request once. Sets `lost` if the server may have processed it without an answer."""
+        """Send a request once. Sets `lost` if the server may have processed it without an answer.
+
+        A load balancer may cut an answer at any byte; one that must be JSON (`as_json`) is then known by its end.
+        """
         self.patience.refuse()
         try:
             with self._at_once, in_flight.attempted() as attempt, self.patience.cutting(attempt.cut):
                 self.patience.refuse()  # another request may have been waited for until now
                 usual = self.limits.connect if self.patience.ended else self.limits.request
                 response = self._send(method, path, timeout=timeout or usual, **options)
-                data = self._read(response, method, path)
+                data = self._read(response, method, path, as_json=as_json)
         except UnreachableError as error:
             self.patience.unanswered(busy=False)
             if lost is not None and not error.unprocessed:
@@ -239,11 +249,14 @@ class Transport:
         self._date = response.getheader("Date") or ""
         return data
 
-    def _read(self, response: Any, method: str, path: str) -> bytes:
+    def _read(self, response: Any, method: str, path: str, *, as_json: bool) -> bytes:
         try:
-            return cast("bytes", response.read())
+            data = cast("bytes", response.read())
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"{self.server} did not complete its answer to {method} {path}: {error}") from error
+        if as_json and 200 <= response.status < 300 and not data.rstrip().endswith(b"}"):
+            raise UnreachableError(f"{self.server} did not complete its answer to {method} {path}")
+        return data
 
     def _send(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,13 +86,13 @@ def test_an_answer_that_is_lost_is_no_second_object(stand: Stand, patient: MigCl
     """The server has made the object, and the connection breaks before it says so."""
     send, broken = patient.transport._read, [UnreachableError("cut")]
 
-    def read(*arguments: object) -> bytes:
-        answer = send(*arguments)  # type: ignore[arg-type]
+    def read(response: Any, method: str, path: str, *, as_json: bool) -> bytes:
+        answer = send(response, method, path, as_json=as_json)
         if broken:
             raise broken.pop()
         return answer
 
-    patient.transport._read = read  # type: ignore[method-assign, assignment]
+    patient.transport._read = read  # type: ignore[method-assign]
     made = patient.transport.create(paths.config_maps("default"), {"metadata": {"name": "made"}})
 
     assert made["metadata"]["uid"] == stand.hand.get(paths.config_map("default", "made"))["metadata"]["uid"]

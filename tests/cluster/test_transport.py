@@ -95,3 +95,29 @@ def test_a_cluster_lists_once_and_watches(stand: Stand) -> None:
         assert listed == 4
         assert cluster.transport.requests["list"] == listed
         assert cluster.transport.requests["get"] == 1
+
+
+class Cut:
+    """An answer of which a load balancer has passed on only the beginning."""
+
+    def __init__(self, data: bytes) -> None:
+        self.status, self._data = 200, data
+
+    def read(self) -> bytes:
+        return self._data
+
+    def getheader(self, name: str) -> str | None:
+        del name
+        return None
+
+
+@pytest.mark.parametrize("data", [b"", b'{"kind": "Node", "metad'])
+def test_an_answer_that_was_cut_is_asked_for_again(
+    data: bytes, stand: Stand, asked: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.node("a")
+    whole, cut = asked._send, [Cut(data)]
+    monkeypatch.setattr(asked, "_send", lambda *args, **more: cut.pop() if cut else whole(*args, **more))
+
+    assert asked.get(paths.node("a"))["metadata"]["name"] == "a"
+    assert not cut
