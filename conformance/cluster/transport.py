@@ -163,7 +163,7 @@ class Transport:
 
     def probe(self) -> dict[str, Any]:
         """Read the server's version, without retries and with the short limit `limits.connect`."""
-        return cast("dict[str, Any]", json.loads(self._once("GET", "/version", timeout=self.limits.connect)))
+        return cast("dict[str, Any]", json.loads(self._once("GET", "/version", self.limits.connect, as_json=True)))
 
     def time(self) -> datetime:
         """Return the time of the server's last answer by its own clock; the time of this machine if it told none.

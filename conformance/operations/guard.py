@@ -20,7 +20,7 @@ from conformance.operations.interference import (
     foreign_spec,
     foreign_taint,
     interference,
-    switched_off,
+    switches_off,
 )
 from conformance.spec.mig_parted import ALL_DISABLED
 from conformance.spec.names import MIG_CONFIG_STATE, OPERATOR_NAMESPACE, State
@@ -49,6 +49,7 @@ class Guard:
 
     Strategy and mig-parted ConfigMap name of the ClusterPolicy concern the run. `mig.config` of a node passed to `add`,
     its deletion, a taint that keeps pods away, and a long time in which it is not Ready concern that node alone.
+    A deploy label that takes operands off such a node ends the work there, and makes failures on every node doubtful.
 
     Args:
         timeline: The changes.
@@ -218,7 +219,7 @@ class Guard:
         if not (text := foreign_labels(change, made)):
             return
         self._doubts.setdefault(node, text)
-        if switched_off(change):
+        if switches_off(change):
             self._lose(node, f"somebody else took operands off: {text}. The work on this node ends, the value stays")
             self._doubts.setdefault("", text)  # operands roll from node to node: the others wait for this one
 

@@ -106,9 +106,9 @@ def foreign_spec(change: SpecChange, made: Made) -> str:
     return f"{change.describe()}{by(change.writer)}" if _by_others(change, made) else ""
 
 
-def switched_off(change: LabelChange) -> tuple[str, ...]:
-    """Return the deploy labels by which a change takes operands off a node that a run needs there."""
-    return tuple(key for key in NEEDED_OPERANDS if change.after.get(key) == "false" != change.before.get(key))
+def switches_off(change: LabelChange) -> bool:
+    """Return whether a change takes operands off a node that a run needs there."""
+    return any(change.after.get(key) == "false" != change.before.get(key) for key in NEEDED_OPERANDS)
 
 
 def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:

@@ -30,7 +30,7 @@ from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, Strategy
 def restore(
     cluster: MigCluster, journal: Journal, *, at_once: int | None = None, hurried: Callable[[], bool] = lambda: False
 ) -> Restore:
-    """Put back every field that still has a value of the suite, and forget the entries of what is as it was.
+    """Put back every field that still has a value of the suite, and forget the journal if all is as it was then.
 
     The order is: ConfigMaps and other objects, the ClusterPolicy, `mig.config` of the nodes, other fields of the nodes;
     once all that is verified, cordons; then objects that the suite created. Only the strategy `single` comes after the

@@ -60,7 +60,7 @@ class Source(Protocol):
 class Informer:
     """Objects of one kind and scope, kept up to date. Created by `Kube.informer`.
 
-    Objects come without `managedFields`, which are half of a node and which no component reads.
+    Objects come without `managedFields`: no component reads them, and they take much memory on a large cluster.
 
     Attributes:
         synced: Set as soon as the cache contains the first list.
