@@ -230,7 +230,8 @@ class Transport:
         try:
             with self._at_once, in_flight.attempted() as attempt, self.patience.cutting(attempt.cut):
                 self.patience.refuse()  # another request may have been waited for until now
-                usual = self.limits.connect if self.patience.ended else self.limits.request
+                # A connection that is not made yet cannot be cut off, so its own limit must end it.
+                usual = (self.limits.connect, self.limits.connect if self.patience.ended else self.limits.request)
                 response = self._send(method, path, timeout=timeout or usual, **options)
                 data = self._read(response, method, path, as_json=as_json)
         except UnreachableError as error:

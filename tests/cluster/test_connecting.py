@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from kubernetes import client as kubernetes_client
 
 from conformance.cluster import paths
 from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.transport import Transport
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import QUICK, Stand
 
@@ -77,6 +82,19 @@ def test_somebody_listens_and_keeps_silent(tmp_path: Path, silent_port: int) -> 
     with pytest.raises(UnreachableError, match="does not answer"):
         connect(kubeconfig(tmp_path, f"https://127.0.0.1:{silent_port}"), None, QUICK)
     assert time.monotonic() - begun < QUICK.connect + 1
+
+
+def test_who_gives_up_waits_for_no_connection(silent_port: int) -> None:
+    """The kernel accepts it, but nobody shakes hands: such a request lasted as long as a whole one may."""
+    configuration = kubernetes_client.Configuration(host=f"https://127.0.0.1:{silent_port}")
+    configuration.retries = False
+    limits = replace(QUICK, connect=1.0, request=60, unreachable=60)
+    with closing(Transport(configuration, limits)) as transport:
+        threading.Timer(0.2, transport.patience.end).start()
+        begun = time.monotonic()
+        with pytest.raises(UnreachableError):
+            transport.get(paths.nodes())
+        assert time.monotonic() - begun < limits.request / 2
 
 
 def test_a_certificate_of_somebody_else(stand: Stand, tmp_path: Path) -> None:
