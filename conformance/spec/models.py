@@ -71,7 +71,7 @@ def find_board(name: str) -> tuple[GpuModel, Board]:
 
 def model_of(product_name: str) -> tuple[GpuModel, Board] | None:
     """Return the model and board with the given product name of NVML; None if the table lacks it."""
-    return next(((model, board) for model, board in _boards() if board.name == product_name), None)
+    return _by_product_name().get(product_name)
 
 
 def sources() -> Mapping[str, str]:
@@ -81,6 +81,11 @@ def sources() -> Mapping[str, str]:
 
 def _boards() -> Iterator[tuple[GpuModel, Board]]:
     return ((model, board) for model in _models().values() for board in model.boards)
+
+
+@cache
+def _by_product_name() -> Mapping[str, tuple[GpuModel, Board]]:
+    return {board.name: (model, board) for model, board in _boards()}
 
 
 @cache

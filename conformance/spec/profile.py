@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from conformance.spec import names
@@ -42,6 +43,7 @@ class Profile:
     minus: tuple[str, ...] = ()
 
     @classmethod
+    @lru_cache
     def parse(cls, text: str) -> Profile:
         """Parse a name as NVML, nvidia-smi and mig-parted spell it.
 

@@ -277,8 +277,8 @@ def _hardware_lacking(needs: Needs, node: NodeInCell) -> str | None:
         return f"node {node.name} has {listed}: {needs.devices} of one resource are needed"
     if needs.neighbours and max(node.on_each_gpu(node.largest[0]), default=0) < 2:
         return f"node {node.name} has no GPU with two devices of {node.largest[0]}: nobody shares a GPU"
-    if needs.configurations > len(node.kinds):
-        return f"node {node.name} has {len(node.kinds)} configurations: {needs.configurations} are needed"
+    if needs.configurations > (offered := len(node.target.kinds)):
+        return f"node {node.name} has {offered} configurations: {needs.configurations} are needed"
     if needs.gpus > len(gpus):
         return f"node {node.name} has {len(gpus)} GPUs: {needs.gpus} are needed"
     if needs.generations and node.observed is not None:
