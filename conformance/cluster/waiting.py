@@ -14,10 +14,8 @@ from conformance.cluster.store import Store
 
 T = TypeVar("T")
 
-_RECHECK_INTERVAL = 0.25
-"""Real seconds after which a condition is checked again without a change: it may depend on the clock."""
-_PROGRESS_INTERVAL = 1.0
-"""Real seconds between two progress reports."""
+_INTERVAL = 1.0
+"""Real seconds after which progress is reported, and a condition is checked again although nothing changed."""
 _TIMELINE_LINES = 12
 
 
@@ -174,11 +172,11 @@ class Waiter:
             if (reason := self.given_up or self.stopped) is not None:
                 raise reason
             self.before_check(node)
-            if time.monotonic() - reported >= _PROGRESS_INTERVAL:
+            if time.monotonic() - reported >= _INTERVAL:
                 self.progress(what, node, deadline.elapsed)
                 reported = time.monotonic()
             yield
             if expired:
                 return
             until = min(limit.real_seconds_left for limit in (deadline, *held))
-            self._store.wait_for_change(revision, min(_RECHECK_INTERVAL, until), node)
+            self._store.wait_for_change(revision, min(_INTERVAL, until), node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from conformance.cluster import paths
@@ -54,37 +54,45 @@ def verify(cluster: MigCluster, compared: Iterable[Comparison]) -> Verification:
     if any(one.entry.object.startswith(paths.policies()) for one in objects):
         limit += limits.strategy_roll + limits.strategy_roll_per_node * max(nodes - 1, 0)
     strategy = cluster.read_policy().strategy  # it has been put back, or is that of somebody else by now
-    cluster.give_time(
-        lambda: not any(_differences(cluster, objects, strategy)), "the cluster to be as it was found", limit
-    )
-    away = _away(cluster)
-    names = tuple(away[one.entry.object] for one in objects if one.entry.object in away)
+    late: list[Comparison] = []
+
+    def as_found() -> bool:
+        """Check the objects one after another: all of them after every change would take time nodes times changes."""
+        late[:] = late or objects
+        while late and not any(_differences(cluster, late[-1], strategy)):
+            late.pop()
+        return not late and not any(_all_differences(cluster, objects, strategy))
+
+    cluster.give_time(as_found, "the cluster to be as it was found", limit)
+    away = tuple(one.name for one in objects if _is_away(cluster, one))
     causes = tuple(text for one in objects for text in held_up(cluster, one))
-    return Verification(tuple(_differences(cluster, objects, strategy)), names, causes)
+    return Verification(tuple(_all_differences(cluster, objects, strategy)), away, causes)
 
 
-def _away(cluster: MigCluster) -> Mapping[str, str]:
-    """Names of the nodes that are not Ready, by path."""
-    return {paths.node(node.name): node.name for node in cluster.nodes() if not node.ready}
+def _all_differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:
+    return (line for one in objects for line in _differences(cluster, one, strategy))
 
 
-def _differences(cluster: MigCluster, objects: list[Comparison], strategy: str | None) -> Iterator[str]:
-    away = _away(cluster)
-    for one in objects:
-        found = one.entry.found
-        if found is None or one.entry.object in away:
-            continue
-        if one.entry.object.startswith(paths.policies()):
-            late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
-            yield from (
-                f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired} pods are updated, and "
-                f"{view.available} available"
-                for view in late
-            )
-        elif one.raw is None or found.strategy != strategy or one.asked_before:
-            continue
-        elif one.untouched(label(one.name, MIG_CONFIG)):
-            yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
+def _differences(cluster: MigCluster, one: Comparison, strategy: str | None) -> Iterator[str]:
+    found = one.entry.found
+    if found is None or _is_away(cluster, one):
+        return
+    if one.entry.object.startswith(paths.policies()):
+        late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
+        yield from (
+            f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired} pods are updated, and "
+            f"{view.available} available"
+            for view in late
+        )
+    elif one.raw is None or found.strategy != strategy or one.asked_before:
+        return
+    elif one.untouched(label(one.name, MIG_CONFIG)):
+        yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
+
+
+def _is_away(cluster: MigCluster, one: Comparison) -> bool:
+    """Whether the object is a node that is not Ready."""
+    return one.raw is not None and one.entry.object == paths.node(one.name) and not cluster.node(one.name).ready
 
 
 def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:

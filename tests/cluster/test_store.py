@@ -156,7 +156,7 @@ class Looking:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks again of himself, so that only who is woken looks."""
-    monkeypatch.setattr("conformance.cluster.waiting._RECHECK_INTERVAL", LONG)
+    monkeypatch.setattr("conformance.cluster.waiting._INTERVAL", LONG)
 
 
 @pytest.mark.usefixtures("patient")
