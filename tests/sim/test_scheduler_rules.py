@@ -111,9 +111,12 @@ def test_required_affinity(rules: Sequence[Object], matches: bool) -> None:
     assert matches_affinity(pod_asking(affinity=affinity), make_node(labels={"gpus": "8"})) is matches
 
 
+def requiring(*terms: Object) -> Object:
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}}
+
+
 def pinned_to(*nodes: str) -> Object:
-    terms = [{"matchFields": [rule("metadata.name", "In", node)]} for node in nodes]
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    return requiring(*({"matchFields": [rule("metadata.name", "In", node)]} for node in nodes))
 
 
 def test_a_daemon_pod_is_looked_at_on_its_own_node_only() -> None:
@@ -211,26 +214,42 @@ def test_no_more_is_placed_than_there_is(requests: list[tuple[int, bool]], devic
 
 
 NAMES = st.sampled_from("abc")
+NODES = st.fixed_dictionaries(
+    {},
+    optional={
+        "gpu": st.sampled_from("0123"),
+        "cordoned": st.just(True),
+        "taints": st.just([TAINT]),
+        "labels": st.dictionaries(st.sampled_from(["zone", "other"]), st.sampled_from("xy")),
+    },
+)
 STEPS = st.one_of(
-    st.tuples(st.just("node"), NAMES, st.integers(0, 3)),
+    st.tuples(st.just("node"), NAMES, NODES),
     st.tuples(st.just("drop"), NAMES, st.none()),
     st.tuples(st.just("place"), NAMES, st.sampled_from("uvw")),
     st.tuples(st.just("free"), NAMES, st.sampled_from("uvw")),
 )
 
 
-@given(st.lists(STEPS, max_size=30), st.booleans())
+@given(
+    st.lists(STEPS, max_size=30),
+    st.sampled_from(
+        [
+            {},
+            {"nodeSelector": {"zone": "x"}},
+            {"affinity": requiring({"matchExpressions": [rule("zone", "In", "x")]})},
+            {"affinity": pinned_to("a")},
+        ]
+    ),
+)
 def test_a_pod_that_is_tried_again_is_told_the_same_as_a_new_one(
-    steps: Sequence[tuple[str, str, Any]], pinned: bool
+    steps: Sequence[tuple[str, str, Any]], spec: Object
 ) -> None:
-    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}
-    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-    spec = {"affinity": {"nodeAffinity": required}} if pinned else {}
     snapshot, again = Snapshot(), pod_asking("again", {GPU: "2"}, **spec)
     for number, (what, name, value) in enumerate(steps):
         match what:
             case "node":
-                snapshot.set_node(make_node(name, gpu=str(value)))
+                snapshot.set_node(make_node(name, **value))
             case "drop":
                 snapshot.drop_node(name)
             case "place":

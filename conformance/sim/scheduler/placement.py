@@ -60,6 +60,12 @@ def required_terms(pod: Object) -> Sequence[Object]:
     return terms
 
 
+def label_keys(pod: Object) -> frozenset[str]:
+    """Return the keys of the node labels that `matches_affinity` reads."""
+    rules = (rule for term in required_terms(pod) for rule in term.get("matchExpressions") or [])
+    return frozenset(pod["spec"].get("nodeSelector") or {}).union(rule["key"] for rule in rules)
+
+
 def pinned_nodes(pod: Object) -> frozenset[str] | None:
     """Return the node names that the affinity requires by `metadata.name`; None if it does not pin the pod."""
     names: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 from conformance.sim.clock import Clock
@@ -11,7 +12,7 @@ from conformance.sim.faults import Faults
 from conformance.sim.kube import NODES, PODS, Event, Kube, KubeError, Object, PatchKind
 from conformance.sim.kube.insist import insist, insist_unless_gone
 from conformance.sim.scheduler.snapshot import Snapshot
-from conformance.sim.scheduler.verdict import unschedulable_message
+from conformance.sim.scheduler.verdict import Refusal, unschedulable_message
 from conformance.sim.tasks import Tasks
 from conformance.sim.workqueue import WorkQueue
 from conformance.spec.times import api_time
@@ -42,7 +43,7 @@ class Scheduler:
         self._faults = faults
         self._snapshot = Snapshot()
         self._pending: dict[str, Object] = {}
-        self._told: dict[str, str] = {}
+        self._told: dict[str, tuple[Counter[Refusal], str]] = {}
         self._due: dict[str, None] = {}
         self._rounds: WorkQueue[str] = WorkQueue(self._schedule_due, reaction)
         self._events = EventRecorder(self._kube, clock, NAME, normal=normal_events)
@@ -113,9 +114,12 @@ class Scheduler:
             self._snapshot.place(pod, choice)
             self._tasks.spawn(self._bind(pod, choice), f"binding of pod {meta['name']}")
             return
+        refusals, told = self._told.get(meta["uid"], (None, ""))
+        if choice == refusals:
+            return
         message = unschedulable_message(choice, give_reasons=not self._faults.on("scheduler-gives-no-reason"))
-        if self._told.get(meta["uid"]) != message:
-            self._told[meta["uid"]] = message
+        self._told[meta["uid"]] = choice, message
+        if message != told:
             self._events.warn(PODS, pod, "FailedScheduling", message)
             self._tasks.spawn(self._tell(pod, message), f"condition of pod {meta['name']}")
 

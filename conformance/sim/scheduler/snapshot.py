@@ -1,7 +1,7 @@
 """A snapshot of the nodes, the resources that pods take on them, and the choice of a node for a pod.
 
 A pod that fits nowhere is evaluated again only on the nodes that have changed since, so that a retry costs the same
-on every cluster size.
+on every cluster size. A node that refused it by taints or labels does so until these change: resources do not matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kubernetes.utils.quantity import parse_quantity
 from conformance.sim.kube import Object
 from conformance.sim.scheduler.placement import (
     is_cordoned,
+    label_keys,
     matches_affinity,
     pinned_nodes,
     repelling_taints,
@@ -33,6 +34,9 @@ from conformance.sim.scheduler.verdict import (
 )
 
 NONE = Decimal(0)
+_UNSCHEDULABLE, _TAINTED, _ELSEWHERE = (Refusal((reason,)) for reason in (CORDONED, UNTOLERATED, NO_AFFINITY))
+_WHATEVER_IS_FREE = {_UNSCHEDULABLE, _TAINTED, _ELSEWHERE}
+"""Refusals that do not depend on resources."""
 
 
 @lru_cache(maxsize=4096)
@@ -134,6 +138,8 @@ class Snapshot:
     def __init__(self) -> None:
         self._version = 0
         self._changes: dict[str, int] = {}  # version of the last change by node, the latest change last
+        self._admission_changes: dict[str, int] = {}  # the same for cordon, taints and the labels that pods select by
+        self._selected_by: set[str] = set()
         self._searches: dict[str, _Search] = {}
         self._nodes: dict[str, _Node] = {}
         self._pods: dict[str, tuple[str, dict[str, Decimal]]] = {}
@@ -143,9 +149,13 @@ class Snapshot:
         name = node["metadata"]["name"]
         self._change(name)
         if known := self._nodes.get(name):
+            admission = self._admission(known)
             known.update(node)
+            if admission != self._admission(known):
+                self._admission_changes[name] = self._version
             return
         self._nodes[name] = _Node(node)
+        self._admission_changes[name] = self._version
         for uid, (where, requests) in self._pods.items():
             if where == name:
                 self._nodes[name].add(uid, requests)
@@ -154,6 +164,7 @@ class Snapshot:
         """Forget a node."""
         self._nodes.pop(name, None)
         self._change(name)
+        self._admission_changes[name] = self._version
 
     def place(self, pod: Object, node: str) -> None:
         """Count a pod on a node; has no effect if it is already counted."""
@@ -185,6 +196,8 @@ class Snapshot:
         """
         search = self._search(pod)
         for name in self._changed_since(search.version, search.pinned):
+            if search.refused.get(name) in _WHATEVER_IS_FREE and self._admission_changes[name] <= search.version:
+                continue
             search.forget(name)
             if (node := self._nodes.get(name)) is None:
                 continue
@@ -207,8 +220,13 @@ class Snapshot:
         known = self._searches.get(uid)
         if known is None or (known.spec is not spec and known.spec != spec):
             known = self._searches[uid] = _Search(spec, pod_requests(pod), pinned_nodes(pod))
+            self._selected_by |= label_keys(pod)
         known.spec = spec  # an equal spec of a later version: the next comparison is one of identity
         return known
+
+    def _admission(self, node: _Node) -> tuple[object, ...]:
+        labels = node.node["metadata"].get("labels") or {}
+        return node.cordoned, node.taints, [labels.get(key) for key in sorted(self._selected_by)]
 
     def _change(self, node: str) -> None:
         self._version += 1
@@ -228,11 +246,11 @@ class Snapshot:
 def _refusal(pod: Object, node: _Node, requests: dict[str, Decimal]) -> Refusal | None:
     """Apply the filters in order; the first that rejects the node gives the reason."""
     if node.cordoned and not tolerates_cordon(pod):
-        return Refusal((CORDONED,))
+        return _UNSCHEDULABLE
     if not tolerates_all(pod, node.taints):
-        return Refusal((UNTOLERATED,))
+        return _TAINTED
     if not matches_affinity(pod, node.node):
-        return Refusal((NO_AFFINITY,))
+        return _ELSEWHERE
     return _lack(node, requests)
 
 
