@@ -17,7 +17,7 @@ from conformance.cluster.errors import ApiError, ClusterError, WaitTimeout
 from conformance.cluster.execute import Execution, execute
 from conformance.cluster.limits import Limits
 from conformance.cluster.observed import ObservedCluster
-from conformance.cluster.pod_view import PodView
+from conformance.cluster.pod_view import PodView, pod_view
 from conformance.cluster.store import Table
 from conformance.cluster.timeline import Timeline
 from conformance.cluster.transport import PatchKind, Transport
@@ -199,13 +199,13 @@ class Cluster(ObservedCluster):
         """
         limit = self.limits.request * max(self.clock.scale, 1.0)
         policy = self.policy().name
-        watched: list[tuple[Table[Any], str, str]] = [
-            (self._store.nodes, paths.node(node), node),
-            (self._store.policies, paths.policy(policy), policy),
+        watched: list[tuple[Table[Any], str, str, str | None]] = [
+            (self._store.nodes, paths.node(node), node, node),
+            (self._store.policies, paths.policy(policy), policy, None),
         ]
-        for table, path, name in watched:
+        for table, path, name, changed_node in watched:
             reached = partial(self._store.reached, table, name, self._version(path))
-            self.wait(reached, f"the watch of {table.title} to catch up", limit)
+            self.wait(reached, f"the watch of {table.title} to catch up", limit, node=changed_node)
 
     def _version(self, path: str) -> str | None:
         """Return the resourceVersion of an object; None if it does not exist."""
@@ -241,16 +241,15 @@ class Cluster(ObservedCluster):
             WaitTimeout: The watch did not deliver the pod within `limits.request` real seconds.
         """
         namespace = manifest["metadata"].get("namespace", self.namespace)
-        meta = self.transport.create(paths.pods(namespace), manifest)["metadata"]
-        name, uid = meta["name"], meta["uid"]
+        made = pod_view(self.transport.create(paths.pods(namespace), manifest))
 
         def shown() -> PodView | None:
-            view = self.pod(name, namespace)
-            return view if view is not None and view.uid == uid else None
+            view = self.pod(made.name, namespace)
+            return view if view is not None and view.uid == made.uid else None
 
         # Real seconds: it is the suite's own watch that is awaited, not the cluster.
         limit = self.limits.request * max(self.clock.scale, 1.0)
-        return self.wait(shown, f"pod {namespace}/{name} to appear", limit)
+        return self.wait(shown, f"pod {namespace}/{made.name} to appear", limit, node=made.assigned_node or None)
 
     def delete_pod(self, pod: PodView) -> None:
         """Delete a pod with the grace period in its spec, without waiting for its end.
