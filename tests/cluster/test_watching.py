@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,10 +12,11 @@ from conformance.cluster import paths
 from conformance.cluster.changes import Gap, LabelChange, NodeChange, ResourceChange
 from conformance.cluster.errors import ClusterError, UnreachableError, WaitTimeout
 from conformance.cluster.limits import Limits
+from conformance.cluster.waiting import Waiter
 from conformance.operations.mig_cluster import MigCluster
 from conformance.sim.apiserver import Settings
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
-from tests.cluster.stand import QUICK, Forwarder, Loop, Stand
+from tests.cluster.stand import QUICK, Forwarder, Loop, Stand, pod_manifest
 
 
 def state_of(cluster: MigCluster, node: str = "a") -> str | None:
@@ -223,3 +225,18 @@ def test_a_cluster_without_the_operator(loop: Loop, tmp_path: Path) -> None:
             MigCluster.connect(stand.kubeconfig, limits=Limits(connect=2))
     finally:
         stand.stop()
+
+
+@pytest.mark.parametrize("node", ["a", ""])
+def test_who_creates_a_pod_is_woken_by_changes_of_its_node_only(
+    cluster: MigCluster, monkeypatch: pytest.MonkeyPatch, node: str
+) -> None:
+    """Woken by changes of every node, those who create pods take time nodes times changes."""
+    wait = mock.Mock(side_effect=Waiter.wait)
+    monkeypatch.setattr(Waiter, "wait", lambda *args, **options: wait(*args, **options))
+    manifest = pod_manifest("p", node=node)
+    manifest["metadata"]["namespace"] = "default"
+
+    cluster.create_pod(manifest)
+
+    assert [call.kwargs["node"] for call in wait.call_args_list] == [node or None]
