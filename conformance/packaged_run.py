@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,9 @@ def run_cases(arguments: Iterable[str]) -> int:
     Settings and cases are those of the package, and cases have the same ids wherever it is installed. Reports and
     pytest's cache go into the current folder.
     """
+    given = list(arguments)
     settings = [f"--config-file={PACKAGE / 'settings.toml'}", f"--rootdir={PACKAGE.parent}"]
-    cache = f"--override-ini=cache_dir={Path('.pytest_cache').absolute()}"
+    if not any("no:cacheprovider" in text for text in (*given, os.environ.get("PYTEST_ADDOPTS", ""))):
+        settings.append(f"--override-ini=cache_dir={Path('.pytest_cache').absolute()}")
     plugins = [f"-p{name}" for name in PLUGINS]
-    return int(pytest.main([*settings, cache, *plugins, *arguments, str(PACKAGE / "cases")]))
+    return int(pytest.main([*settings, *plugins, *given, str(PACKAGE / "cases")]))

@@ -82,6 +82,18 @@ def test_a_wrong_option_is_one_line(empty: Path) -> None:
     assert "h100-80gb-hbm3" in error
 
 
+@pytest.mark.parametrize(("given", "variable"), [(["-p", "no:cacheprovider"], ""), ([], "-p no:cacheprovider")])
+def test_a_run_without_a_cache_is_one(
+    given: list[str], variable: str, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is the setting of a plug-in that is not there then, and an unknown setting is an error."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", variable)
+    ended = called(empty, *given, "--plan", "--cluster", "simulated")
+
+    assert (ended.returncode, ended.stderr) == (pytest.ExitCode.OK, "")
+    assert not (empty / ".pytest_cache").exists()
+
+
 @pytest.mark.parametrize("arguments", [[], ["-q"], ["--maxfail", "1"], ["test_mine.py"]])
 def test_other_runs_do_not_load_the_suite(arguments: list[str], pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
