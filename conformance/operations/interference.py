@@ -59,6 +59,8 @@ NEEDED_OPERANDS: Final = tuple(
     )
 )
 """Deploy labels of what changes a node, describes it, or is waited for there (gpu-operator v26.7.0)."""
+BY_ANYBODY: Final = " (the API server does not say by whom)"
+"""Who removed something, for messages: what is gone has no field manager."""
 _POLICY_FIELDS: Final = ("strategy", "config_name")
 
 
@@ -96,9 +98,16 @@ def foreign_taint(change: NodeChange, made: Made) -> str:
 
 
 def foreign_labels(change: LabelChange, made: Made) -> str:
-    """Describe labels of the product that others wrote on a node; empty if there are none."""
-    text = f"labels of node {change.node}: {change.describe()}{by(change.writer)}"
-    return text if _by_others(change, made) else ""
+    """Describe labels of the product that others wrote on a node; empty if there are none.
+
+    A label that is gone has no manager. If nothing but the state label is gone, that may have been anybody: the product
+    has no reason to remove it.
+    """
+    text = f"labels of node {change.node}: {change.describe()}"
+    if _by_others(change, made):
+        return f"{text}{by(change.writer)}"
+    alone = change.removed == (MIG_CONFIG_STATE,) and not change.set
+    return f"{text}{BY_ANYBODY}" if alone and not made(change.version, change.writer) else ""
 
 
 def foreign_spec(change: SpecChange, made: Made) -> str:
@@ -157,7 +166,7 @@ def _node(change: NodeChange, made: Made) -> str:
         return ""
     if not change.writer and _only_removes(change):
         # A field that is gone has no manager: `kubectl uncordon` leaves no name.
-        return f"node {change.node} {change.describe()} (the API server does not say by whom)"
+        return f"node {change.node} {change.describe()}{BY_ANYBODY}"
     if change.writer not in {"", *PRODUCT_WRITERS}:
         return f"node {change.node} {change.describe()}{by(change.writer)}"
     return ""

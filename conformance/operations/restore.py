@@ -16,6 +16,7 @@ from conformance.operations.comparison import Comparison, compare, compare_creat
 from conformance.operations.entry import Change
 from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
+from conformance.operations.interference import BY_ANYBODY
 from conformance.operations.journal import Journal
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.node_configurations import NodeConfigurations
@@ -225,6 +226,7 @@ class _Restoring:
             self._notes.hindrances.append("interrupted before it was certain that everything is back")
         for one in self._compared:
             self._note_taints(one)
+            self._note_state(one)
         with self._notes.recording():
             self._note_strategy()
         for one in self._compared:
@@ -263,6 +265,15 @@ class _Restoring:
             if was != now:
                 text = f"taints of node {one.name} are {', '.join(now) or 'none'}, were {', '.join(was) or 'none'}"
                 self._notes.since[Field(one.entry.object, ("spec", "taints"))] = text
+
+    def _note_state(self, one: Comparison) -> None:
+        """Note that somebody removed mig-manager's answer, which was awaited and does not come again."""
+        field, was = label(one.name, MIG_CONFIG_STATE), one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)
+        if one.raw is None or not was or self._hurried() or one.name in self._configurations.unapplied:
+            return
+        with self._notes.recording():
+            if not self._is_away(one) and MIG_CONFIG_STATE not in self._cluster.node(one.name).labels:
+                self._notes.since[field] = f"{field} was {was}, and was removed{BY_ANYBODY}"
 
     def _note_strategy(self) -> None:
         """Note a strategy that others set while the suite had not changed it."""

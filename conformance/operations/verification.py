@@ -106,8 +106,8 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
         was, now = change.original if change else found.labels.get(key), labels.get(key)
         if was == now or not key.startswith(_DESCRIBED) or key == GFD_TIMESTAMP:
             continue
-        if key == MIG_CONFIG_STATE and was is None and MIG_CONFIG in found.labels:
-            continue  # somebody had removed mig-manager's answer, and it has answered again
+        if key == MIG_CONFIG_STATE and (now is None or (was is None and MIG_CONFIG in found.labels)):
+            continue  # somebody removed mig-manager's answer, or had done so, and it has answered again
         if key.startswith(DEPLOY_PREFIX) and set_by_others(one, label(one.name, key), was, now):
             by_others = True
         elif one.untouched(label(one.name, key)):

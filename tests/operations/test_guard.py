@@ -14,7 +14,7 @@ from conformance.cluster.writes import OwnWrites
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.fields import label, overwritten_by_product
 from conformance.operations.guard import Guard
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE
 
 MINE = {"key": "mine", "effect": "NoSchedule"}
 CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -313,3 +313,34 @@ def test_labels_of_somebody_else_are_trouble_for_the_rest_of_the_run_and_operand
             guard.check("a")
     else:
         guard.check("a")
+
+
+@pytest.mark.parametrize(
+    ("also", "trouble"),
+    [
+        ({}, "labels of node a: -mig.config.state (the API server does not say by whom)"),
+        ({DEPLOY_PREFIX + "device-plugin": "paused-for-mig-change"}, ""),
+    ],
+)
+def test_a_state_label_that_is_gone_may_have_been_removed_by_anybody_unless_its_manager_wrote_something_else(
+    also: dict[str, str], trouble: str, timeline: Timeline
+) -> None:
+    guard = Guard(timeline, OwnWrites())
+    guard.add(["a"])
+    change_node(
+        timeline, node("1", {MIG_CONFIG_STATE: "pending"}), node("2", also, dict.fromkeys(also, "nvidia-mig-manager"))
+    )
+
+    guard.check("a")
+    assert guard.trouble("a", timeline.mark()) == trouble
+
+
+def test_the_suite_may_remove_the_state_label(timeline: Timeline) -> None:
+    writes = OwnWrites()
+    guard = Guard(timeline, writes)
+    guard.add(["a"])
+    with writes.writing() as versions:
+        versions.add("2")
+    change_node(timeline, node("1", {MIG_CONFIG_STATE: "success"}), node("2", {}))
+
+    assert guard.trouble("a", 0) == ""

@@ -228,3 +228,21 @@ def test_what_others_asked_of_a_node_before_the_suite_did_is_put_back(loop: Loop
         machine.teardown()
 
     assert "label nvidia.com/mig.config of node a was absent when the suite set it, was all-disabled" in told
+
+
+def test_an_answer_of_mig_manager_that_somebody_removed_is_no_difference(loop: Loop) -> None:
+    """mig-manager writes it once, after each change of `mig.config`: a restore that awaited it would fail."""
+    machine = type("OthersOnThisLoop", (Others,), {"loop": loop})()
+    try:
+        machine.begin()
+        machine.suite_cordons_and_sets_its_witness(name="a")
+        machine.they_set(label("a", MIG_CONFIG_STATE), None)
+    finally:
+        machine.teardown()
+
+    report = machine.keeping.report
+    assert report.outcome is RestoreOutcome.EXACT
+    assert report.changed_since == (
+        "label nvidia.com/mig.config.state of node a was success, and was removed "
+        "(the API server does not say by whom)",
+    )

@@ -63,18 +63,23 @@ class NodeLabels:
         """The deploy labels that this run pauses, with their values before it."""
         return self._deploy
 
-    async def pause(self, *, state: str = "", spec: Mapping[str, object] = MappingProxyType({})) -> None:
+    async def pause(
+        self,
+        *,
+        also: Mapping[str, str | None] = MappingProxyType({}),
+        spec: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         """Pause the operands.
 
         Args:
-            state: State to write in the same patch (the fault `mig-manager-merges-patches`); empty for none.
+            also: Labels to write in the same patch, None to remove one (the faults `mig-manager-merges-patches` and
+                `mig-manager-removes-state`).
             spec: Fields of the node's spec to write in the same patch (the fault `mig-manager-uncordons`).
 
         Raises:
             StepError: The labels could not be written.
         """
-        stated = {names.MIG_CONFIG_STATE: state} if state else {}
-        labels = stated | {label: paused(value) for label, value in self._deploy.items()}
+        labels = {**also, **{label: paused(value) for label, value in self._deploy.items()}}
         await self._patch({"metadata": {"labels": labels}} | ({"spec": dict(spec)} if spec else {}))
 
     async def resume(self, *, without: Iterable[str] = (), forced: bool = False) -> None:

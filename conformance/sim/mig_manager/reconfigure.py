@@ -144,7 +144,7 @@ class Reconfiguration:
 
     async def _announce(self) -> None:
         if self._process.fault("mig-manager-merges-patches"):
-            await self._labels.pause(state=State.PENDING)
+            await self._labels.pause(also={names.MIG_CONFIG_STATE: State.PENDING})
         elif not self._process.fault("mig-manager-skips-pending"):
             await self._labels.write({names.MIG_CONFIG_STATE: State.PENDING})
         if self._process.fault("mig-manager-success-first"):
@@ -155,9 +155,10 @@ class Reconfiguration:
         self._process.tell(
             "Shutting down all GPU clients in Kubernetes by disabling their component-specific nodeSelector labels"
         )
-        await self._labels.pause(spec={"unschedulable": None} if self._process.fault("mig-manager-uncordons") else {})
-        if self._process.fault("mig-manager-removes-state"):
-            await self._labels.write({names.MIG_CONFIG_STATE: None})
+        await self._labels.pause(
+            also={names.MIG_CONFIG_STATE: None} if self._process.fault("mig-manager-removes-state") else {},
+            spec={"unschedulable": None} if self._process.fault("mig-manager-uncordons") else {},
+        )
 
     def _apply_mode(self) -> bool:
         """Return whether every GPU has its mode now; the script checks the GPUs even if the change failed."""
