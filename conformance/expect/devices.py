@@ -15,6 +15,7 @@ from conformance.expect.observed import ListedGpu, ObservedGpu, ObservedInstance
 from conformance.expect.scheduling import StartedPod, check_run
 from conformance.spec.names import GPU_RESOURCE, Strategy
 from conformance.spec.profile import Profile
+from conformance.wording import counted
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def check_all_taken(
     known = {device.uuid for gpu in gpus for device in gpu.instances}
     strange = tuple(f"{uuid} is no MIG device of the node" for uuid in held if uuid not in known)
     if strange or len(held) != count:
-        found = (f"{len(held)} devices", *strange)
-        raise ConformanceError(context, f"devices of {resource} in use", Finding((f"{count} devices",), found))
+        found = (counted(len(held), "device"), *strange)
+        raise ConformanceError(context, f"devices of {resource} in use", Finding((counted(count, "device"),), found))
 
 
 def _listing(context: CheckContext, user: DeviceUser) -> tuple[ListedGpu, ...]:

@@ -14,6 +14,7 @@ from conformance.report.failures import failed_requirements, findings
 from conformance.report.layout import Row, capped
 from conformance.report.model import NOT_JUDGED, NodeEnvironment, NodeOutcome, Report, RequirementOutcome, Verdict
 from conformance.report.run import Run
+from conformance.wording import counted
 
 COLOURS: Final = {
     Verdict.CERTIFIED: "green",
@@ -117,7 +118,7 @@ def _states(visited: Iterable[str]) -> Iterator[str]:
 
 def _reconfigured(report: Report) -> Row:
     count = report.reconfigurations
-    return Row("reconfigured", (f"{count.made} times, for {count.distinct} distinct states",))
+    return Row("reconfigured", (f"{counted(count.made, 'time')}, for {counted(count.distinct, 'distinct state')}",))
 
 
 def _cases(report: Report) -> Row:

@@ -20,6 +20,7 @@ from conformance.report.model import (
 )
 from conformance.report.run import Run
 from conformance.spec.requirements import RELATED, REQUIREMENTS, Requirement
+from conformance.wording import counted
 
 _NOT_BACK = "the cluster could not be put back as it was found"
 _JUDGED = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR)
@@ -134,7 +135,7 @@ def _failures(cases: Collection[Case]) -> list[str]:
     if failed := outcomes[Outcome.FAILED]:
         reasons.append(f"{failed} of {total} cases failed")
     if blocked := outcomes[Outcome.BLOCKED]:
-        reasons.append(f"{blocked} of {total} cases were blocked by another case")
+        reasons.append(f"{blocked} of {total} cases {_were(blocked)} blocked by another case")
     if broken := outcomes[Outcome.ERROR]:
         reasons.append(f"{broken} of {total} cases broke before they could judge")
     return reasons
@@ -144,7 +145,7 @@ def _troubles(cases: Collection[Case], restore: Restore) -> list[str]:
     """Why the suite could not judge, one line for each reason."""
     unknown = [case for case in cases if case.outcome is Outcome.INCONCLUSIVE]
     found = Counter(trouble_of(case.reason) for case in unknown)
-    reasons = [f"{count} of {len(cases)} cases were not judged: {reason}" for reason, count in found.items()]
+    reasons = [f"{count} of {len(cases)} cases {_were(count)} not judged: {reason}" for reason, count in found.items()]
     if restore.hindered:
         reasons.append(f"{_NOT_BACK}: {restore.differences[0]}")
     return reasons
@@ -166,15 +167,18 @@ def _judges(cases: Iterable[Case], core: Set[str]) -> bool:
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:
     reasons = list(dict.fromkeys(run.narrowed))
     if run.deselected:
-        reasons.append(f"{run.deselected} cases deselected")
+        reasons.append(f"{counted(run.deselected, 'case')} deselected")
     left_out: Counter[str] = Counter()
     for one in run.left_out:
         left_out[one.reason] += one.places
-    reasons += [f"left out at {count} places: {reason}" for reason, count in left_out.items()]
+    reasons += [f"left out at {counted(count, 'place')}: {reason}" for reason, count in left_out.items()]
     if unfinished := len(set(run.selected) - run.cases.keys()):
         reasons.append(f"{unfinished} of {len(run.selected)} selected cases did not run to their end")
     core = [row.outcome for row in requirements if row.level == "core"]
     if unjudged := sum(outcome in NOT_JUDGED for outcome in core):
-        were = "was" if unjudged == 1 else "were"
-        reasons.append(f"{unjudged} of {len(core)} core requirements {were} not judged")
+        reasons.append(f"{unjudged} of {len(core)} core requirements {_were(unjudged)} not judged")
     return reasons
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

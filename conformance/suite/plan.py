@@ -13,6 +13,7 @@ from conformance.suite.planning import Planner
 from conformance.suite.scenario import AnyScenario, Effect, Moment
 from conformance.suite.scenarios.arrival import BringToCell
 from conformance.suite.witnesses import FALSE_LABEL
+from conformance.wording import counted
 
 STRATEGY_SECONDS: Final = 25.0
 """Real seconds for a change of strategy on the first node: the operator replaces four pods, one after another."""
@@ -77,17 +78,20 @@ class Plan:
 
     def _as_found(self) -> Iterator[str]:
         for stop in (stop for stop in self.agenda.stops if not stop.changes):
-            yield f"{stop}: {len(self.agenda.stops[stop])} nodes, {self.agenda.cases[stop]} cases"
+            yield f"{stop}: {self._size(stop)}"
 
     def _states(self) -> Iterator[str]:
         for number, stop in enumerate((stop for stop in self.agenda.stops if stop.changes), start=1):
-            yield f"{number}. {stop}: {len(self.agenda.stops[stop])} nodes, {self.agenda.cases[stop]} cases"
+            yield f"{number}. {stop}: {self._size(stop)}"
+
+    def _size(self, stop: Stop) -> str:
+        return f"{counted(len(self.agenda.stops[stop]), 'node')}, {counted(self.agenda.cases[stop], 'case')}"
 
     def _described(self) -> Iterator[str]:
         found = Counter(self._scenarios(self.agenda.stops))
         found.update(scenario for scenario, _ in self.agenda.switch.values())
         for scenario, times in sorted(found.items(), key=lambda item: item[0].name):
-            yield f"{scenario.name} ({scenario.effect}), {times} times: {scenario.summary}"
+            yield f"{scenario.name} ({scenario.effect}), {counted(times, 'time')}: {scenario.summary}"
 
     def _changes(self) -> Iterator[str]:
         published = [*self._published()]
@@ -122,7 +126,7 @@ class Plan:
                 reasons[why.reason] += places
                 cases[why.reason].add(case.name)
         for reason, places in reasons.most_common():
-            yield f"{reason}: {len(cases[reason])} cases, at {places} places"
+            yield f"{reason}: {counted(len(cases[reason]), 'case')}, at {counted(places, 'place')}"
 
     # Figures -------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from conformance.operations.publication import CONFIG_MAP, Publication, Removal,
 from conformance.operations.rights import RIGHTS, Level, Place, check_rights
 from conformance.spec.names import OPERATOR_NAMESPACE
 from conformance.suite.options import Options
+from conformance.wording import counted
 
 
 def publish_verdict(options: Options, cluster: MigCluster, publication: Publication) -> list[str]:
@@ -24,8 +25,7 @@ def publish_verdict(options: Options, cluster: MigCluster, publication: Publicat
         failed = publish(cluster.transport, namespace, publication)
     except ClusterError as error:
         return [f"failed: {error}"]
-    written = len(publication.nodes) - len(failed)
-    nodes = f"{written} node" if written == 1 else f"{written} nodes"
+    nodes = counted(len(publication.nodes) - len(failed), "node")
     return [f"configmap {namespace}/{CONFIG_MAP}, an event, and annotations of {nodes}", *failed]
 
 

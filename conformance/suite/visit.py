@@ -19,6 +19,7 @@ from conformance.spec.releases import at_least
 from conformance.suite.agenda import Agenda, Stop
 from conformance.suite.node_in_cell import NodeInCell
 from conformance.suite.scenario import AnyClusterScenario, AnyScenario, ClusterScenario, Moment, Needs, Nodes
+from conformance.wording import counted
 
 ENDS_THE_RUN = (AccessLostError, ForeignChangeError, LeaseHeldError, UnreachableError)
 """Errors that end the run: after them, evidence from the cluster is not reliable."""
@@ -278,9 +279,9 @@ def _hardware_lacking(needs: Needs, node: NodeInCell) -> str | None:
     if needs.neighbours and max(node.on_each_gpu(node.largest[0]), default=0) < 2:
         return f"node {node.name} has no GPU with two devices of {node.largest[0]}: nobody shares a GPU"
     if needs.configurations > (offered := len(node.target.kinds)):
-        return f"node {node.name} has {offered} configurations: {needs.configurations} are needed"
+        return f"node {node.name} has {counted(offered, 'configuration')}: {needs.configurations} are needed"
     if needs.gpus > len(gpus):
-        return f"node {node.name} has {len(gpus)} GPUs: {needs.gpus} are needed"
+        return f"node {node.name} has {counted(len(gpus), 'GPU')}: {needs.gpus} are needed"
     if needs.generations and node.observed is not None:
         found = {gpu.capability[0] for gpu in node.observed.gpus}
         if not found.intersection(needs.generations):

@@ -194,7 +194,7 @@ def test_what_could_not_be_judged_stands_by_itself() -> None:
     report = report_of(run)
 
     assert row(report, "verdict").startswith(
-        "inconclusive, speaks of 12 of 28 requirements\n1 of 14 cases were not judged: somebody else changed"
+        "inconclusive, speaks of 12 of 28 requirements\n1 of 14 cases was not judged: somebody else changed"
     )
     assert row(report, "not judged").splitlines()[:2] == [CORE[0], "left-out sim-0: node sim-0 is in use"]
     assert "inconclusive sim-1: somebody else changed" in row(report, "not judged")
@@ -207,7 +207,7 @@ def test_cases_that_were_blocked_are_counted_and_not_shown_beside_what_blocks_th
     report = report_of(whole_run(broken, blocked))
 
     assert row(report, "verdict").splitlines()[1:] == [
-        "1 of 15 cases were blocked by another case",
+        "1 of 15 cases was blocked by another case",
         "1 of 15 cases broke before they could judge",
     ]
     assert row(report, "cases") == "13 passed, 1 error, 1 blocked, in 12 s\n"

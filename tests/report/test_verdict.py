@@ -62,7 +62,7 @@ def unjudged(run: Run) -> None:
 
 
 TOTAL = len(CORE) + 1
-NOT_JUDGED = f"1 of {TOTAL} cases were not judged: no answer"
+NOT_JUDGED = f"1 of {TOTAL} cases was not judged: no answer"
 ONE_OPEN = f"1 of {len(CORE)} core requirements was not judged"
 
 
@@ -90,7 +90,7 @@ ONE_OPEN = f"1 of {len(CORE)} core requirements was not judged"
         (
             [one(Outcome.BLOCKED, CORE[0])],
             Verdict.NOT_CERTIFIED,
-            (f"1 of {TOTAL} cases were blocked by another case",),
+            (f"1 of {TOTAL} cases was blocked by another case",),
         ),
         ([one(Outcome.INCONCLUSIVE, CORE[0])], Verdict.INCONCLUSIVE, (NOT_JUDGED, ONE_OPEN)),
         ([one(Outcome.INCONCLUSIVE, EXTENDED[0])], Verdict.INCONCLUSIVE, (NOT_JUDGED,)),
@@ -142,7 +142,7 @@ def test_a_run_that_could_judge_nothing_is_no_finding() -> None:
     judgement = judge(run_of(case("test_a.py::test_a", Outcome.INCONCLUSIVE, CORE[0], reason="token revoked")))
 
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert judgement.reasons[0] == "1 of 1 cases were not judged: token revoked"
+    assert judgement.reasons[0] == "1 of 1 cases was not judged: token revoked"
 
 
 @pytest.mark.parametrize(

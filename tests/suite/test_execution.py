@@ -532,7 +532,7 @@ def test_a_node_whose_pod_breaks_at_the_switch_is_told_for_that_node() -> None:
     ("needs", "says"),
     [
         (Needs(devices=8), "node a has 7 x nvidia.com/gpu: 8 of one resource are needed"),
-        (Needs(gpus=2), "node a has 1 GPUs: 2 are needed"),
+        (Needs(gpus=2), "node a has 1 GPU: 2 are needed"),
         (Needs(configurations=9), "node a has 5 configurations: 9 are needed"),
         (Needs(generations=(10,)), "node a has no GPU of compute capability 10"),
         (Needs(custom_configuration=True), "the cluster has no mig-parted ConfigMap of the user's own"),
