@@ -17,6 +17,18 @@ class InconclusiveError(ClusterError):
     """
 
 
+class UnknownNodeError(ClusterError):
+    """The cluster has no node of that name, or has none any more.
+
+    Attributes:
+        node: The name.
+    """
+
+    def __init__(self, node: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown node {node}; there are: {', '.join(known) or 'none at all'}")
+        self.node = node
+
+
 class ApiError(ClusterError):
     """The API server rejected a request.
 

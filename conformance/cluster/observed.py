@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError, DeniedError
+from conformance.cluster.errors import ApiError, ClusterError, DeniedError, UnknownNodeError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Store
 from conformance.cluster.timeline import Timeline
@@ -41,12 +41,15 @@ class ObservedCluster:
         """Return one node.
 
         Raises:
-            ClusterError: The node does not exist; the message lists the nodes that do.
+            UnknownNodeError: The node does not exist; the message lists the nodes that do.
         """
-        if (view := self._store.get(self._store.nodes, name)) is None:
-            names = ", ".join(node.name for node in self.nodes()) or "none at all"
-            raise ClusterError(f"unknown node {name}; there are: {names}")
+        if (view := self.find_node(name)) is None:
+            raise UnknownNodeError(name, [node.name for node in self.nodes()])
         return view
+
+    def find_node(self, name: str) -> NodeView | None:
+        """Return one node, or None if it does not exist."""
+        return self._store.get(self._store.nodes, name)
 
     def pods(
         self,

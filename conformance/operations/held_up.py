@@ -31,7 +31,8 @@ def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
     found = one.entry.found
     if found is None or one.raw is None or not one.entry.object.startswith(f"{paths.nodes()}/"):
         return
-    view = cluster.node(one.name)
+    if (view := cluster.find_node(one.name)) is None:
+        return
     if taints := kept_off_by(found.taints, view.taints):
         yield f"taint {', '.join(taints)} of node {one.name}"
     for key in NEEDED_OPERANDS:

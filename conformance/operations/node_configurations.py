@@ -68,9 +68,9 @@ class NodeConfigurations:
         change = one.entry.changes.get(field)
         if one.raw is None or change is None or change.original is not None or not one.untouched(field):
             return
-        if self._cluster.node(one.name).labels.get(MIG_CONFIG) not in (None, ALL_DISABLED) or self._hurried():
-            return
         with self._notes.recording(field):
+            if self._cluster.node(one.name).labels.get(MIG_CONFIG) not in (None, ALL_DISABLED) or self._hurried():
+                return
             self._cluster.set_labels(one.name, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
 
     def _wanted(self, one: Comparison, custom: str | None) -> str | None:
@@ -81,9 +81,10 @@ class NodeConfigurations:
         """
         field = label(one.name, MIG_CONFIG)
         change = one.entry.changes.get(field)
-        if one.raw is None or change is None or not one.untouched(field):
+        view = self._cluster.find_node(one.name)
+        if one.raw is None or view is None or change is None or not one.untouched(field):
             return None
-        state = self._cluster.node(one.name).labels.get(MIG_CONFIG_STATE)
+        state = view.labels.get(MIG_CONFIG_STATE)
         if field not in one.own and state == (one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)):
             return None
         target = str(change.original or ALL_DISABLED)

@@ -246,16 +246,17 @@ class _Restoring:
         return {field: one.own[field]} if field in one.own else {}
 
     def _is_back(self, one: Comparison) -> bool:
-        if one.raw is None or one.entry.found is None:
+        view, found = self._cluster.find_node(one.name), one.entry.found
+        if one.raw is None or view is None or found is None:
             return True
-        labels, found = self._cluster.node(one.name).labels, one.entry.found.labels
-        return all(labels.get(key) == found.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
+        return all(view.labels.get(key) == found.labels.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
 
     def _is_away(self, one: Comparison) -> bool:
         """Whether nobody can tell yet that a node is as it was: it is not Ready, or mig-manager is kept off it."""
         if one.name in self._configurations.unmanaged:
             return True
-        return one.raw is not None and not self._cluster.node(one.name).ready
+        view = self._cluster.find_node(one.name)
+        return one.raw is not None and view is not None and not view.ready
 
     def _note_taints(self, one: Comparison) -> None:
         if one.raw is None or one.entry.found is None or not one.entry.object.startswith(paths.nodes()):

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from conformance.cluster.errors import ClusterError, InconclusiveError
+from conformance.cluster import paths
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError, UnknownNodeError
 from conformance.operations.errors import ForeignChangeError, NodeLostError
-from conformance.operations.fields import Field
+from conformance.operations.fields import Field, object_name
 
 
 class RestoreOutcome(StrEnum):
@@ -80,6 +81,8 @@ class RestoreNotes:
     def recording(self, changed: Field | None = None) -> Iterator[None]:
         """Turn an error into a difference or a hindrance, and a change that others made into a change since.
 
+        An object that is not there was there when the restore compared it: somebody has deleted it.
+
         Args:
             changed: The field that the block works on; None if it is not exactly one. Then a change that others made is
                 a hindrance.
@@ -94,7 +97,10 @@ class RestoreNotes:
         except InconclusiveError as error:
             self.hindrances.append(str(error))
         except ClusterError as error:
-            self.differences.append(str(error))
+            if gone := _gone(error, changed):
+                self.since[Field(gone, ())] = f"{object_name(gone)} is gone"
+            else:
+                self.differences.append(str(error))
 
     def report(self) -> Restore:
         """Return the report."""
@@ -105,3 +111,10 @@ class RestoreNotes:
             tuple(self.put_back),
             hindered=bool(self.hindrances) and not self.differences,
         )
+
+
+def _gone(error: ClusterError, changed: Field | None) -> str:
+    """Return the path of an object that somebody deleted during the restore; empty for other errors."""
+    if isinstance(error, UnknownNodeError):
+        return paths.node(error.node)
+    return changed.object if changed is not None and isinstance(error, ApiError) and error.not_found else ""

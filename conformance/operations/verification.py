@@ -92,13 +92,15 @@ def _differences(cluster: MigCluster, one: Comparison, strategy: str | None) -> 
 
 def _is_away(cluster: MigCluster, one: Comparison) -> bool:
     """Whether the object is a node that is not Ready."""
-    return one.raw is not None and one.entry.object == paths.node(one.name) and not cluster.node(one.name).ready
+    view = cluster.find_node(one.name) if one.entry.object == paths.node(one.name) else None
+    return view is not None and not view.ready
 
 
 def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Iterator[str]:
     if held_up(cluster, one):
         return
-    view = cluster.node(one.name)
+    if (view := cluster.find_node(one.name)) is None:
+        return  # somebody deleted it meanwhile
     labels = nvidia_labels(view.labels)
     by_others = False
     for key in sorted(found.labels.keys() | labels.keys()):

@@ -14,12 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
+from conformance.operations.comparison import Comparison
 from conformance.operations.fields import Field, cordon, label, look_up, policy_field
 from conformance.operations.journal_reading import journals_in_file
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
 from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
+from conformance.operations.verification import Verification, verify
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
 from tests.cluster.actors import Manager, plugin, succeeds
 from tests.cluster.stand import QUICK, Loop, Stand, pod_manifest, with_manager
@@ -244,3 +246,28 @@ def test_an_answer_of_mig_manager_that_somebody_removed_is_no_difference(loop: L
     assert report.outcome is RestoreOutcome.EXACT
     (since,) = report.changed_since
     assert since.startswith("label nvidia.com/mig.config.state of node a was success, and was removed (the API server")
+
+
+def test_a_node_that_somebody_deletes_during_the_restore_is_no_difference(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the comparison and the check: every step may find that it is gone."""
+    machine = type("OthersOnThisLoop", (Others,), {"loop": loop})()
+
+    def delete_first(cluster: MigCluster, compared: list[Comparison]) -> Verification:
+        machine.stand.hand.delete(paths.node("a"))
+        cluster.wait(lambda: cluster.find_node("a") is None, "the end of the node", 10)
+        return verify(cluster, compared)
+
+    monkeypatch.setattr("conformance.operations.restore.verify", delete_first)
+    try:
+        machine.begin()
+        for name in NODES:
+            machine.suite_reconfigures(name=name, configuration="all-1g.10gb")
+        machine.keeping.__exit__(None, None, None)
+    finally:
+        machine.stack.close()
+
+    report = machine.keeping.report
+    assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
+    assert "node a is gone" in report.changed_since
