@@ -200,7 +200,7 @@ class PolicyChange(Change):
 
     Attributes:
         policy: Name of the ClusterPolicy.
-        field: `strategy`, `config_name` or `state`.
+        field: `strategy`, `config_name`, `state` or, where it was deleted, `present`.
         before: Value before; None if the field was absent.
         after: Value after; None if the field is absent.
         writer: Field manager of the latest write to the spec; empty if the server reports none.
@@ -220,6 +220,8 @@ class PolicyChange(Change):
 
     def describe(self) -> str:
         """For example `ClusterPolicy strategy: single -> mixed`."""
+        if self.field == "present":
+            return f"ClusterPolicy {self.policy} deleted"
         return f"{self.subject}: {self.before} -> {self.after}"
 
 

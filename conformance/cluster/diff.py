@@ -65,7 +65,9 @@ def pod(timeline: Timeline, old: PodView | None, new: PodView | None, raw: Raw) 
 
 
 def policy(timeline: Timeline, old: PolicyView | None, new: PolicyView | None, raw: Raw) -> None:
-    """Record the differences of a ClusterPolicy. Creation and deletion are not recorded."""
+    """Record the differences of a ClusterPolicy. Creation is not recorded."""
+    if old is not None and new is None:
+        timeline.add(partial(_policy_change, old, "present", "True", "False", ""))
     if old is None or new is None:
         return
     if old.generation != new.generation:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError, DeniedError, UnknownNodeError
+from conformance.cluster.errors import ApiError, DeniedError, InconclusiveError, UnknownNodeError
 from conformance.cluster.pod_view import PodView
 from conformance.cluster.store import Store
 from conformance.cluster.timeline import Timeline
@@ -113,11 +113,11 @@ class ObservedCluster:
         """Return the active ClusterPolicy: the operator uses the oldest one and ignores the others.
 
         Raises:
-            ClusterError: The cluster has no ClusterPolicy.
+            InconclusiveError: The cluster has no ClusterPolicy.
         """
         policies = self.policies()
         if not policies:
-            raise ClusterError(
+            raise InconclusiveError(
                 f"{self.transport.server} has no ClusterPolicy: is the NVIDIA GPU Operator installed there?"
             )
         return min(policies, key=lambda policy: (policy.created, policy.name))

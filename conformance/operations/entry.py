@@ -33,13 +33,13 @@ class Change:
     def owns(self, field: Field, raw: Raw | None) -> bool:
         """Whether the field of an object has a value of the suite, or what the product made of such a value.
 
-        Where the server records who wrote a field, a value of the suite that somebody else wrote is not the suite's,
-        unless it was mig-manager: it writes deploy labels again as it read them before it began.
+        Where the server records who wrote a field, a value of the suite that somebody else wrote too, or applied, is
+        not the suite's. mig-manager is nobody else: it writes deploy labels again as it read them before it began.
         """
         now = look_up(raw, field.keys)
         if any(now == value for value in self.written):
-            who = set(writers(raw, field))
-            return not who or FIELD_MANAGER in who or (product_writes(field.label) and not who.isdisjoint(_MANAGER))
+            product = _MANAGER if product_writes(field.label) else frozenset()
+            return not set(writers(raw, field)) - {FIELD_MANAGER} - product
         return any(now == one for value in (self.original, *self.written) for one in turned_into(field, value))
 
 

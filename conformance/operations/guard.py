@@ -185,6 +185,7 @@ class Guard:
     def _process(self, change: Change) -> None:
         made, node = self._writes.made, change.node
         if isinstance(change, PolicyChange) and (text := foreign_policy(change, made)):
+            self._doubts.setdefault("", text)  # also for the restore, which forgives the error
             self._error = self._error or ForeignChangeError(
                 f"somebody else changed what this run is testing: {text}. Later results would be meaningless; {_ADVICE}"
             )

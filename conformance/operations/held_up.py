@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.cluster import paths
+from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.comparison import Comparison
-from conformance.operations.fields import Field, label, turned_into
-from conformance.operations.interference import NEEDED_OPERANDS
+from conformance.operations.fields import Field, label, look_up, turned_into, writers
+from conformance.operations.interference import NEEDED_OPERANDS, PRODUCT_WRITERS
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import kept_off_by
 
@@ -27,6 +28,23 @@ def set_by_others(one: Comparison, field: Field, was: str | None, now: str | Non
     return field not in one.entry.changes and now not in turned_into(field, was)
 
 
+def of_others(one: Comparison, field: Field, now: str | None) -> bool:
+    """Return whether the server says that a label is theirs: neither the product nor the suite wrote it.
+
+    Args:
+        one: The node, compared with what was found.
+        field: The label. Not one that mig-manager writes: its script may be known as `kubectl-label`.
+        now: Its value.
+    """
+    who = set(writers(one.raw, field))
+    return look_up(one.raw, field.keys) == now and bool(who) and who.isdisjoint({FIELD_MANAGER, *PRODUCT_WRITERS})
+
+
+def takes_off(one: Comparison, key: str, was: str | None, now: str | None) -> bool:
+    """Return whether somebody else's value of a label, or its removal, takes an operand off that a run needs there."""
+    return key in NEEDED_OPERANDS and now not in ("true", was) and set_by_others(one, label(one.name, key), was, now)
+
+
 def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
     found = one.entry.found
     if found is None or one.raw is None or not one.entry.object.startswith(f"{paths.nodes()}/"):
@@ -37,5 +55,5 @@ def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:
         yield f"taint {', '.join(taints)} of node {one.name}"
     for key in NEEDED_OPERANDS:
         was, now = found.labels.get(key), view.labels.get(key)
-        if now == "false" and set_by_others(one, label(one.name, key), was, now):
-            yield f"{label(one.name, key)} = {now}"
+        if takes_off(one, key, was, now):
+            yield f"{label(one.name, key)} = {now}" if now is not None else f"{label(one.name, key)} removed"

@@ -19,7 +19,7 @@ from conformance.cluster.changes import (
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.fields import READERS_OF_CONFIGURATION
 from conformance.operations.taints import kept_off_by, taints_in
-from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, State
+from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG, MIG_CONFIG_STATE, PAUSED, State
 
 Made = Callable[[str, str], bool]
 """Whether this client made a change, by the resourceVersion and the field manager of the change."""
@@ -66,6 +66,8 @@ _POLICY_FIELDS: Final = ("strategy", "config_name")
 
 def foreign_policy(change: PolicyChange, made: Made) -> str:
     """Describe a change by others of what concerns every node; empty if it is none."""
+    if change.field == "present":
+        return change.describe()
     if change.field not in _POLICY_FIELDS or made(change.version, change.writer):
         return ""
     return f"{change.describe()}{by(change.writer)}"
@@ -116,8 +118,8 @@ def foreign_spec(change: SpecChange, made: Made) -> str:
 
 
 def switches_off(change: LabelChange) -> bool:
-    """Return whether a change takes operands off a node that a run needs there."""
-    return any(change.after.get(key) == "false" != change.before.get(key) for key in NEEDED_OPERANDS)
+    """Return whether a change takes operands off a node that a run needs there, and does not pause them."""
+    return any(change.set.get(key, "true") not in ("true", PAUSED) for key in NEEDED_OPERANDS)
 
 
 def interference(changes: Iterable[Change], node: str, made: Made, operator_namespace: str) -> list[str]:

@@ -33,7 +33,7 @@ class NodeConfigurations:
 
     Attributes:
         unapplied: Problem by name, for nodes whose configuration mig-manager did not apply.
-        unmanaged: Names of the nodes where a taint or a label of somebody else keeps mig-manager away.
+        unmanaged: Names of the nodes that mig-manager cannot bring back yet: it is not there, or others hold GPUs.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class NodeConfigurations:
     def put_back(self, nodes: Sequence[Comparison]) -> None:
         """Bring the nodes back as far as nobody else has asked for another configuration, and await the answers."""
         self._nodes = nodes
-        custom = self._cluster.policy().config_name
+        custom = None
         with self._notes.recording():
             custom = self._cluster.read_policy().config_name  # the restore may have just written it
         wanted = {one.name: target for one in nodes if (target := self._wanted(one, custom)) is not None}
@@ -91,8 +91,9 @@ class NodeConfigurations:
         problem = ""
         with self._notes.recording():
             if users := gpu_users(self._cluster, one.name):
-                problem = f"pods of other users hold GPUs ({', '.join(map(str, users))})"
-            elif not offers(self._cluster, one.name, target, custom):
+                self._hindered(one.name, f"pods of other users hold GPUs ({', '.join(map(str, users))})")
+                return None
+            if not offers(self._cluster, one.name, target, custom):
                 problem = f"its mig-parted file has no configuration {target}"
         if problem:
             self._notes.differences.append(f"node {one.name} keeps its current configuration: {problem}")
@@ -104,7 +105,12 @@ class NodeConfigurations:
         if not self._hurried() and self._answers(name):
             try:
                 evidence = reconfigure_node(cluster, name, target, settle=False, again=False)
-            except (ForeignChangeError, NodeLostError, WaitTimeout):
+            except WaitTimeout:
+                if self._answers(name):
+                    self._write_back(name, target)
+                    self.unmanaged.add(name)
+                    raise
+            except (ForeignChangeError, NodeLostError):
                 if self._answers(name):
                     raise
             except ClusterError:
@@ -114,8 +120,16 @@ class NodeConfigurations:
                 if evidence.outcome not in (Outcome.SUCCESS, Outcome.KEPT):
                     self._not_applied(name, evidence.problem)
                 return
-        if cluster.node(name).labels.get(MIG_CONFIG) != target:  # the state is that of another configuration
-            cluster.set_labels(name, {MIG_CONFIG: target, MIG_CONFIG_STATE: None})
+        self._write_back(name, target)
+
+    def _write_back(self, name: str, target: str) -> None:
+        """Set the label without waiting for mig-manager, which is not there: it applies it when it is back."""
+        if self._cluster.node(name).labels.get(MIG_CONFIG) != target:  # the state is that of another configuration
+            self._cluster.set_labels(name, {MIG_CONFIG: target, MIG_CONFIG_STATE: None})
+
+    def _hindered(self, name: str, why: str) -> None:
+        self.unmanaged.add(name)
+        self._notes.hindrances.append(f"node {name} keeps its current configuration: {why}")
 
     def _answers(self, name: str) -> bool:
         """Whether mig-manager can answer: the node is Ready, soon or after its reboot, and nobody keeps it off it.

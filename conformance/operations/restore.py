@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from conformance.cluster import paths
+from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
 from conformance.operations.comparison import Comparison, compare, compare_created, describe_foreign
 from conformance.operations.entry import Change
 from conformance.operations.errors import ForeignChangeError
-from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
+from conformance.operations.fields import Field, by, guarded_patch, label, look_up, policy_field, shortest_absent
+from conformance.operations.held_up import of_others, takes_off
 from conformance.operations.interference import BY_ANYBODY
 from conformance.operations.journal import Journal
 from conformance.operations.mig_cluster import MigCluster
@@ -73,6 +75,7 @@ class _Restoring:
         self._hurried = hurried
         self._compared: list[Comparison] = []
         self._notes = RestoreNotes()
+        self._mark = cluster.timeline.mark()
         self._configurations = NodeConfigurations(cluster, self._notes, at_once, hurried)
 
     def run(self) -> Restore:
@@ -227,16 +230,26 @@ class _Restoring:
         for one in self._compared:
             self._note_taints(one)
             self._note_state(one)
+            self._note_labels(one)
         with self._notes.recording():
             self._note_strategy()
         for one in self._compared:
             if (problem := self._configurations.unapplied.get(one.name)) and not self._is_back(one):
                 self._notes.differences.append(f"node {one.name}: {problem}")
+        self._excuse()
         if not self._notes.problems:
             for path in list(self._journal.entries):
                 with self._notes.recording():
                     self._journal.forget(path)
         return self._notes.report()
+
+    def _excuse(self) -> None:
+        """Make differences hindrances if others changed something that may be the reason: the cluster is not blamed."""
+        names = {one.name for one in self._compared if one.entry.object == paths.node(one.name)}
+        found = [self._cluster.guard.trouble(name, self._mark) for name in sorted(names)]
+        if self._notes.differences and (why := [text for text in dict.fromkeys(found) if text]):
+            self._notes.hindrances += [*why, *self._notes.differences]
+            self._notes.differences.clear()
 
     # Inside --------------------------------------------------------------------------------------------------------
 
@@ -275,6 +288,18 @@ class _Restoring:
         with self._notes.recording():
             if not self._is_away(one) and MIG_CONFIG_STATE not in self._cluster.node(one.name).labels:
                 self._notes.since[field] = f"{field} was {was}, and was removed{BY_ANYBODY}"
+
+    def _note_labels(self, one: Comparison) -> None:
+        """Note labels of the product that somebody else set since the node was read, or removed with its operand."""
+        view, found = self._cluster.find_node(one.name), one.entry.found
+        if one.raw is None or view is None or found is None or one.entry.object != paths.node(one.name):
+            return
+        for key in sorted(nvidia_labels(view.labels).keys() | found.labels.keys() - {MIG_CONFIG_STATE}):
+            field, was, now = label(one.name, key), found.labels.get(key), view.labels.get(key)
+            if now == was or field in one.entry.changes:
+                continue
+            if of_others(one, field, now) or takes_off(one, key, was, now):
+                self._notes.since[field] = f"{field} is {now or 'absent'}{by(one.raw, field)}, was {was or 'absent'}"
 
     def _note_strategy(self) -> None:
         """Note a strategy that others set while the suite had not changed it."""

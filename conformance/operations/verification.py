@@ -10,7 +10,7 @@ from conformance.cluster.diff import nvidia_labels
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
 from conformance.operations.fields import label
-from conformance.operations.held_up import held_up, set_by_others
+from conformance.operations.held_up import held_up, of_others, set_by_others
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import lasting_taints
 from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, MIG_CONFIG_STATE, PREFIX
@@ -112,6 +112,8 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
             continue  # somebody removed mig-manager's answer, or had done so, and it has answered again
         if key.startswith(DEPLOY_PREFIX) and set_by_others(one, label(one.name, key), was, now):
             by_others = True
+        elif key != MIG_CONFIG_STATE and of_others(one, label(one.name, key), now):
+            continue
         elif one.untouched(label(one.name, key)):
             yield f"label {key} was {was or 'absent'}, is {now or 'absent'}"
     if by_others or found.taints != lasting_taints(view.taints):

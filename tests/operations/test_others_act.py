@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from conformance.cluster import paths
-from conformance.cluster.errors import ApiError, ClusterError
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError
+from conformance.cluster.pod_view import RUN_LABEL
 from conformance.operations.comparison import Comparison
+from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, cordon, label, look_up, policy_field
 from conformance.operations.journal_reading import journals_in_file
+from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
-from conformance.operations.restored import RestoreOutcome
+from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.operations.verification import Verification, verify
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE
@@ -271,3 +275,114 @@ def test_a_node_that_somebody_deletes_during_the_restore_is_no_difference(
     report = machine.keeping.report
     assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
     assert "node a is gone" in report.changed_since
+
+
+@pytest.fixture
+def machine(loop: Loop) -> Iterator[Others]:
+    """A run that has reconfigured node a; the test acts, and ends the run with `restored`."""
+    machine: Others = type("OthersOnThisLoop", (Others,), {"loop": loop})()
+    try:
+        machine.begin()
+        machine.suite_reconfigures(name="a", configuration="all-1g.10gb")
+        yield machine
+    finally:
+        machine.stack.close()
+
+
+def restored(machine: Others) -> Restore:
+    machine.keeping.__exit__(None, None, None)
+    assert machine.keeping.report is not None
+    return machine.keeping.report
+
+
+def test_a_gpu_pod_that_keeps_a_node_from_being_put_back_is_no_difference(machine: Others) -> None:
+    machine.stand.pod("train", namespace="default", node="a", limits={"nvidia.com/gpu": "1"})
+    machine.cluster.wait(lambda: machine.cluster.pods(namespace="default"), "the pod", 10)
+
+    report = restored(machine)
+
+    assert report.hindered
+    assert report.differences[0].startswith("node a keeps its current configuration: pods of other users hold GPUs")
+
+
+def test_differences_are_no_finding_where_others_changed_what_concerns_every_node(machine: Others) -> None:
+    """The device plugin is switched off: the node advertises nothing, and that is why."""
+    policy = policy_field(POLICY, "devicePlugin", "enabled")
+    write_as(machine.stand, policy, False)
+    machine.stand.resources("a", gpu=0)
+
+    report = restored(machine)
+
+    assert report.hindered
+    assert any(line.startswith("node a: allocatable was") for line in report.differences)
+
+
+@pytest.mark.parametrize("key", ["nvidia.com/gpu.team", "nvidia.com/mig.owner"])
+def test_a_label_of_somebody_else_in_the_namespace_of_the_product_stays_and_is_named(machine: Others, key: str) -> None:
+    write_as(machine.stand, label("a", key), "blue")
+
+    report = restored(machine)
+
+    assert report.outcome is RestoreOutcome.EXACT
+    assert report.changed_since == (f"label {key} of node a is blue (by somebody), was absent",)
+
+
+@pytest.mark.parametrize(("value", "told"), [("no", "no (by somebody)"), (None, "absent")])
+def test_a_deploy_label_takes_an_operand_off_with_every_value_but_one(
+    machine: Others, value: str | None, told: str
+) -> None:
+    key = "nvidia.com/gpu.deploy.device-plugin"
+    machine.suite_cordons_and_sets_its_witness(name="b")
+    write_as(machine.stand, label("b", key), value)
+    machine.stand.resources("b", gpu=0)
+
+    report = restored(machine)
+
+    assert report.outcome is RestoreOutcome.EXACT
+    assert f"label {key} of node b is {told}, was true" in report.changed_since
+
+
+def test_a_value_of_the_suite_that_somebody_else_applied_too_is_theirs(machine: Others) -> None:
+    """`kubectl apply --server-side` of what is there already: the server records two owners."""
+    field = label("a", MIG_CONFIG)
+    machine.stand.hand._json(
+        "PATCH",
+        field.object,
+        body={"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "labels": {MIG_CONFIG: "all-1g.10gb"}}},
+        query={"fieldManager": "flux"},
+        content="application/apply-patch+yaml",
+    )
+
+    report = restored(machine)
+
+    assert machine.now(field) == "all-1g.10gb"
+    assert report.changed_since[0].startswith(f"{field} is all-1g.10gb (by flux)")
+
+
+def test_a_policy_that_somebody_deleted_is_no_difference(machine: Others) -> None:
+    machine.stand.hand.delete(paths.policy(POLICY))
+    with suppress(ForeignChangeError):  # once it is seen
+        machine.cluster.wait(lambda: not machine.cluster.policies(), "the end of the policy", 10)
+
+    report = restored(machine)
+
+    assert report.hindered
+    assert machine.now(label("a", MIG_CONFIG)) == "all-disabled"
+
+
+def test_a_pod_of_the_suite_that_somebody_keeps_is_no_difference(machine: Others) -> None:
+    manifest = pod_manifest("ours", node="a", labels={RUN_LABEL: "run-1"})
+    manifest["metadata"]["finalizers"] = ["example.com/hold"]
+    machine.cluster.create_pod(manifest)
+
+    with pytest.raises(InconclusiveError, match="somebody else keeps pod mig-conformance/ours with finalizer example"):
+        remove_leftovers(machine.cluster)
+
+
+def write_as(stand: Stand, field: Field, value: object, manager: str = "somebody") -> None:
+    patch: Any = value
+    for key in reversed(field.keys):
+        patch = {key: patch}
+    stand.hand._json(
+        "PATCH", field.object, body=patch, query={"fieldManager": manager}, content="application/merge-patch+json"
+    )
