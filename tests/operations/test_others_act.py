@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -370,7 +371,10 @@ def test_a_policy_that_somebody_deleted_is_no_difference(machine: Others) -> Non
     assert machine.now(label("a", MIG_CONFIG)) == "all-disabled"
 
 
-def test_a_pod_of_the_suite_that_somebody_keeps_is_no_difference(machine: Others) -> None:
+def test_a_pod_of_the_suite_that_somebody_keeps_is_no_difference(
+    machine: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.cluster, "limits", replace(QUICK, pod_gone=0.5))
     manifest = pod_manifest("ours", node="a", labels={RUN_LABEL: "run-1"})
     manifest["metadata"]["finalizers"] = ["example.com/hold"]
     machine.cluster.create_pod(manifest)
