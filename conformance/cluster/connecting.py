@@ -35,6 +35,8 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
         UnreachableError: The server did not answer within `limits.connect` real seconds.
         ApiError: The server rejected the credentials.
     """
+    if Path(kubeconfig).is_dir():
+        raise ClusterError(f"{kubeconfig} is a folder, not a kubeconfig; name a file with --kubeconfig")
     if not any(Path(part).is_file() for part in str(kubeconfig).split(os.pathsep)):
         raise ClusterError(f"no kubeconfig at {kubeconfig}; name one with --kubeconfig")
     configuration = kubernetes_client.Configuration()

@@ -62,9 +62,9 @@ def cordoned(snapshot: Snapshot) -> Iterator[Seen]:
     """A node is cordoned: the suite leaves it so, and its own pods run there all the same."""
     for node in snapshot.mig_nodes:
         if node.view.unschedulable:
-            fix = f"nothing, if it is meant; `kubectl uncordon {node.name}` takes it back"
+            fix = f"nothing to do if you cordoned it on purpose; otherwise run `kubectl uncordon {node.name}`"
             if snapshot.journals:
-                fix = f"first `mig-conformance restore show`: the cordon may be that of an earlier run; otherwise {fix}"
+                fix = f"run `mig-conformance restore show`: an earlier run may have cordoned it; if not, {fix}"
             yield Seen(str(node), "the node is cordoned", fix)
 
 

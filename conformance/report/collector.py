@@ -46,6 +46,10 @@ class Collector:
             if names:
                 item.user_properties.append(("level", level_of(names)))
         self._run.selected = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Note the modules without a selected case, once the run knows which cases it leaves out and why."""
         left_out = {path for path in case_files() - {item.path for item in session.items} if not self._explained(path)}
         if left_out and not self._run.narrowed:
             self._run.narrowed.append(f"no case of {', '.join(sorted(path.name for path in left_out))} was selected")

@@ -30,6 +30,7 @@ from conformance.operations.namespace import namespace_exists
 from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.suite.termination import Termination
+from conformance.wording import counted
 
 ACTIONS = {
     "show": "list what runs that were killed have not put back, and compare it with the cluster",
@@ -127,20 +128,25 @@ def _shown(cluster: MigCluster, journals: Iterable[Journal]) -> list[str]:
             lines += [f"  {line}" for line in describe(compared)]
             unchanged += len(back(compared))
         if unchanged:
-            lines.append(f"  as before: {unchanged} more; `restore apply` verifies that")
+            lines.append(f"  {counted(unchanged, 'value')} as found already; `restore apply` verifies that")
     return lines
 
 
 def _forget(cluster: MigCluster, options: RestoreOptions) -> list[str]:
     if holder := lease_holder(cluster):
-        raise LeaseHeldError(f"{holder} is active, and needs its journal; wait until it ends")
+        raise LeaseHeldError(
+            f"{holder} is active, and needs its journal; wait until it ends, or a minute if it was killed"
+        )
     query = {"labelSelector": JOURNAL_LABEL}
     names = [it["metadata"]["name"] for it in cluster.transport.list(paths.config_maps(cluster.namespace), query)]
     for name in names:
         cluster.transport.delete(paths.config_map(cluster.namespace, name))
     if options.journal is not None:
         options.journal.unlink(missing_ok=True)
-    return [f"forgot {len(names)} entries of the journal; the cluster stays as it is"]
+    found = [f"{counted(len(names), 'ConfigMap')} of the journal"] if names or options.journal is None else []
+    if options.journal is not None:
+        found.append(str(options.journal))
+    return [f"forgot {' and '.join(found)}; the cluster stays as it is"]
 
 
 def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[str]]:

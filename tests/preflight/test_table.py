@@ -269,4 +269,4 @@ def test_a_cordon_may_be_that_of_an_earlier_run() -> None:
 
     (cordon,) = (finding for finding in find(world.snapshot) if finding.id == "cordoned")
 
-    assert cordon.fix.startswith("first `mig-conformance restore show`")
+    assert cordon.fix.startswith("run `mig-conformance restore show`: an earlier run may have cordoned it")
