@@ -207,6 +207,7 @@ class ObservedCluster:
 
         Raises:
             ApiError: The log does not exist or may not be read.
+            InconclusiveError: Somebody deleted the pod, which is one of the suite.
         """
         options = {
             "container": container,
@@ -216,7 +217,12 @@ class ObservedCluster:
             "previous": "true" if previous else None,
         }
         query = {key: value for key, value in options.items() if value is not None}
-        return self.transport.text(paths.log(pod.namespace, pod.name), query).splitlines()
+        try:
+            return self.transport.text(paths.log(pod.namespace, pod.name), query).splitlines()
+        except ApiError as error:
+            if error.not_found and pod.run is not None:
+                raise InconclusiveError(f"somebody deleted pod {pod.namespace}/{pod.name} of the suite") from error
+            raise
 
 
 def _last_time(event: Mapping[str, Any]) -> str | None:

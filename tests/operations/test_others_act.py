@@ -383,6 +383,14 @@ def test_a_pod_of_the_suite_that_somebody_keeps_is_no_difference(
         remove_leftovers(machine.cluster)
 
 
+def test_a_log_of_a_pod_of_the_suite_that_somebody_deleted_is_no_error_of_the_suite(machine: Others) -> None:
+    pod = machine.cluster.create_pod(pod_manifest("ours", node="a", labels={RUN_LABEL: "run-1"}))
+    machine.stand.remove_pod("ours", SUITE)
+
+    with pytest.raises(InconclusiveError, match="somebody deleted pod mig-conformance/ours of the suite"):
+        machine.cluster.logs(pod)
+
+
 def write_as(stand: Stand, field: Field, value: object, manager: str = "somebody") -> None:
     patch: Any = value
     for key in reversed(field.keys):
