@@ -52,6 +52,7 @@ class NodeConfigurations:
         self._nodes = nodes
         custom = None
         with self._notes.recording():
+            custom = self._cluster.policy().config_name
             custom = self._cluster.read_policy().config_name  # the restore may have just written it
         wanted = {one.name: target for one in nodes if (target := self._wanted(one, custom)) is not None}
         outcomes = side_by_side(

@@ -294,7 +294,7 @@ class _Restoring:
         view, found = self._cluster.find_node(one.name), one.entry.found
         if one.raw is None or view is None or found is None or one.entry.object != paths.node(one.name):
             return
-        for key in sorted(nvidia_labels(view.labels).keys() | found.labels.keys() - {MIG_CONFIG_STATE}):
+        for key in sorted((nvidia_labels(view.labels).keys() | found.labels.keys()) - {MIG_CONFIG_STATE}):
             field, was, now = label(one.name, key), found.labels.get(key), view.labels.get(key)
             if now == was or field in one.entry.changes:
                 continue
