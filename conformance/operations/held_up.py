@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from conformance.cluster import paths
 from conformance.cluster.transport import FIELD_MANAGER
 from conformance.operations.comparison import Comparison
-from conformance.operations.fields import Field, label, look_up, turned_into, writers
+from conformance.operations.fields import Field, label, look_up, product_writes, turned_into, writers
 from conformance.operations.interference import NEEDED_OPERANDS, PRODUCT_WRITERS
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import kept_off_by
@@ -31,11 +31,15 @@ def set_by_others(one: Comparison, field: Field, was: str | None, now: str | Non
 def of_others(one: Comparison, field: Field, now: str | None) -> bool:
     """Return whether the server says that a label is theirs: neither the product nor the suite wrote it.
 
+    Never for a label that mig-manager writes: its script may be known to the server as `kubectl-label`.
+
     Args:
         one: The node, compared with what was found.
-        field: The label. Not one that mig-manager writes: its script may be known as `kubectl-label`.
+        field: The label.
         now: Its value.
     """
+    if product_writes(field.label):
+        return False
     who = set(writers(one.raw, field))
     return look_up(one.raw, field.keys) == now and bool(who) and who.isdisjoint({FIELD_MANAGER, *PRODUCT_WRITERS})
 
