@@ -30,8 +30,8 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
         limits: Time limits.
 
     Raises:
-        ClusterError: The file does not exist or is not a kubeconfig, or it has no such context (the message lists the
-            contexts it has).
+        ClusterError: The file does not exist, is a folder or is not a kubeconfig, or it has no such context (the
+            message lists the contexts it has).
         UnreachableError: The server did not answer within `limits.connect` real seconds.
         ApiError: The server rejected the credentials.
     """

@@ -24,8 +24,8 @@ class Limits:
     """Time limits in seconds of the cluster's clock, unless a field says real seconds. Every limit is above 0.
 
     Attributes:
-        connect: Real seconds to wait for the first answer of an API server. A run without an API server must end within
-            15 s.
+        connect: Real seconds to wait for the first answer of an API server, and to make each connection to it. A run
+            without an API server must end within 15 s.
         request: Real seconds for one request and its answer.
         unreachable: Real seconds without any answer after which waits fail. An API server that restarts, for example
             during the upgrade of a single-node cluster, is back within a minute.

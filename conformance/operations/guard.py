@@ -47,8 +47,9 @@ class _Absence:
 class Guard:
     """Raises an error if anything under test is changed by a write that is not this run's own.
 
-    Strategy and mig-parted ConfigMap name of the ClusterPolicy concern the run. `mig.config` of a node passed to `add`,
-    its deletion, a taint that keeps pods away, and a long time in which it is not Ready concern that node alone.
+    Strategy and mig-parted ConfigMap name of the ClusterPolicy, and its deletion, concern the run. `mig.config` of a
+    node passed to `add`, its deletion, a taint that keeps pods away, and a long time in which it is not Ready concern
+    that node alone.
     A deploy label that takes operands off such a node ends the work there, and makes failures on every node doubtful.
 
     Args:

@@ -130,7 +130,7 @@ class _Restoring:
         """Write on a Node object that the suite deleted what was there, once kubelet has registered it again."""
 
         def is_there() -> bool:
-            return any(node.name == name for node in self._cluster.nodes())
+            return self._cluster.find_node(name) is not None
 
         if not self._hurried():
             self._cluster.give_time(is_there, f"node {name} to be registered again", self._cluster.limits.reboot)
@@ -294,7 +294,7 @@ class _Restoring:
         view, found = self._cluster.find_node(one.name), one.entry.found
         if one.raw is None or view is None or found is None or one.entry.object != paths.node(one.name):
             return
-        for key in sorted((nvidia_labels(view.labels).keys() | found.labels.keys()) - {MIG_CONFIG_STATE}):
+        for key in sorted(nvidia_labels(view.labels).keys() | found.labels.keys()):
             field, was, now = label(one.name, key), found.labels.get(key), view.labels.get(key)
             if now == was or field in one.entry.changes:
                 continue

@@ -112,7 +112,7 @@ def _node_differences(cluster: MigCluster, one: Comparison, found: Found) -> Ite
             continue  # somebody removed mig-manager's answer, or had done so, and it has answered again
         if key.startswith(DEPLOY_PREFIX) and set_by_others(one, label(one.name, key), was, now):
             by_others = True
-        elif key != MIG_CONFIG_STATE and of_others(one, label(one.name, key), now):
+        elif of_others(one, label(one.name, key), now):
             continue
         elif one.untouched(label(one.name, key)):
             yield f"label {key} was {was or 'absent'}, is {now or 'absent'}"

@@ -112,10 +112,7 @@ class Others(RuleBasedStateMachine):
     def they_set(self, field: Field, value: object) -> None:
         if self.now(field) == value:
             return  # the API server sees no change
-        patch: Any = value
-        for key in reversed(field.keys):
-            patch = {key: patch}
-        self.stand.hand.patch(field.object, patch)
+        write_as(self.stand, field, value)
         self.theirs[field] = value
 
     @rule(name=node, change=THEIR_LABELS)
