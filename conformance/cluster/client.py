@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from conformance.cluster import paths
+from conformance.cluster.changes import PodChange, PodEvent
 from conformance.cluster.clock import ClusterClock, RealClock
 from conformance.cluster.connecting import connect
 from conformance.cluster.errors import ApiError, ClusterError, WaitTimeout
@@ -60,6 +61,7 @@ class Cluster(ObservedCluster):
         clock: ClusterClock | None = None,
         limits: Limits | None = None,
         namespace: str = SUITE_NAMESPACE,
+        without_operator: bool = False,
     ) -> Self:
         """Connect, list the watched objects once, and keep watching them.
 
@@ -69,15 +71,17 @@ class Cluster(ObservedCluster):
             clock: The cluster's clock; None means real time.
             limits: Time limits; None means the defaults.
             namespace: The suite's own namespace; not created here.
+            without_operator: Whether to connect also if there is no ClusterPolicy.
 
         Raises:
             UnreachableError: The API server did not answer within `limits.connect` real seconds.
-            ClusterError: The kubeconfig or context is unusable, a permission is missing, or there is no ClusterPolicy.
+            ClusterError: The kubeconfig or context is unusable, a permission is missing, or there is no
+                ClusterPolicy.
         """
         transport = connect(kubeconfig, context, limits or Limits())
         cluster = cls(transport, clock or RealClock(), namespace)
         try:
-            cluster._start()
+            cluster._start(without_operator=without_operator)
         except BaseException:
             cluster.close()
             raise
@@ -208,7 +212,7 @@ class Cluster(ObservedCluster):
             self.wait(reached, f"the watch of {table.title} to catch up", limit, node=changed_node)
 
     def _version(self, path: str) -> str | None:
-        """Return the resourceVersion of an object; None if it does not exist."""
+        """Return the resourceVersion of an object or a collection; None if it does not exist."""
         try:
             return str(self.transport.get(path)["metadata"]["resourceVersion"])
         except ApiError as error:
@@ -241,11 +245,15 @@ class Cluster(ObservedCluster):
             WaitTimeout: The watch did not deliver the pod within `limits.request` real seconds.
         """
         namespace = manifest["metadata"].get("namespace", self.namespace)
+        mark = self.timeline.mark()
         made = pod_view(self.transport.create(paths.pods(namespace), manifest))
 
         def shown() -> PodView | None:
             view = self.pod(made.name, namespace)
-            return view if view is not None and view.uid == made.uid else None
+            if view is not None and view.uid == made.uid:
+                return view
+            ends = (step.uid for step in self.timeline.of(PodChange, mark) if step.event is PodEvent.GONE)
+            return made if made.uid in ends else None  # somebody deleted it: whoever waits for it is told
 
         # Real seconds: it is the suite's own watch that is awaited, not the cluster.
         limit = self.limits.request * max(self.clock.scale, 1.0)
@@ -281,9 +289,11 @@ class Cluster(ObservedCluster):
 
     # Inside --------------------------------------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        self._watch(self._store.policies, paths.policies(), "is the NVIDIA GPU Operator installed there?")
-        self.operator_namespace = self.policy().namespace or OPERATOR_NAMESPACE
+    def _start(self, *, without_operator: bool) -> None:
+        if not without_operator or self._version(paths.policies()) is not None:
+            self._watch(self._store.policies, paths.policies(), "is the NVIDIA GPU Operator installed there?")
+        if not without_operator or self.policies():
+            self.operator_namespace = self.policy().namespace or OPERATOR_NAMESPACE
         self._watch(self._store.nodes, paths.nodes())
         self._watch(self._store.pods, paths.all_pods())
         self._watch(self._store.daemon_sets, paths.daemon_sets(self.operator_namespace))

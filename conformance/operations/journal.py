@@ -160,7 +160,7 @@ class Journal:
 
         A local file that cannot be written keeps it, which does no harm: what is as it was found is not put back again.
         """
-        self._cluster.transport.delete(paths.config_map(self._cluster.namespace, _name(self.run, path)))
+        self._cluster.transport.delete(paths.config_map(self._cluster.namespace, entry_name(self.run, path)))
         self.entries.pop(path, None)
         if self._file is not None:
             with suppress(OSError):
@@ -243,7 +243,7 @@ class Journal:
 
     def _write(self, entry: Entry) -> None:
         """Write an entry into the cluster. Where somebody has deleted it, the others may be gone too."""
-        path = paths.config_map(self._cluster.namespace, _name(entry.run, entry.object))
+        path = paths.config_map(self._cluster.namespace, entry_name(entry.run, entry.object))
         try:
             self._cluster.transport.replace(path, self._body(entry))
         except ApiError as error:
@@ -270,7 +270,7 @@ class Journal:
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": _name(entry.run, entry.object), "labels": labels},
+            "metadata": {"name": entry_name(entry.run, entry.object), "labels": labels},
             "data": {KEY: json.dumps(entry.as_dict(), sort_keys=True)},
         }
 
@@ -281,6 +281,12 @@ class Journal:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, sort_keys=True) + "\n")
+
+
+def is_entry(config_map: Raw) -> bool:
+    """Return whether a ConfigMap in the suite's namespace belongs to a journal, also if somebody removed its labels."""
+    meta = config_map["metadata"]
+    return JOURNAL_LABEL in (meta.get("labels") or {}) or meta["name"].startswith(f"{_PREFIX}-")
 
 
 def foreign_change(field: Field, message: str) -> ForeignChangeError | NodeLostError:
@@ -295,5 +301,6 @@ def node_of(path: str) -> str:
     return path.rpartition("/")[2] if path.startswith(f"{paths.nodes()}/") else ""
 
 
-def _name(run: str, path: str) -> str:
+def entry_name(run: str, path: str) -> str:
+    """Return the name of the ConfigMap that holds the entry of an object."""
     return f"{_PREFIX}-{run}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"

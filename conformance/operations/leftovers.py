@@ -8,7 +8,7 @@ from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ApiError, InconclusiveError, WaitTimeout
 from conformance.cluster.pod_view import RUN_LABEL, PodView
-from conformance.operations.journal import JOURNAL_LABEL
+from conformance.operations.journal import is_entry
 
 
 def remove_leftovers(cluster: Cluster, *, wait: bool = True) -> None:
@@ -23,8 +23,8 @@ def remove_leftovers(cluster: Cluster, *, wait: bool = True) -> None:
     Raises:
         ClusterError: Something cannot be deleted, or the pods are not gone within `limits.pod_gone`; see `await_end`.
     """
-    query = {"labelSelector": f"{RUN_LABEL},!{JOURNAL_LABEL}"}
-    for item in cluster.transport.list(paths.config_maps(cluster.namespace), query):
+    own = cluster.transport.list(paths.config_maps(cluster.namespace), {"labelSelector": RUN_LABEL})
+    for item in (one for one in own if not is_entry(one)):
         cluster.transport.delete(paths.config_map(cluster.namespace, item["metadata"]["name"]))
     for pod in _own_pods(cluster):
         cluster.kill_pod(pod)

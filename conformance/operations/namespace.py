@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from conformance.cluster import paths
 from conformance.cluster.client import SUITE_NAMESPACE, Cluster
-from conformance.cluster.errors import ApiError, ClusterError, UnreachableError
+from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError, UnreachableError
 from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.transport import Transport
 from conformance.operations.errors import ForeignChangeError
@@ -18,12 +19,14 @@ def ensure_namespace(cluster: Cluster, run: str) -> None:
     """Create the suite's namespace if it does not exist.
 
     Raises:
+        InconclusiveError: It is being deleted, and somebody else's finalizer or something like that keeps it.
         ClusterError: The namespace cannot be read, or it does not exist and cannot be created; the message says how to
             fix that.
     """
     found = _read(cluster)
     if found is not None and "deletionTimestamp" in found["metadata"]:
-        _await_deletion(cluster, found)
+        if kept := _await_deletion(cluster, found):
+            raise InconclusiveError(f"{kept}; remove what keeps it, then try again")
         found = _read(cluster)
     if found is not None:
         return
@@ -69,7 +72,7 @@ def unless_deleted(cluster: Cluster, error: ApiError) -> ClusterError:
     return error
 
 
-def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = None) -> None:
+def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = None) -> str:
     """Delete the suite's namespace if a run of the suite created it and it is not in use.
 
     It is in use if it has pods that the suite did not create.
@@ -79,23 +82,44 @@ def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = No
         wait: Whether to wait until it is gone.
         of: Id of the run that must have created it; None for any run.
 
+    Returns:
+        Why a namespace that the suite created is still there; empty if it is gone, or if others created it.
+
     Raises:
         ClusterError: It cannot be read or deleted.
     """
     found = _read(cluster)
     if found is None or (creator := (found["metadata"].get("labels") or {}).get(RUN_LABEL)) is None:
-        return
+        return ""
     if of not in (None, creator):
-        return
-    if any(pod.run is None for pod in cluster.pods(namespace=cluster.namespace)):
-        return
+        return ""
+    if theirs := [pod.name for pod in cluster.pods(namespace=cluster.namespace) if pod.run is None]:
+        return f"namespace {cluster.namespace} of the suite stays: somebody else has pods there ({', '.join(theirs)})"
     cluster.transport.delete(paths.namespace(cluster.namespace))
-    if wait:
-        _await_deletion(cluster, found)
+    return _await_deletion(cluster, found) if wait else ""
 
 
-def _await_deletion(cluster: Cluster, found: dict[str, Any]) -> None:
-    """Wait up to `limits.pod_gone` real seconds until the namespace is gone, which takes its content with it."""
+def _await_deletion(cluster: Cluster, found: Mapping[str, Any]) -> str:
+    """Wait until the namespace is gone, which takes its content with it.
+
+    Args:
+        cluster: The cluster.
+        found: The namespace, which was deleted.
+
+    Returns:
+        That it is not gone after `limits.pod_gone` real seconds, and what keeps it; empty if it is gone.
+    """
+    if _ends(cluster, found) or (now := _read(cluster)) is None or "deletionTimestamp" not in now["metadata"]:
+        return ""
+    conditions = (now.get("status") or {}).get("conditions") or ()
+    said = [one.get("message", "") for one in conditions if one.get("status") == "True"]
+    finalizers = now["metadata"].get("finalizers") or ()
+    why = [*said, *(f"it has finalizer {name}" for name in finalizers)]
+    return f"namespace {cluster.namespace} is still being deleted: {'; '.join(why) or 'the cluster does not say why'}"
+
+
+def _ends(cluster: Cluster, found: Mapping[str, Any]) -> bool:
+    """Wait, and return whether the namespace is gone, as far as the watch tells."""
     query = {
         "watch": "1",
         "fieldSelector": f"metadata.name={cluster.namespace}",
@@ -106,12 +130,13 @@ def _await_deletion(cluster: Cluster, found: dict[str, Any]) -> None:
     try:
         with cluster.transport.patience.ending(stream.close):
             for line in stream:
-                if json.loads(line)["type"] in ("DELETED", "ERROR"):
-                    return
+                if (event := json.loads(line)["type"]) in ("DELETED", "ERROR"):
+                    return bool(event == "DELETED")
     except UnreachableError:
-        return
+        return False
     finally:
         stream.close()
+    return False
 
 
 def _read(cluster: Cluster) -> dict[str, Any] | None:

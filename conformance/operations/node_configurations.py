@@ -9,7 +9,7 @@ from conformance.cluster.errors import ClusterError, WaitTimeout
 from conformance.operations.comparison import Comparison
 from conformance.operations.errors import ForeignChangeError, NodeLostError
 from conformance.operations.evidence import Outcome
-from conformance.operations.fields import label
+from conformance.operations.fields import label, look_up
 from conformance.operations.held_up import held_up
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.offers import offers
@@ -52,8 +52,9 @@ class NodeConfigurations:
         self._nodes = nodes
         custom = None
         with self._notes.recording():
-            custom = self._cluster.policy().config_name
-            custom = self._cluster.read_policy().config_name  # the restore may have just written it
+            if self._cluster.policies():
+                custom = self._cluster.policy().config_name
+                custom = self._cluster.read_policy().config_name  # the restore may have just written it
         wanted = {one.name: target for one in nodes if (target := self._wanted(one, custom)) is not None}
         outcomes = side_by_side(
             self._cluster, wanted, lambda name: self._reconfigure(name, wanted[name]), at_once=self._at_once
@@ -70,7 +71,8 @@ class NodeConfigurations:
         if one.raw is None or change is None or change.original is not None or not one.untouched(field):
             return
         with self._notes.recording(field):
-            if self._cluster.node(one.name).labels.get(MIG_CONFIG) not in (None, ALL_DISABLED) or self._hurried():
+            now = look_up(self._cluster.transport.get(one.entry.object), field.keys)  # it may have just been written
+            if self._hurried() or (now not in (None, ALL_DISABLED) and self._cluster.policies()):
                 return
             self._cluster.set_labels(one.name, {MIG_CONFIG: None, MIG_CONFIG_STATE: None})
 
@@ -89,6 +91,8 @@ class NodeConfigurations:
         if field not in one.own and state == (one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)):
             return None
         target = str(change.original or ALL_DISABLED)
+        if not self._cluster.policies():
+            return str(change.original) if change.original else None
         problem = ""
         with self._notes.recording():
             if users := gpu_users(self._cluster, one.name):
@@ -137,6 +141,8 @@ class NodeConfigurations:
 
         A node where it cannot only gets its label back.
         """
+        if not self._cluster.policies():
+            return False
         limits, node = self._cluster.limits, self._cluster.node(name)
         if causes := self._without_manager(name):
             self.unmanaged.add(name)

@@ -9,23 +9,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from conformance.cluster import paths
-from conformance.cluster.diff import nvidia_labels
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
+from conformance.operations.changed_since import other_labels, other_policy, other_taints, removed_answer
 from conformance.operations.comparison import Comparison, compare, compare_created, describe_foreign
 from conformance.operations.entry import Change
 from conformance.operations.errors import ForeignChangeError
-from conformance.operations.fields import Field, by, guarded_patch, label, look_up, policy_field, shortest_absent
-from conformance.operations.held_up import of_others, takes_off
-from conformance.operations.interference import BY_ANYBODY
+from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
 from conformance.operations.journal import Journal
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.node_configurations import NodeConfigurations
 from conformance.operations.rejoining import lacking, put_back
 from conformance.operations.restored import Restore, RestoreNotes, RestoreOutcome
 from conformance.operations.strategy import CARRIERS
-from conformance.operations.taints import lasting_taints
 from conformance.operations.verification import verify
 from conformance.spec.names import MIG_CONFIG, MIG_CONFIG_STATE, Strategy
 
@@ -39,7 +36,8 @@ def restore(
     once all that is verified, cordons; then objects that the suite created. Only the strategy `single` comes after the
     nodes, because an uneven configuration is an error under it. Between these steps, mig-manager's answers are awaited,
     and nothing else: what is on the way there need not become Ready. A node that is not Ready gets its label back and
-    is not awaited; it keeps the cordon until it is as it was found.
+    is not awaited; it keeps the cordon until it is as it was found. Without a ClusterPolicy, nothing is awaited: there
+    is no operator, and the one that is installed next applies the labels.
 
     Args:
         cluster: The cluster; its journal must be `journal`, or None.
@@ -208,7 +206,7 @@ class _Restoring:
                     raise
 
     def _verify(self) -> None:
-        if self._hurried():
+        if self._hurried() or not self._cluster.policies():
             return
         with self._notes.recording():
             hindered = bool(self._notes.hindrances)
@@ -227,12 +225,7 @@ class _Restoring:
     def _report(self) -> Restore:
         if self._hurried():
             self._notes.hindrances.append("interrupted before it was certain that everything is back")
-        for one in self._compared:
-            self._note_taints(one)
-            self._note_state(one)
-            self._note_labels(one)
-        with self._notes.recording():
-            self._note_strategy()
+        self._note_changes()
         for one in self._compared:
             if (problem := self._configurations.unapplied.get(one.name)) and not self._is_back(one):
                 self._notes.differences.append(f"node {one.name}: {problem}")
@@ -242,6 +235,18 @@ class _Restoring:
                 with self._notes.recording():
                     self._journal.forget(path)
         return self._notes.report()
+
+    def _note_changes(self) -> None:
+        """Note what others changed beside the fields of the journal."""
+        for one in self._compared:
+            if one.raw is None or one.entry.object != paths.node(one.name):
+                continue
+            with self._notes.recording(Field(one.entry.object, ())):
+                self._notes.since |= other_taints(self._cluster, one) | other_labels(self._cluster, one)
+                if not (self._hurried() or self._is_away(one) or one.name in self._configurations.unapplied):
+                    self._notes.since |= removed_answer(self._cluster, one)
+        with self._notes.recording():
+            self._notes.since |= other_policy(self._cluster, self._compared, self._notes.since)
 
     def _excuse(self) -> None:
         """Make differences hindrances if others changed something that may be the reason: the cluster is not blamed."""
@@ -270,45 +275,6 @@ class _Restoring:
             return True
         view = self._cluster.find_node(one.name)
         return one.raw is not None and view is not None and not view.ready
-
-    def _note_taints(self, one: Comparison) -> None:
-        if one.raw is None or one.entry.found is None or not one.entry.object.startswith(paths.nodes()):
-            return
-        with self._notes.recording():
-            was, now = one.entry.found.taints, lasting_taints(self._cluster.node(one.name).taints)
-            if was != now:
-                text = f"taints of node {one.name} are {', '.join(now) or 'none'}, were {', '.join(was) or 'none'}"
-                self._notes.since[Field(one.entry.object, ("spec", "taints"))] = text
-
-    def _note_state(self, one: Comparison) -> None:
-        """Note that somebody removed mig-manager's answer, which was awaited and does not come again."""
-        field, was = label(one.name, MIG_CONFIG_STATE), one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)
-        if one.raw is None or not was or self._hurried() or one.name in self._configurations.unapplied:
-            return
-        with self._notes.recording():
-            if not self._is_away(one) and MIG_CONFIG_STATE not in self._cluster.node(one.name).labels:
-                self._notes.since[field] = f"{field} was {was}, and was removed{BY_ANYBODY}"
-
-    def _note_labels(self, one: Comparison) -> None:
-        """Note labels of the product that somebody else set since the node was read, or removed with its operand."""
-        view, found = self._cluster.find_node(one.name), one.entry.found
-        if one.raw is None or view is None or found is None or one.entry.object != paths.node(one.name):
-            return
-        for key in sorted(nvidia_labels(view.labels).keys() | found.labels.keys()):
-            field, was, now = label(one.name, key), found.labels.get(key), view.labels.get(key)
-            if now == was or field in one.entry.changes:
-                continue
-            if of_others(one, field, now) or takes_off(one, key, was, now):
-                self._notes.since[field] = f"{field} is {now or 'absent'}{by(one.raw, field)}, was {was or 'absent'}"
-
-    def _note_strategy(self) -> None:
-        """Note a strategy that others set while the suite had not changed it."""
-        field = policy_field(self._cluster.policy().name, "mig", "strategy")
-        found = [one.entry.found for one in self._compared if one.entry.found is not None]
-        if found and field not in self._notes.since and not any(field in one.entry.changes for one in self._compared):
-            now = look_up(self._cluster.transport.get(field.object), field.keys)
-            if now != found[0].strategy:
-                self._notes.since[field] = f"{field} is {now or 'absent'}, was {found[0].strategy or 'absent'}"
 
 
 def _is_strategy(field: Field) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from conformance.cluster.errors import ClusterError, InconclusiveError
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.journal import Journal
-from conformance.operations.journal_reading import journals_in_cluster
+from conformance.operations.journal_reading import Journals, find_journals
 from conformance.operations.lease import RunLease, lease_holder
 from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
@@ -33,6 +35,7 @@ class Safekeeping:
         earlier: One line for each earlier run whose journal was in the cluster.
         unfinished: Why an object that an earlier run changed could not be put back, by path of the object. This run
             must not change these objects.
+        damaged: What to do about each entry of an earlier journal that cannot be read, one line each.
         report: Report of the restore; None before the exit.
         entered: Whether the context was entered and not left.
     """
@@ -55,49 +58,76 @@ class Safekeeping:
         self.journal = Journal(cluster, run, file, holder=holder)
         self.earlier: list[str] = []
         self.unfinished: dict[str, str] = {}
+        self.damaged: tuple[str, ...] = ()
         self.report: Restore | None = None
         self.entered = False
 
     def __enter__(self) -> Safekeeping:
         return self.enter()
 
-    def enter(self, *, patiently: bool = False) -> Safekeeping:
-        """Take the lease and finish earlier runs; see `RunLease.acquire` for `patiently`.
+    def enter(self) -> Safekeeping:
+        """Take the lease, finish earlier runs, and record what is changed from now on.
 
         Raises:
             LeaseHeldError: Another run holds the lease; nothing was changed.
             ClusterError: The namespace, the lease or an earlier journal cannot be read or written.
         """
-        try:
-            ensure_namespace(self._cluster, self._run)
-            self._lease.acquire(patiently=patiently)
-            remove_leftovers(self._cluster)  # of runs that were killed: their pods hold GPUs
-            for journal in journals_in_cluster(self._cluster):
-                self.finish(journal)
+        with self._withdrawing():
+            self._finish_earlier_runs()
+            if self.damaged:
+                raise ClusterError("; ".join(self.damaged))
             self.journal.survey()
             self._cluster.journal = self.journal
-            self.entered = True
-        except BaseException:
-            self._withdraw()
-            raise
         return self
 
-    def _withdraw(self) -> None:
-        """Leave neither lease nor namespace of this run behind, which has changed nothing yet."""
-        self.entered, self._cluster.journal = False, None
-        with suppress(ClusterError):
-            self._lease.release()
-            if not lease_holder(self._cluster) and not journals_in_cluster(self._cluster):
-                remove_namespace(self._cluster, wait=not self._hurried, of=self._run)
+    @contextmanager
+    def finishing(self, file: Path | None) -> Iterator[None]:
+        """Take the lease, once that of a killed run has expired, and finish earlier runs; the block changes nothing.
 
-    def finish(self, journal: Journal) -> Restore:
-        """Put back what an earlier run changed. The lease must be held."""
+        An entry of a journal that cannot be read prevents nothing: see `damaged`.
+
+        Args:
+            file: Local copy of a journal, used in addition to what is in the cluster; None for none.
+
+        Raises:
+            LeaseHeldError, ClusterError: As for `enter`; also if the file cannot be read.
+        """
+        with self._withdrawing():
+            self._finish_earlier_runs(file, patiently=True)
+        try:
+            yield
+        finally:
+            self.__exit__(None, None, None)
+
+    @contextmanager
+    def _withdrawing(self) -> Iterator[None]:
+        """Leave neither lease nor namespace of this run behind if it cannot begin: it has changed nothing yet."""
+        try:
+            yield
+            self.entered = True
+        except BaseException:
+            self.entered, self._cluster.journal = False, None
+            with suppress(ClusterError):
+                self._lease.release()
+                if not lease_holder(self._cluster) and find_journals(self._cluster) == Journals(()):
+                    remove_namespace(self._cluster, wait=not self._hurried, of=self._run)
+            raise
+
+    def _finish_earlier_runs(self, file: Path | None = None, *, patiently: bool = False) -> None:
+        ensure_namespace(self._cluster, self._run)
+        self._lease.acquire(patiently=patiently)
+        remove_leftovers(self._cluster)  # of runs that were killed: their pods hold GPUs
+        found = find_journals(self._cluster, file)
+        self.damaged = found.damaged
+        for journal in found.readable:
+            self._finish(journal)
+
+    def _finish(self, journal: Journal) -> None:
         report = restore(self._cluster, journal, at_once=self.at_once, hurried=lambda: self._hurried)
         self.earlier += described(journal, report)
         if report.outcome is RestoreOutcome.FAILED:
             why = f"run {journal.run} changed it and could not be put back: {'; '.join(report.differences)}"
             self.unfinished |= dict.fromkeys(journal.entries, why)
-        return report
 
     def hurry(self) -> None:
         """End every wait, and make the restore put back what is left without waiting for its effect."""
@@ -136,10 +166,15 @@ class Safekeeping:
         self._keep_journal()
         try:
             self._lease.release()
-            if self.journal.empty and not self.unfinished:
-                remove_namespace(self._cluster, wait=not self._hurried)
+            if self.journal.empty and not self.unfinished and not self.damaged:
+                self._remove_namespace()
         except ClusterError as problem:
             self.report = (self.report or Restore()).worse(problem)
+
+    def _remove_namespace(self) -> None:
+        if kept := remove_namespace(self._cluster, wait=not self._hurried):
+            report = self.report or Restore()
+            self.report = replace(report, changed_since=(*report.changed_since, kept))
 
     def _keep_journal(self) -> None:
         if self.journal.empty:

@@ -15,7 +15,7 @@ from conformance.cluster.pod_view import RUN_LABEL, pod_view
 from conformance.cluster.transport import Transport
 from conformance.cluster.views import Raw, daemon_set_view, node_view, policy_view, timestamp
 from conformance.expect.versions import Declared
-from conformance.operations.journal import JOURNAL_LABEL
+from conformance.operations.journal import is_entry
 from conformance.operations.namespace import namespace_is_there
 from conformance.operations.rights import RIGHTS, Level, MissingRight, Place, missing_rights
 from conformance.preflight.snapshot import Budget, Refusal, SeenNode, SeenPod, SeenPolicy, Snapshot
@@ -78,7 +78,7 @@ def read_snapshot(transport: Transport, wanted: Wanted | None = None) -> Snapsho
         config_maps = later(reader.list, paths.config_maps(namespace))
         gpu_clusters = later(reader.list, paths.gpu_clusters())
         budgets = later(reader.list, paths.disruption_budgets())
-        journals = later(reader.list, paths.config_maps(SUITE_NAMESPACE), {"labelSelector": JOURNAL_LABEL})
+        journals = later(reader.list, paths.config_maps(SUITE_NAMESPACE))
         missing = later(_missing, transport, wanted.levels, places)
         refusals = later(_refusals, transport, wanted.pods)
         return Snapshot(
@@ -91,7 +91,7 @@ def read_snapshot(transport: Transport, wanted: Wanted | None = None) -> Snapsho
             config_maps={item["metadata"]["name"]: item.get("data") or {} for item in config_maps()},
             declared=wanted.declared,
             budgets=tuple(map(_budget, budgets())),
-            journals=tuple(sorted({_run_of(item) for item in journals()})),
+            journals=tuple(sorted({_run_of(item) for item in journals() if is_entry(item)})),
             missing=missing(),
             refusals=refusals(),
             unread=tuple(sorted(reader.unread)),

@@ -22,8 +22,8 @@ from conformance.flags import CommandParser, OptionError, declare, flag, path, r
 from conformance.operations.comparison import back, compare, describe
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.fields import object_name
-from conformance.operations.journal import JOURNAL_LABEL, Journal
-from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
+from conformance.operations.journal import Journal, is_entry
+from conformance.operations.journal_reading import Journals, find_journals, journals_in_file
 from conformance.operations.lease import lease_holder
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import namespace_exists
@@ -108,9 +108,9 @@ def _look(action: str, options: RestoreOptions, attachment: Attachment) -> tuple
         cluster = MigCluster(transport, RealClock(), SUITE_NAMESPACE)
         if action == "forget":
             return Exit.DONE, _forget(cluster, options)
-        journals, lines = _journals(cluster, options), [*_active(cluster)]
-        lines += _shown(cluster, journals) or ["nothing to put back"]
-        return Exit.NOT_RESTORED if journals else Exit.DONE, lines
+        found = find_journals(cluster, options.journal)
+        left = [*_shown(cluster, found.readable), *found.damaged]
+        return Exit.NOT_RESTORED if left else Exit.DONE, [*_active(cluster), *(left or ["nothing to put back"])]
 
 
 def _active(cluster: MigCluster) -> Iterator[str]:
@@ -137,8 +137,8 @@ def _forget(cluster: MigCluster, options: RestoreOptions) -> list[str]:
         raise LeaseHeldError(
             f"{holder} is active, and needs its journal; wait until it ends, or a minute if it was killed"
         )
-    query = {"labelSelector": JOURNAL_LABEL}
-    names = [it["metadata"]["name"] for it in cluster.transport.list(paths.config_maps(cluster.namespace), query)]
+    maps = cluster.transport.list(paths.config_maps(cluster.namespace))
+    names = [one["metadata"]["name"] for one in maps if is_entry(one)]
     for name in names:
         cluster.transport.delete(paths.config_map(cluster.namespace, name))
     if options.journal is not None:
@@ -152,26 +152,23 @@ def _forget(cluster: MigCluster, options: RestoreOptions) -> list[str]:
 def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[str]]:
     with (
         Termination() as termination,
-        MigCluster.connect(attachment.kubeconfig, context=attachment.context, limits=options.limits) as cluster,
+        MigCluster.connect(
+            attachment.kubeconfig, context=attachment.context, limits=options.limits, without_operator=True
+        ) as cluster,
     ):
-        if not _journals(cluster, options) and not namespace_exists(cluster):
+        if find_journals(cluster, options.journal) == Journals(()) and not namespace_exists(cluster):
             return Exit.DONE, ["nothing to put back"]
         _refuse_that_of_another_cluster(cluster, options.journal)
         if holder := lease_holder(cluster):
             limit = f"{cluster.limits.lease:.0f} s after its last sign of life"
             sys.stderr.write(f"{holder} holds the lease; waiting until it ends, or until the lease expires, {limit}\n")
         keeping = Safekeeping(cluster, secrets.token_hex(4))
-        keeping.enter(patiently=True)
         termination.hurry = keeping.hurry
-        termination.defer()
-        try:
-            for journal in journals_in_file(cluster, options.journal) if options.journal else ():
-                keeping.finish(journal)
-        finally:
-            keeping.__exit__(None, None, None)
+        with keeping.finishing(options.journal):
+            termination.defer()
         report = keeping.report or Restore()
-        failed = bool(keeping.unfinished) or report.outcome is RestoreOutcome.FAILED
-        lines = [*keeping.earlier, *report.differences]
+        failed = keeping.unfinished or keeping.damaged or report.outcome is RestoreOutcome.FAILED
+        lines = [*keeping.earlier, *keeping.damaged, *report.differences]
         return Exit.NOT_RESTORED if failed else Exit.DONE, lines or ["nothing to put back"]
 
 
@@ -185,11 +182,3 @@ def _refuse_that_of_another_cluster(cluster: MigCluster, file: Path | None) -> N
             f"{file} is the journal of another cluster: here is none of what it is about ({names}). Choose that one "
             "with --kubeconfig or --context; if all that is gone for good, `mig-conformance restore forget`"
         )
-
-
-def _journals(cluster: MigCluster, options: RestoreOptions) -> list[Journal]:
-    found = journals_in_cluster(cluster)
-    if options.journal is not None:
-        known = {journal.run for journal in found}
-        found += [journal for journal in journals_in_file(cluster, options.journal) if journal.run not in known]
-    return found

@@ -20,10 +20,12 @@ from conformance.cluster.pod_view import RUN_LABEL
 from conformance.operations.comparison import Comparison
 from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, cordon, label, look_up, policy_field
-from conformance.operations.journal_reading import journals_in_file
+from conformance.operations.journal import JOURNAL_LABEL, KEY, entry_name
+from conformance.operations.journal_reading import find_journals
 from conformance.operations.leftovers import remove_leftovers
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.reconfigure import reconfigure_node
+from conformance.operations.restore import restore
 from conformance.operations.restored import Restore, RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.operations.verification import Verification, verify
@@ -167,12 +169,13 @@ class Others(RuleBasedStateMachine):
             self.stand.hand.delete(paths.lease(SUITE, SUITE))
         self.cluster.close()
         self.cluster = self.connect()
+        applied = Safekeeping(self.cluster, f"restore-{self.count}")
+        with applied.finishing(self.file if self.file.exists() else None):
+            pass
+        assert applied.unfinished == {}
         after = Safekeeping(self.cluster, f"run-after-{self.count}", self.file.with_suffix(f".{self.count}")).enter()
-        if self.file.exists():
-            for journal in journals_in_file(self.cluster, self.file):
-                after.finish(journal)
+        after.earlier += applied.earlier
         self.count += 1
-        assert after.unfinished == {}
         self.check()
         self.keeping, self.file = after, self.file.with_suffix(f".{self.count - 1}")
 
@@ -357,15 +360,153 @@ def test_a_value_of_the_suite_that_somebody_else_applied_too_is_theirs(machine: 
     assert report.changed_since[0].startswith(f"{field} is all-1g.10gb (by flux)")
 
 
-def test_a_policy_that_somebody_deleted_is_no_difference(machine: Others) -> None:
+def test_without_a_policy_all_that_the_suite_wrote_is_put_back_and_nothing_is_awaited(machine: Others) -> None:
+    machine.suite_cordons_and_sets_its_witness(name="a")
     machine.stand.hand.delete(paths.policy(POLICY))
     with suppress(ForeignChangeError):  # once it is seen
         machine.cluster.wait(lambda: not machine.cluster.policies(), "the end of the policy", 10)
 
     report = restored(machine)
 
-    assert report.hindered
+    assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
+    assert [machine.now(it) for it in (label("a", MIG_CONFIG), cordon("a"))] == ["all-disabled", None]
+    (since,) = report.changed_since
+    assert since.startswith("there is no ClusterPolicy any more: labels and cordon of node a are back, and ")
+
+
+def test_a_node_that_had_no_configuration_has_none_either_without_a_policy(machine: Others) -> None:
+    field = label("b", MIG_CONFIG)
+    machine.stand.hand.patch(paths.node("b"), {"metadata": {"labels": {MIG_CONFIG: None, MIG_CONFIG_STATE: None}}})
+    machine.cluster.wait(lambda: MIG_CONFIG not in machine.cluster.node("b").labels, "the label to be gone", 10)
+    machine.suite_reconfigures(name="b", configuration="all-1g.10gb")
+    assert machine.now(field) == "all-1g.10gb"
+    machine.stand.hand.delete(paths.policy(POLICY))
+    with suppress(ForeignChangeError):
+        machine.cluster.wait(lambda: not machine.cluster.policies(), "the end of the policy", 10)
+
+    report = restored(machine)
+
+    assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
+    assert (machine.now(field), machine.now(label("b", MIG_CONFIG_STATE))) == (None, None)
+
+
+@pytest.mark.parametrize("crd", [False, True], ids=["no ClusterPolicy", "no such resource"])
+def test_a_killed_run_is_put_back_although_the_operator_is_uninstalled(machine: Others, crd: bool) -> None:
+    machine.suite_cordons_and_sets_its_witness(name="a")
+    kill(machine)
+    machine.stand.hand.delete(paths.policy(POLICY))
+    if crd:
+        crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        machine.stand.hand.delete(f"{crds}/clusterpolicies.nvidia.com")
+    connected = MigCluster.connect(machine.stand.kubeconfig, limits=QUICK, without_operator=True)
+    cluster = machine.stack.enter_context(connected)
+
+    keeping = Safekeeping(cluster, "restore")
+    with keeping.finishing(None):
+        pass
+
+    assert (keeping.unfinished, keeping.damaged) == ({}, ())
+    assert [machine.now(it) for it in (label("a", MIG_CONFIG), cordon("a"))] == ["all-disabled", None]
+    assert "changed since by others: there is no ClusterPolicy any more" in keeping.earlier[-1]
+
+
+def kill(machine: Others) -> None:
+    """The run is gone, and its lease has expired."""
+    machine.keeping._lease._stopped.set()
+    machine.keeping._lease._thread.join()
+    machine.stand.hand.delete(paths.lease(SUITE, SUITE))
+    machine.cluster.close()
+
+
+def test_a_journal_whose_labels_somebody_removed_is_read_and_not_removed(machine: Others) -> None:
+    kill(machine)
+    for one in machine.stand.hand.list(paths.config_maps(SUITE), {"labelSelector": JOURNAL_LABEL}):
+        path = paths.config_map(SUITE, one["metadata"]["name"])
+        machine.stand.hand.patch(path, {"metadata": {"labels": {JOURNAL_LABEL: None}}})
+    machine.cluster = machine.connect()
+
+    keeping = Safekeeping(machine.cluster, "restore")
+    with keeping.finishing(None):
+        pass
+
     assert machine.now(label("a", MIG_CONFIG)) == "all-disabled"
+    assert "was finished" in keeping.earlier[0]
+
+
+@pytest.mark.parametrize("has_file", [False, True], ids=["in the cluster alone", "with the local copy"])
+def test_a_damaged_entry_does_not_hide_the_others(machine: Others, has_file: bool) -> None:
+    machine.suite_reconfigures(name="b", configuration="all-1g.10gb")
+    kill(machine)
+    name = entry_name("run-1", paths.node("a"))
+    machine.stand.hand.patch(paths.config_map(SUITE, name), {"data": {KEY: "{"}})
+    machine.cluster = machine.connect()
+
+    keeping = Safekeeping(machine.cluster, "restore")
+    with keeping.finishing(machine.file if has_file else None):
+        pass
+
+    assert [machine.now(label(node, MIG_CONFIG)) for node in NODES] == [
+        "all-disabled" if has_file else "all-1g.10gb", "all-disabled",
+    ]  # fmt: skip
+    assert len([line for line in keeping.earlier if "was finished" in line]) == 1
+    if has_file:
+        assert (keeping.damaged, machine.file.exists()) == ((), False)
+    else:
+        assert keeping.damaged[0].startswith(f"ConfigMap {name} in namespace {SUITE} is not an entry of a journal")
+        assert machine.stand.hand.get(paths.config_map(SUITE, name))["data"] == {KEY: "{"}
+
+
+def test_a_local_copy_is_not_forgotten_with_the_journal_of_another_run(machine: Others) -> None:
+    """The journal in the cluster is of another run than the local copy, whose namespace somebody deleted meanwhile."""
+    kill(machine)
+    machine.stand.hand.delete(paths.config_map(SUITE, entry_name("run-1", paths.node("a"))))
+    machine.cluster = machine.connect()
+    before = Safekeeping(machine.cluster, "run-2").enter()
+    machine.cluster.set_labels("b", {NVSM: "false"})
+    machine.keeping = before
+    kill(machine)
+    machine.cluster = machine.connect()
+
+    found = find_journals(machine.cluster, machine.file)
+    for journal in found.readable:
+        if journal.run == "run-2":
+            restore(machine.cluster, journal)
+
+    assert [journal.run for journal in found.readable] in (["run-1", "run-2"], ["run-2", "run-1"])
+    assert machine.file.exists()
+
+
+def test_a_namespace_that_somebody_keeps_from_going_away_is_told(
+    machine: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.cluster, "limits", replace(QUICK, pod_gone=0.5))
+    theirs = paths.config_map(SUITE, "theirs")
+    body = {"metadata": {"name": "theirs", "finalizers": ["example.com/hold"]}}
+    machine.stand.hand.create(paths.config_maps(SUITE), body)
+
+    report = restored(machine)
+
+    assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
+    assert report.changed_since[-1] == (
+        "namespace mig-conformance is still being deleted: Some resources are remaining: configmaps. has 1 resource "
+        "instances; Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
+    )
+    with pytest.raises(InconclusiveError, match=r"is still being deleted: .*; remove what keeps it, then try again"):
+        Safekeeping(machine.cluster, "run-2").enter()
+
+    machine.stand.hand.patch(theirs, {"metadata": {"finalizers": None}})
+
+
+def test_a_namespace_in_which_somebody_has_a_pod_stays_and_is_named(machine: Others) -> None:
+    machine.stand.pod("theirs", namespace=SUITE, node="a")
+    machine.cluster.wait(lambda: machine.cluster.pod("theirs", SUITE), "the pod", 10)
+
+    report = restored(machine)
+
+    assert report.outcome is RestoreOutcome.EXACT
+    assert report.changed_since[-1] == (
+        "namespace mig-conformance of the suite stays: somebody else has pods there (theirs)"
+    )
 
 
 def test_a_pod_of_the_suite_that_somebody_keeps_is_no_difference(

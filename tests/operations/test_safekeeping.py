@@ -349,7 +349,7 @@ def test_a_run_that_lost_its_lease_ends_and_restores_nothing(stand: Stand, clust
     assert cluster.node("a").labels["nvidia.com/gpu.deploy.dcgm"] == "false"
 
 
-@pytest.mark.parametrize("at", ["ensure_namespace", "remove_leftovers", "journals_in_cluster"])
+@pytest.mark.parametrize("at", ["ensure_namespace", "remove_leftovers", "find_journals"])
 def test_a_run_that_is_interrupted_before_it_began_leaves_nothing(
     at: str, stand: Stand, lived_in: MigCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

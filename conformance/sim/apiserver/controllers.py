@@ -1,4 +1,4 @@
-"""The controllers that run beside the API server: garbage collection, namespaces and disruption budgets.
+"""The controllers that run beside the API server: garbage collection and disruption budgets.
 
 They behave like their counterparts in kube-controller-manager v1.36, but read and write the store directly.
 """
@@ -23,15 +23,11 @@ from conformance.sim.workqueue import KeyT, WorkQueue
 _LOG = logging.getLogger(__name__)
 _Place = tuple[ResourceKey, Key]
 _COLLECTING = WriteOptions(field_manager="garbage-collector")
-_NAMESPACES: ResourceKey = ("", "namespaces")
-INITIAL = ("default", "kube-node-lease", "kube-public", "kube-system")
-"""Namespaces that every cluster has."""
-_FILLING = WriteOptions(field_manager="kube-controller-manager")
 _BUDGETS: ResourceKey = ("policy", "poddisruptionbudgets")
 _PODS: ResourceKey = ("", "pods")
 
 
-def _queue(reconcile: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
+def work_queue(reconcile: Callable[[KeyT], None]) -> WorkQueue[KeyT]:
     """Return a queue that calls `reconcile` for each key and yields to the event loop after each.
 
     An exception is logged: one key that cannot be handled must not stop the controller.
@@ -58,7 +54,7 @@ class GarbageCollector:
         self._registry = registry
         self._places: dict[str, _Place] = {}
         self._dependents: dict[str, set[_Place]] = {}
-        self.queue = _queue(self._reconcile)
+        self.queue = work_queue(self._reconcile)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:
@@ -155,64 +151,6 @@ def _waits_for_collector(obj: Object) -> bool:
     return deleting and (ORPHAN_FINALIZER in finalizers or FOREGROUND_FINALIZER in finalizers)
 
 
-class NamespaceController:
-    """Fills new namespaces and empties namespaces that are being deleted.
-
-    Does the work of the namespace, service account and root CA controllers.
-
-    Args:
-        registry: Access to all objects.
-        certificate: Certificate of the server's authority (PEM), for the ConfigMap `kube-root-ca.crt`.
-    """
-
-    def __init__(self, registry: Registry, certificate: str) -> None:
-        self._registry = registry
-        self._contents: tuple[tuple[str, Object], ...] = (
-            ("serviceaccounts", {"metadata": {"name": "default"}}),
-            ("configmaps", {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": certificate}}),
-        )
-        self.queue = _queue(self._reconcile)
-        registry.store.listen(self._changed)
-
-    def _changed(self, resource: ResourceKey, event: Event) -> None:
-        namespace, name = event.record.key
-        if resource == _NAMESPACES and event.type != "DELETED":
-            self.queue.add(name)
-        elif event.type == "DELETED" and namespace:
-            self.queue.add(namespace)
-
-    def _reconcile(self, name: str) -> None:
-        record = self._registry.store.collection(_NAMESPACES).get(("", name))
-        if record is None:
-            return
-        if look(record.data, "metadata", "deletionTimestamp"):
-            self._empty(name)
-        else:
-            self._fill(name)
-
-    def _fill(self, namespace: str) -> None:
-        for plural, body in self._contents:
-            served = self._registry.catalog.builtin("", plural)
-            if self._registry.collection(served).get((namespace, body["metadata"]["name"])) is None:
-                self._registry.create(served, namespace, body, _FILLING)
-
-    def _empty(self, namespace: str) -> None:
-        """Delete everything in a namespace, then the namespace itself once it is empty."""
-        for served in self._registry.catalog.stored():
-            if served.resource.namespaced:
-                for record in self._registry.collection(served).records(namespace):
-                    delete(self._registry, served, record, DeleteOptions())
-        left = any(
-            self._registry.collection(served).records(namespace)
-            for served in self._registry.catalog.stored()
-            if served.resource.namespaced
-        )
-        namespaces = self._registry.store.collection(_NAMESPACES)
-        own = namespaces.get(("", namespace))
-        if own and not left and not look(own.data, "metadata", "finalizers"):
-            namespaces.remove(own.key)
-
-
 def disruption_budgets_of(registry: Registry, pod: Object) -> list[Object]:
     """Return the budgets that limit the eviction of `pod`; none for a pod that is not running."""
     if look(pod, "status", "phase") in ("Pending", *FINISHED) or look(pod, "metadata", "deletionTimestamp"):
@@ -235,7 +173,7 @@ class DisruptionController:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.queue = _queue(self._reconcile)
+        self.queue = work_queue(self._reconcile)
         registry.store.listen(self._changed)
 
     def _changed(self, resource: ResourceKey, event: Event) -> None:

@@ -14,8 +14,9 @@ from typing import Protocol, TextIO, cast
 
 from aiohttp import web
 
-from conformance.sim.apiserver.controllers import INITIAL, DisruptionController, GarbageCollector, NamespaceController
+from conformance.sim.apiserver.controllers import DisruptionController, GarbageCollector
 from conformance.sim.apiserver.errors import ApiError, internal, unavailable
+from conformance.sim.apiserver.namespaces import INITIAL, NamespaceController
 from conformance.sim.apiserver.objects import Object
 from conformance.sim.apiserver.resources.catalog import Catalog, CustomResources
 from conformance.sim.apiserver.resources.pods import SYSTEM_PRIORITIES

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from conformance.sim.apiserver.errors import Cause, invalid, unsupported
+from conformance.sim.apiserver.errors import Cause, forbidden_field, invalid, unsupported
 from conformance.sim.apiserver.objects import Object, look, replaced, without
 from conformance.sim.apiserver.resources import definitions, metadata, pods
 from conformance.sim.apiserver.resources.selectors import selector_of
@@ -92,6 +92,17 @@ def _node_violations(node: Object) -> list[Cause]:
     return found
 
 
+def _content_violations(new: Object, old: Object) -> list[Cause]:
+    """Return the validation errors of a change to a ConfigMap or Secret: one that is immutable stays so.
+
+    Source: kubernetes/kubernetes v1.36, pkg/apis/core/validation (ValidateConfigMapUpdate, ValidateSecretUpdate).
+    """
+    if not old.get("immutable"):
+        return []
+    changed = [field for field in ("immutable", "data", "binaryData") if new.get(field) != old.get(field)]
+    return [forbidden_field(field, "field is immutable when `immutable` is set") for field in changed]
+
+
 def _secret(secret: Object) -> Object:
     plain = secret.get("stringData")
     if not plain:
@@ -143,6 +154,7 @@ CUSTOM = Kind(counts_generation=True, needs_revision=True)
 """Behaviour of every custom resource."""
 
 _KINDS: Mapping[tuple[str, str], Kind] = {
+    ("", "configmaps"): Kind(update_violations=_content_violations),
     ("", "endpoints"): Kind(made_by_update=True),
     ("", "events"): Kind(made_by_update=True),
     ("", "namespaces"): Kind(prepare=_namespace, answers_object=True),
@@ -156,7 +168,7 @@ _KINDS: Mapping[tuple[str, str], Kind] = {
         counts_generation=True,
         answers_object=True,
     ),
-    ("", "secrets"): Kind(default=_secret),
+    ("", "secrets"): Kind(default=_secret, update_violations=_content_violations),
     ("", "serviceaccounts"): Kind(answers_object=True),
     ("", "services"): Kind(made_by_update=True, answers_object=True),
     ("", "persistentvolumes"): Kind(answers_object=True),

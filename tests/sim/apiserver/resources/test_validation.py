@@ -226,3 +226,34 @@ def test_unknown_paths_are_not_found(http: Http, namespace: str) -> None:
 def test_verb_that_a_path_does_not_have_is_refused(http: Http, config_maps: str, node: str) -> None:
     assert http.post(f"{config_maps}/x", {}).status == 405
     assert http.delete(f"{node}/status").status == 405
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"data": {"k": "other"}}, "data"),
+        ({"data": {"k": None}}, "data"),
+        ({"binaryData": {"b": "AA=="}}, "binaryData"),
+        ({"immutable": False}, "immutable"),
+        ({"immutable": None}, "immutable"),
+    ],
+    ids=["other value", "no value", "binary data", "mutable", "unset"],
+)
+def test_an_immutable_config_map_stays_as_it_is(
+    http: Http, config_maps: str, change: dict[str, object], field: str
+) -> None:
+    http.post(config_maps, {"metadata": {"name": "x"}, "data": {"k": "v"}, "immutable": True})
+
+    refused = http.merge(f"{config_maps}/x", change)
+
+    assert (refused.status, refused.reason) == (422, "Invalid")
+    (cause,) = refused.body["details"]["causes"]
+    assert (cause["field"], cause["reason"]) == (field, "FieldValueForbidden")
+    assert cause["message"] == "Forbidden: field is immutable when `immutable` is set"
+
+
+def test_labels_of_an_immutable_config_map_may_change_and_it_may_be_deleted(http: Http, config_maps: str) -> None:
+    http.post(config_maps, {"metadata": {"name": "x"}, "data": {"k": "v"}, "immutable": True})
+
+    assert http.merge(f"{config_maps}/x", {"metadata": {"labels": {"a": "b"}}}).status == 200
+    assert http.delete(f"{config_maps}/x").status == 200
