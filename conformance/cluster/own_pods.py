@@ -18,7 +18,8 @@ def own_pod(cluster: Cluster, pod: PodView) -> PodView | None:
     now = cluster.pod(pod.name, pod.namespace)
     if now is not None and now.uid == pod.uid:
         return now
-    steps = cluster.timeline.of(PodChange, node=pod.assigned_node)
-    if not cluster.writes.deleted(pod.uid) and not any(step.uid == pod.uid for step in steps):
+    steps = cluster.timeline.of(PodChange, node=pod.assigned_node or None)
+    was_bound = any(step.uid == pod.uid and step.node for step in steps)
+    if not was_bound and not cluster.writes.deleted(pod.uid):
         raise InconclusiveError(f"somebody deleted pod {pod} of the suite before it was bound to a node")
     return None

@@ -12,7 +12,6 @@ from conformance.cluster.own_pods import own_pod
 from conformance.operations.mig_cluster import MigCluster
 from tests.cluster.stand import Stand, pod_manifest
 
-
 OURS = pod_manifest("ours")
 OURS["metadata"]["namespace"] = "default"
 
