@@ -13,6 +13,7 @@ from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.views import timestamp
 from conformance.operations.errors import LeaseHeldError
 from conformance.operations.mig_cluster import MigCluster
+from conformance.operations.namespace import unless_deleted
 from conformance.spec.times import api_micro_time
 
 LEASE_NAME: Final = "mig-conformance"
@@ -158,7 +159,7 @@ class RunLease:
             )
         except ApiError as error:
             if not (error.not_found or error.conflict):
-                raise
+                raise unless_deleted(self._cluster, error) from error
             held = self._read()
             if held is None:
                 raise LeaseHeldError(f"somebody deleted lease {LEASE_NAME} or namespace {self._namespace}") from error
