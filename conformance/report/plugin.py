@@ -127,7 +127,7 @@ class _Writer:
         """
         if not self._run.backend or self._refused:
             return
-        self._run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        self._run.status = int(session.exitstatus)
         judgement = judge(self._run)
         session.exitstatus = exit_status(session.exitstatus, judgement.verdict, self._required)
         ending = Ending(self._required, session.exitstatus)

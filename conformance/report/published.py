@@ -10,6 +10,7 @@ from conformance.operations.publication import Publication
 from conformance.report.assemble import gpu_kind
 from conformance.report.model import BAD_OUTCOMES, NodeOutcome, Report, Verdict
 from conformance.report.terminal import summary
+from conformance.report.verdict import JUDGED
 
 GOOD: Final = (Verdict.CERTIFIED, Verdict.PARTIAL)
 """Verdicts that say nothing bad about the cluster."""
@@ -39,8 +40,14 @@ def publication(report: Report, file: Path) -> Publication:
 
 
 def node_outcome(report: Report, node: str) -> str:
-    """Return what became of a node: `failed`, `passed`, or why it was not judged, see `NodeOutcome`."""
+    """Return what became of a node: `failed`, `passed`, or why it was not judged, see `NodeOutcome`.
+
+    A node at which no case came to a result is `untested`: the run ended before, or every case there was left out.
+    """
     (found,) = (it for it in report.environment.nodes if it.name == node)
-    if any(case.node == node and case.outcome in BAD_OUTCOMES for case in report.cases):
+    outcomes = {case.outcome for case in report.cases if case.node == node}
+    if not outcomes.isdisjoint(BAD_OUTCOMES):
         return "failed"
-    return "passed" if found.outcome is NodeOutcome.JUDGED else found.outcome.value
+    if found.outcome is not NodeOutcome.JUDGED:
+        return found.outcome.value
+    return "untested" if outcomes.isdisjoint(JUDGED) else "passed"

@@ -83,7 +83,7 @@ class Run:
         invocation: How the run was started.
         profile: Value of --profile.
         backend: Value of --cluster; empty until the session was opened, or a signal ended that.
-        interrupted: Whether a signal ended the run before its last case.
+        status: Exit status of pytest; 0 until the run is over.
         simulated_gpus: Whether the GPUs are simulated.
         operator_namespace: Namespace of the operator and its operands.
         environment: Versions and nodes, as found.
@@ -123,7 +123,7 @@ class Run:
     invocation: Invocation = field(default_factory=Invocation)
     profile: str = "full"
     backend: str = ""
-    interrupted: bool = False
+    status: int = 0
     simulated_gpus: bool = False
     operator_namespace: str = OPERATOR_NAMESPACE
     environment: Environment = field(default_factory=Environment)

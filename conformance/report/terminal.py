@@ -34,7 +34,7 @@ _LISTED_NODES: Final = 4
 _LISTED_REASONS: Final = 8
 _RESTORED: Final = {
     "exact": "exact: labels and strategy are as they were found",
-    "failed": "failed: the cluster differs from what was found",
+    "failed": "failed: the cluster differs from what was found; see `mig-conformance restore show`",
     "not-needed": "not needed: nothing was changed",
 }
 
@@ -129,6 +129,8 @@ def _cases(report: Report) -> Row:
 def _restore(report: Report) -> Row:
     restore = report.restore
     outcome = _RESTORED[restore.outcome]
+    if restore.hindered:
+        outcome = "not completed: `mig-conformance restore apply` puts back what is left, cordons too"
     if restore.outcome == "exact" and restore.changed_since:
         outcome = "exact, except for what others changed since; that stays as it is"
     told = (restore.differences, restore.changed_since, restore.earlier)

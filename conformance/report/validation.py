@@ -127,9 +127,7 @@ def _shown(counts: dict[str, int]) -> str:
 
 
 def _verdict(report: Report) -> Iterator[str]:
-    verdict, _ = conclude(
-        report.cases, report.restore, report.requirements, report.reasons, interrupted=report.interrupted
-    )
+    verdict, _ = conclude(report.cases, report.restore, report.requirements, report.reasons, status=report.exit_status)
     if verdict is not report.verdict:
         yield f"verdict is {report.verdict}, the outcomes make it {verdict}"
     elif (verdict is Verdict.CERTIFIED) != (not report.reasons):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import Final
 
 from conformance.operations.restored import Restore
 from conformance.report.causes import trouble_of
@@ -23,7 +24,13 @@ from conformance.spec.requirements import RELATED, REQUIREMENTS, Requirement
 from conformance.wording import counted
 
 _NOT_BACK = "the cluster could not be put back as it was found"
-_JUDGED = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR)
+_ENDED_EARLY: Final = {
+    2: "the run was interrupted before it judged anything",
+    3: "pytest ended with an internal error before the run judged anything",
+}
+"""Why a run ended before its last case for no reason of the cluster, by exit status of pytest."""
+JUDGED: Final = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR)
+"""Outcomes of cases that judged something."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def judge(run: Run) -> Judgement:
     """
     requirements = requirement_results(run.cases.values(), run.left_out)
     omissions = _omissions(run, requirements)
-    verdict, reasons = conclude(run.cases.values(), run.restore, requirements, omissions, interrupted=run.interrupted)
+    verdict, reasons = conclude(run.cases.values(), run.restore, requirements, omissions, status=run.status)
     return Judgement(verdict, reasons, requirements)
 
 
@@ -55,7 +62,7 @@ def conclude(
     requirements: Iterable[RequirementResult],
     omissions: Iterable[str],
     *,
-    interrupted: bool,
+    status: int,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict, and why it is not `certified`.
 
@@ -64,12 +71,12 @@ def conclude(
         restore: How the restore ended.
         requirements: The requirements, as the cases judged them.
         omissions: What was not tested, one line each.
-        interrupted: Whether the user ended the run before its last case.
+        status: Exit status of pytest.
     """
     core = {row.id for row in requirements if row.level == "core"}
     failures, troubles = _failures(cases), _troubles(cases, restore)
-    if interrupted and not _judges(cases, core):
-        troubles.append("the run was interrupted before it judged anything")
+    if status in _ENDED_EARLY and not _judges(cases, core):
+        troubles.append(_ENDED_EARLY[status])
     # What is missing at the end of a run that could not judge has most likely the same cause.
     consequences = _consequences(cases, restore, core)
     if not troubles:
@@ -161,7 +168,7 @@ def _consequences(cases: Iterable[Case], restore: Restore, core: Set[str]) -> li
 
 
 def _judges(cases: Iterable[Case], core: Set[str]) -> bool:
-    return any(case.outcome in _JUDGED and not core.isdisjoint(case.requirements) for case in cases)
+    return any(case.outcome in JUDGED and not core.isdisjoint(case.requirements) for case in cases)
 
 
 def _omissions(run: Run, requirements: Iterable[RequirementResult]) -> list[str]:

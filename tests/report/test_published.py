@@ -24,7 +24,7 @@ def test_a_publication_has_the_verdict_its_reasons_and_the_digest_of_the_file(tm
     assert (found.gpus, found.suite) == ("simulated", report.suite_version)
     assert found.headline == "not-certified, speaks of 13 of 28 requirements; 1 of 14 cases failed"
     assert found.report == f"sha256:{hashlib.sha256((tmp_path / REPORT_FILE).read_bytes()).hexdigest()}"
-    assert found.nodes == {"sim-0": "passed", "sim-1": "failed"}
+    assert found.nodes == {"sim-0": "untested", "sim-1": "failed"}
     assert found.summary.startswith("verdict       not-certified, ")
     assert str(tmp_path) not in found.summary
     assert "\nrestore       not needed" in found.summary
@@ -39,7 +39,8 @@ def test_a_publication_has_the_verdict_its_reasons_and_the_digest_of_the_file(tm
     ],
 )
 def test_a_node_that_was_not_judged_says_so(outcome: NodeOutcome, expected: str) -> None:
-    report = report_of(run_of())
+    passed = case("test_x.py::test_x[single-a-sim-0]", Outcome.PASSED, "D-06").model_copy(update={"node": "sim-0"})
+    report = report_of(run_of(passed))
     nodes = tuple(node.model_copy(update={"outcome": outcome}) for node in report.environment.nodes)
     environment = report.environment.model_copy(update={"nodes": nodes})
 

@@ -137,7 +137,7 @@ def test_not_certified() -> None:
         states        none: every node stayed as it was found
         reconfigured  0 times, for 0 distinct states
         cases         13 passed, 2 failed, 1 error, in 12 s
-        restore       failed: the cluster differs from what was found
+        restore       failed: the cluster differs from what was found; see `mig-conformance restore show`
                       sim-0: nvidia.com/mig.config is a, was b
         failed        D-02 State passes through pending to success: 1 of 2 cases
                       D-06 Resources under single: 2 of 3 cases

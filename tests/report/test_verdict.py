@@ -153,9 +153,13 @@ def test_a_run_that_could_judge_nothing_is_no_finding() -> None:
         ((case("test_a.py::test_a", Outcome.FAILED, CORE[0]),), Verdict.NOT_CERTIFIED),
     ],
 )
-def test_a_run_that_the_user_ends_is_no_finding_of_its_own(cases: tuple[Case, ...], verdict: Verdict) -> None:
+@pytest.mark.parametrize("status", [pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR])
+def test_a_run_that_ends_early_for_reasons_of_its_own_is_no_finding(
+    status: int, cases: tuple[Case, ...], verdict: Verdict
+) -> None:
+    """A signal, or pytest's own error: for example a closed pipe, `pytest | head`."""
     run = run_of(*cases)
-    run.interrupted = True
+    run.status = status
 
     assert judge(run).verdict is verdict
 
