@@ -50,7 +50,8 @@ def connect(kubeconfig: Path, context: str | None, limits: Limits) -> Transport:
         wrong = f" has no context {context}" if context is not None and context not in known else f": {error}"
         raise ClusterError(f"{kubeconfig}{wrong}{listed}") from error
     except _NO_KUBECONFIG as error:
-        said = " ".join(str(error).split())
+        unparsed = isinstance(error, yaml.YAMLError)
+        said = " ".join(str(error).split()) if unparsed else "it lacks the lists and mappings of one"
         raise ClusterError(f"{kubeconfig} is no kubeconfig, name another one with --kubeconfig: {said}") from error
     configuration.retries = urllib3.Retry(total=0, redirect=3)
     configuration.keep_alive = True

@@ -299,8 +299,9 @@ class Transport:
             self.requests[verb] += 1
 
     def _no_answer(self, why: object) -> str:
+        said = str(why).rpartition("): ")[2]  # urllib3 puts its connection in front of what happened
         return (
-            f"the API server {self.server} does not answer: {why}; check the kubeconfig's server address and "
+            f"the API server {self.server} does not answer: {said}; check the kubeconfig's server address and "
             "certificates, and that the cluster is running"
         )
 

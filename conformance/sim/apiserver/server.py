@@ -99,13 +99,13 @@ class ApiServer:
     async def start(self) -> None:
         """Start serving in the running event loop and write the kubeconfig."""
         CustomResources(self.store, self._catalog)
+        if self._settings.audit_log is not None:
+            self._audit = self._settings.audit_log.open("a", encoding="utf-8", buffering=1)
         runs = (
             GarbageCollector(self._registry).queue.run(),
             NamespaceController(self._registry, self._access.certificate).queue.run(),
             DisruptionController(self._registry).queue.run(),
         )
-        if self._settings.audit_log is not None:
-            self._audit = self._settings.audit_log.open("a", encoding="utf-8", buffering=1)
         self._controllers = [asyncio.create_task(run) for run in runs]
         self._create_initial_objects()
         self._runner = web.ServerRunner(web.Server(self._answer, handler_cancellation=True, access_log=None))

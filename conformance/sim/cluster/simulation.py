@@ -129,7 +129,7 @@ class Simulation:
             self._endings.push_async_callback(kube.close)
             await self._work(kube, Suite(kubeconfig, self._context) if self._options.runs_suite else None)
         except (KubeError, aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
-            raise SimulationError(f"the API server cannot be used: {error!r}") from error
+            raise SimulationError(f"the API server cannot be used: {str(error) or repr(error)}") from error
         if ready_within is not None and self._options.operator and self.nodes:
             await self._until_ready(kube, ready_within)
         return kubeconfig
