@@ -73,7 +73,9 @@ def test_no_such_context(tmp_path: Path) -> None:
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match=r"https://127.0.0.1:1 does not answer: Failed to establish .*check the kubeconfig"):
+    with pytest.raises(
+        UnreachableError, match=r"https://127.0.0.1:1 does not answer: Failed to establish .*check the kubeconfig"
+    ):
         connect(kubeconfig(tmp_path, "https://127.0.0.1:1"), None, QUICK)
 
 
