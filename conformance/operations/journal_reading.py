@@ -28,7 +28,9 @@ class Journals:
 
 
 def find_journals(cluster: Cluster, file: Path | None = None) -> Journals:
-    """Return the journals in the cluster and in a local file; an entry that is in both is taken from the file.
+    """Return the journals in the cluster and in a local file, which is asked for what is not in the cluster.
+
+    The file may be an older copy. What is not in the cluster was deleted there, or the change was not made.
 
     Raises:
         ClusterError: The ConfigMaps cannot be read, or the file; see `journals_in_file`.
@@ -51,7 +53,7 @@ def find_journals(cluster: Cluster, file: Path | None = None) -> Journals:
     for run, path in local:
         damaged.pop(entry_name(run, path), None)
     files = {run: file for run, _ in local}
-    return Journals(_by_run(cluster, (entries | local).values(), files), tuple(damaged.values()))
+    return Journals(_by_run(cluster, (local | entries).values(), files), tuple(damaged.values()))
 
 
 def journals_in_cluster(cluster: Cluster) -> tuple[Journal, ...]:

@@ -107,7 +107,7 @@ class _Restoring:
             self._configurations.remove(one)
         self._verify()
         for one in nodes:
-            if self._is_back(one) or not (self._hurried() or self._is_away(one)):
+            if not self._keeps_cordon(one):
                 self._fields(one, lambda field: field.is_cordon)
         for one in others:
             self._delete_created(one)
@@ -268,6 +268,12 @@ class _Restoring:
         if one.raw is None or view is None or found is None:
             return True
         return all(view.labels.get(key) == found.labels.get(key) for key in (MIG_CONFIG, MIG_CONFIG_STATE))
+
+    def _keeps_cordon(self, one: Comparison) -> bool:
+        """Whether a node must stay cordoned for now. Without an operator, nobody brings its geometry back later."""
+        if self._is_back(one) or not self._cluster.policies():
+            return False
+        return self._hurried() or self._is_away(one)
 
     def _is_away(self, one: Comparison) -> bool:
         """Whether nobody can tell yet that a node is as it was: it is not Ready, or mig-manager is kept off it."""

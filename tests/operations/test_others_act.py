@@ -360,8 +360,14 @@ def test_a_value_of_the_suite_that_somebody_else_applied_too_is_theirs(machine: 
     assert report.changed_since[0].startswith(f"{field} is all-1g.10gb (by flux)")
 
 
-def test_without_a_policy_all_that_the_suite_wrote_is_put_back_and_nothing_is_awaited(machine: Others) -> None:
+@pytest.mark.parametrize("ready", [True, False], ids=["Ready", "not Ready"])
+def test_without_a_policy_all_that_the_suite_wrote_is_put_back_and_nothing_is_awaited(
+    machine: Others, ready: bool
+) -> None:
     machine.suite_cordons_and_sets_its_witness(name="a")
+    if not ready:
+        machine.stand.lose("a")
+        machine.cluster.wait(lambda: not machine.cluster.node("a").ready, "the node not to be Ready", 10)
     machine.stand.hand.delete(paths.policy(POLICY))
     with suppress(ForeignChangeError):  # once it is seen
         machine.cluster.wait(lambda: not machine.cluster.policies(), "the end of the policy", 10)
@@ -454,6 +460,20 @@ def test_a_damaged_entry_does_not_hide_the_others(machine: Others, has_file: boo
     else:
         assert keeping.damaged[0].startswith(f"ConfigMap {name} in namespace {SUITE} is not an entry of a journal")
         assert machine.stand.hand.get(paths.config_map(SUITE, name))["data"] == {KEY: "{"}
+
+
+def test_an_older_local_copy_hides_nothing_that_is_in_the_cluster(machine: Others) -> None:
+    """It lacks what the run changed after it was copied."""
+    copy = machine.file.read_bytes()
+    machine.suite_cordons_and_sets_its_witness(name="a")
+    kill(machine)
+    machine.file.write_bytes(copy)
+    machine.cluster = machine.connect()
+
+    with Safekeeping(machine.cluster, "restore").finishing(machine.file):
+        pass
+
+    assert (machine.now(label("a", MIG_CONFIG)), machine.now(cordon("a"))) == ("all-disabled", None)
 
 
 def test_a_local_copy_is_not_forgotten_with_the_journal_of_another_run(machine: Others) -> None:
