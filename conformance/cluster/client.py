@@ -264,8 +264,7 @@ class Cluster(ObservedCluster):
 
         Succeeds if the pod no longer exists.
         """
-        self.writes.delete(pod.uid)
-        self.transport.delete(paths.pod(pod.namespace, pod.name))
+        self._delete(pod, None)
 
     def kill_pod(self, pod: PodView) -> None:
         """Delete a pod with the shortest grace period, without waiting for its end.
@@ -276,8 +275,16 @@ class Cluster(ObservedCluster):
         """
         current = self.pod(pod.name, pod.namespace) or pod  # the one that is given may be older than its binding
         lost = [node.name for node in self.nodes() if not node.ready]
-        self.writes.delete(current.uid)
-        self.transport.delete(paths.pod(pod.namespace, pod.name), grace=0 if current.node in lost else 1)
+        self._delete(current, 0 if current.node in lost else 1)
+
+    def _delete(self, pod: PodView, grace: int | None) -> None:
+        """Delete a pod, and record that this client did; not if somebody was first: that may explain a failure."""
+        now = self.pod(pod.name, pod.namespace)
+        if first := now is not None and now.uid == pod.uid and not now.terminating:
+            self.writes.delete(pod.uid)
+        existed = self.transport.delete(paths.pod(pod.namespace, pod.name), grace=grace)
+        if first and not existed:
+            self.writes.not_deleted(pod.uid)
 
     def execute(self, pod: PodView, command: Sequence[str], container: str | None = None) -> Execution:
         """Run a command in a container and return its output and exit code. None selects the only container.

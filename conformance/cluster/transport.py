@@ -144,8 +144,8 @@ class Transport:
         """Patch an object (PATCH). A failed `test` operation of a JSON patch raises ApiError with status 422."""
         return self._json("PATCH", path, body=body, query={"fieldManager": self.manager}, content=kind)
 
-    def delete(self, path: str, *, grace: int | None = None, version: str | None = None) -> None:
-        """Delete an object (DELETE); succeeds if it does not exist.
+    def delete(self, path: str, *, grace: int | None = None, version: str | None = None) -> bool:
+        """Delete an object (DELETE); return whether it existed.
 
         Args:
             path: Path of the object.
@@ -160,6 +160,8 @@ class Transport:
         except ApiError as error:
             if not error.not_found:
                 raise
+            return False
+        return True
 
     def probe(self) -> dict[str, Any]:
         """Read the server's version, without retries and with the short limit `limits.connect`."""

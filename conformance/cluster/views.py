@@ -75,6 +75,7 @@ class DaemonSetView:
             is taken from another object are left out.
         template_hash: The operator's hash of the spec that it applied last; empty if there is none.
         selector: Labels of the nodes on which it runs.
+        spec_written: When each field manager last wrote to the spec; empty if the server does not record that.
     """
 
     name: str
@@ -90,6 +91,7 @@ class DaemonSetView:
     env: Mapping[str, Mapping[str, str]]
     template_hash: str
     selector: Mapping[str, str] = field(default_factory=dict)
+    spec_written: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def strategy(self) -> str | None:
@@ -215,6 +217,11 @@ def daemon_set_view(raw: Raw) -> DaemonSetView:
         env={container["name"]: _env(container) for container in containers},
         template_hash=(meta.get("annotations") or {}).get(TEMPLATE_HASH, ""),
         selector=pod.get("nodeSelector") or {},
+        spec_written={
+            str(entry.get("manager", "")): timestamp(entry["time"])
+            for entry in meta.get("managedFields") or ()
+            if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time")
+        },
     )
 
 

@@ -58,6 +58,11 @@ class OwnWrites:
         with self._lock:
             self._deleted.add(uid)
 
+    def not_deleted(self, uid: str) -> None:
+        """Record that this client did not delete an object after all: it was gone already."""
+        with self._lock:
+            self._deleted.discard(uid)
+
     def deleted(self, uid: str) -> bool:
         """Whether this client deleted the object with a UID."""
         with self._lock:

@@ -11,10 +11,11 @@ from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
 from conformance.operations.comparison import Comparison
 from conformance.operations.fields import Field, by, label, look_up, policy_field
-from conformance.operations.held_up import of_others, takes_off
+from conformance.operations.held_up import of_others, respecified, takes_off
 from conformance.operations.interference import BY_ANYBODY
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import lasting_taints
+from conformance.operations.verification import not_rolled
 from conformance.spec.names import MIG_CONFIG_STATE
 
 
@@ -52,6 +53,18 @@ def other_labels(cluster: MigCluster, one: Comparison) -> dict[Field, str]:
             continue
         if of_others(one, field, now) or takes_off(one, key, was, now):
             lines[field] = f"{field} is {now or 'absent'}{by(one.raw, field)}, was {was or 'absent'}"
+    return lines
+
+
+def other_specs(cluster: MigCluster, compared: Sequence[Comparison]) -> dict[Field, str]:
+    """Return the DaemonSets that others changed since the run began, and that have not rolled out."""
+    lines = {}
+    for one in compared if cluster.policies() else ():
+        found = one.entry.found if one.entry.object.startswith(paths.policies()) else None
+        for view in map(cluster.daemon_set, found.ready if found else ()):
+            if view is not None and not view.rolled and (who := respecified(view, one.entry.begun)):
+                field = Field(f"{paths.daemon_sets(view.namespace)}/{view.name}", ("spec",))
+                lines[field] = f"{not_rolled(view)}; {', '.join(who)} changed it"
     return lines
 
 

@@ -76,8 +76,18 @@ def compare(cluster: Cluster, entry: Entry) -> Comparison:
         return Comparison(entry, None, {}, {whole: f"{object_name(entry.object)} is gone"} if by_others else {})
     if raw["metadata"]["uid"] != entry.uid and not entry.deleted:
         line = f"{object_name(entry.object)} is another object of the same name, which stays as it is"
-        return Comparison(entry, None, {}, {whole: line})
+        return Comparison(entry, None, {}, {whole: line + _copied(entry, raw)})
     return _compare_fields(entry, raw)
+
+
+def _copied(entry: Entry, raw: Raw) -> str:
+    """Describe values of the suite in an object that somebody created in place of another, maybe as a copy of it."""
+    told = [
+        f"{one} is {_text(change.written[-1])}, was {_text(change.original)}"
+        for one, change in entry.changes.items()
+        if look_up(raw, one.keys) == change.written[-1] != change.original
+    ]
+    return f"; it has values of the suite: {'; '.join(told)}" if told else ""
 
 
 def compare_created(entry: Entry, raw: Raw | None) -> Comparison:

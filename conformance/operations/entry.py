@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
@@ -11,6 +12,7 @@ from conformance.cluster.views import Raw
 from conformance.operations.fields import Field, Value, depth, look_up, product_writes, turned_into, writers
 from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
 
+_OBJECTS: Final = ("/api/v1/", "/apis/")
 _MANAGER: Final = frozenset({"mig-manager", "mig-parted", "nvidia-mig-manager"})
 """Field managers of mig-manager: its script names itself, and a Go program is called like its file."""
 
@@ -144,14 +146,14 @@ class Entry:
         """Read an entry from JSON data.
 
         Raises:
-            KeyError, TypeError: The data is not an entry, or has something that this version of the suite does not know
-                and could not put back.
+            KeyError, TypeError, AttributeError: The data is not an entry, or has something that this version of the
+                suite does not know and could not put back.
         """
         found = data["found"]
         changed = {key for one in data["changes"] for key in one}
         if unknown := data.keys() - _KEYS | (found or {}).keys() - _FOUND | changed - _CHANGED:
             raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
-        return cls(
+        entry = cls(
             **{name: str(data[name]) for name in ("run", "holder", "begun", "object", "uid")},
             found=found
             and Found(
@@ -170,6 +172,17 @@ class Entry:
             standing=data.get("standing"),
             deleted=bool(data.get("deleted")),
         )
+        if not str(data["object"]).startswith(_OBJECTS) or set(str(data["object"])) & set(" ?#%"):
+            raise TypeError(f"{data['object']} is no path of an object")
+        as_written = json.loads(json.dumps(entry.as_dict())) == {"standing": None, "deleted": False, **data}
+        if not as_written or not all(map(_is_sound, entry.changes.items())):
+            raise TypeError("something in it has another type than the suite writes")
+        return entry
+
+
+def _is_sound(change: tuple[Field, Change]) -> bool:
+    field, values = change
+    return bool(values.written) and isinstance(values.existed, int) and all(isinstance(key, str) for key in field.keys)
 
 
 _KEYS: Final = frozenset(one.name for one in fields(Entry))

@@ -9,6 +9,10 @@ class ForeignChangeError(InconclusiveError):
     """Somebody else changed the strategy or the name of the mig-parted ConfigMap, which concerns every node."""
 
 
+class OperatorGoneError(ForeignChangeError):
+    """Somebody deleted the ClusterPolicy, so that nobody answers any more."""
+
+
 class LeaseHeldError(InconclusiveError):
     """Another run of the suite holds the lease of this cluster, or this run lost it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from conformance.cluster import paths
 from conformance.cluster.transport import FIELD_MANAGER
+from conformance.cluster.views import DaemonSetView, timestamp
 from conformance.operations.comparison import Comparison
 from conformance.operations.fields import Field, label, look_up, product_writes, turned_into, writers
 from conformance.operations.interference import NEEDED_OPERANDS, PRODUCT_WRITERS
@@ -47,6 +48,17 @@ def of_others(one: Comparison, field: Field, now: str | None) -> bool:
 def takes_off(one: Comparison, key: str, was: str | None, now: str | None) -> bool:
     """Return whether somebody else's value of a label, or its removal, takes an operand off that a run needs there."""
     return key in NEEDED_OPERANDS and now not in ("true", was) and set_by_others(one, label(one.name, key), was, now)
+
+
+def respecified(view: DaemonSetView, begun: str) -> tuple[str, ...]:
+    """Return the field managers, neither the product's nor the suite's, that wrote to a spec since a run began.
+
+    Args:
+        view: The DaemonSet.
+        begun: When the run began to change the cluster, ISO 8601.
+    """
+    since, known = timestamp(begun), {FIELD_MANAGER, *PRODUCT_WRITERS}
+    return tuple(who for who, when in view.spec_written.items() if who not in known and when >= since)
 
 
 def _held_up(cluster: MigCluster, one: Comparison) -> Iterator[str]:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from conformance.cluster import paths
 from conformance.cluster.client import Cluster
 from conformance.cluster.errors import ClusterError
 from conformance.operations.entry import Entry
 from conformance.operations.journal import KEY, Journal, entry_name, is_entry
+
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading an entry raises that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ def find_journals(cluster: Cluster, file: Path | None = None) -> Journals:
         try:
             if is_entry(item):
                 entry = Entry.from_dict(json.loads(item["data"][KEY]))
+                if name != entry_name(entry.run, entry.object):
+                    raise ValueError(f"it is about {entry.object}")
                 entries[entry.run, entry.object] = entry
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _UNREADABLE:
             damaged[name] = (
                 f"ConfigMap {name} in namespace {cluster.namespace} is not an entry of a journal of this version of "
                 "the suite: run `mig-conformance restore apply` of the version that wrote it, or with `--journal` and "
@@ -98,7 +104,7 @@ def _entries_in_file(file: Path) -> dict[tuple[str, str], Entry]:
             else:
                 entry = Entry.from_dict(data["entry"])
                 entries[entry.run, entry.object] = entry
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             if number == len(lines) and isinstance(error, ValueError):
                 break
             raise ClusterError(f"{file}, line {number}: not a journal of this version of the suite") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ LEASE_NAME: Final = "mig-conformance"
 def lease_holder(cluster: Cluster) -> str:
     """Return who holds the lease now; empty if nobody does, or if the holder has stopped to renew it."""
     try:
-        spec = cluster.transport.get(paths.lease(cluster.namespace, LEASE_NAME))["spec"]
+        spec = _spec(cluster.transport.get(paths.lease(cluster.namespace, LEASE_NAME)))
     except ApiError as error:
         if error.not_found:
             return ""
@@ -69,11 +70,11 @@ class RunLease:
                 lease expires if that run was killed.
         """
         held = self._read()
-        left = _seconds_left(held["spec"]) if held is not None else 0.0
+        left = _seconds_left(_spec(held)) if held is not None else 0.0
         if held is not None and left and not patiently:
             raise LeaseHeldError(self._held_message(held))
-        if held is not None and held["spec"].get("holderIdentity"):
-            theirs = held["spec"].get("leaseDurationSeconds") or 0
+        if held is not None and _spec(held).get("holderIdentity"):
+            theirs = _spec(held).get("leaseDurationSeconds") or 0
             self._stopped.wait(left + 2 / 3 * max(theirs, self._seconds))
         self._write(held["metadata"]["resourceVersion"] if held else None)
         self._thread.start()
@@ -101,7 +102,7 @@ class RunLease:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=self._cluster.limits.request)
-        while (held := self._read()) is not None and held["spec"].get("holderIdentity") == self._holder:
+        while (held := self._read()) is not None and _spec(held).get("holderIdentity") == self._holder:
             try:
                 self._cluster.transport.delete(self._path, version=held["metadata"]["resourceVersion"])
             except ApiError as error:  # somebody wrote to it at the same moment
@@ -127,7 +128,7 @@ class RunLease:
                 renewed = time.monotonic()
 
     def _is_of_another(self, held: dict[str, Any]) -> bool:
-        spec = held["spec"]
+        spec = _spec(held)
         return spec.get("holderIdentity") != self._holder and (bool(_seconds_left(spec)) or self.taken_over)
 
     def _read(self) -> dict[str, Any] | None:
@@ -163,14 +164,16 @@ class RunLease:
             held = self._read()
             if held is None:
                 raise LeaseHeldError(f"somebody deleted lease {LEASE_NAME} or namespace {self._namespace}") from error
-            if held["spec"].get("holderIdentity") != self._holder:
-                self.taken_over = self._thread.is_alive()
+            if _spec(held).get("holderIdentity") != self._holder:
+                self.taken_over = self._thread.is_alive() and _names_somebody(_spec(held))
                 raise LeaseHeldError(self._held_message(held)) from error
             written = held  # an answer was lost, but the write was not
         self._version = written["metadata"]["resourceVersion"]
 
     def _held_message(self, held: dict[str, Any]) -> str:
-        spec, left = held["spec"], _seconds_left(held["spec"])
+        spec, left = _spec(held), _seconds_left(_spec(held))
+        if not _names_somebody(spec):
+            return f"somebody changed lease {LEASE_NAME} in namespace {self._namespace}, which this run held"
         return (
             f"another run is using this cluster: {spec.get('holderIdentity')} (last renewal {spec['renewTime']}). "
             f"Wait until it ends; if it was killed, the cluster is free in {left:.0f} s "
@@ -178,9 +181,19 @@ class RunLease:
         )
 
 
-def _seconds_left(spec: dict[str, Any]) -> float:
+def _spec(lease: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the spec of a lease; empty if somebody wrote one without it."""
+    return lease.get("spec") or {}
+
+
+def _names_somebody(spec: Mapping[str, Any]) -> bool:
+    """Return whether a run has written the lease. Its clock may be off, so its renewal may seem to be long ago."""
+    return bool(spec.get("holderIdentity") and spec.get("renewTime"))
+
+
+def _seconds_left(spec: Mapping[str, Any]) -> float:
     """Seconds until a lease expires, at most its duration; 0 if it has expired or nobody holds it."""
-    if not spec.get("holderIdentity") or not spec.get("renewTime"):
+    if not _names_somebody(spec):
         return 0.0
     seconds = spec.get("leaseDurationSeconds") or 0
     free = timestamp(spec["renewTime"]) + timedelta(seconds=seconds)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from conformance.cluster import paths
 from conformance.cluster.client import SUITE_NAMESPACE, Cluster
@@ -13,6 +13,9 @@ from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError
 from conformance.cluster.pod_view import RUN_LABEL
 from conformance.cluster.transport import Transport
 from conformance.operations.errors import ForeignChangeError
+
+_PUBLISHED: Final = frozenset({"istio-ca-root-cert", "kube-root-ca.crt", "openshift-service-ca.crt"})
+"""ConfigMaps that are in every namespace; what others put there is in that of the operator too."""
 
 
 def ensure_namespace(cluster: Cluster, run: str) -> None:
@@ -75,7 +78,7 @@ def unless_deleted(cluster: Cluster, error: ApiError) -> ClusterError:
 def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = None) -> str:
     """Delete the suite's namespace if a run of the suite created it and it is not in use.
 
-    It is in use if it has pods that the suite did not create.
+    It is in use if it has pods or ConfigMaps that the suite did not create.
 
     Args:
         cluster: The cluster.
@@ -93,10 +96,21 @@ def remove_namespace(cluster: Cluster, *, wait: bool = True, of: str | None = No
         return ""
     if of not in (None, creator):
         return ""
-    if theirs := [pod.name for pod in cluster.pods(namespace=cluster.namespace) if pod.run is None]:
-        return f"namespace {cluster.namespace} of the suite stays: somebody else has pods there ({', '.join(theirs)})"
+    if theirs := list(_of_others(cluster)):
+        return f"namespace {cluster.namespace} of the suite stays: there is something of others ({', '.join(theirs)})"
     cluster.transport.delete(paths.namespace(cluster.namespace))
     return _await_deletion(cluster, found) if wait else ""
+
+
+def _of_others(cluster: Cluster) -> Iterator[str]:
+    for pod in cluster.pods(namespace=cluster.namespace):
+        if pod.run is None:
+            yield f"pod {pod.name}"
+    everywhere = _PUBLISHED | cluster.config_maps().keys()
+    for item in cluster.transport.list(paths.config_maps(cluster.namespace)):
+        name, labels = item["metadata"]["name"], item["metadata"].get("labels") or {}
+        if name not in everywhere and RUN_LABEL not in labels:
+            yield f"ConfigMap {name}"
 
 
 def _await_deletion(cluster: Cluster, found: Mapping[str, Any]) -> str:

@@ -12,10 +12,16 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError
 from conformance.cluster.transport import PatchKind
 from conformance.cluster.views import Raw
-from conformance.operations.changed_since import other_labels, other_policy, other_taints, removed_answer
+from conformance.operations.changed_since import (
+    other_labels,
+    other_policy,
+    other_specs,
+    other_taints,
+    removed_answer,
+)
 from conformance.operations.comparison import Comparison, compare, compare_created, describe_foreign
 from conformance.operations.entry import Change
-from conformance.operations.errors import ForeignChangeError
+from conformance.operations.errors import ForeignChangeError, OperatorGoneError
 from conformance.operations.fields import Field, guarded_patch, label, look_up, policy_field, shortest_absent
 from conformance.operations.journal import Journal
 from conformance.operations.mig_cluster import MigCluster
@@ -80,6 +86,7 @@ class _Restoring:
         for entry in [entry for entry in self._journal.entries.values() if entry.deleted]:
             with self._notes.recording():
                 self._rejoin(entry.object.rpartition("/")[2])
+        self._cluster.before_check = self._check
         for entry in list(self._journal.entries.values()):
             with self._notes.recording(Field(entry.object, ())):
                 self._compared.append(compare(self._cluster, entry))
@@ -246,6 +253,7 @@ class _Restoring:
                 if not (self._hurried() or self._is_away(one) or one.name in self._configurations.unapplied):
                     self._notes.since |= removed_answer(self._cluster, one)
         with self._notes.recording():
+            self._notes.since |= other_specs(self._cluster, self._compared)
             self._notes.since |= other_policy(self._cluster, self._compared, self._notes.since)
 
     def _excuse(self) -> None:
@@ -255,6 +263,12 @@ class _Restoring:
         if self._notes.differences and (why := [text for text in dict.fromkeys(found) if text]):
             self._notes.hindrances += [*why, *self._notes.differences]
             self._notes.differences.clear()
+
+    def _check(self, node: str | None) -> None:
+        """End a wait for a node that is away, and every wait if there is no operator any more."""
+        self._cluster.guard.check_present(node)
+        if not self._cluster.policies():
+            raise OperatorGoneError("there is no ClusterPolicy any more")
 
     # Inside --------------------------------------------------------------------------------------------------------
 

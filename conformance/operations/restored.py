@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError, UnknownNodeError
-from conformance.operations.errors import ForeignChangeError, NodeLostError
+from conformance.operations.errors import ForeignChangeError, NodeLostError, OperatorGoneError
 from conformance.operations.fields import Field, object_name
 
 
@@ -89,6 +89,8 @@ class RestoreNotes:
         """
         try:
             yield
+        except OperatorGoneError:
+            pass  # the report says so, and nothing is awaited any more
         except (ForeignChangeError, NodeLostError) as error:
             if changed is None:
                 self.hindrances.append(str(error))

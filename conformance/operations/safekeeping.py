@@ -92,6 +92,7 @@ class Safekeeping:
         Raises:
             LeaseHeldError, ClusterError: As for `enter`; also if the file cannot be read.
         """
+        self._cluster.before_check = self._cluster.guard.check_present  # nothing is tested that others may spoil
         with self._withdrawing():
             self._finish_earlier_runs(file, patiently=True)
         try:

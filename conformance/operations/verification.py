@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from conformance.cluster import paths
 from conformance.cluster.diff import nvidia_labels
+from conformance.cluster.views import DaemonSetView
 from conformance.operations.comparison import Comparison
 from conformance.operations.entry import Found
 from conformance.operations.fields import label
-from conformance.operations.held_up import held_up, of_others, set_by_others
+from conformance.operations.held_up import held_up, of_others, respecified, set_by_others
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.taints import lasting_taints
 from conformance.spec.names import DEPLOY_PREFIX, GFD_TIMESTAMP, MIG_CONFIG, MIG_CONFIG_STATE, PREFIX
@@ -79,15 +80,19 @@ def _differences(cluster: MigCluster, one: Comparison, strategy: str | None) -> 
         return
     if one.entry.object.startswith(paths.policies()):
         late = [view for name in found.ready if (view := cluster.daemon_set(name)) and not view.rolled]
-        yield from (
-            f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired} pods are updated, and "
-            f"{view.available} available"
-            for view in late
-        )
+        yield from (not_rolled(view) for view in late if not respecified(view, one.entry.begun))
     elif one.raw is None or found.strategy != strategy or one.asked_before:
         return
     elif one.untouched(label(one.name, MIG_CONFIG)):
         yield from (f"node {one.name}: {line}" for line in _node_differences(cluster, one, found))
+
+
+def not_rolled(view: DaemonSetView) -> str:
+    """Describe that a DaemonSet has not rolled out."""
+    return (
+        f"DaemonSet {view.name} has not rolled out: {view.updated} of {view.desired} pods are updated, and "
+        f"{view.available} available"
+    )
 
 
 def _is_away(cluster: MigCluster, one: Comparison) -> bool:

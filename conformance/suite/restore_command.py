@@ -168,7 +168,7 @@ def _apply(options: RestoreOptions, attachment: Attachment) -> tuple[int, list[s
             termination.defer()
         report = keeping.report or Restore()
         failed = keeping.unfinished or keeping.damaged or report.outcome is RestoreOutcome.FAILED
-        lines = [*keeping.earlier, *keeping.damaged, *report.differences]
+        lines = [*keeping.earlier, *keeping.damaged, *report.differences, *report.changed_since]
         return Exit.NOT_RESTORED if failed else Exit.DONE, lines or ["nothing to put back"]
 
 

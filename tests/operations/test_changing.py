@@ -129,8 +129,10 @@ def test_an_object_of_the_same_name_is_another_object(stand: Stand, mine: MigClu
 
     assert stand.hand.get(FILE.object)["data"] == {"config.yaml": "ours"}
     assert keeping.report is not None
-    assert keeping.report.changed_since == (
-        "configmap gpu-operator/mine is another object of the same name, which stays as it is",
+    (since,) = keeping.report.changed_since
+    assert since == (
+        "configmap gpu-operator/mine is another object of the same name, which stays as it is; it has values of the "
+        "suite: data.config.yaml of configmap gpu-operator/mine is ours, was found"
     )
 
 

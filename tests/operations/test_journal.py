@@ -14,7 +14,7 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ClusterError, InconclusiveError, UnreachableError
 from conformance.operations.fields import label
 from conformance.operations.journal import JOURNAL_LABEL, KEY, Journal, node_of
-from conformance.operations.journal_reading import journals_in_cluster, journals_in_file
+from conformance.operations.journal_reading import find_journals, journals_in_cluster, journals_in_file
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace
 from conformance.operations.restored import RestoreOutcome
@@ -123,7 +123,25 @@ def changed_newer(data: dict[str, Any]) -> None:
     data["changes"][0]["owner"] = "alice"
 
 
-@pytest.mark.parametrize("edit", [newer, found_newer, changed_newer, dict.clear])
+def no_text(data: dict[str, Any]) -> None:
+    data["begun"] = 5
+
+
+def no_value_of_the_suite(data: dict[str, Any]) -> None:
+    data["changes"][0]["written"] = []
+
+
+def no_list(data: dict[str, Any]) -> None:
+    data["changes"][0]["written"] = "all-1g.10gb"
+
+
+def no_keys(data: dict[str, Any]) -> None:
+    data["changes"][0]["field"] = [1, 2]
+
+
+@pytest.mark.parametrize(
+    "edit", [newer, found_newer, changed_newer, dict.clear, no_text, no_value_of_the_suite, no_list, no_keys]
+)
 def test_one_of_another_version_is_left_alone(
     edit: Callable[[dict[str, Any]], None], stand: Stand, cluster: MigCluster, tmp_path: Path
 ) -> None:
@@ -142,6 +160,33 @@ def test_one_of_another_version_is_left_alone(
     with pytest.raises(ClusterError, match="line 1: not a journal of this version of the suite"):
         journals_in_file(cluster, tmp_path / "journal.jsonl")
     assert len(entries(stand)) == 1
+
+
+@pytest.mark.parametrize("object_", ["/api/v1/nodes/b", "", "/api/v1/nodes sim-0"])
+def test_an_entry_about_another_object_than_its_name_says_is_left_alone(
+    object_: str, stand: Stand, cluster: MigCluster
+) -> None:
+    ensure_namespace(cluster, "run-1")
+    cluster.journal = Journal(cluster, "run-1")
+    cluster.change(label("a", MIG_CONFIG), "all-1g.10gb")
+    (entry,) = entries(stand)
+    data = json.dumps(json.loads(entry["data"][KEY]) | {"object": object_})
+    stand.hand.patch(paths.config_map(SUITE, entry["metadata"]["name"]), {"data": {KEY: data}})
+
+    found = find_journals(cluster)
+
+    assert (found.readable, len(found.damaged)) == ((), 1)
+
+
+def test_an_entry_that_is_nested_too_deeply_is_left_alone(stand: Stand, cluster: MigCluster, tmp_path: Path) -> None:
+    ensure_namespace(cluster, "run-1")
+    body = {"metadata": {"name": "mig-conformance-journal-x"}, "data": {KEY: "[" * 100_000}}
+    stand.hand.create(paths.config_maps(SUITE), body)
+    (tmp_path / "journal.jsonl").write_text("[" * 100_000 + "\n" + "{}\n")
+
+    assert len(find_journals(cluster).damaged) == 1
+    with pytest.raises(ClusterError, match="line 1: not a journal of this version of the suite"):
+        journals_in_file(cluster, tmp_path / "journal.jsonl")
 
 
 def test_an_object_that_somebody_changes_during_the_restore_is_not_deleted(

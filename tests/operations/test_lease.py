@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from conformance.cluster import paths
 from conformance.cluster.errors import ApiError
 from conformance.operations import namespace
 from conformance.operations.errors import LeaseHeldError
-from conformance.operations.lease import LEASE_NAME, RunLease
+from conformance.operations.lease import LEASE_NAME, RunLease, lease_holder
 from conformance.operations.mig_cluster import MigCluster
 from conformance.operations.namespace import ensure_namespace
+from conformance.operations.restored import RestoreOutcome
 from conformance.operations.safekeeping import Safekeeping
 from conformance.spec.times import api_micro_time
 from tests.cluster.stand import QUICK, Stand
@@ -145,3 +147,35 @@ def test_a_namespace_that_another_run_has_just_made_is_fine(
     ensure_namespace(cluster, "run-1")
     monkeypatch.setattr(namespace, "_read", lambda _: None)
     ensure_namespace(cluster, "run-2")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"spec": None}, {"spec": {"holderIdentity": "bob", "renewTime": None}}],
+    ids=["without a spec", "by nobody who renews it"],
+)
+def test_a_lease_that_somebody_spoils_is_no_other_run(
+    written: dict[str, Any], stand: Stand, cluster: MigCluster
+) -> None:
+    """The run ends, and puts back what it changed: nobody else will."""
+    keeping = Safekeeping(cluster, "run-1").enter()
+    cluster.set_labels("a", {"example.com/tier": "1"})
+    stand.hand.patch(LEASE, written)
+    with pytest.raises(LeaseHeldError, match="somebody changed lease mig-conformance in namespace mig-conformance"):
+        cluster.wait(lambda: False, "the next renewal", 10)
+    keeping.__exit__(None, None, None)
+
+    assert keeping.report is not None
+    assert keeping.report.outcome is RestoreOutcome.EXACT
+    assert "example.com/tier" not in stand.hand.get(paths.node("a"))["metadata"]["labels"]
+
+
+def test_a_lease_without_a_spec_is_free(stand: Stand, cluster: MigCluster) -> None:
+    ensure_namespace(cluster, "run-1")
+    stand.hand.create(paths.leases("mig-conformance"), {"metadata": {"name": "mig-conformance"}})
+
+    assert lease_holder(cluster) == ""
+    lease = RunLease(cluster, "alice@here, run 1")
+    lease.acquire()
+    assert lease_holder(cluster) == "alice@here, run 1"
+    lease.release()

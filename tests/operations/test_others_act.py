@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from conformance.cluster import paths
 from conformance.cluster.errors import ApiError, ClusterError, InconclusiveError
 from conformance.cluster.pod_view import RUN_LABEL
+from conformance.operations import safekeeping
 from conformance.operations.comparison import Comparison
 from conformance.operations.errors import ForeignChangeError
 from conformance.operations.fields import Field, cordon, label, look_up, policy_field
@@ -72,7 +74,7 @@ class Others(RuleBasedStateMachine):
             self.stand.label(name, **{"gpu__deploy__device-plugin": "true"})
             with_manager(self.stand, name)
             plugin(self.stand, name, f"plugin-{name}-0")
-        self.stack.enter_context(Manager(self.stand, succeeds))
+        self.manager = self.stack.enter_context(Manager(self.stand, succeeds))
         self.found = {field: self.now(field) for field in self.fields()}
         self.cluster = self.connect()
         self.file = folder / "journal.jsonl"
@@ -416,6 +418,28 @@ def test_a_killed_run_is_put_back_although_the_operator_is_uninstalled(machine: 
     assert "changed since by others: there is no ClusterPolicy any more" in keeping.earlier[-1]
 
 
+def test_a_policy_that_somebody_deletes_while_a_killed_run_is_put_back_ends_nothing(
+    machine: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GitOps controller may create it again a moment later."""
+    kill(machine)
+    cluster = machine.cluster = machine.connect()
+    remove = remove_leftovers
+
+    def removed(*given: Any, **named: Any) -> None:
+        machine.stand.hand.delete(paths.policy(POLICY))
+        cluster.wait(lambda: not cluster.policies(), "the end of the policy", 10)
+        remove(*given, **named)
+
+    monkeypatch.setattr(safekeeping, "remove_leftovers", removed)
+    keeping = Safekeeping(cluster, "restore")
+    with keeping.finishing(None):
+        pass
+
+    assert keeping.unfinished == {}
+    assert machine.now(label("a", MIG_CONFIG)) == "all-disabled"
+
+
 def kill(machine: Others) -> None:
     """The run is gone, and its lease has expired."""
     machine.keeping._lease._stopped.set()
@@ -501,6 +525,8 @@ def test_a_namespace_that_somebody_keeps_from_going_away_is_told(
 ) -> None:
     monkeypatch.setattr(machine.cluster, "limits", replace(QUICK, pod_gone=0.5))
     theirs = paths.config_map(SUITE, "theirs")
+    published = {"metadata": {"name": "theirs"}}
+    machine.stand.hand.create(paths.config_maps(machine.cluster.operator_namespace), published)
     body = {"metadata": {"name": "theirs", "finalizers": ["example.com/hold"]}}
     machine.stand.hand.create(paths.config_maps(SUITE), body)
 
@@ -517,6 +543,71 @@ def test_a_namespace_that_somebody_keeps_from_going_away_is_told(
     machine.stand.hand.patch(theirs, {"metadata": {"finalizers": None}})
 
 
+def test_a_namespace_in_which_somebody_has_a_config_map_stays_and_is_named(machine: Others) -> None:
+    machine.stand.hand.create(paths.config_maps(SUITE), {"metadata": {"name": "theirs"}})
+    for namespace in (SUITE, machine.cluster.operator_namespace):
+        machine.stand.hand.create(paths.config_maps(namespace), {"metadata": {"name": "in-every-namespace"}})
+
+    report = restored(machine)
+
+    assert report.outcome is RestoreOutcome.EXACT
+    assert report.changed_since[-1] == (
+        "namespace mig-conformance of the suite stays: there is something of others (ConfigMap theirs)"
+    )
+    assert machine.stand.hand.get(paths.config_map(SUITE, "theirs"))
+
+
+def test_a_policy_that_somebody_deletes_while_an_answer_is_awaited_ends_the_wait(
+    machine: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mig-manager was about to answer, and is gone with the operator."""
+    monkeypatch.setattr(machine.cluster, "limits", replace(QUICK, reconfigure=60.0))
+    monkeypatch.setattr(machine.manager, "script", lambda *_: machine.stand.hand.delete(paths.policy(POLICY)))
+    begun = time.monotonic()
+
+    report = restored(machine)
+
+    assert (report.outcome, report.differences) == (RestoreOutcome.EXACT, ())
+    assert time.monotonic() - begun < 30
+    assert machine.now(label("a", MIG_CONFIG)) == "all-disabled"
+
+
+def test_a_policy_created_from_a_copy_of_that_of_the_run_stays_and_its_values_are_named(machine: Others) -> None:
+    machine.cluster.set_strategy("mixed")
+    copy = machine.stand.hand.get(paths.policy(POLICY))
+    machine.stand.hand.delete(paths.policy(POLICY))
+    meta = {"name": POLICY}
+    machine.stand.hand.create(paths.policies(), {**copy, "metadata": meta})
+
+    report = restored(machine)
+
+    told = "; it has values of the suite: spec.mig.strategy of clusterpolicy cluster-policy is mixed, was "
+    assert any(told in line for line in report.changed_since)
+
+
+def test_a_daemon_set_that_somebody_restarted_is_no_difference_for_whoever_finishes_the_run(
+    machine: Others,
+) -> None:
+    """Its pods may be replaced by hand only (`OnDelete`, as those of the driver): nobody knows when."""
+    name = "nvidia-device-plugin-daemonset"
+    machine.stand.roll(name, desired=2)
+    machine.cluster.wait(lambda: (it := machine.cluster.daemon_set(name)) and it.rolled, "the DaemonSet", 10)
+    machine.cluster.set_strategy("mixed")
+    path = f"{paths.daemon_sets('gpu-operator')}/{name}"
+    annotations = ("spec", "template", "metadata", "annotations")
+    write_as(machine.stand, Field(path, annotations), {"kubectl.kubernetes.io/restartedAt": "now"}, "kubectl-rollout")
+    kill(machine)
+    machine.cluster = machine.connect()
+
+    keeping = Safekeeping(machine.cluster, "restore")
+    with keeping.finishing(None):
+        pass
+
+    assert keeping.unfinished == {}
+    assert f"DaemonSet {name} has not rolled out: 2 of 2" in " ".join(keeping.earlier)
+    assert "kubectl-rollout changed it" in " ".join(keeping.earlier)
+
+
 def test_a_namespace_in_which_somebody_has_a_pod_stays_and_is_named(machine: Others) -> None:
     machine.stand.pod("theirs", namespace=SUITE, node="a")
     machine.cluster.wait(lambda: machine.cluster.pod("theirs", SUITE), "the pod", 10)
@@ -525,7 +616,7 @@ def test_a_namespace_in_which_somebody_has_a_pod_stays_and_is_named(machine: Oth
 
     assert report.outcome is RestoreOutcome.EXACT
     assert report.changed_since[-1] == (
-        "namespace mig-conformance of the suite stays: somebody else has pods there (theirs)"
+        "namespace mig-conformance of the suite stays: there is something of others (pod theirs)"
     )
 
 

@@ -26,7 +26,7 @@ class StandIn:
         restore: What putting back comes to.
     """
 
-    start: Callable[[Run], None] = lambda _: None
+    start: Callable[[Run], object] = lambda _: None
     restore: Restore = field(default_factory=lambda: Restore(RestoreOutcome.EXACT))
 
     def pytest_configure(self, config: pytest.Config) -> None:

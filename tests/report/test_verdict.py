@@ -16,7 +16,7 @@ from conformance.report.run import Run
 from conformance.report.verdict import judge, requirement_results
 from tests.report.made import CORE, EVERY, EXTENDED, case, run_of, whole_run
 
-Change = Callable[[Run], None]
+Change = Callable[[Run], object]
 
 
 def narrowed(run: Run) -> None:
