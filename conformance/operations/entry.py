@@ -12,7 +12,8 @@ from conformance.cluster.views import Raw
 from conformance.operations.fields import Field, Value, depth, look_up, product_writes, turned_into, writers
 from conformance.spec.names import DEPLOY_PREFIX, MIG_CONFIG
 
-_OBJECTS: Final = ("/api/v1/", "/apis/")
+_API_PATHS: Final = ("/api/v1/", "/apis/")
+"""How the paths of objects begin."""
 _MANAGER: Final = frozenset({"mig-manager", "mig-parted", "nvidia-mig-manager"})
 """Field managers of mig-manager: its script names itself, and a Go program is called like its file."""
 
@@ -172,8 +173,8 @@ class Entry:
             standing=data.get("standing"),
             deleted=bool(data.get("deleted")),
         )
-        if not str(data["object"]).startswith(_OBJECTS) or set(str(data["object"])) & set(" ?#%"):
-            raise TypeError(f"{data['object']} is no path of an object")
+        if not entry.object.startswith(_API_PATHS) or set(entry.object) & set(" ?#%"):
+            raise TypeError(f"{entry.object} is no path of an object")
         as_written = json.loads(json.dumps(entry.as_dict())) == {"standing": None, "deleted": False, **data}
         if not as_written or not all(map(_is_sound, entry.changes.items())):
             raise TypeError("something in it has another type than the suite writes")
@@ -181,6 +182,7 @@ class Entry:
 
 
 def _is_sound(change: tuple[Field, Change]) -> bool:
+    """Return whether a change has the types that the suite writes; the rest of an entry is compared as a whole."""
     field, values = change
     return bool(values.written) and isinstance(values.existed, int) and all(isinstance(key, str) for key in field.keys)
 

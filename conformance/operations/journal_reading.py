@@ -15,7 +15,7 @@ from conformance.operations.entry import Entry
 from conformance.operations.journal import KEY, Journal, entry_name, is_entry
 
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading an entry raises that is damaged."""
+"""What reading a damaged entry raises."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,10 @@ class Journals:
 
 
 def find_journals(cluster: Cluster, file: Path | None = None) -> Journals:
-    """Return the journals in the cluster and in a local file, which is asked for what is not in the cluster.
+    """Return the journals in the cluster and in a local file.
 
-    The file may be an older copy. What is not in the cluster was deleted there, or the change was not made.
+    An entry that is in both is taken from the cluster: the file may be an older copy. The file adds what
+    somebody deleted or damaged in the cluster.
 
     Raises:
         ClusterError: The ConfigMaps cannot be read, or the file; see `journals_in_file`.

@@ -15,14 +15,17 @@ from conformance.cluster.transport import Transport
 from conformance.operations.errors import ForeignChangeError
 
 _PUBLISHED: Final = frozenset({"istio-ca-root-cert", "kube-root-ca.crt", "openshift-service-ca.crt"})
-"""ConfigMaps that are in every namespace; what others put there is in that of the operator too."""
+"""ConfigMaps that Kubernetes, OpenShift and Istio put into every namespace.
+
+Those of other controllers are known by their copy in the operator's namespace.
+"""
 
 
 def ensure_namespace(cluster: Cluster, run: str) -> None:
     """Create the suite's namespace if it does not exist.
 
     Raises:
-        InconclusiveError: It is being deleted, and somebody else's finalizer or something like that keeps it.
+        InconclusiveError: It is being deleted, and something keeps it, such as a finalizer of somebody else.
         ClusterError: The namespace cannot be read, or it does not exist and cannot be created; the message says how to
             fix that.
     """

@@ -90,9 +90,9 @@ class NodeConfigurations:
         state = view.labels.get(MIG_CONFIG_STATE)
         if field not in one.own and state == (one.entry.found and one.entry.found.labels.get(MIG_CONFIG_STATE)):
             return None
-        target = str(change.original or ALL_DISABLED)
-        if not self._cluster.policies():
+        if not self._cluster.policies():  # nobody would apply the default
             return str(change.original) if change.original else None
+        target = str(change.original or ALL_DISABLED)
         problem = ""
         with self._notes.recording():
             if users := gpu_users(self._cluster, one.name):

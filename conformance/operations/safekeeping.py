@@ -92,13 +92,17 @@ class Safekeeping:
         Raises:
             LeaseHeldError, ClusterError: As for `enter`; also if the file cannot be read.
         """
+        check = self._cluster.before_check
         self._cluster.before_check = self._cluster.guard.check_present  # nothing is tested that others may spoil
-        with self._withdrawing():
-            self._finish_earlier_runs(file, patiently=True)
         try:
-            yield
+            with self._withdrawing():
+                self._finish_earlier_runs(file, patiently=True)
+            try:
+                yield
+            finally:
+                self.__exit__(None, None, None)
         finally:
-            self.__exit__(None, None, None)
+            self._cluster.before_check = check
 
     @contextmanager
     def _withdrawing(self) -> Iterator[None]:
